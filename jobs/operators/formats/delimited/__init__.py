@@ -39,8 +39,6 @@ from jobs.operators.formats.format import LineFormat, Profiles
 from jobs.operators.formats.shared.fields import as_assembled, as_parsed, place_of_event, typed_columns
 
 NAME = "delimited"
-# As of SMS: up to three days in the SMSC, and a report after that.
-LOOKBACK_DAYS = 4
 
 # bronze.delimited: one row per line about a message, a part of one, or a try.
 BRONZE = bronze_columns(NAME)
@@ -169,7 +167,8 @@ FORMAT = LineFormat(
     name=NAME,
     title="Delimited",
     description="CSV, TSV or semicolons of an SMSC or SMS firewall, read through a mapping profile",
-    lookback_days=LOOKBACK_DAYS,
+    # As of SMS: up to three days in the SMSC, and a report after that.
+    lookback_days=4,
     sniff=sniff,
     profiles=Profiles(recognise=recognise_profile, draft=draft_profile),
     parse=parse,

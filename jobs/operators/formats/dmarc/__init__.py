@@ -40,8 +40,6 @@ from jobs.operators.formats.shared.documents import (
 )
 
 NAME = "dmarc"
-# A report is complete at once; a copy of it begins at the same time.
-LOOKBACK_DAYS = 1
 
 # bronze.dmarc: one row per record of a report.
 BRONZE = bronze_columns(NAME)
@@ -198,7 +196,8 @@ FORMAT = DocumentFormat(
     name=NAME,
     title="DMARC reports",
     description="DMARC aggregate reports: XML, gzip, zip, mails",
-    lookback_days=LOOKBACK_DAYS,
+    # A report is complete at once; a copy of it begins at the same time.
+    lookback_days=1,
     sniff=sniff,
     read=read,
     assemble=assemble,

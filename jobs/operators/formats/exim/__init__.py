@@ -22,7 +22,7 @@ from jobs.base.core.codes import choose_case, choose_code
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.exim import lines as read
 from jobs.operators.formats.exim import refusals as refused
-from jobs.operators.formats.exim.events import BRONZE, LOOKBACK_DAYS, assemble, verdicts
+from jobs.operators.formats.exim.events import BRONZE, assemble, verdicts
 from jobs.operators.formats.exim.headers import OWNING, read_envelopes, settle
 from jobs.operators.formats.exim.times import ID, offset_from_ids
 from jobs.operators.formats.exim.transmission import transmissions
@@ -33,7 +33,6 @@ from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE, split_envelope
 from jobs.operators.formats.shared.syslog_times import to_utc
 
 NAME = "exim"
-OPTIONS = ("host",)
 
 _TYPED = typed_columns(BRONZE)
 _STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -349,7 +348,8 @@ FORMAT = LineFormat(
     description="Mainlog and rejectlog of Exim",
     joined=r"#012(?:Envelope-(?:from|to): |[ *A-Z] [!-9;-~]+[ \t]*:)",
     channels=("EMAIL",),
-    lookback_days=LOOKBACK_DAYS,
+    # Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
+    lookback_days=8,
     sniff=sniff,
     parse=parse,
     is_mail_log=True,
@@ -371,6 +371,6 @@ FORMAT = LineFormat(
         stamp="log_stamp",
         has_stable_key=True,
     ),
-    options=OPTIONS,
+    options=("host",),
     offset_from_ids=offset_from_ids,
 )

@@ -15,9 +15,6 @@ from jobs.operators.formats.exim.headers import with_open
 from jobs.operators.formats.exim.times import zone_error
 from jobs.operators.formats.shared.fields import fill_rows
 
-# Exim's default retry rule gives up after four days, bounces are frozen and dropped after seven.
-LOOKBACK_DAYS = 8
-
 # bronze.exim: one row per line about a message, a refusal or a verdict.
 BRONZE = bronze_columns("exim")
 

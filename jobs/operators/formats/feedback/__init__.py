@@ -40,8 +40,6 @@ from jobs.operators.formats.shared.documents import (
 )
 
 NAME = "feedback"
-# A complaint is complete at once; a copy of it has the same date.
-LOOKBACK_DAYS = 1
 KEPT_OF_TEXT = 4096
 # RFC 5965, 7.3; RFC 6430 (not-spam); RFC 6591 (auth-failure); IANA's list of feedback report types.
 FEEDBACK_TYPES = ["abuse", "fraud", "virus", "other", "not-spam", "auth-failure"]
@@ -359,7 +357,8 @@ FORMAT = DocumentFormat(
     name=NAME,
     title="Feedback reports",
     description="Complaints by mail: ARF, DMARC failure reports, Microsoft's JMRP",
-    lookback_days=LOOKBACK_DAYS,
+    # A complaint is complete at once; a copy of it has the same date.
+    lookback_days=1,
     sniff=sniff,
     read=read,
     assemble=assemble,

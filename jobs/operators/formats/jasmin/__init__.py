@@ -50,8 +50,6 @@ from jobs.operators.formats.shared.mobile import count_segments, normalise_numbe
 from jobs.operators.formats.shared.sampling import sample_lines, share_of
 
 NAME = "jasmin"
-# An SMSC holds a message for up to three days, and its DLR comes after that.
-LOOKBACK_DAYS = 4
 
 # bronze.jasmin: one row per line about an SMS or a DLR; what was accepted is kept under two keys.
 BRONZE = bronze_columns(NAME)
@@ -253,7 +251,8 @@ FORMAT = LineFormat(
     title="Jasmin",
     description="Message log of the Jasmin SMS gateway",
     channels=("SMS",),
-    lookback_days=LOOKBACK_DAYS,
+    # An SMSC holds a message for up to three days, and its DLR comes after that.
+    lookback_days=4,
     sniff=sniff,
     parse=parse,
     assemble=assemble,

@@ -41,8 +41,6 @@ from jobs.operators.formats.shared.mobile import normalise_number
 from jobs.operators.formats.shared.sampling import share_of_lines
 
 NAME = "kannel"
-# An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
-LOOKBACK_DAYS = 4
 
 # bronze.kannel: one row per line about an SMS or a DLR.
 BRONZE = bronze_columns(NAME)
@@ -340,7 +338,8 @@ FORMAT = LineFormat(
     title="Kannel",
     description="Access log of the Kannel bearerbox",
     channels=("SMS",),
-    lookback_days=LOOKBACK_DAYS,
+    # An SMSC holds a message for up to three days (validity period), and its DLR comes after that.
+    lookback_days=4,
     sniff=sniff,
     parse=parse,
     own_layouts=LAYOUTS,

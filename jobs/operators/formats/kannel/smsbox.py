@@ -41,9 +41,6 @@ from jobs.operators.formats.shared.mobile import normalise_number
 from jobs.operators.formats.shared.sampling import share_of_lines
 
 NAME = "kannel_smsbox"
-# An SMS leaves smsbox at once; an added line and bearerbox's stand within minutes.
-LOOKBACK_DAYS = 1
-OPTIONS = ("bearerbox",)
 
 # bronze.kannel_smsbox: one row per request line.
 BRONZE = bronze_columns(NAME)
@@ -204,7 +201,8 @@ FORMAT = LineFormat(
     title="Kannel smsbox",
     description="Access log of the Kannel smsbox",
     channels=("SMS",),
-    lookback_days=LOOKBACK_DAYS,
+    # An SMS leaves smsbox at once; an added line and bearerbox's stand within minutes.
+    lookback_days=1,
     sniff=sniff,
     parse=parse,
     assemble=assemble,
@@ -222,7 +220,7 @@ FORMAT = LineFormat(
         within=SUBMITTED_WITHIN,
         slack=ASKED_SLACK,
     ),
-    options=OPTIONS,
+    options=("bearerbox",),
     check_options=check_options,
     has_numbers=True,
 )

@@ -31,8 +31,6 @@ from jobs.operators.formats.format import DocumentFormat
 from jobs.operators.formats.shared.documents import each_once, read_contents, refuse_document
 
 NAME = "knowledge"
-# A row is about its own day.
-LOOKBACK_DAYS = 0
 
 # The ways to name messages, from the one that names the fewest to the one that names the most.
 KEYS = (
@@ -180,7 +178,8 @@ FORMAT = DocumentFormat(
     title="Operator's knowledge",
     description="What the operator knows beside its logs: registers of consent, preferences,"
     " senders, as CSV or Parquet",
-    lookback_days=LOOKBACK_DAYS,
+    # A row is about its own day.
+    lookback_days=0,
     sniff=sniff,
     read=read,
     assemble=assemble,

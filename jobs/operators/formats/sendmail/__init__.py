@@ -22,7 +22,7 @@ from jobs.base.core.codes import choose_case, choose_code
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.sendmail import lines as read
-from jobs.operators.formats.sendmail.events import BRONZE, LOOKBACK_DAYS, QUEUE_ID, assemble
+from jobs.operators.formats.sendmail.events import BRONZE, QUEUE_ID, assemble
 from jobs.operators.formats.sendmail.transmission import transmissions
 from jobs.operators.formats.shared.fields import as_parsed, typed_columns
 from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
@@ -149,7 +149,8 @@ FORMAT = LineFormat(
     title="Sendmail",
     description="Mail log of Sendmail",
     channels=("EMAIL",),
-    lookback_days=LOOKBACK_DAYS,
+    # Timeout.queuereturn is five days by default, and one of slack.
+    lookback_days=6,
     sniff=sniff,
     parse=parse,
     is_mail_log=True,

@@ -9,9 +9,6 @@ import polars as pl
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PLACE
 
-# Timeout.queuereturn is five days by default, and one of slack.
-LOOKBACK_DAYS = 6
-
 # Year, month, day, hour, minute, second and sequence, then the process; before 8.10 three letters.
 QUEUE_ID = r"^(?:[0-9A-Za-z]{8}|[A-Z]{3})\d{5,10}$"
 

@@ -54,9 +54,6 @@ from jobs.operators.formats.sip.records import (
 )
 
 NAME = "asterisk"
-# A row is written when its leg ends, and the longest calls last for a day.
-LOOKBACK_DAYS = 2
-OPTIONS = ("columns", "rejected_pattern", "usegmtime")
 
 # bronze.asterisk: one row per leg.
 BRONZE = bronze_columns(NAME)
@@ -265,13 +262,14 @@ FORMAT = LineFormat(
     title="Asterisk",
     description="Call detail records of Asterisk (Master.csv)",
     channels=("VOICE_IP", "VOICE_CS"),
-    lookback_days=LOOKBACK_DAYS,
+    # A row is written when its leg ends, and the longest calls last for a day.
+    lookback_days=2,
     sniff=sniff,
     parse=parse,
     assemble=assemble,
     transmissions=transmissions,
     rules_of=("sip",),
     place=place_of_event(pl.col("call_id")),
-    options=OPTIONS,
+    options=("columns", "rejected_pattern", "usegmtime"),
     has_numbers=True,
 )

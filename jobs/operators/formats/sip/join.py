@@ -36,7 +36,7 @@ from jobs.base.core.codes import choose_code
 from jobs.operators.formats import TRANSMISSION
 from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.shared.fields import fill_rows
-from jobs.operators.formats.sip.records import LOOKBACK_DAYS, assemble
+from jobs.operators.formats.sip.records import assemble
 
 # Timer C of RFC 3261 gives a branch three minutes and more; who rings several in a row is done by now.
 REUSED_AFTER = dt.timedelta(minutes=10)
@@ -77,7 +77,8 @@ def proxy_format(name: str, **stated: Any) -> LineFormat:
     return LineFormat(
         name=name,
         channels=("VOICE_IP", "IM"),
-        lookback_days=LOOKBACK_DAYS,
+        # A call may last for hours and its BYE is a row of its own.
+        lookback_days=2,
         assemble=assemble,
         transmissions=partial(join_calls, format_code=name),
         rules_of=("sip",),

@@ -30,8 +30,6 @@ TYPED = typed_columns(BRONZE)
 EVENTS = ("answered", "missed", "accounted", "ended", "row", "cdr", "script")
 # Other methods are no calls or messages, or are part of a call that its INVITE records.
 COUNTED_METHODS = ["INVITE", "BYE", "MESSAGE"]
-# A call may last for hours and its BYE is a row of its own.
-LOOKBACK_DAYS = 2
 
 # Where a role's value may stand; the first list that is logged and not empty counts. The called number
 # is what was dialled, not what routing made of it: a lookup leaves a device's contact in the request URI.
