@@ -89,7 +89,7 @@ def answered_shares(
     of_rank = given.filter(pl.col("question_code") == NAMED).select(
         *RESPONDENT, "of_channel", "part", country="value"
     )
-    told = given.join(
+    answers = given.join(
         of_rank, on=[*RESPONDENT, "of_channel", "part"], how="left", nulls_equal=True
     ).with_columns(
         item_code=pl.when(pl.col("question_code") == SHARE)
@@ -104,7 +104,9 @@ def answered_shares(
         .otherwise(100.0),
     )
     whose = [*RESPONDENT, *LINE, "of_channel", "is_divided"]
-    shares = told.drop_nulls(["item_code", "share"]).group_by(*whose, "item_code").agg(pl.col("share").sum())
+    shares = (
+        answers.drop_nulls(["item_code", "share"]).group_by(*whose, "item_code").agg(pl.col("share").sum())
+    )
     # A line is answered by whoever answered a part of it.
     items = shares.filter("is_divided").select("period_code", "line_code", "item_code").unique()
     absent = (
@@ -172,7 +174,7 @@ def summarise_shares(placed: pl.DataFrame, people: pl.DataFrame, by: list[str]) 
         mean=mean,
         median=share.median(),
         squares=((weight * (share - mean)) ** 2).sum() / weight.sum() ** 2,
-        told=pl.col("subscriptions").sum(),
+        answering=pl.col("subscriptions").sum(),
     )
     count = found["respondent_count"].to_numpy().astype(float)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -183,6 +185,6 @@ def summarise_shares(placed: pl.DataFrame, people: pl.DataFrame, by: list[str]) 
         mean_low_pct=to_decimal((pl.col("mean") - pl.col("reach")).clip(0, 100), 2),
         mean_high_pct=to_decimal((pl.col("mean") + pl.col("reach")).clip(0, 100), 2),
         median_pct=to_decimal(pl.col("median"), 2),
-        coverage_pct=to_decimal(100 * pl.col("told") / pl.col("of_all"), 2),
+        coverage_pct=to_decimal(100 * pl.col("answering") / pl.col("of_all"), 2),
         conf_status_code=pl.col("holding_count").map_elements(conf_status_code, return_dtype=pl.String),
     )

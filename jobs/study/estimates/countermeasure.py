@@ -186,8 +186,8 @@ def strategy_rows(
 
 
 def judge_deployment(placed: pl.DataFrame) -> pl.DataFrame:
-    """Of each strategy, area and size class the holdings that answered, and those that have it in operation;
-    whether the class of their share would reveal one's answer.
+    """Count, by strategy, area and size class, the holdings that answered and those that have it in
+    operation; whether the class of their share would reveal one's answer.
 
     A holding counts once in each area: it has a strategy where any of its operators, anywhere, has it. Its
     size class is no fact that leaves, so rows of classes are hidden.

@@ -28,7 +28,7 @@ from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates
 from jobs.study.estimates.steps.spending import ALL, POSTS
 
 TABLE = "study.finding"
-CELL = ("table_name", "period_code", "channel_code", "series")
+SERIES = ("table_name", "period_code", "channel_code", "series")
 # How many times a respondent's own figure may change, and how many times it may be that of its size class.
 CHANGED, APART = 5.0, 10.0
 QUARTERS = 4
@@ -59,13 +59,13 @@ def transform(
     have = {SUBMISSION: submission, ANSWERS: questionnaire_answer}
     of_account = pl.when(pl.col("table_name") == MONEY).then(pl.lit(ALL)).otherwise("channel_code")
     rows = (
-        moved.sort("influence_pct", *CELL, "respondent_id", "rule", descending=[True] + [False] * 6)
+        moved.sort("influence_pct", *SERIES, "respondent_id", "rule", descending=[True] + [False] * 6)
         .with_columns(account=of_account)
         .unique(["table_name", "period_code", "account", "respondent_id"], keep="first", maintain_order=True)
         .to_dicts()
     )
     for row in rows:
-        given = Given(*(row[name] for name in (*CELL[:3], "respondent_id")))
+        given = Given(*(row[name] for name in (*SERIES[:3], "respondent_id")))
         row["finding_id"] = finding_id(given, have, indicator_measure)
         row["rule_code"] = RULES[row["rule"]]
     return typed_rows(rows, TABLE)
@@ -78,20 +78,20 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
     if rows.is_empty():
         return rows
     periods = sorted(set(rows["period_code"]))
-    about = pl.DataFrame(
+    days_of_periods = pl.DataFrame(
         {"period_code": periods, "before": [period_before(each) for each in periods],
          "days": [count_days(each) for each in periods], "day": [last_day(each) for each in periods]}
     )  # fmt: skip
     rate = pl.col("contribution") / (pl.col("subscribed") * pl.col("days"))
-    rows = rows.join(about, on="period_code").with_columns(rate=rate)
+    rows = rows.join(days_of_periods, on="period_code").with_columns(rate=rate)
     earlier = rows.select(
-        *CELL[:1], *CELL[2:], "respondent_id",
+        *SERIES[:1], *SERIES[2:], "respondent_id",
         before="period_code", rate_before="rate", previous_contribution="contribution",
     )  # fmt: skip
     same = ["table_name", "channel_code", "series", "respondent_id", "before"]
     rows = rows.join(earlier, on=same, how="left")
     logarithm = pl.when(pl.col("rate") > 0).then(pl.col("rate").log())
-    peers = [*CELL, "size_code"]
+    peers = [*SERIES, "size_code"]
     rows = rows.with_columns(logarithm=logarithm).with_columns(
         middle=pl.col("logarithm").median().over(peers), count=pl.col("logarithm").count().over(peers)
     )
@@ -112,13 +112,13 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
         highest.filter(pl.col("contribution") > pl.col("expected_value")).with_columns(rule=pl.lit(2)),
         unlike_quarters(rows).with_columns(rule=pl.lit(3)),
     ]
-    columns = [*CELL, "respondent_id", "contribution", "previous_contribution", "expected_value", "rule"]
+    columns = [*SERIES, "respondent_id", "contribution", "previous_contribution", "expected_value", "rule"]
     return pl.concat(part.select(columns) for part in parts)
 
 
 def checked_series(rows: pl.DataFrame) -> pl.DataFrame:
-    """Of contributions the series that are checked: of each unit and quantity one, and of money all of it and
-    the posts."""
+    """Select the series of contributions that are checked: one for each unit and quantity, and for money all
+    of it and the posts."""
     is_money = pl.col("table_name") == MONEY
     is_all = (pl.col("strategy_code") == ALL) & (
         ((pl.col("component_code") == ALL) & (pl.col("conversion_code") == AT_MARKET))
@@ -127,7 +127,9 @@ def checked_series(rows: pl.DataFrame) -> pl.DataFrame:
     volumes = (
         rows.filter(pl.col("table_name") == VOLUMES, pl.col("quantity_code").is_in(MEASURES))
         .sort(pl.col("definition_code") != OPERATOR, "definition_code")
-        .unique([*CELL[:3], "unit_code", "quantity_code", "respondent_id"], keep="first", maintain_order=True)
+        .unique(
+            [*SERIES[:3], "unit_code", "quantity_code", "respondent_id"], keep="first", maintain_order=True
+        )
     )
     return pl.concat([volumes, rows.filter(is_money & is_all)])
 
@@ -167,7 +169,7 @@ def with_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
             & (pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("day")))
         )
         .sort(pl.col("limited") == ALL)
-        .unique([*CELL, "respondent_id"], keep="first", maintain_order=True)
+        .unique([*SERIES, "respondent_id"], keep="first", maintain_order=True)
         .with_columns(expected_value=pl.col("high_per_subscription") * scale)
     )
 
@@ -201,9 +203,9 @@ def rank_influences(
 ) -> Iterator[dict[str, Any]]:
     """found with the area that each moves most, and by how much of its estimate in percent."""
     samples: dict[tuple[object, ...], Sample] = {}
-    known = whole.join(found.select(CELL).unique(), on=list(CELL), how="semi")
-    behind = known.sort("respondent_id").partition_by(CELL, as_dict=True)
-    for cell, rows in found.partition_by(CELL, as_dict=True, maintain_order=True).items():
+    known = whole.join(found.select(SERIES).unique(), on=list(SERIES), how="semi")
+    behind = known.sort("respondent_id").partition_by(SERIES, as_dict=True)
+    for cell, rows in found.partition_by(SERIES, as_dict=True, maintain_order=True).items():
         people = behind[cell]
         period, channel = str(cell[1]), str(cell[2])
         subscribed = people["own_subscriptions"].to_list()
@@ -218,7 +220,8 @@ def rank_influences(
 def moved_most(
     sample: Sample, areas: Sequence[str], people: pl.DataFrame, rows: pl.DataFrame
 ) -> Iterator[dict[str, Any]]:
-    """Of the suspicious figures of one series. people: all contributions of it, by respondent_id."""
+    """Find the area that each suspicious figure of a series moves most. people: all contributions of it, by
+    respondent_id."""
     place = {name: at for at, name in enumerate(people["respondent_id"])}
     candidates = rows.to_dicts()
     y = np.zeros((people.height, 1 + len(candidates)))

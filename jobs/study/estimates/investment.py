@@ -221,7 +221,7 @@ def post_rows(
 
 
 def banded_in(sample: Sample, is_band: Array) -> dict[str, int]:
-    """Of each area the respondents of whom only a budget band is known."""
+    """Count each area's respondents of whom only a budget band is known."""
     answering = sample.weighted.operators.is_respondent
     return {
         area.code: int(is_band[sample.member[place, answering]].sum())

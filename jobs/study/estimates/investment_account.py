@@ -22,7 +22,7 @@ SPENDING_INDICATORS = r"^sp70[1-9](\.|$)"
 
 @dataclass(frozen=True)
 class AccountTables:
-    """What accounts are made with; small tables."""
+    """The small tables that accounts are made with."""
 
     operator_frame: pl.DataFrame
     price_level: pl.DataFrame
@@ -55,7 +55,8 @@ def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
 
 
 def operators_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
-    """Of standing_money_answers() what holds a value: a withdrawn answer supersedes the one before it."""
+    """Return the rows of standing_money_answers() with a value: a withdrawn answer supersedes the one before
+    it."""
     return standing_money_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
 
 
@@ -125,8 +126,8 @@ def account_all(answers: pl.DataFrame, reference: AccountTables) -> list[dict[st
                 raise ObservatoryError(
                     "is not in the frame of operators: add it to operator_frame.csv with the day it started"
                 )
-            about = listed[respondent][0]
-            name = about["country_code"]
+            listed_row = listed[respondent][0]
+            name = listed_row["country_code"]
             if name not in classes:
                 raise ObservatoryError(
                     f"country.csv places {name} in no ITU region: correct the frame, or give the country a"
@@ -148,7 +149,7 @@ def account_all(answers: pl.DataFrame, reference: AccountTables) -> list[dict[st
         beside = {
             "period_code": period,
             "respondent_id": respondent,
-            "holding_id": about["holding_id"],
+            "holding_id": listed_row["holding_id"],
             "country_code": name,
             "currency_code": now.currency,
             "conf_status_code": "C",

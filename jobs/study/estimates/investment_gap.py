@@ -161,8 +161,8 @@ def stopped_share(months: pl.DataFrame) -> pl.DataFrame:
 def capital_costs(
     accounts: pl.DataFrame, members: pl.DataFrame, parameters: pl.DataFrame, assumed: pl.DataFrame
 ) -> pl.DataFrame:
-    """What each respondent's assets would cost in a year in a country of each development class, over what
-    they cost in its own: a row for each respondent with assets and each class.
+    """Ratio of the yearly cost of each respondent's assets in a country of each development class to that in
+    its own: a row for each respondent with assets and each class.
 
     members: of jobs.base.figures.areas.classify_countries(). parameters: ref.cost_parameter of the day.
     """
@@ -172,8 +172,8 @@ def capital_costs(
     priced = {name: account_assumptions(known, chosen, name) for name in sorted(set(classes.values()))}
     owned = accounts.filter(pl.col("assets").list.len() > 0).unique("respondent_id").sort("respondent_id")
     rows = []
-    for respondent, country, told in owned.select("respondent_id", "country_code", "assets").rows():
-        assets = [Asset(**each) for each in told]
+    for respondent, country, stated in owned.select("respondent_id", "country_code", "assets").rows():
+        assets = [Asset(**each) for each in stated]
         own = yearly_capital(assets, priced[classes[country]])
         rows += [
             (respondent, name, yearly_capital(assets, each) / own if own else 1.0)
@@ -191,8 +191,8 @@ def best_respondents(
     share: float,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """What the best spend for each subscription: labour in international dollars, the rest in US dollars, and
-    `capital` of the rest by the development class of the country that would pay it.
+    """Spending of the best for each subscription: labour in international dollars, the rest in US dollars,
+    and `capital` of the rest by the development class of the country that would pay it.
 
     costs: of capital_costs(). frame: of the period's last day.
     The best are the `share` of respondents with exact accounts and an audit or a test that stop the greatest
@@ -374,7 +374,7 @@ def taken_for_granted(
 
 
 def uncertainty_of(target: str, group: dict[str, Any] | None) -> str:
-    """What the interval of a gap includes."""
+    """Say what the interval of a gap includes."""
     if target == NORM:
         return "The norm is taken as exact: the interval of the gap is that of spending alone."
     if group is None or group.get("draws") is None:

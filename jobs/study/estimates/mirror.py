@@ -18,9 +18,9 @@ from jobs.study.estimates.steps.days import keep_covered_months
 from jobs.study.estimates.steps.parts import join_regions
 from jobs.study.estimates.steps.rows import OWNERS, last_day, sum_or_null, to_decimal
 
-CELL = ["period_code", "channel_code", "measure_code", "definition_code"]
+FIGURE = ["period_code", "channel_code", "measure_code", "definition_code"]
 REGIONS = ["origin_region_code", "destination_region_code"]
-PAIR = [*CELL, *REGIONS, "link_code"]
+PAIR = [*FIGURE, *REGIONS, "link_code"]
 COUNTRIES = ["origin_code", "destination_code"]
 MEASURES = ["units", "spam_certain", "spam_possible"]
 # A country or region that a side does not know, and the row of all links.
@@ -48,16 +48,16 @@ def transform(
         "sent": (keep_mirrored(sent, received, "destination_code"), sent, "origin"),
         "received": (keep_mirrored(received, sent, "origin_code"), received, "destination"),
     }
-    pairs = pl.concat(pair.select(*CELL, *REGIONS, *COUNTRIES) for pair, *_ in mirrored.values()).unique()
-    beside = pairs.group_by(*CELL, *REGIONS).agg(country_pair_count=pl.len().cast(pl.Int64))
+    pairs = pl.concat(pair.select(*FIGURE, *REGIONS, *COUNTRIES) for pair, *_ in mirrored.values()).unique()
+    beside = pairs.group_by(*FIGURE, *REGIONS).agg(country_pair_count=pl.len().cast(pl.Int64))
     links = pl.concat(pair.select(PAIR) for pair, *_ in mirrored.values()).unique()
-    beside = beside.join(links, on=[*CELL, *REGIONS])
+    beside = beside.join(links, on=[*FIGURE, *REGIONS])
     for name, (pair, side, end) in mirrored.items():
-        region = [*CELL, f"{end}_region_code"]
+        region = [*FIGURE, f"{end}_region_code"]
         sums = pair.group_by(PAIR).agg(pl.col(MEASURES).sum().name.prefix(f"{name}_"))
         beside = (
             beside.join(sums, on=PAIR, how="left")
-            .join(count_holdings(pair, people, name), on=[*CELL, *REGIONS], how="left")
+            .join(count_holdings(pair, people, name), on=[*FIGURE, *REGIONS], how="left")
             .join(reporting_operators(side, people, end, name), on=region)
             .join(unplaced_units(side, end, name), on=region, how="left")
         )
@@ -110,7 +110,7 @@ def keep_mirrored(own: pl.DataFrame, other: pl.DataFrame, partner: str) -> pl.Da
     """A side's reports of other countries that have a region and report the cell themselves."""
     is_pair = pl.col("origin_code") != pl.col("destination_code")
     has_regions = pl.all_horizontal(pl.col(REGIONS) != UNKNOWN)
-    reporting = [*CELL, partner]
+    reporting = [*FIGURE, partner]
     return own.filter(is_pair & has_regions).join(other.select(reporting), on=reporting, how="semi")
 
 
@@ -122,7 +122,7 @@ def count_holdings(pair: pl.DataFrame, people: pl.DataFrame, name: str) -> pl.Da
     return (
         pair.filter(pl.col("units") > 0)
         .join(owners, on=of, how="left")
-        .group_by(*CELL, *REGIONS)
+        .group_by(*FIGURE, *REGIONS)
         .agg(
             pl.coalesce("holding_id", "respondent_id")
             .n_unique()
@@ -141,10 +141,10 @@ def reporting_operators(routes: pl.DataFrame, people: pl.DataFrame, end: str, na
     of_all = in_frame.group_by(by).agg(of_all=sum_or_null(pl.col("subscriptions")))
     share = pl.col("of_tellers") * 100 / pl.when(pl.col("of_all") != 0).then(pl.col("of_all"))
     return (
-        routes.select(*CELL, region, "respondent_id")
+        routes.select(*FIGURE, region, "respondent_id")
         .unique()
         .join(in_frame, on=[*by, "respondent_id"], how="left")
-        .group_by(*CELL, region)
+        .group_by(*FIGURE, region)
         .agg(
             pl.len().cast(pl.Int64).alias(f"{name}_respondent_count"),
             of_tellers=sum_or_null(pl.col("subscriptions")),
@@ -172,6 +172,6 @@ def unplaced_units(routes: pl.DataFrame, end: str, name: str) -> pl.DataFrame:
     partner = "destination_code" if end == "origin" else "origin_code"
     return (
         routes.filter((pl.col(partner) == UNKNOWN) & (pl.col("link_code") == ALL))
-        .group_by(*CELL, f"{end}_region_code")
+        .group_by(*FIGURE, f"{end}_region_code")
         .agg(pl.col("units").sum().alias(f"{name}_unplaced_units"))
     )

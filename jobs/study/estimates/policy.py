@@ -58,20 +58,20 @@ def transform(
 
 
 def coded_answers(questionnaire_answer: pl.DataFrame, policy_question: pl.DataFrame) -> pl.DataFrame:
-    """What administrations answered to the questions on policy, as it stands: a row for each period, line and
+    """The latest answers of administrations to the questions on policy: a row for each period, line and
     country. Of two respondents of a country the answer that was received last counts."""
     asked = policy_question["question_code"].unique().to_list()
     own = questionnaire_answer.filter(
         (pl.col("role_code") == ADMINISTRATION) & question_code(pl.col("indicator_code")).is_in(asked)
     )
-    standing = latest_answers(own).filter(pl.col("value").is_not_null())
-    of_country = standing.sort("received_at", "file_sha256", "respondent_id").unique(
+    latest = latest_answers(own).filter(pl.col("value").is_not_null())
+    of_country = latest.sort("received_at", "file_sha256", "respondent_id").unique(
         [*LINE, "country_code"], keep="last", maintain_order=True
     )
     options = offered_answers()
     number = pl.col("value").cast(pl.Float64, strict=False)
-    told = pl.when(number > 0).then(pl.lit(SOME)).otherwise(pl.lit(NOTHING))
-    code = pl.when(number.is_null()).then("value").otherwise(told)
+    answered = pl.when(number > 0).then(pl.lit(SOME)).otherwise(pl.lit(NOTHING))
+    code = pl.when(number.is_null()).then("value").otherwise(answered)
     return (
         of_country.with_columns(answer_code=code)
         .join(options.select("indicator_code", "answer_code").unique(), on=["indicator_code", "answer_code"])

@@ -66,7 +66,7 @@ def transform(
 
 
 def public_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
-    """What administrations answered for a year on money and days, as it stands."""
+    """The latest answers of administrations for a year on money and days."""
     regulator_answers = questionnaire_answer.filter(
         (pl.col("role_code") == "A") & pl.col("period_code").str.contains(r"^\d{4}$")
     ).with_columns(question_code=question_code(pl.col("indicator_code")))

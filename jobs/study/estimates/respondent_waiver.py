@@ -46,15 +46,15 @@ def nest_periods(given: Iterable[str]) -> pl.DataFrame:
 
 def waived_by_forms(questionnaire_answer: pl.DataFrame, indicator_measure: pl.DataFrame) -> pl.DataFrame:
     """Rows of KEY that forms waive, with is_waived."""
-    standing = latest_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
-    counted = standing.join(
+    latest = latest_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
+    counted = latest.join(
         indicator_measure.select("indicator_code", channel="channel_code"), on="indicator_code"
     )
     parts = [
-        standing.filter(pl.col("indicator_code") == GENERAL).with_columns(
+        latest.filter(pl.col("indicator_code") == GENERAL).with_columns(
             waived_by=pl.lit(LOGS), waiver=pl.col("value"), channel=pl.lit(None, pl.String)
         ),
-        standing.filter(pl.col("indicator_code").str.contains(SPENDING_INDICATORS)).with_columns(
+        latest.filter(pl.col("indicator_code").str.contains(SPENDING_INDICATORS)).with_columns(
             waived_by=pl.lit(MONEY), channel=pl.lit(None, pl.String)
         ),
         counted.with_columns(waived_by=pl.lit(ANSWERS)),

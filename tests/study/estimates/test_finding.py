@@ -224,7 +224,7 @@ def test_influence_is_how_far_the_estimate_really_moves(seed: int, factor: float
         (pl.col("period_code") == small.period) & (pl.col("series") == series)
     )
     asked = rows.filter(pl.col("respondent_id") == who.name).select(
-        *finding.CELL, "respondent_id", "contribution", expected_value=pl.lit(float(who.figures[0]))
+        *finding.SERIES, "respondent_id", "contribution", expected_value=pl.lit(float(who.figures[0]))
     )
     names = ("operator_frame", "denominator", "country", "country_group")
     known = Reference(*(now[f"ref.{name}"] for name in names))

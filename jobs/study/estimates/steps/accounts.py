@@ -1,4 +1,4 @@
-"""What a respondent spends in a year against spam, from its answers on investment (questions 701 to 709).
+"""Spending of a respondent in a year against spam, from its answers on investment (questions 701 to 709).
 
 - capital: I s r / (1 - (1+r)^-n) of each asset: I its purchase value (bought this year, 701, and earlier and
   still in use, 704, at this year's prices), s the share that serves to counter spam (702), n its life (703),
@@ -54,7 +54,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Asset:
-    """What was paid for an asset, at prices of the account's year and in local currency; the share of it that
+    """The price of an asset, at prices of the account's year and in local currency; the share of it that
     serves to counter spam and its life in years, None where the respondent stated none."""
 
     asset_code: str

@@ -92,10 +92,10 @@ def count_audited(months: pl.DataFrame) -> int:
 
 @dataclass(frozen=True)
 class Drawn:
-    """What audits say of months: rows, of respondents in the order of their ids; index: the place of each
-    month's respondent. rates: shares of spam in each call, the estimate and its replicates x months x calls;
-    before: of what logs leave undecided before there was content, x months. has_quality: whether an audit
-    or a test covers the month. donors: how many operators were audited."""
+    """The results of audits by month: rows, of respondents in the order of their ids; index: the place of
+    each month's respondent. rates: shares of spam in each call, the estimate and its replicates x months x
+    calls; before: of what logs leave undecided before there was content, x months. has_quality: whether an
+    audit or a test covers the month. donors: how many operators were audited."""
 
     rows: pl.DataFrame
     index: Array
@@ -147,7 +147,8 @@ def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) 
 
 
 def draw_corrections(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) -> Drawn | None:
-    """What audits say of these months; None where fewer than SMALLEST respondents are audited."""
+    """Draw the corrections of these months from audits; None where fewer than SMALLEST respondents are
+    audited."""
     if count_audited(months) < SMALLEST:
         return None
     rows = months.sort(MONTH)

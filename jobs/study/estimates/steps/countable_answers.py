@@ -29,14 +29,14 @@ def countable_answers(
     named_definition_code the one of ref.definition that this is, null where none or several may be.
     answer_status_code is E of experts' judgement, and of a year that is not the period's.
     """
-    standing = latest_answers(questionnaire_answer)
+    latest = latest_answers(questionnaire_answer)
     figures = (
-        standing.with_columns(answer_value=to_decimal(pl.col("value"), 2))
+        latest.with_columns(answer_value=to_decimal(pl.col("value"), 2))
         .filter(pl.col("answer_value").is_not_null())
         .select(*RESPONDENT, "indicator_code", "country_code", "answer_status_code", "answer_value")
         .join(indicator_measure.drop("source", "valid_from", "valid_to"), on="indicator_code")
-        .join(channels_bases(standing), on=[*RESPONDENT, "channel_code"], how="left")
-        .join(shifted_periods(standing), on=RESPONDENT, how="left")
+        .join(channels_bases(latest), on=[*RESPONDENT, "channel_code"], how="left")
+        .join(shifted_periods(latest), on=RESPONDENT, how="left")
     )
     is_estimate = (pl.col("basis_code") == JUDGED) | pl.col("is_shifted")
     status = pl.when(is_estimate).then(pl.lit("E")).otherwise("answer_status_code")
@@ -47,11 +47,11 @@ def countable_answers(
     )
 
 
-def channels_bases(standing: pl.DataFrame) -> pl.DataFrame:
+def channels_bases(latest: pl.DataFrame) -> pl.DataFrame:
     """A row for each respondent, period and channel: the definition it counted by, and how it counted."""
     question = question_code(pl.col("indicator_code"))
     return (
-        standing.filter(question.is_in([DEFINITION, BASIS]))
+        latest.filter(question.is_in([DEFINITION, BASIS]))
         .group_by(*RESPONDENT, channel_code=last_part(pl.col("indicator_code")))
         .agg(
             named_code=pl.col("value").filter(question == DEFINITION).max(),
@@ -60,11 +60,11 @@ def channels_bases(standing: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def shifted_periods(standing: pl.DataFrame) -> pl.DataFrame:
+def shifted_periods(latest: pl.DataFrame) -> pl.DataFrame:
     """A row for each respondent and period: whether its figures end on another day than the period, as those
     of a fiscal year do."""
     ends = pl.col("value").str.strip_chars().str.to_date("%Y-%m-%d", strict=False)
-    return standing.filter(pl.col("indicator_code") == LAST).select(
+    return latest.filter(pl.col("indicator_code") == LAST).select(
         *RESPONDENT, is_shifted=ends != last_day(pl.col("period_code"))
     )
 

@@ -21,11 +21,11 @@ CHANNEL = "channel_code"
 def cover_rows(rows: pl.DataFrame, table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The rows with those of COLUMNS that the table's contract names. have: the frame, the denominators, and
     reference tables that replace the project's."""
-    about = read_contract(table)
-    wanted = [name for name in COLUMNS if name in about.columns]
+    contract = read_contract(table)
+    wanted = [name for name in COLUMNS if name in contract.columns]
     if not wanted:
         return rows
-    by = ["period_code", CHANNEL] if CHANNEL in about.key else ["period_code"]
+    by = ["period_code", CHANNEL] if CHANNEL in contract.key else ["period_code"]
     found = [
         row
         for period, *channel in rows.select(by).unique().sort(by).rows()

@@ -206,7 +206,7 @@ def write_question(
     parts = [f"To {respondent}", "Before anything is published, we ask you to check what you gave."]
     for number, each in enumerate(findings, start=1):
         previous = each.previous_contribution
-        told = {
+        values = {
             "before": finding.period_before(each.period_code),
             "previous": format_given(previous) if previous is not None else "",
             "period": each.period_code,
@@ -214,9 +214,9 @@ def write_question(
             "quarters": format_given(each.expected_value) if each.rule_code == "quarters" else "",
         }
         lines = [f"{describe_figure(each)}, {each.period_code}: {format_given(each.contribution)}."]
-        lines.append(WHY[each.rule_code].format(**told))
+        lines.append(WHY[each.rule_code].format(**values))
         if previous is not None and each.rule_code != "previous":
-            lines.append("For {before} you gave {previous}.".format(**told))
+            lines.append("For {before} you gave {previous}.".format(**values))
         in_form = given_in_form(each, answers, indicators)
         lines.append("In your form you answered:" if in_form else "It comes from the packages that you sent.")
         parts.append(fill_paragraph(f"{number}. {' '.join(lines)}", "   "))
@@ -231,7 +231,7 @@ def fill_paragraph(text: str, indent: str = "") -> str:
 
 
 def describe_figure(finding: DecidedFinding) -> str:
-    """What the figure is of, by the names of the code lists: `E-mail, Recipient: certain spam`."""
+    """Describe the figure by the names of the code lists: `E-mail, Recipient: certain spam`."""
     channel = codelist_rows("channel")[finding.channel_code]["name"]
     if Given(*given_of(finding)).is_money:
         what = "full-time posts" if POSTS in finding.series.split("/") else "yearly cost in US dollars"

@@ -28,7 +28,7 @@ DIGITS = 10
 
 @dataclass(frozen=True)
 class Given:
-    """What one respondent gave for a table of estimates, a period and a channel."""
+    """One respondent's figures for a table of estimates, a period and a channel."""
 
     table_name: str
     period_code: str

@@ -16,7 +16,7 @@ def hidden_rows(
     line: Sequence[str],
     offered: Callable[[tuple[object, ...]], Sequence[str]],
 ) -> pl.DataFrame:
-    """Of each line, area and answer whether its class of the share may not leave: line, area_code,
+    """Decide, by line, area and answer, whether its class of the share may not leave: line, area_code,
     answer_code and is_hidden.
 
     inside: the areas that each member is in. given: one answer of each member to each line (columns line).

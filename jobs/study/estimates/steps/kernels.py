@@ -17,9 +17,9 @@ Kernel = Callable[..., pl.DataFrame]
 
 def find_kernel(table: str) -> Kernel:
     """The function that computes a table."""
-    about = read_contract(table)
-    module = importlib.import_module(f"{estimates.__name__}.{about.kernel or about.name}")
-    found: Kernel = getattr(module, about.name if about.kernel else "transform")
+    contract = read_contract(table)
+    module = importlib.import_module(f"{estimates.__name__}.{contract.kernel or contract.name}")
+    found: Kernel = getattr(module, contract.name if contract.kernel else "transform")
     return found
 
 

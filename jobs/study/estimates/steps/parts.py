@@ -248,8 +248,8 @@ def join_regions(part: pl.DataFrame, country: pl.DataFrame, of: str, region: str
 
 
 def part_contributions(given: Parted, whole: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    """What each respondent contributed to the figures of a table of parts, nothing included, but those of
-    months: no month leaves. whole: the contributions to study.spam_volume."""
+    """Contributions of each respondent to the figures of a table of parts, zeros included; none of months,
+    which never leave. whole: the contributions to study.spam_volume."""
     quantities, published = given.breakdown.quantities, given.breakdown.published
     found = [whole.clear()]
     labelled = labelled_definitions(definition)

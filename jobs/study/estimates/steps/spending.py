@@ -1,4 +1,5 @@
-"""What respondents spend as measures that can be estimated: strategies x components x conversions, and posts.
+"""Spending of respondents as measures that can be estimated: strategies x components x conversions, and
+posts.
 
 Capital and running costs are parts of one whole; the whole is estimated itself. Conversions: all at
 purchasing power parity, all at the market rate, and labour at parity with the rest at the market rate.
@@ -67,27 +68,27 @@ def draw_capital(answered: pl.DataFrame, classes: Sequence[str], points: Samples
     answered: as by_respondent() gives it. classes: of the respondents' countries. points: of
     investment_assumptions.points(), the central values first.
     """
-    told = (
+    stated = (
         answered.select("assets")
         .with_row_index("place")
         .explode("assets")
         .drop_nulls("assets")
         .unnest("assets")
     )
-    place = told["place"].to_numpy()
+    place = stated["place"].to_numpy()
     rates = [rate_code(classes[each]) for each in place]
 
     def draw_codes(codes: Sequence[str], own: Array) -> Array:
         stands = np.array([points[code] for code in codes]).reshape(len(codes), len(points[SHARE])).T
         return np.where(np.isnan(own), stands, own)
 
-    share = draw_codes([SHARE] * len(place), told["share"].cast(pl.Float64).fill_null(np.nan).to_numpy())
+    share = draw_codes([SHARE] * len(place), stated["share"].cast(pl.Float64).fill_null(np.nan).to_numpy())
     life = draw_codes(
-        [LIFE[code] for code in told["asset_code"]],
-        told["life"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
+        [LIFE[code] for code in stated["asset_code"]],
+        stated["life"].cast(pl.Float64).fill_null(np.nan).to_numpy(),
     )
     rate = draw_codes(rates, np.full(len(place), np.nan))
-    each = told["purchase"].cast(pl.Float64).to_numpy() * share * recovery_factor(rate, life)
+    each = stated["purchase"].cast(pl.Float64).to_numpy() * share * recovery_factor(rate, life)
     cost = each @ one_hot(place, answered.height)
     return np.divide(cost[1:], cost[0], out=np.ones_like(cost[1:]), where=cost[0] > 0)
 
@@ -140,7 +141,8 @@ def component_factors(parts: Array, price: Array) -> Array:
 
 
 def certain_factors(parts: Array, price: Array, is_band: Array) -> Array:
-    """The same for what is certain: how a band divides is not known, so its least over all divisions."""
+    """Factors of component_factors() for what is certain: how a band divides is not known, so its least over
+    all divisions."""
     one = np.eye(len(PARTS))[:, None, :].repeat(len(parts), axis=1)
     least = component_factors(one, price).min(axis=0)
     return np.where(is_band[:, None, None], least, component_factors(parts, price))

@@ -60,8 +60,8 @@ def spending_by_respondent(exact: pl.DataFrame, frame: pl.DataFrame) -> pl.DataF
 
 
 def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame) -> dict[str, Any]:
-    """What a group of spending_by_respondent() spends for each subscription, how many they are, their owners,
-    and the strategies that they spend on. costs: of investment_gap.capital_costs()."""
+    """Spending of a group of spending_by_respondent() for each subscription, with its size, owners and
+    strategies. costs: of investment_gap.capital_costs()."""
     subscriptions = float(group["subscriptions"].sum())
     spent = exact.join(group, on="respondent_id", how="semi").select(
         "strategy_code", amount=pl.sum_horizontal("labour", "capital", "rest")
@@ -88,7 +88,7 @@ def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame
 def placed_spending(
     accounts: pl.DataFrame, costs: pl.DataFrame, frame: pl.DataFrame, place: str, seed: int
 ) -> dict[str, Any]:
-    """What those respondents spend that lie in a part of PLACES, in the order of spending for each
+    """Spending of the respondents that lie in a part of PLACES, in the order of spending for each
     subscription at market rates; with fewer than LEAST to choose from nothing but their number, `of`."""
     exact = exact_spending(accounts)
     each = spending_by_respondent(exact, frame).filter(pl.col("subscriptions") > 0)
@@ -112,7 +112,7 @@ def placed_spending(
 
 @dataclass(frozen=True)
 class TargetDraws:
-    """What a group spends for each subscription, draw by draw: labour in international dollars, the rest and,
+    """Spending of a group for each subscription, draw by draw: labour in international dollars, the rest and,
     by development class of who pays, capital in US dollars. owners: how many could be drawn."""
 
     labour: Array
@@ -158,7 +158,7 @@ def numbers(rows: pl.DataFrame, name: str) -> Array:
 
 
 def over_own(ordered: pl.DataFrame, costs: pl.DataFrame, development: str) -> Array:
-    """What each respondent's assets cost at the rate of a class over what they cost in its own; 0 without."""
+    """Ratio of the cost of each respondent's assets at the rate of a class to that in its own; 0 without."""
     of_class = costs.filter(pl.col("development_code") == development)
     joined = ordered.select("respondent_id").join(
         of_class, on="respondent_id", how="left", maintain_order="left"
