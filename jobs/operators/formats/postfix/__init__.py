@@ -1,9 +1,9 @@
 """Postfix's mail log: smtpd, cleanup, qmgr, delivery agents, postscreen and dnsblog.
 
 parse() types each line (of a block: records()); assemble() joins lines into one row per lifetime of a
-queue file, per refusing SMTP session or per postscreen session; transmissions() counts them by
-the rules of transmission.py. Lines are recognised by their text, never by the daemon's name:
-an RFC 5424 rendering may keep only `postfix` of `postfix/smtpd`.
+queue file, per refusing SMTP session or per postscreen session; transmissions() counts them. Lines are
+recognised by their text, never by the daemon's name: an RFC 5424 rendering may keep only `postfix` of
+`postfix/smtpd`.
 
 Line forms are those of Postfix's own sources (src/smtpd, src/cleanup, src/qmgr, src/global/
 sent.c, bounce.c and defer.c, src/postscreen, src/dnsblog) as of Postfix 2.8 to 3.10.
@@ -35,6 +35,8 @@ from jobs.operators.formats.postfix.assembly import (
     marks,
     taken_apart,
 )
+from jobs.operators.formats.postfix.attempts import of_screens, of_sessions
+from jobs.operators.formats.postfix.deliveries import of_queue_files
 from jobs.operators.formats.postfix.held import link_held, settle
 from jobs.operators.formats.postfix.queue_lines import (
     CODES,
@@ -46,7 +48,7 @@ from jobs.operators.formats.postfix.queue_lines import (
     read_subject,
 )
 from jobs.operators.formats.postfix.refusals import NOT_IDS, read_refusals, read_session_events
-from jobs.operators.formats.postfix.transmission import transmissions
+from jobs.operators.formats.shared.fields import as_mail
 from jobs.operators.formats.shared.sampling import ANY_SOURCE
 from jobs.operators.formats.shared.syslog import split_at_first, split_envelope
 
@@ -256,6 +258,27 @@ def _read_events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFra
     whole = whole.select(list(schema)).with_columns(pl.col("row_code").fill_null("queue"))
     whole = link_held(whole, envelope)
     return whole, pl.concat([unread, *cut])
+
+
+def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
+    """One row per queue file and recipient, or refused attempt. Rows of one assembly_key must come together.
+
+    A queue file gives one row per recipient as first given (orig_to before to), so that an alias counts
+    once: the last status in time of each address, and of an alias's addresses the outcome of highest
+    precedence. A queue file that qmgr never took and nobody refused is no message yet: the client gave
+    up, or its lines are still to come. What was refused after DATA names at most one recipient.
+
+    A session gives one row per (sender, recipient) that it was refused for, or one without a recipient
+    when it was refused before RCPT. A postscreen session counts when it failed a test (PREGREET, DNSBL,
+    a command test, a deny list) and did not pass; one that only hung up, or only connected, does not.
+
+    `queue` and `previous_queue` are host|queue id: a re-injection does not tell the instance of the queue
+    that it names. Two instances of one host may share a short queue id at one time; long ids do not.
+    """
+    frame = bronze.collect()
+    if (frame["row_code"] == "held").any():
+        frame = assemble(settle(frame.lazy())).collect()
+    return as_mail([of_queue_files(frame), of_sessions(frame), of_screens(frame)], NAME)
 
 
 FORMAT = LineFormat(
