@@ -2,7 +2,8 @@
 
 Unknowns are changes of contributions from the truth, of each a rise and a fall. So every program has a point
 to start from, where nothing changes, and moves few contributions from there. Published variances are no
-linear constraints: where a solution breaks one, tangents of it become rows.
+linear constraints: where a solution breaks one, tangents of it become rows, and where these come inside
+slowly a second-order program seeks the point.
 """
 
 import highspy
@@ -10,6 +11,7 @@ import numpy as np
 from scipy.sparse import csc_array, hstack
 
 from jobs.study.attack.cones import Cones
+from jobs.study.attack.second_order import find_far
 
 Array = np.ndarray
 # Of the strategies of the simplex method the one that starts where nothing changes; and the one for programs
@@ -22,7 +24,7 @@ OPTIONS: dict[str, bool | float | str] = {
 # By how much of its size a row may be broken.
 FEASIBLE = 1e-7
 # How much farther solutions are sought with tangents, and how often at most.
-FARTHER, TANGENTS = 1.05, 60
+FARTHER, TANGENTS = 1.05, 12
 # A gain is enough within rounding; a row with a lesser price holds nothing.
 NEAR, PRICED = 1e-6, 1e-9
 
@@ -129,6 +131,12 @@ class Program:
             if solved is None:
                 break
             change = solved
+        if gains @ best < enough and gains @ change >= enough * (1 - NEAR):
+            linear, (rise, fall) = (self.rows, self.low, self.high), np.split(most, 2)
+            point = find_far(linear, gains, rise, fall, FARTHER * enough, cones, best)
+            inside = cones.reach(point, cones.find_broken(point)).min(initial=1.0) * point
+            if gains @ inside > gains @ best and not cones.find_broken(inside):
+                best = inside if self.is_inside(inside, most) else best
         return best if self.is_inside(best, most) else np.zeros_like(best), touched
 
     def find_holding(self, touched: list[int], cones: Cones) -> list[int]:

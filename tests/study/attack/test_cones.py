@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from jobs.base.stats.variance_function import spread_of
+from jobs.study.attack import program
 from jobs.study.attack.cones import Array, Cones
 from jobs.study.attack.search import Attack, BlockSearch
+from jobs.study.attack.second_order import find_far
 from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.steps.sample import Reference, sample_of
 from tests.study.public.test_gate import P_PCT, SHAPES, knowledge, unattacked
@@ -76,27 +79,53 @@ def test_moves_within_the_limits_break_no_cone(search: BlockSearch) -> None:
     assert broken > 10 and used > 1 / 3
 
 
-def move_targets(search: BlockSearch) -> Iterator[tuple[Array, bool]]:
-    """Points where targets are half as much again, or as much as that as may be, and whether a cone stood
-    between."""
-    view, program = search.views[0], search.program
+def move_targets(search: BlockSearch) -> Iterator[tuple[Array, bool, float]]:
+    """Points where targets are half as much again, or as much as that as may be; whether a cone stood
+    between; and what a target gains there."""
+    view, linear = search.views[0], search.program
     most = search.bound_moves(view)
     for target in range(len(search.targets)):
         part = slice(*search.parts.starts[target : target + 2])
         gain = np.zeros(len(view.mass))
         gain[search.parts.of_class[part]] = 1.0
         gains = np.concatenate([gain, -gain])
-        solved = program.find_change(gains, most, 0.5 * float(gain @ view.mass), search.classes.cones)
+        solved = linear.find_change(gains, most, 0.5 * float(gain @ view.mass), search.classes.cones)
         assert solved is not None
-        assert program.is_inside(solved[0], most)
-        assert len(program.low) == program.highs.getNumRow()
-        yield solved[0], bool(solved[2])
+        assert linear.is_inside(solved[0], most)
+        assert len(linear.low) == linear.highs.getNumRow()
+        yield solved[0], bool(solved[2]), float(gain @ solved[0])
 
 
 def test_what_tangents_lead_to_breaks_nothing(search: BlockSearch) -> None:
     found = list(move_targets(search))
-    assert all(search.classes.cones.find_broken(point) == [] for point, _ in found)
-    assert sum(is_bent and bool(point.any()) for point, is_bent in found) > 3
+    assert all(search.classes.cones.find_broken(point) == [] for point, _, _ in found)
+    assert sum(is_bent and bool(point.any()) for point, is_bent, _ in found) > 3
+
+
+def test_second_order_programs_go_as_far_as_many_tangents(
+    search: BlockSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within rows, bounds and cones but for the solver's tolerance: hardly any of the way is taken back."""
+    asked: list[float] = []
+
+    def check_far(*given: Any) -> Array:
+        linear, _, rise, fall, _, cones, _ = given
+        point = find_far(*given)
+        moved = linear[0] @ point
+        assert (moved >= linear[1] - 1e-7).all() and (moved <= linear[2] + 1e-7).all()
+        assert (point <= rise).all() and (point >= -fall).all()
+        asked.append(float(cones.reach(point, cones.find_broken(point)).min(initial=1.0)))
+        return point
+
+    def list_gains(tangents: int) -> Array:
+        monkeypatch.setattr(program, "TANGENTS", tangents)
+        return np.array([gained for _, _, gained in move_targets(search)])
+
+    monkeypatch.setattr(program, "find_far", lambda *given: given[-1])
+    by_tangents, by_one = list_gains(60), list_gains(1)
+    monkeypatch.setattr(program, "find_far", check_far)
+    assert (list_gains(1) >= by_tangents * (1 - 1e-6)).all()
+    assert (by_one < by_tangents * 0.99).any() and min(asked) > 0.999
 
 
 def test_a_point_that_breaks_a_cone_counts_for_nothing(
@@ -104,7 +133,7 @@ def test_a_point_that_breaks_a_cone_counts_for_nothing(
 ) -> None:
     """Where the edge of a cone is taken to be farther than it is."""
     monkeypatch.setattr(Cones, "reach", lambda cones, change, broken: np.ones(len(broken)))
-    found = [point for point, is_bent in move_targets(search) if is_bent]
+    found = [point for point, is_bent, _ in move_targets(search) if is_bent]
     assert found and all(search.classes.cones.find_broken(point) == [] for point in found)
 
 
