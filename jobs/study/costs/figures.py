@@ -80,7 +80,9 @@ def explain_investment(study_row: StudyRow) -> Explained:
         "_T": "Spending against spam", "capital": "Capital cost against spam, a year",
         "operating": "Running cost against spam", "posts": "Posts that counter spam",
     }[component]  # fmt: skip
-    steps = [*(money_steps(study_row) if is_money else [posts_step()]), *total_steps(row, unit)]
+    days = formula_number(assumed_value("days_per_post"))
+    posts = FormulaStep("Each respondent", "person_days/days_per_post", f"person_days/{days}", "y")
+    steps = [*(money_steps(study_row) if is_money else [posts]), *total_steps(row, unit)]
     used = [parameter_input(code) for code in PARAMETERS] if is_money else [assumption_input("days_per_post")]
     tables = ("study.investment_account", "study.questionnaire_answer", "study.submission")
     return Explained(
@@ -142,11 +144,6 @@ def money_steps(study_row: StudyRow) -> list[FormulaStep]:
         formula = "+".join(formula_number(round(each)) for each in amounts)
         steps.append(FormulaStep("Its components", "capital+operating", formula, format_number(sum(amounts))))
     return steps
-
-
-def posts_step() -> FormulaStep:
-    days = formula_number(assumed_value("days_per_post"))
-    return FormulaStep("Each respondent", "person_days/days_per_post", f"person_days/{days}", "y")
 
 
 def total_steps(row: dict[str, Any], unit: str) -> list[FormulaStep]:
@@ -286,6 +283,9 @@ def explain_spam_volume(study_row: StudyRow) -> Explained:
     is_corrected = row["quantity_code"] == "spam_corrected"
     sources = ("study.submission_quality",) if is_corrected else ()
     granted = AUDITED if is_corrected else []
+    corrected = "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P"
+    formula = corrected if is_corrected else "sum(units*days/days_with_logs)"
+    step = FormulaStep("Each respondent, inbound and internal, months added up", formula, formula, "y")
     return Explained(
         name=study_row.name,
         title=f"{words.code_name('quantity', row['quantity_code'])} in {study_row.area},"
@@ -298,7 +298,7 @@ def explain_spam_volume(study_row: StudyRow) -> Explained:
         facts=list_facts(study_row, unit, ""),
         compared=computed_when(study_row),
         estimate=estimate_of(row),
-        steps=[corrected_step() if is_corrected else counted_step(), *total_steps(row, unit)],
+        steps=[step, *total_steps(row, unit)],
         versions=versions_of(study_row, "study.submission", *sources, *FRAME),
         divided=[*by_area(study_row), parts_by_source(row)],
         assumptions=[*(text.replace("spend", "have") for text in RESPONSE), *granted],
@@ -316,16 +316,6 @@ AUDITED = [
     "What was refused before there was content is spam as it was counted, for no label is of it: half of what"
     " logs leave undecided of it, and in replicates from none to all.",
 ]
-
-
-def counted_step() -> FormulaStep:
-    formula = "sum(units*days/days_with_logs)"
-    return FormulaStep("Each respondent, inbound and internal, months added up", formula, formula, "y")
-
-
-def corrected_step() -> FormulaStep:
-    formula = "certain_before+undecided_before/2+flagged*F+undecided*U+passed*P"
-    return FormulaStep("Each respondent, inbound and internal, months added up", formula, formula, "y")
 
 
 # --- what published models say ----------------------------------------------------------------------

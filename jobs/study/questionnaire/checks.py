@@ -69,12 +69,6 @@ def check_relation(
     return relation_fault(line, "at_most", **values)
 
 
-def is_unread(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
-    """Whether a cell has a value that is no answer. It has its own fault, and the sum may be right."""
-    cell = lines[code].cells.get("answer") if code in lines else None
-    return code not in answers and cell is not None and not cell.is_empty
-
-
 def check_days(
     answers: dict[str, Answer], lines: dict[str, FormLine], period: str
 ) -> tuple[list[Fault], list[AnswerReading]]:
@@ -109,8 +103,12 @@ def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
 
 
 def is_missing(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
-    """Whether a part is not available, not disclosed, or could not be read."""
-    return (code in answers and answers[code].status in ("NA", "R")) or is_unread(code, answers, lines)
+    """Whether a part is not available, not disclosed, or could not be read: then it has a fault of its own,
+    and the sum may be right."""
+    if code in answers:
+        return answers[code].status in ("NA", "R")
+    cell = lines[code].cells.get("answer") if code in lines else None
+    return cell is not None and not cell.is_empty
 
 
 def relation_fault(line: FormLine, key: str, **values: object) -> Fault:

@@ -165,7 +165,8 @@ def left_out(
     given, lines = dict(have), []
     for row in latest_decisions(decisions).filter(pl.col("decision_code") == LEFT_OUT).to_dicts():
         of = Given(*(row[name] for name in ("table_name", "period_code", "channel_code", "respondent_id")))
-        whose = f"{of.respondent_id}, {name_figure(of)} in {of.period_code}"
+        figure = "its spending" if of.is_money else of.channel_code
+        whose = f"{of.respondent_id}, {figure} in {of.period_code}"
         # Of a quarter that was left out before, the year's figure was judged without it.
         if row["finding_id"] not in {finding_id(of, each, indicators) for each in (have, given)}:
             lines.append(f"{whose}: corrected since {row['decided_by']} left it out; it is taken again")
@@ -183,10 +184,6 @@ def note_findings(lake: Lake, open_share: float) -> list[str]:
     if decisions.is_empty():
         return lines
     return lines + left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
-
-
-def name_figure(figure: Given) -> str:
-    return "its spending" if figure.is_money else figure.channel_code
 
 
 def respondents_questions(
