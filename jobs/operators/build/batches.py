@@ -42,7 +42,7 @@ class Ingested:
 
 @dataclass(frozen=True)
 class Ingest:
-    """What a bronze stage is given.
+    """The input of a bronze stage.
 
     staging: where tasks leave rows for silver, by one of so many buckets; None where no silver stage follows.
     """

@@ -1,4 +1,4 @@
-"""What tasks of the bronze stage do: ranges of landed pieces in, files of bronze tables out."""
+"""Tasks of the bronze stage: ranges of landed pieces in, files of bronze tables out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from jobs.operators.silver import steps
 
 @dataclass(frozen=True)
 class ParsedRanges:
-    """What a task made of its ranges: files that no transaction names yet, frames in staging, and the
+    """The result of a task on its ranges: files that no transaction names yet, frames in staging, and the
     counts of each piece for the ledger."""
 
     files: Sequence[NewFile]

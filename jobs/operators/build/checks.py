@@ -25,7 +25,7 @@ class Broken:
 
 
 def rule_text(table: str, rule: str) -> str:
-    """What a rule of the table's contract says, for a person."""
+    """The description of a rule in the table's contract."""
     return {each.name: each.says for each in rules_of(table)}.get(rule, rule)
 
 
@@ -88,8 +88,8 @@ def format_broken(
     says: str = "",
     sources: Sequence[str] = (),
 ) -> str:
-    """What a person reads when a rule held a table back: what it says, and a few keys. sources: those that it
-    holds back, where the tables go on without what is new of them."""
+    """The message for a table that a rule held back: the rule, and keys of a few rows. sources: those that
+    the rule holds back, where the tables go on without their new rows."""
     held = "the table stays as it was."
     if sources:
         held = f"what is new of {', '.join(sources)} waits. Everything else went on."

@@ -175,7 +175,7 @@ def own_inputs(settings: Observatory, recorded: State) -> dict[bulk_days.Day, st
 
 
 def describe_definitions(settings: Observatory) -> str:
-    """What all days are counted by: reference tables, and what the settings say of operators."""
+    """The definitions that all days are counted by: reference tables, and the settings of operators."""
     # How sources are read changes silver, or nothing.
     given = [each.model_dump(exclude={"source", "former_sources"}) for each in settings.operator]
     return reference_digest() + str(given)

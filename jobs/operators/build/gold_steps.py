@@ -76,13 +76,13 @@ class Steps:
         self.files = work.lake.files(MESSAGE, versions[MESSAGE]) if MESSAGE in versions else []
 
     def run_tasks(self, tasks: Sequence[Task[list[StagedFrame]]]) -> list[StagedFrame]:
-        """What tasks leave."""
+        """The frames that tasks leave in staging."""
         return [each for of_task in self.work.engine.run_tasks(tasks) for each in of_task] if tasks else []
 
     def run_over_files(
         self, periods: Periods, task: Callable[[list[DataFile]], Task[list[StagedFrame]]]
     ) -> list[StagedFrame]:
-        """What tasks over the messages of the operator-days leave. task: makes one for some of the files."""
+        """The frames that tasks over the messages of operator-days leave. task: makes one for some files."""
         return self.run_tasks([cut_by_files(part, task) for part in self.cut_parts(periods)])
 
     def files_of(self, periods: Periods) -> list[DataFile]:
@@ -118,7 +118,7 @@ class Steps:
     def run_over_buckets(
         self, left: Sequence[StagedFrame], task: Callable[[list[StagedFrame]], Task[list[StagedFrame]]]
     ) -> list[StagedFrame]:
-        """What tasks leave that take the frames of one bucket each."""
+        """The frames that tasks leave, each of which takes the frames of one bucket."""
         parts: dict[int, list[StagedFrame]] = {}
         for each in left:
             parts.setdefault(each.bucket, []).append(each)
@@ -218,7 +218,7 @@ class Steps:
         campaign: Sequence[StagedFrame],
         operator: pl.DataFrame,
     ) -> list[StagedFrame]:
-        """What is proved of bulk on the stale days."""
+        """The evidence of bulk on the stale days."""
         staging = self.work.staging
         text: dict[str, list[StagedFrame]] = {}
         for each in self.run_over_files(

@@ -1,7 +1,7 @@
-"""What tasks of the gold stage do: files of silver.message in, parts of gold tables in staging, tables out.
+"""Tasks of the gold stage: files of silver.message in, parts of gold tables in staging, tables out.
 
-A task takes any files of operator-days. What a measure needs of other parts comes to it as a narrow frame in
-staging: the members of campaigns, what is proved of bulk, the behaviour of numbers.
+A task takes any files of operator-days. Facts from other files that a measure needs come to it as a narrow
+frame in staging: the members of campaigns, the evidence of bulk, the behaviour of numbers.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ TEXT_KEY = ["operator_id", "channel_code"]
 
 
 class GoldFrame(StrEnum):
-    """What frames in staging hold, beside rows of gold tables. Texts lie by operator and channel."""
+    """Contents of frames in staging, beside rows of gold tables. Texts lie by operator and channel."""
 
     SIGNATURES = "signatures"
     MEMBERS = "members"
@@ -135,7 +135,7 @@ def leave_evidence(
     operator: pl.DataFrame,
     days: pl.DataFrame,
 ) -> list[StagedFrame]:
-    """What is proved of bulk on the days, from the texts of one operator and channel."""
+    """Leave the evidence of bulk on the days, from the texts of one operator and channel."""
     rows = take_frames(parts)
     assert rows is not None
     text = merge_rows(rows, bulk.TEXT_KEY, bulk.TEXT_RULES)

@@ -1,4 +1,4 @@
-"""What `observatory vacuum` and `renew` removed: for each layer and operator the day before which nothing is
+"""Days that `observatory vacuum` and `renew` removed: by layer and operator the day before which nothing is
 left.
 
 These days are written to observatory.json before anything is removed, so that half a day counts as removed.

@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run is given: its lake, settings and operators, and what its stages work with.
+    """The input of a run: its lake, settings and operators, and the engine and staging area of its stages.
 
-    since, until: the days that are computed again; None where those are that changed. report_step: takes what
-    a stage is at, as `silver: validating`. report_progress: takes a stage, the share of its work that is
-        done, and the bytes of logs that it goes through, 0 where they are not known.
+    since, until: the days that are computed again; None for the days that changed. report_step: takes the
+    step of a stage that begins, as `silver: validating`. report_progress: takes a stage, the share of its
+        work that is done (0 to 1), and the bytes of logs that it goes through, 0 where they are unknown.
     engine, staging, log_bytes: of the stages, set where a run begins (jobs/operators/runs/runner.py).
     """
 
@@ -62,11 +62,11 @@ class Run:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a stage found and wrote, or several together.
+    """The outcome of a stage, or of several together.
 
-    results: of the rules that were asked. held_operators: the operators that a rule holds back.
-    notes: what a person should know when the run has ended. changed: by table, the operator-periods that were
-    replaced. batches: what was read.
+    results: of the rules that were checked. held_operators: the operators that a rule holds back.
+    notes: sentences to print when the run has ended. changed: by table, the operator-periods that were
+    replaced. batches: the bronze batches that were read.
     """
 
     results: tuple[native.Result, ...] = ()

@@ -33,10 +33,10 @@ from jobs.operators.silver.frames import MESSAGE, SILVER
 
 @dataclass(frozen=True)
 class SilverPlan:
-    """What a silver stage is to compute.
+    """The plan of a silver stage.
 
     batches: the parts that it takes, as operator/batch/source. window_of: each operator's window. waiting:
-    the operators and parts that wait. notes: what a person should know of it.
+    the operators and parts that wait. notes: sentences to print.
     """
 
     batches: list[str]

@@ -23,7 +23,7 @@ from jobs.operators.silver.frames import TRANSMISSION, VERDICT
 
 @dataclass
 class StepOutput:
-    """What a step made for tables: files, the fingerprints of their rows, the rules that rows break; and
+    """The output of a step for tables: files, the fingerprints of their rows, the rules that rows break; and
     frames in staging for later steps. bucket: the one that it was called for."""
 
     files: list[NewFile] = field(default_factory=list)
@@ -86,7 +86,7 @@ class StagedPlace(Place):
 
     @property
     def halves(self) -> list[StagedPlace]:
-        """The same bucket in two parts of its queue files."""
+        """The bucket cut in two by its queue files."""
         return [
             replace(self, part=part, parts=self.parts * 2) for part in (self.part, self.part + self.parts)
         ]

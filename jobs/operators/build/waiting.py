@@ -22,8 +22,8 @@ from jobs.operators.build.windows import PART
 
 @dataclass(frozen=True)
 class WaitingParts:
-    """What waits. operators: as a whole. parts: of other operators, one row for each part. results: of the
-    ledger's rules."""
+    """Operators and parts that wait. operators: those that wait as a whole. parts: of other operators, one
+    row for each part. results: of the ledger's rules."""
 
     operators: frozenset[str]
     parts: pl.DataFrame
@@ -31,7 +31,7 @@ class WaitingParts:
 
 
 def find_waiting(lake: Lake, limits: LimitSettings, operators: set[str]) -> WaitingParts:
-    """What of these operators waits, by the ledger that the last finished stage named."""
+    """The operators and parts that wait, by the ledger that the last finished stage named."""
     where = pl.col("operator_id").is_in(sorted(operators))
     files = lake.read(ledger.TABLE, lake.versions().get(ledger.TABLE), where=where)
     shares = ledger.quarantine_share(files)

@@ -190,9 +190,9 @@ def log_bytes(lake: Lake, days: Days) -> int:
 
 @dataclass(frozen=True)
 class TakenParts:
-    """What finished silver runs have taken, as operator/batch/source.
+    """The parts that finished silver runs have taken, as operator/batch/source.
 
-    latest: as it is in bronze. ever: also what was written again since.
+    latest: in the version that bronze has. ever: also those that were written again since.
     """
 
     latest: frozenset[str]
@@ -218,7 +218,7 @@ def no_parts() -> pl.DataFrame:
 
 
 def taken_parts(lake: Lake) -> TakenParts:
-    """What finished silver runs have taken. A batch that was written again since is to be taken again."""
+    """The parts that finished silver runs have taken. A batch that was written again is to be taken again."""
     latest = (
         lake.read("meta.run", columns=["stage_name", "finished_at", "ingest_ids"])
         .explode("ingest_ids", empty_as_null=False)

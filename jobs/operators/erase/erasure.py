@@ -78,7 +78,7 @@ def plan_erasure(
     erased_by: str,
     erased_at: dt.datetime,
 ) -> tuple[ErasurePlan, list[Asked]]:
-    """What an erasure takes away, and those of whom the lake has nothing. Nothing is changed."""
+    """The plan of an erasure, and the subscribers of whom the lake has nothing. Nothing is changed."""
     plan = ErasurePlan(run_id, erased_at.isoformat(), erased_by)
     plan.checked = str(lake.read(LEDGER, columns=["ingest_id"])["ingest_id"].max() or "")
     found_hashes: set[tuple[str, str]] = set()
@@ -279,7 +279,7 @@ def cleaned_sketches(
 def print_period(
     rows: pl.DataFrame, table: str, operator_id: str, period: str, state: record.State
 ) -> dict[str, Any]:
-    """What meta.run is to record of an operator-period that has these rows now, computed from what it was."""
+    """The record for meta.run of an operator-period that has these rows now, from its record before."""
     found = fingerprint_periods(rows, table).get((operator_id, period), Fingerprint(0, ""))
     return {
         "table_name": table,

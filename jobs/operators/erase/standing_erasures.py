@@ -1,11 +1,11 @@
-"""What is erased stays erased: an erasure that was begun is done again until it is whole, and a later pull of
-the same logs does not bring a subscriber back.
+"""Erasures that stand: one that was begun is done again until it is whole, and a later pull of the same logs
+does not bring a subscriber back.
 
-_erasure/plan.json says what goes, before anything does; it holds keyed hashes and places alone. meta.erasure
-remembers each subscriber by a keyed hash, and until when. After a run has read what is new, it looks there
-for those whose records are from before they were erased, takes their lines out of landing, and reads the
-batches again. What a subscriber does after an erasure counts as ever: a number may have another owner by
-then.
+_erasure/plan.json lists what an erasure removes, before anything is removed; it holds keyed hashes and places
+alone. meta.erasure remembers each subscriber by a keyed hash, and until when. After a run has read new
+batches, it looks there for subscribers with records from before they were erased, takes their lines out of
+landing, and reads the batches again. Records after an erasure count as ever: a number may have another owner
+by then.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ ROW = [*PLACE, "assembly_key"]
 
 @dataclass
 class ErasurePlan:
-    """What an erasure takes away, of one operator or several.
+    """The plan of an erasure, of one operator or several.
 
     asked: operator_id, key_id and erased_hash of each subscriber. pseudonyms: theirs, by operator. lines: by
     piece, the offsets of lines that go. documents: pieces that go as a whole. batches: pieces that are read

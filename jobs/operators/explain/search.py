@@ -37,7 +37,7 @@ DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class SearchQuestion:
-    """What a person asks for: an id, number or address. day: the UTC day of the first event."""
+    """The question of a person. text: an id, number or address. day: the UTC day of the first event."""
 
     text: str
     operators: list[Operator]

@@ -29,7 +29,7 @@ AHEAD = dt.timedelta(days=2)
 
 @dataclass(frozen=True)
 class Source:
-    """What a kernel must know of the file that its lines come from.
+    """Facts about the file that lines come from, for a kernel.
 
     newest_at: no line is newer than this UTC time; a stamp without a year takes the latest year
         that keeps it before. It comes from the ids in the file, its time and its rotation order.
@@ -81,7 +81,7 @@ class Document:
 
     @property
     def line_code(self) -> str:
-        """What the ledger counts it as: record, ignored or quarantined."""
+        """The code by which the ledger counts it: record, ignored or quarantined."""
         if self.reason_code is not None:
             return "quarantined"
         return "record" if self.rows else "ignored"

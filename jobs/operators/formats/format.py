@@ -1,4 +1,4 @@
-"""What a kernel states about its format. The registry finds it; settings, tables and docs derive from it."""
+"""Descriptions of formats. The registry finds them; settings, tables and docs derive from them."""
 
 import datetime as dt
 import re
@@ -127,7 +127,7 @@ class OwnLayouts:
 
 @dataclass(frozen=True, kw_only=True)
 class Format:
-    """What every format has. A kernel module ends with its FORMAT, a LineFormat or a DocumentFormat.
+    """The description of a format. A kernel module ends with its FORMAT, a LineFormat or a DocumentFormat.
 
     name: as settings write it; the bronze table is bronze.<name>.
     title, description: as the list of formats has them (schemas/codelists/format.csv).
@@ -136,7 +136,7 @@ class Format:
     sniff(sample): how sure it is, from 0 to 1, that these bytes are of this format.
     assemble(records): bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b)).
 
-    What silver takes, still with raw identifiers: transmissions, verdicts, complaints,
+    Rows for silver, still with raw identifiers: transmissions, verdicts, complaints,
     authentication_reports, facts.
 
     rules_of: engines whose rules of types and countermeasures hold for its rows beside its own and those of

@@ -80,7 +80,7 @@ def find_members(signature: pl.DataFrame, campaign_parameter: pl.DataFrame) -> p
 
 
 def find_untyped_members(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
-    """The same, without types, of days on which the same thresholds hold."""
+    """The members of campaigns, without types, on days that have the same thresholds."""
     own = signature.group_by(*SIGNED, "signature_kind_code").agg(
         pl.col("signature_sketch").drop_nulls().first(), pl.col("copies").sum()
     )

@@ -96,7 +96,7 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def by_stage(what: str) -> pl.Expr:
-    """What reached the stage at which a measure looks."""
+    """The units that reached the stage at which a measure looks."""
     stage = pl.col("countermeasure_code").replace_strict(LOOKS_AT, default="content")
     return pl.coalesce(pl.when(stage == name).then(f"{what}_{name}") for name in STAGES)
 

@@ -72,7 +72,7 @@ def count_labels(sample: pl.DataFrame, label: pl.DataFrame) -> pl.DataFrame:
 
 
 def count_calls(volume: pl.DataFrame, *by: str) -> pl.DataFrame:
-    """What the filter made of the messages whose content it had, by operator, month and channel, and `by`."""
+    """The filter's decisions on messages whose content it had, by operator, month and channel, and `by`."""
     is_asked = (
         (pl.col("definition_code") == OPERATOR)
         & pl.col("direction_code").is_in(RECEIVED)
@@ -178,7 +178,7 @@ def estimate_columns(quality: prevalence.Quality | None) -> Row:
 
 
 def count_columns(rows: list[Row], code: str) -> Row:
-    """What a row of an audit counts."""
+    """The counts of a row of an audit."""
     cells = [to_stratum(row) for row in rows]
     sampled, labelled, spam = (
         sum(getattr(each, name) for each in cells) for name in ("sampled", "labelled", "spam")

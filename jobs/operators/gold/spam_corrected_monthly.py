@@ -39,7 +39,7 @@ def transform(
     definition: pl.DataFrame,
     measure: pl.DataFrame,
 ) -> pl.DataFrame:
-    """What was received, in recipients and attempts."""
+    """Corrected counts of received recipients and attempts."""
     of_volume, of_routes = is_in_measure(measure), is_in_measure(measure, has_stage=False)
     volume, types = spam_volume_daily.filter(of_volume), spam_type_daily.filter(of_volume)
     # A month is measured as at its first day.

@@ -112,9 +112,10 @@ def archive_of(head: bytes) -> str | None:
 
 @dataclass
 class Notes:
-    """What a person may want to know of the files of a source that are new in a pull.
+    """Notes on the files of a source that are new in a pull.
 
-    unlike: how many do not look like the format that the source names. is_noted: whether a note says so.
+    unlike: the number of files that do not look like the format that the source names. is_noted: whether a
+    note says so.
     """
 
     source: SourceSettings

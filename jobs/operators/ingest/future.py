@@ -26,7 +26,7 @@ def set_apart(
 
 
 def quarantine_future(lines: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """What parse() gave of a block, with the records from the future quarantined."""
+    """The rows of parse() for a block, with the records from the future quarantined."""
     late = future_offsets(lines.filter(pl.col("line_code") == "record"), source)
     return lines if late.is_empty() else quarantine_codes(lines, late)
 

@@ -65,7 +65,7 @@ MAGIC = re.compile(r"[*\[]")
 
 
 class AnswerRefused(ObservatoryError, OSError):
-    """What a server answers, and will again: a setting or a right is to be mended. status: of the answer."""
+    """An answer that a server will give again: a setting or a right is to be mended. status: of HTTP."""
 
     def __init__(self, text: str, status: int = 0) -> None:
         super().__init__(text)
@@ -203,7 +203,7 @@ class HttpFiles:
                 self.resume_at = now + seconds
 
     def explain(self, error: Exception) -> OSError:
-        """What an error of the client means. Its own text may have the URL's query, or nothing at all."""
+        """An error of the client in words. Its own text may have the URL's query, or nothing at all."""
         host = urlsplit(self.origin).hostname
         causes = list(error_causes(error))
         if wrong := next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None):
@@ -306,7 +306,7 @@ class HttpFiles:
             self.failed[name] = error
 
     def ask_state(self, name: str, seen: Seen | None) -> dict[str, Any]:
-        """What the server says of a file: that it is as it was seen, or its size and times."""
+        """The server's description of a file: that it is as it was seen, or its size and times."""
         response = self.ask(name, {"Range": f"bytes=0-{START - 1}", **(unless_same(seen) if seen else {})})
         with self.reading(response):
             if response.status == 304 and seen:
@@ -431,8 +431,8 @@ class HttpFiles:
         return None
 
     def describe(self, response: urllib3.BaseHTTPResponse, size: int | None) -> dict[str, Any]:
-        """What is known of a file whose content is this answer. Without a length it has no version: an answer
-        that ended early would be taken for the whole."""
+        """The description of a file whose content is this answer. Without a length it has no version: an
+        answer that ended early would be taken for the whole."""
         version = version_of_answer(response) if size is not None or response.chunked else None
         found = times_of(response, b"")
         return {"type": "file", "size": size, "ETag": version, **found}
@@ -570,7 +570,7 @@ def times_of(response: urllib3.BaseHTTPResponse, start: bytes) -> dict[str, dt.d
 
 
 def version_of_answer(response: urllib3.BaseHTTPResponse) -> str | None:
-    """What names the state of a file by which it is asked for again."""
+    """The name of a file's state, by which it is asked for again."""
     tag, written = response.headers.get("ETag"), response.headers.get("Last-Modified")
     if tag and len(tag) <= 1000 and parse_time(tag) is None:
         return tag

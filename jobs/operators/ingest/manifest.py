@@ -1,4 +1,4 @@
-"""What pull knows of a source: its streams, kept in one manifest.json, and found again by what files hold.
+"""The manifest of a source, manifest.json: its streams, found again by the contents of files.
 
 A manifest names its pieces by their names alone, and they lie beside it: a lake may be moved as a whole.
 """
@@ -149,7 +149,7 @@ def name_of(path: str) -> str:
 
 @dataclass(frozen=True)
 class Files:
-    """What the last pull knew of a source's files, by their names."""
+    """The state of a source's files at the last pull, by their names."""
 
     waiting: dict[str, Waiting] = field(default_factory=dict)
     seen: dict[str, Seen] = field(default_factory=dict)

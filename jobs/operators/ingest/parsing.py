@@ -140,7 +140,7 @@ def read_blocks(fs: Any, part: Range) -> Iterator[tuple[bytes, int]]:
 
 
 def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> Parsed:
-    """What the format's kernel, and then its companions, made of one block of a range's lines."""
+    """Parse one block of a range's lines, by the format's kernel and its companions."""
     return parse_lines(lines, RowPlace([part], [0], [0]), name, ingest_id)
 
 

@@ -62,8 +62,7 @@ from jobs.operators.ingest.source_files import (
 
 @dataclass(frozen=True)
 class Pulled:
-    """What a pull did: pieces and bytes landed, what could not be read, each with what to do, and what a
-    person may want to know beside."""
+    """The outcome of a pull: pieces and bytes landed, errors with a remedy each, and notes."""
 
     pieces: int = 0
     bytes: int = 0
@@ -214,7 +213,7 @@ def describe_failure(pull: SourcePull, name: str, error: Exception) -> str:
 
 
 def describe_damage(name: str, damage: str | SourceLost) -> str:
-    """What is wrong with a file of which a part was landed."""
+    """The damage of a file of which a part was landed, in words."""
     if isinstance(damage, SourceLost):
         return Away(f"{name} was lost while it was read: {damage}. The next pull goes on from there.")
     return f"{name} is damaged: {damage}. What came before it is kept."

@@ -21,7 +21,7 @@ COMPARED = 64 << 10
 
 
 def version_of(info: Mapping[str, Any]) -> str | None:
-    """What a listing says that differs once a file is another one."""
+    """The values of a listing that differ once a file is another one."""
     found = info.get("ETag") or info.get("mtime")
     return None if found is None else str(found)
 
@@ -87,7 +87,7 @@ class RemoteFile(io.RawIOBase):
 
 
 class Copy(RemoteFile):
-    """What came of a file of a web server. lost: why it is not all."""
+    """A copy of a file of a web server. lost: why it is not whole."""
 
     def __init__(self, file: Any, lost: SourceLost | None) -> None:
         super().__init__(file)

@@ -64,7 +64,7 @@ class RowPlace:
 
     @property
     def source(self) -> Source:
-        """What holds for all files of the block."""
+        """The source that holds for all files of the block."""
         abouts = [part.source for part in self.parts]
         if len(abouts) == 1:
             return abouts[0]

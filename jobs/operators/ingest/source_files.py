@@ -124,15 +124,15 @@ def match_files(
 
 
 def source_errors() -> tuple[type[Exception], ...]:
-    """What reading a source raises where it is away or does not give its files. Not all errors of aiohttp,
+    """The errors of reading a source that is away or does not give its files. Not all errors of aiohttp,
     which reads from S3, are of the operating system's kind."""
     aiohttp = sys.modules.get("aiohttp")
     return (OSError, *([aiohttp.ClientError] if aiohttp else ()), *connection_errors())
 
 
 def list_remote(fs: Any, pattern: str) -> dict[str, Mapping[str, Any]]:
-    """What another host says of each name that a pattern matches, by one listing of its folder. Nothing where
-    the folder is not there."""
+    """The entries of another host for each name that a pattern matches, by one listing of its folder; none
+    where the folder is not there."""
     try:
         found: dict[str, Mapping[str, Any]] = fs.glob(pattern, detail=True)
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What a lake keeps, removes and renews, and whose it is.
+"""Keeping, removing and renewing the contents of a lake, and its owner.
 
 Any room above may import it.
 """

@@ -120,8 +120,8 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
 
 
 def plan_settled(lake: Lake) -> dict[str, removed_days.Days]:
-    """What a renewal remembers: by operator the day before which landing lacks records, and the day before
-    which silver lacks messages."""
+    """The days that a renewal remembers: by operator the day before which landing lacks records, and the day
+    before which silver lacks messages."""
     records, newest = find_lost_days(lake), newest_gold(lake)
     # The longest life of a message: of one that began before, landing has a part.
     life = max(kernel.lookback_days for kernel in KERNELS.values()) * DAY + DAY

@@ -42,9 +42,9 @@ READERS = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class Removal:
-    """What goes from one operator's rows of a table, or from the landing of one of its sources.
+    """A removal from one operator's rows of a table, or from the landing of one of its sources.
 
-    before: the day before which nothing is left; first, last: days of what goes. Of a table's history they
+    before: the day before which nothing is left; first, last: the days removed. Of a table's history they
     are None, and the operator is `_T`.
     """
 
@@ -60,9 +60,9 @@ class Removal:
 
 @dataclass(frozen=True)
 class RetentionPlan:
-    """What may go. pieces: by operator/source. batches: whose quarantined lines go. validations: files of
-    results. before: by layer and operator the first day that stays. crowded: tables whose small files are put
-    together. waiting: what stays for now, and why."""
+    """The removals that are due. pieces: by operator/source. batches: those whose quarantined lines go.
+    validations: files of results. before: by layer and operator the first day that stays. crowded: tables
+    whose small files are put together. waiting: what stays for now, with the reason."""
 
     removals: list[Removal] = field(default_factory=list)
     pieces: dict[str, list[str]] = field(default_factory=dict)
@@ -114,7 +114,7 @@ def plan_retention(
     today: dt.date,
     readers: dt.timedelta = READERS,
 ) -> RetentionPlan:
-    """What may go of these operators, and of all tables' history."""
+    """The removals that are due for these operators, and for all tables' history."""
     names = set(operators)
     found = {operator: each for operator, each in needed_days(lake, settings).items() if operator in names}
     kept, ledger = settings.retention, lake.read(LEDGER, where=pl.col("operator_id").is_in(sorted(names)))

@@ -88,7 +88,7 @@ class PackageDue:
 
 @dataclass(frozen=True)
 class PackageProblem:
-    """What is wrong with a package, and what to do: a sentence each, without its end."""
+    """A fault of a package and its remedy: a sentence each, without its full stop."""
 
     operator_id: str
     text: str
@@ -196,7 +196,7 @@ def list_package_problems(
 
 
 def list_package_steps(packages: Packages, today: dt.date) -> list[tuple[str, str]]:
-    """What to do about an operator's packages: the operator, and a command."""
+    """The next steps with operators' packages: the operator, and a command."""
     sent = packages.sent
     steps = [(each.operator_id, mend_step(each)) for each in sent if each.delivery_code == REFUSED]
     steps += [(each.operator_id, ask_step(each)) for each in sent if each.answer_at is None]

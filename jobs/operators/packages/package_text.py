@@ -1,4 +1,4 @@
-"""What would leave with a package, in words: what each file holds, what was held back, and why."""
+"""A package in words: the contents of each file, and what was held back, with the reason."""
 
 from jobs.base.core import numbers
 from jobs.base.core.periods import LEAST_DAYS_PCT, is_whole, months_of

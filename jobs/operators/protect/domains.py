@@ -43,7 +43,7 @@ NAME = r"([\p{L}\p{M}\p{N}_.\-\x{3002}\x{ff0e}\x{ff61}]+)(?:[\s:;?>,/)](?s:.*))?
 
 
 def extract_host(address: pl.Expr) -> pl.Expr:
-    """What stands for the domain in an address, in small letters; null for numbers, names and literals."""
+    """The host of an address, in small letters; null for numbers, names and literals."""
     return address.str.extract("@" + NAME).str.to_lowercase().str.strip_suffix(".")
 
 

@@ -17,7 +17,7 @@ def field_domain(column: str) -> pl.Expr:
 
 
 def hosts_in_addresses(addresses: pl.Series, space: OperatorSpace) -> pl.DataFrame:
-    """What hosts_in_texts() returns for the hosts in addresses; null for numbers and names."""
+    """The hosts in addresses, as hosts_in_texts() returns them; null for numbers and names."""
     # Addresses differ, what stands behind their first @ does not.
     behind = addresses.to_frame("address").select(
         "@" + pl.col("address").str.splitn("@", 2).struct.field("field_1")

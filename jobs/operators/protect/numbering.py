@@ -154,7 +154,7 @@ def may_be_short(text: pl.Expr, digits: pl.Expr, plan: NumberingPlan | None, is_
 
 
 def possible_numbers(digits: pl.Expr, plan: NumberingPlan | None, is_national: bool) -> list[pl.Expr]:
-    """What digits without + may be, the likeliest first; each null where they are not that."""
+    """The numbers that digits without + may be, the likeliest first; each null where digits do not fit."""
     if plan is None:
         return [digits.str.extract(rf"^{INTERNATIONAL_PREFIX}{ABROAD}")]
     code = pl.lit(plan.code)

@@ -1,4 +1,4 @@
-"""What a worker must know of the operators whose rows it protects, and their rows one by one."""
+"""Facts about the operators whose rows a worker protects, and their rows one by one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import polars as pl
 
 @dataclass(frozen=True)
 class OperatorSpace:
-    """What a worker must know of one operator: its country, address space and links (name, kind).
+    """One operator, as a worker needs it: its country, address space and links (name, kind).
 
     national_sources: those whose subscribers write national numbers (numbers in
     jobs/base/settings/operator.py). key: for a process that stores nothing, a key in place of the one that

@@ -21,7 +21,7 @@ RELAY_NAME = r"^([^\[\]\s:]+)\["
 
 
 def sender_kinds(senders: pl.Series) -> pl.Series:
-    """What each sender is (list `sender_kind`); null for what is none of these, such as the null sender."""
+    """The kind of each sender (list `sender_kind`); null for others, such as the null sender."""
     sender = pl.col("sender")
     digits = sender.str.strip_prefix("+").str.replace(r"^00", "")
     kind = choose_case(

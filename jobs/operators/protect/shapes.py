@@ -1,4 +1,4 @@
-"""What may pass from bronze to silver: each column of silver has a shape, which enforce_shapes() checks.
+"""Shapes of columns, which limit what passes from bronze to silver; enforce_shapes() checks them.
 
 A column's shape is its `shape` in schemas/fields.yaml, its code list, or, if its name ends in _hash, that of
 a pseudonym. A log may hold anything in a field: an address as a code, a number as a size, a name as a queue

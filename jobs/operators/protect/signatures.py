@@ -204,8 +204,8 @@ def sketch_texts(values: pl.Series, key: bytes) -> pl.Series:
 
 
 class Secret(NamedTuple):
-    """What a key makes of sketches. characters: for each place in a piece and each character a random value;
-    factors, summands: one of each for each lane."""
+    """Secret numbers for sketches, from a key. characters: for each place in a piece and each character a
+    random value; factors, summands: one of each for each lane."""
 
     characters: np.ndarray
     factors: np.ndarray
@@ -242,7 +242,7 @@ def sketch_part(texts: list[str], secret: Secret) -> np.ndarray:
 
 
 def sign_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    """What distinguishes the transmissions of one channel: texts, else subjects, else envelopes.
+    """The signatures of the transmissions of one channel: of texts, else subjects, else envelopes.
 
     Reads channel_code, text, subject, sender, client_network, message_bytes and segment_count.
     """

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class OtherCounts:
-    """What the other program counted, by kind. rounding: by how much it may be less than the true count."""
+    """Counts of the other program, by kind. rounding: by how much one may be below the true count."""
 
     counts: dict[str, int]
     rounding: dict[str, int] = field(default_factory=dict)
@@ -36,7 +36,7 @@ class Bridge:
 
     @property
     def unexplained(self) -> int:
-        """What no rule accounts for: 0 when the two counts differ by rules alone."""
+        """The difference that no rule explains: 0 when the two counts differ by rules alone."""
         begin = self.lines if self.theirs is None else self.theirs
         left = self.ours - begin - sum(step.count for step in self.steps)
         return 0 if self.theirs is not None and -self.rounding <= left <= self.rounding else left

@@ -39,7 +39,7 @@ def read_version() -> str | None:
 
 
 def run_program(data: Iterable[bytes]) -> str:
-    """What it prints of a log."""
+    """The text that eximstats prints for a log."""
     done = subprocess.run([PROGRAM, "-nr", "-t0"], input=b"".join(data), capture_output=True)
     if done.returncode:
         complaint = done.stderr.decode(errors="replace").strip()[:300]

@@ -66,7 +66,7 @@ def read_version() -> str | None:
 
 
 def run_program(data: Iterable[bytes]) -> str:
-    """What it prints of a log."""
+    """The text that pflogsumm prints for a log."""
     with subprocess.Popen(
         [PROGRAM, "--detail", "0"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as program:

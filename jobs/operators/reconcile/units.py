@@ -1,4 +1,4 @@
-"""What this project counts of a mail server's log, and which line of the log each count comes from."""
+"""Counts of this project for a mail server's log, each with the line of the log that it comes from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -118,7 +118,7 @@ def of_exim(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def exim_row(queue_id: str | pl.Expr, client: str) -> pl.Expr:
-    """What belongs together: a message's lines, or a client's refusals."""
+    """The name of a group of lines: a message's, or the refusals of a client."""
     return pl.coalesce(pl.format("queue {}", queue_id), pl.format("client {}", client), pl.lit("client"))
 
 
@@ -176,7 +176,7 @@ def place_units(sent: pl.DataFrame, units: pl.DataFrame, links: pl.DataFrame) ->
 
 
 def fate_code() -> pl.Expr:
-    """What became of a transmission: counted, or why it is not."""
+    """The fate of a transmission: counted, or the reason why it is not."""
     return choose_code(
         own=pl.col("entry_code").is_in(hops.NOT_COUNTED).fill_null(False),
         counted=pl.col("unit_outcome").is_not_null(),

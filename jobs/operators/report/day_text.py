@@ -63,7 +63,7 @@ def write_day(read: Read, name: str, day: dt.date, jumps: Sequence[Jump]) -> lis
 
 
 def channel_lines(volume: pl.DataFrame, hours: pl.DataFrame, channel: str, day: dt.date) -> list[str]:
-    """What became of a channel's units by direction, and how much of what was received is spam."""
+    """A channel's units by direction and outcome, and the spam among those received."""
     rows = volume.filter(pl.col("channel_code") == channel)
     today = rows.filter(pl.col("period_date") == day)
     sums = today.group_by("outcome_code", "direction_code").agg(pl.col("units").sum())
@@ -151,7 +151,7 @@ def side_by_side(lists: Sequence[tuple[str, list[tuple[str, str]]]], named: int)
 
 
 def ending(said: Sequence[str], more: int, others: Sequence[str]) -> list[str]:
-    """What is unlike the weeks before, and where the rest stands."""
+    """Lines on what is unlike the weeks before, and on where the rest stands."""
     lines = ["", "Unlike the same weekdays before"] if said else []
     for text in said:
         lines += textwrap.wrap(escape_unseen(text), WIDTH, initial_indent="- ", subsequent_indent="  ")

@@ -56,7 +56,7 @@ def shares_section(report: Report) -> Section:
 
 
 def published_lines() -> list[list[Cell]]:
-    """What MAAWG published: the share, without units and intervals."""
+    """The shares that MAAWG published, without units and intervals."""
     says, lines = "published, nine operators, last quarter of 2005", []
     for name, ratio in zip(("messages blocked or tagged", "with dropped connections"), MAAWG, strict=True):
         share = ratio / (ratio + 1)

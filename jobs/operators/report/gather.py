@@ -82,7 +82,7 @@ def sum_spam(read: Read, figure: str) -> pl.DataFrame:
 
 
 def select_operators(read: Read, operators: Collection[str]) -> Read:
-    """The same tables with the rows of these operators."""
+    """The tables with the rows of these operators alone."""
     return lambda table: read(table).filter(pl.col("operator_id").is_in(sorted(operators)))
 
 

@@ -132,7 +132,7 @@ def list_left_out(lake: Lake, settings: Observatory) -> list[str]:
 
 
 def list_doubts(lake: Lake, settings: Observatory) -> list[str]:
-    """What makes figures of these operators doubtful."""
+    """Reasons to doubt figures of these operators, as sentences."""
     operators = {each.id for each in settings.operator}
     periods = open_periods(lake, operators, settings.lake.open_days)
     return find_doubts(lake, settings, operators, periods)

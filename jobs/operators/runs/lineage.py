@@ -171,7 +171,7 @@ class Trace:
         return facets
 
     def find_datasets(self, stage: str) -> tuple[list[InputDataset], list[OutputDataset]]:
-        """What a stage read and wrote, by its row of meta.run; nothing where it had nothing to do."""
+        """The datasets that a stage read and wrote, by its row of meta.run; none if it had nothing to do."""
         lake, namespace = self.work.lake, self.work.settings.lineage.namespace
         mine = (pl.col("run_id") == self.work.run_id) & (pl.col("stage_name") == stage)
         rows = lake.read("meta.run", where=mine).to_dicts()

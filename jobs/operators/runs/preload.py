@@ -1,4 +1,4 @@
-"""What every worker needs, imported once in the process that workers are forked from.
+"""Modules that every worker needs, imported once in the process that workers are forked from.
 
 No query runs here: a thread that Polars started would not be there in the fork.
 """

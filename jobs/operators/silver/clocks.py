@@ -67,7 +67,7 @@ class ClockStep:
 
 @dataclass(frozen=True)
 class Apart:
-    """What ids that two logs of an operator have show of their clocks.
+    """The distance between the clocks of two logs of an operator, by the ids that both have.
 
     ids: that both have. apart: of them, those whose times are too far apart to join. steps: the distances,
     the earliest first; one of a few seconds where the clocks agree. before_s, after_s: how much earlier or
@@ -99,7 +99,7 @@ class Apart:
 
     @property
     def turned(self) -> Apart:
-        """The same, of the other log."""
+        """The distance as the other log sees it."""
         steps = tuple(
             ClockStep(
                 -each.ahead_s, each.ids, *(at + dt.timedelta(seconds=each.ahead_s) for at in each.times)
@@ -179,7 +179,7 @@ def compare_logs(
     before: dt.timedelta = CLOCK_SLACK,
     after: dt.timedelta = CLOCK_SLACK,
 ) -> list[Apart]:
-    """What the ids of logs show, for each two logs that share ids, by their names.
+    """The distances between the clocks of each two logs that share ids, by the names of the logs.
 
     homes: marks of messages. marks: marks of what belongs to them, such as verdicts. before, after: how long
     before or after its message it may be.

@@ -1,6 +1,6 @@
-"""What identifies an event of a log: the host or source of its file, its time, its key and its contents.
+"""Identity of an event of a log: the host or source of its file, its time, its key and its contents.
 
-Rows of silver that have no key of their own get one: the MD5 of what identifies them.
+Rows of silver that have no key of their own get one: the MD5 of these.
 """
 
 from collections.abc import Callable

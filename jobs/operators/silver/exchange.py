@@ -126,12 +126,12 @@ class Place(Shelf):
         return pl.concat(frames, rechunk=True) if frames else None
 
     def take_or(self, name: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
-        """The same; a frame without rows where none were."""
+        """The rows of a frame, as take_rows() returns them; a frame without rows where none were left."""
         found = self.take_rows(name)
         return pl.DataFrame(schema=dict(schema)) if found is None else found
 
     def take_all(self, name: str) -> pl.DataFrame:
-        """The same, where a step is called because there are some."""
+        """The rows of a frame that is there: the step is called because there are some."""
         found = self.take_rows(name)
         assert found is not None, f"{name} of {self.bucket}"
         return found

@@ -11,8 +11,8 @@ SILVER = (*ASSEMBLED, COPY, MESSAGE)
 
 
 class Frame(StrEnum):
-    """What a frame holds. Frames of bronze rows are named by bronze_name() and held_name(); frames of rows
-    that belong to another bucket than the one that assembled them are named by their table."""
+    """The contents of a frame. Frames of bronze rows are named by bronze_name() and held_name(); frames of
+    rows that belong to another bucket than the one that assembled them are named by their table."""
 
     EXTENT = "extent"  # from when to when each file has rows
     ORDER = "order"  # the order of files

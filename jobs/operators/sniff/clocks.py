@@ -50,7 +50,7 @@ class IdTimes:
 
 @dataclass(frozen=True)
 class Clock:
-    """What ids that a log shares with another one show of its clock.
+    """The state of a log's clock, by ids that it shares with another log.
 
     is_sure: the other one's zone is known, or follows from one that is. ahead: by how much it is wrong, for a
     person. time_zone, clock_offset: the settings that follow; None where it needs none, or none would do.
@@ -112,7 +112,7 @@ def in_form(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def clocks_of(logs: Sequence[IdTimes], likely: Sequence[str] = ()) -> list[Clock]:
-    """What the logs show of each other's clocks, a row for each log that shares ids with another.
+    """The clocks of logs, one for each log that shares ids with another.
 
     likely: zones that go before others that would do.
     """
@@ -152,7 +152,7 @@ def next_of(logs: Sequence[IdTimes], known: Sequence[str], done: set[str]) -> cl
 
 
 def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
-    """What each two logs show."""
+    """The distance between the clocks of each two logs."""
 
     def join_marks(kind: str) -> pl.DataFrame:
         return pl.concat([each.marks_of(kind) for each in logs])
@@ -165,7 +165,7 @@ def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
 
 
 def judge_clock(pair: clocks.Apart, log: IdTimes, is_sure: bool, likely: Sequence[str | None]) -> Clock:
-    """What a log shows beside one whose times are right. is_sure: they are."""
+    """The clock of a log beside one whose times are taken as right. is_sure: they are known to be."""
     clock = Clock(log.name, pair.other, pair.ids, pair.is_wrong, is_sure)
     if not pair.is_wrong:
         return clock

@@ -88,7 +88,7 @@ def settings_fit(answers: list[LogSurvey]) -> bool:
 
 
 def found_clocks(answers: list[LogSurvey]) -> list[Clock]:
-    """What the ids that several logs share show of their clocks."""
+    """The clocks of several logs, by the ids that they share."""
     if len(answers) < 2:
         return []
     return clocks_of([times for each in answers if (times := times_of(each, each.log.url))])

@@ -93,7 +93,7 @@ def draw_rest(console: Console, answer: LogSurvey, told: Range | None) -> None:
 
 
 def draw_clocks(console: Console, clocks: Sequence[Clock]) -> None:
-    """What several logs show of each other's clocks, a line each."""
+    """Print the clocks of several logs, a line each."""
     if not clocks:
         return
     console.print(Text("Clocks", "bold"))
@@ -275,8 +275,8 @@ def draw_totals(console: Console, answer: LogSurvey) -> None:
 
 
 def count_table(answer: LogSurvey, units: Mapping[tuple[str, str, str, str], float], channel: str) -> Table:
-    """What gold will hold of a channel: recipients, attempts and calls, of which no two are of one event; a
-    row per outcome, a column per stage; those that there are."""
+    """The units of a channel that gold will count: recipients, attempts and calls, of which no two are of one
+    event; a row per outcome, a column per stage; those that occur."""
     counts: dict[tuple[str, str], float] = {}
     for (of_channel, unit, stage, outcome), count in units.items():
         if of_channel == channel and unit in COUNTED:

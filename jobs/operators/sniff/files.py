@@ -89,7 +89,7 @@ class Log:
 
 @dataclass(frozen=True)
 class FileProblem:
-    """What is wrong with a file, and what to do."""
+    """A fault of a file and its remedy."""
 
     name: str
     text: str
@@ -225,7 +225,7 @@ def local_file(argument: str, until: float | None, problems: list[FileProblem]) 
 
 
 def read_pipe(name: str, stream: Any, until: float) -> LogFile:
-    """What a pipe holds, up to a limit and a time: it is read once and kept in memory."""
+    """The contents of a pipe, up to a limit and a time: it is read once and kept in memory."""
     blocks: list[bytes] = []
     have = 0
     read = getattr(stream, "read1", stream.read)
@@ -247,7 +247,7 @@ def is_ready(stream: Any, until: float) -> bool:
 
 
 def log_url(name: str) -> str:
-    """What a source would name to read a file and all its rotations; special signs of wildcards are kept."""
+    """The url with which a source reads a file and all its rotations; special signs of wildcards are kept."""
     return glob.escape(ROTATED.sub("", without_compression(name))) + "*"
 
 
@@ -259,7 +259,7 @@ def without_compression(name: str) -> str:
 
 
 def foreign_kind(head: bytes) -> str | None:
-    """What a file is by its first bytes, if it is surely no log; None for what may be text."""
+    """The kind of a file by its first bytes, if it is surely no log; None for what may be text."""
     for start, told in FOREIGN:
         if head.startswith(start):
             return told

@@ -1,4 +1,4 @@
-"""What to paste into the settings: a source for a log that is known, else a profile to start from."""
+"""Text to paste into the settings: a source for a log that is known, else a profile to start from."""
 
 import csv
 import json
@@ -75,7 +75,7 @@ def propose_profile(sample: bytes) -> str:
 
 
 def describe_shape(sample: bytes) -> dict[str, Any]:
-    """What can be said of a file of no known format: its delimiter, its columns, how its lines look."""
+    """The shape of a file of no known format: its delimiter, its columns, its first lines masked."""
     cut = sample[: sample.rfind(b"\n") + 1] or sample
     lines = frame_lines(cut, 0).filter(pl.col("line").str.strip_chars() != "")
     texts = lines["line"].head(200)

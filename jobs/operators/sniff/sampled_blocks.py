@@ -60,7 +60,7 @@ class Progress:
 
     @property
     def scale(self) -> float:
-        """What counts of the sample are multiplied with to stand for the file."""
+        """The factor from counts of the sample to those of the file."""
         return 1.0 if self.is_whole or not self.read else max(self.total / self.read, 1.0)
 
 

@@ -1,8 +1,8 @@
-"""What a run would make of the bronze rows that were read: its own kernels compute silver, in memory.
+"""Silver of the bronze rows that were read, computed by a run's own kernels in memory.
 
-What a run has from the settings is assumed here: loopback and private addresses are the operator's own, and
-nothing else is. Nothing is stored, so that the key of the pseudonyms protects nothing; it is always the same,
-and one log gives one answer.
+Without settings, loopback and private addresses are assumed to be the operator's own, and nothing else.
+Nothing is stored, so that the key of the pseudonyms protects nothing; it is always the same, and one log
+gives one answer.
 """
 
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ Frames = list[pl.DataFrame]
 
 @dataclass
 class Units:
-    """What is counted.
+    """Units that are counted, and transmissions that are not.
 
     units: by channel, unit, stage and outcome. left_out: transmissions that are not counted, by reason.
     named: recipients that no transmission has and a filter's verdict names.

@@ -202,7 +202,7 @@ def _leave_out_copies(answer: LogSurvey) -> None:
 
 
 def _make_sources(answer: LogSurvey) -> tuple[list[Source], dt.datetime | None]:
-    """What the kernel must know of each file, as a pull finds it; and when the last one was written."""
+    """The source of each file, as a pull finds it; and the time at which the last one was written."""
     newest: dict[str, dt.datetime] = {}
     on_disk = [each.file for each in answer.recognised if each.file.fs is not None]
     for fs in {id(file.fs): file.fs for file in on_disk}.values():

@@ -1,6 +1,6 @@
-"""What the kernels make of a log's blocks: lines by what became of them, patterns, bronze rows.
+"""Counts of a log's blocks: lines by the code that ingest gives them, patterns, bronze rows.
 
-The numbers of a whole log are those that ingest puts into its ledger: the same kernels see the same lines.
+The numbers of a whole log are those of the ledger: jobs/operators/ingest/parsing.py reads the lines for both.
 
 A kernel ignores lines about nothing that is counted. New versions and sites' own rules log refusals in words
 that no kernel has met yet: such a line would be called understood. The words of REFUSES take too much rather
@@ -293,7 +293,7 @@ LARGEST = 64 << 20
 
 @dataclass
 class Documents:
-    """What the documents of a log's files gave."""
+    """Counts of the documents of a log's files."""
 
     documents: int = 0
     records: int = 0

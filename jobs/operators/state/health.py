@@ -26,8 +26,7 @@ class HealthJump(TypedDict):
 
 
 class HealthProblem(TypedDict):
-    """What is wrong with a package, as jobs/operators/packages/deliveries.py has it: a sentence each, without
-    its end."""
+    """A PackageProblem of jobs/operators/packages/deliveries.py as JSON."""
 
     text: str
     step: str
@@ -131,5 +130,5 @@ def last_record(row: HealthRow) -> str:
 
 
 def format_next_step(row: HealthRow) -> str:
-    """What to do next, as a sentence of its own."""
+    """The next step, as a sentence of its own."""
     return f" {row['next_step'].rstrip('.')}." if row["next_step"] else ""

@@ -223,7 +223,7 @@ def log_odds(units: int, spam: int) -> float:
 
 
 def describe_jump(day: dt.date, channel: str, unit: str, measure: str, value: float, usual: float) -> str:
-    """What is how much, and what it was on the same weekdays before."""
+    """A jump in words: the measure, its value, and the usual one on the same weekdays before."""
     what = f"{channel} {unit} of {day:%A}, {day}"
     if measure == TRAFFIC:
         return (

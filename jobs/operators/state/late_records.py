@@ -72,7 +72,7 @@ def format_late(operator: str, source: str, records: int, first: dt.date, files:
 def format_remedy(
     operator: str, first: dt.date, newest: dt.date, open_days: int, gone: dt.date | None = None
 ) -> str:
-    """What to do to count them. gone: the day before which bronze has nothing."""
+    """The step by which late records are counted. gone: the day before which bronze has nothing."""
     needed = (newest - first).days
     if gone is not None and first < gone:
         return (

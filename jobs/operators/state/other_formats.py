@@ -44,7 +44,7 @@ def other_formats(
 
 
 def notes_on(settings: Observatory, operator: str, source: str, kind: str, has_options: bool) -> list[str]:
-    """What the source's newest file looks like, if not like its format."""
+    """Notes on a source whose newest file does not look like its format."""
     fs, area = open_landing(settings.lake.root)
     try:
         streams = read_manifest(fs, f"{area}/{operator}/{source}")

@@ -84,7 +84,7 @@ class SourceStatus:
 
 @dataclass(frozen=True)
 class Read:
-    """What the ledger has of a source: its pieces, quarantined lines, formats, newest day, and the first and
+    """The ledger's record of a source: its pieces, quarantined lines, formats, newest day, and the first and
     last day of each piece."""
 
     pieces: frozenset[str]
@@ -147,8 +147,8 @@ def source_rows(
 
 
 class Landed(NamedTuple):
-    """What landing has of a source: bytes, the time of the last, bytes that no run has read, and bytes that
-    wait for a line end.
+    """The contents of landing of a source: bytes, the time of the last, bytes that no run has read, and bytes
+    that wait for a line end.
 
     is_lost: pieces were read, and landing knows no stream. unended: files of which nothing could be read for
     want of a line end. is_known: a pull found files.
@@ -336,7 +336,7 @@ def next_step(
 
 
 def list_steps(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
-    """What to do next, as text: the source that it is about, if it is about one, and the step. Stale sources
+    """The next steps as text: the source that a step is for, if it is for one, and the step. Stale sources
     have one step together."""
     steps = [(row, row.next_step) for row in rows if row.next_step]
     stale = [row for row, step in steps if step.startswith(STALE_STEP)]

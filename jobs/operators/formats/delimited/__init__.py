@@ -97,7 +97,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
 
 
 def _type_fields(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.LazyFrame:
-    """What parse() gives, from the fields of each line as `column_<name>`."""
+    """The rows of parse(), from the fields of each line as `column_<name>`."""
     targets = profile.field.given_targets()
     read = {name: target_value(name, targets[name], source) for name in targets if name != "entry_code"}
     table = (

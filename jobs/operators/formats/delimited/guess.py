@@ -1,4 +1,4 @@
-"""What can be guessed of an unknown delimited file from its first lines: for a drafted mapping profile."""
+"""Guesses about an unknown delimited file from its first lines, for a drafted mapping profile."""
 
 import csv
 import datetime as dt

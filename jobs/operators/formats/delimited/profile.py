@@ -221,7 +221,7 @@ class Decided(ProfileSection):
 
 
 class Rule(ValueMatch, Decided):
-    """What some values of the outcome's columns stand for.
+    """The meaning of some values of the outcome's columns.
 
     is_part: such a row is one segment of a longer message (see message_key).
     """

@@ -27,7 +27,7 @@ def column_value(column: str) -> pl.Expr:
 
 
 def raw_value(target: Target) -> pl.Expr:
-    """What a target's columns hold: the first that holds anything, or all of them; or its fixed value."""
+    """The value of a target: the first of its columns that has one, or all of them; or its fixed value."""
     if target.value is not None:
         return pl.lit(target.value)
     if target.join is not None:
@@ -182,7 +182,7 @@ def _begins_with(text: pl.Expr, about: ValueMatch) -> pl.Expr:
 
 
 def _map_value(text: pl.Expr, known: dict[str, str] | dict[str, int] | dict[int, str]) -> pl.Expr:
-    """What a value stands for; null where it is not known."""
+    """The meaning of a value; null where it is not known."""
     kind = pl.Int32 if any(isinstance(meant, int) for meant in known.values()) else pl.String
     if not known:
         return pl.lit(None, dtype=kind)

@@ -132,7 +132,7 @@ def _walk_records(data: bytes) -> Iterator[dict[str, Any]]:
 
 
 def _read_report(metadata: dict[str, Element], policy: dict[str, Element]) -> dict[str, Any]:
-    """What a report says once: who reports on what time and which policy was published."""
+    """The fields that a report has once: its author, its time range and the published policy."""
     spans = children_by_name(metadata.get("date_range"))
     begin, end = time_of(text_of(spans.get("begin"))), time_of(text_of(spans.get("end")))
     if begin is None or end is None or end < begin:
@@ -161,7 +161,7 @@ def _read_report(metadata: dict[str, Element], policy: dict[str, Element]) -> di
 
 
 def _read_record(element: Element) -> dict[str, Any]:
-    """What a record says: one source, how many messages, and what came of them."""
+    """The fields of a record: one source, the number of its messages, and their results."""
     parts = children_by_name(element)
     row, results = children_by_name(parts.get("row")), parts.get("auth_results")
     # A draft called them identities.

@@ -331,7 +331,7 @@ def _read_events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
 
 
 def _read_states(rest: pl.DataFrame) -> pl.DataFrame:
-    """What became of a message as a whole: completed, frozen by an ACL, or given up while frozen."""
+    """The outcome of a message as a whole: completed, frozen by an ACL, or given up while frozen."""
     text = pl.col("text")
     state = choose_code(
         completed=text.str.contains("^Completed(?: |$)"),

@@ -1,4 +1,4 @@
-"""What Exim's log lines say, by kind: arrivals, deliveries, failures, SA-Exim's verdicts.
+"""Fields of Exim's log lines, by kind: arrivals, deliveries, failures, SA-Exim's verdicts.
 
 Each reader takes the rows of its kind (`row`, `text` after stamp and message id) and gives their fields.
 The forms are those of Exim's receive.c and deliver.c, 4.x to 4.98, and of SA-Exim's sa-exim.c; refusals:

@@ -1,4 +1,4 @@
-"""What Exim's log lines say of what was refused: rejected, discarded, dropped and closed.
+"""Fields of Exim's log lines on refusals: rejected, discarded, dropped and closed.
 
 Each reader takes the rows of its kind (`row`, `text` after stamp and message id) and gives their fields. The
 forms are those of Exim's smtp_in.c, receive.c, acl.c and daemon.c, 4.x to 4.98.

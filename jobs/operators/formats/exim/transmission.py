@@ -32,7 +32,7 @@ _FILTER_TRANSPORT = r"(?i)spamcheck|spamassassin|amavis|clamav|dspam|bogofilter|
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """What silver takes, with the columns of TRANSMISSION. Raw identifiers."""
+    """The transmissions for silver, with the columns of TRANSMISSION. Raw identifiers."""
     rows = bronze.collect()
     cut = rows.select(is_cut().fill_null(False)).to_series()
     if cut.any():

@@ -137,7 +137,7 @@ def _reported_to_microsoft(mail: Message) -> Message | None:
 
 
 def _fields_of_microsoft(mail: Message, message: Message) -> Message:
-    """What a feedback-report part would say of it."""
+    """The fields that a feedback-report part would have."""
     fields = Message()
     fields["Feedback-Type"] = "abuse"
     client = _ABOUT_CLIENT.search(read_field(mail, "subject") or "")

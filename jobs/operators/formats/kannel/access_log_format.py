@@ -234,7 +234,7 @@ def split_own(frame: pl.LazyFrame, form: LogFormat, time_zone: str) -> pl.LazyFr
 
 
 def _mask_by_words(text: pl.Expr) -> pl.Expr:
-    """What a DLR reports, where the format has no %d: the mask that its words stand for."""
+    """The mask that the words of a DLR stand for, where the format has no %d."""
     state = text.str.extract(r"\bstat:(\w+)").str.to_uppercase()
     told = choose_case(
         (text.str.starts_with("NACK"), "16"),

@@ -98,7 +98,7 @@ def _fold_tries(tries: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _read_reports(reports: pl.LazyFrame) -> pl.LazyFrame:
-    """What a report says: SMPP status or state of the message, and its words."""
+    """The fields of a report: SMPP status or state of the message, and its words."""
     text = pl.col("text").fill_null("")
     nack = text.str.extract_groups(r"^NACK/?(?P<status>0[xX][0-9A-Fa-f]{1,8})?/?(?P<words>(?s:.*))$").struct
     return reports.with_columns(

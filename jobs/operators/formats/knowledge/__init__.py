@@ -1,15 +1,15 @@
-"""What an operator knows of its messages beside its logs: consent and preference registers, registered
+"""Facts that an operator has of its messages beside its logs: consent and preference registers, registered
 senders and templates, opt-outs, as CSV or Parquet.
 
-A row says of a UTC day (`day`) which messages it is about and what is known of them:
+A row names messages of a UTC day (`day`) and gives their attributes:
 
     day,sender,recipient,consent_code,is_recipient_natural
     2026-11-24,news@shop.example,ann@isp.example,express,true
 
-Messages are named by the columns of one of KEYS, as the log has them; a sender may be TCCCPR's header. What
-is known stands in columns of jobs/base/tables/attributes.py, where an empty cell or `unknown` tells nothing.
+Messages are named by the columns of one of KEYS, as the log has them; a sender may be TCCCPR's header. The
+attributes are columns of jobs/base/tables/attributes.py, where an empty cell or `unknown` gives no value.
 A file that is exported again with changes is read beside the one before: where two rows contradict each
-other, neither tells.
+other, neither counts.
 """
 
 import csv
@@ -118,7 +118,7 @@ def of_parquet(data: bytes, source: Source, limit_bytes: int) -> Iterator[Docume
 
 
 def delimiter_of(header: str) -> str:
-    """What parts the columns: comma, semicolon or tab."""
+    """The sign between columns: comma, semicolon or tab."""
     return max((",", ";", "\t"), key=header.count)
 
 

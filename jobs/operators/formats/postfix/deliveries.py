@@ -110,7 +110,7 @@ def _refused_subject() -> pl.Expr:
 
 
 def _queue_file_facts() -> list[pl.Expr]:
-    """What holds for all recipients of a queue file."""
+    """Facts that all recipients of a queue file share."""
     is_client = pl.col("entry_status_code") == "client"
     is_forwarded = (pl.col("entry_status_code") == "forwarded").fill_null(False)
     sender = pl.coalesce("sender", pl.col("entries").list.first().struct.field("sender"))

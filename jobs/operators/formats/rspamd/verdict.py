@@ -1,6 +1,6 @@
-"""What the three forms of Rspamd's verdicts share: task log, history and ClickHouse rows.
+"""Rules for the three forms of Rspamd's verdicts: task log, history and ClickHouse rows.
 
-All three are written by the same scan, so they must tell the same of it, as far as they tell it.
+One scan writes all three, so that they must agree in the fields that they share.
 """
 
 import polars as pl

@@ -1,4 +1,4 @@
-"""What Sendmail's log lines say, by kind: arrivals, deliveries, refusals by rulesets and milters, notices.
+"""Fields of Sendmail's log lines, by kind: arrivals, deliveries, refusals by rulesets and milters, notices.
 
 Each reader takes the rows of its kind (`row`, `text` after the queue id) and gives their fields. The forms
 are those of Sendmail's envelope.c (from=), deliver.c (to=), srvrsmtp.c (rulesets, Milter:), savemail.c

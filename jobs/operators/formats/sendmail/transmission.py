@@ -51,7 +51,7 @@ _LOOPBACK = r"\[(?:127\.0\.0\.1|::1)\]"
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
-    """What silver takes, with the columns of TRANSMISSION. Raw identifiers."""
+    """The transmissions for silver, with the columns of TRANSMISSION. Raw identifiers."""
     events = _number_lives(bronze.collect())
     files = _gather_messages(events)
     parts = [_of_messages(events, files), _of_sessions(events, files)]

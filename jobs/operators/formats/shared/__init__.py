@@ -1,1 +1,1 @@
-"""What kernels of several families share."""
+"""Functions and columns that kernels of several families share."""

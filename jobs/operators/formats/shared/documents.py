@@ -71,7 +71,7 @@ class Content:
 
 
 def unpack_file(data: bytes, budget: Budget, is_unpacked: bool = False) -> Iterator[Content]:
-    """What is in a file: itself, or the members of the archive that it is.
+    """The contents of a file: itself, or the members of an archive.
 
     Reasons: nested_archive, too_large, bad_archive (damaged, encrypted, or of an unknown method),
     truncated (a gzip that ends early).

@@ -1,4 +1,4 @@
-"""What kernels of every channel do with a field: clean it, read its time, state its line's fate."""
+"""Steps on a field that kernels of every channel take: clean it, read its time, give its line a code."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -82,7 +82,7 @@ def of_records(typed: Mapping[str, Any]) -> list[pl.Expr]:
 
 
 def as_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) -> pl.LazyFrame:
-    """What parse() gives of lines that have their `line_code`: PARSED, and the typed columns of records.
+    """The rows of parse() for lines that have their `line_code`: PARSED, and the typed columns of records.
 
     reason: why a line is quarantined, of those that are.
     """
@@ -96,7 +96,7 @@ def typed_columns(bronze: dict[str, Any]) -> dict[str, Any]:
 
 
 def line_code(is_record: pl.Expr) -> pl.Expr:
-    """What a line counts as: quarantined where it has a `reason_code`, else record or ignored."""
+    """The code of a line: quarantined where it has a `reason_code`, else record or ignored."""
     return choose_code(quarantined=pl.col("reason_code").is_not_null(), record=is_record, otherwise="ignored")
 
 
@@ -137,14 +137,14 @@ def smtp_reply(reply: pl.Series) -> tuple[pl.Series, pl.Series, pl.Series]:
 
 
 def place_of_queue(queue_id: pl.Expr) -> pl.Expr:
-    """What all rows of a queue id share, from which their bucket follows."""
+    """The value from which the bucket of all rows of a queue id follows."""
     return pl.coalesce(queue_id.str.extract(SENDMAIL_ID).str.strip_chars_start("0"), queue_id)
 
 
 def place_of_event(name: pl.Expr) -> pl.Expr:
-    """What copies of an event share whose assembly_key holds its source or its place in a file.
+    """The value that copies of an event share whose assembly_key holds its source or its place in a file.
 
-    name: what names the event; where that is null, people and second do.
+    name: the name of the event; where it is null, people and second are used.
     """
     second = pl.col("first_at").dt.epoch("s")
     people = pl.concat_str("sender", "recipient", second, separator="|", ignore_nulls=True)

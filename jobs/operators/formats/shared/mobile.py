@@ -1,4 +1,4 @@
-"""What the SMS formats share: numbers, clocks, empty fields, and how many segments a text takes."""
+"""Fields of the SMS formats: numbers, clocks, empty fields, and the number of segments of a text."""
 
 import polars as pl
 

@@ -212,7 +212,7 @@ def _split_blanks(text: pl.Series, count: int) -> list[pl.Series]:
 
 
 def split_at_first(texts: pl.Series, separator: str) -> list[pl.Series]:
-    """What stands before and behind the first separator; without one the whole and null.
+    """The parts before and behind the first separator; without one the whole text and null.
 
     The halves are slices of the texts: nothing is copied, as splitn() does.
     """

@@ -1,4 +1,4 @@
-"""What the kernels of filters share: how they find their lines in a mail log and clean their fields.
+"""Steps that the kernels of filters share: finding their lines in a mail log and cleaning their fields.
 
 Filters write among the lines of the mail server that calls them. A companion kernel (stands_in_mail_logs)
 is given lines of which few are its own: it looks for them by literals first, takes the syslog envelope off
@@ -37,7 +37,7 @@ def in_mail_log(
 
 
 def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: dict[str, Any]) -> pl.LazyFrame:
-    """What parse() gives, from the events (row, line_code, reason_code, typed columns); the rest is ignored.
+    """The rows of parse(), from the events (row, line_code, reason_code, typed columns); the rest is ignored.
 
     Typed columns are null for whatever is no record.
     """

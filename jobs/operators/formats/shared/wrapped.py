@@ -104,7 +104,7 @@ def find_wrapped(lines: pl.Series, most: int) -> pl.Series:
 
 
 def unwrap_once(wrapped: pl.Series) -> pl.Series:
-    """What wrapped lines hold; null where that is no line."""
+    """The contents of wrapped lines; null where they are no line."""
     is_json = wrapped.str.starts_with("{")
     if is_json.all():
         return compose_lines(decode_objects(wrapped))

@@ -265,7 +265,7 @@ def _describe_calls(decided: pl.DataFrame, format_code: str) -> pl.LazyFrame:
 
 
 def _digest_keys(decided: pl.DataFrame) -> pl.Series:
-    """What names the call in `queue`: a Call-ID often holds the caller's address, and silver keeps queues."""
+    """The name of a call for `queue`: a Call-ID often has the caller's address, and silver keeps queues."""
     keys = zip(decided["call_id"].to_list(), decided["from_tag"].to_list(), strict=True)
     digests = [hashlib.blake2b(f"{call}|{tag}".encode(), digest_size=12).hexdigest() for call, tag in keys]
     return pl.Series("queue", ["call||" + digest for digest in digests], dtype=pl.String)

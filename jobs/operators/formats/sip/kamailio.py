@@ -176,7 +176,7 @@ def _sorted_out(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 
 def _core_fields(frame: pl.DataFrame) -> pl.DataFrame:
-    """What every accounting line has, from whichever kind it is of, and `_rest`: the extras of acc lines."""
+    """The fields that every kind of accounting line has, and `_rest`: the extras of acc lines."""
     acc = pl.col("_acc")
     frame = frame.with_columns(_parts=acc.str.splitn(";", 8)).with_columns(
         _is_usual=pl.all_horizontal(

@@ -1,12 +1,12 @@
-"""What a PASSporT claims: the attestation and the origination id of a STIR/SHAKEN Identity header.
+"""The claims of a PASSporT: the attestation and the origination id of a STIR/SHAKEN Identity header.
 
 A PASSporT (RFC 8225) is `header.payload.signature`, each base64url without padding; header and payload are
 JSON objects. The SHAKEN extension (RFC 8588) puts two claims into the payload: `attest`, one of A, B and C,
 and `origid`, a UUID by which the signing provider traces where the call came in.
 
 The signature is not checked: that would take the signer's certificate, from the network and of that day.
-What is read here is the attestation *claimed in the PASSporT*, which an untrusted neighbour can invent; what
-a verification service made of it stands in no accounting line by default.
+This module reads the attestation *claimed in the PASSporT*, which an untrusted neighbour can invent; the
+result of a verification service stands in no accounting line by default.
 
 Null where nothing is claimed: no Identity header, the compact form (RFC 8225, section 7: header and payload
 left out), another extension such as div or rph, or a damaged token.

@@ -1,6 +1,6 @@
-"""What accounting rows of SIP proxies have in common, whatever carries them: syslog lines or flat files.
+"""Accounting rows of SIP proxies, of syslog lines and of flat files.
 
-A row of bronze is one thing that a proxy said of a call: the answer to an INVITE, the BYE, a CDR, or a
+A row of bronze is one event that a proxy logged of a call: the answer to an INVITE, the BYE, a CDR, or a
 line of its script that names the call. Rows of one call may lie in several files and on several proxies;
 they share the Call-ID. join.py makes one call of them.
 

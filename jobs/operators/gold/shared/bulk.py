@@ -106,8 +106,8 @@ def collect_evidence(
     presets: list[Preset],
     days: pl.DataFrame,
 ) -> pl.DataFrame:
-    """What is proved about the signatures of the days: operator_id, period_date, channel_code, signature_hash
-    and is_bulk. TRUE: a preset is reached, and the columns REACHED say by what; NULL: one may be reached.
+    """The evidence of bulk for the signatures of the days: operator_id, period_date, channel_code,
+    signature_hash and is_bulk. TRUE: a preset is reached, and the columns REACHED name it; NULL: one may be.
     FALSE is in rows without signature_hash: texts of this operator, day and channel are not bulk unless a row
     of their own says otherwise.
 
@@ -226,7 +226,7 @@ def reached_signatures(
 
 
 def reached_in_days(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
-    """The same, of a few days."""
+    """The presets that signatures reach on a few days."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
     is_asked = any_holds(preset.is_in_force() & (ago < preset.window_days) for preset in presets)
     looked_at = (

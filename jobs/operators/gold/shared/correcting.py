@@ -377,7 +377,7 @@ def squared_distances() -> dict[str, pl.Expr]:
 
 
 def spam_ends() -> dict[str, pl.Expr]:
-    """What was counted and what is estimated, less and more the root of the squared distances: of audited
+    """Counted and estimated units, less and more the root of the squared distances: of audited
     units, never less than none nor more than all."""
     spam = pl.col("audited_spam").cast(END)
     below, above = (pl.col(side).cast(pl.Float64).sqrt().cast(END) for side in SIDES)

@@ -207,7 +207,7 @@ def message_columns() -> dict[str, Field]:
 
 
 def without_brackets(node: exp.Expr) -> exp.Expr:
-    """What stands inside brackets."""
+    """The expression inside brackets."""
     while isinstance(node, exp.Paren):
         node = node.this
     return node
