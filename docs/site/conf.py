@@ -50,6 +50,7 @@ docs/economist
 :maxdepth: 1
 
 docs/counting
+docs/glossary
 sample_data/lab/servers/README
 schemas/README
 schemas/bronze/README
