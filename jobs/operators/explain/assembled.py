@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import polars as pl
 
-from jobs.base.tables.matching import match_lists, split_places
+from jobs.base.tables.matching import split_places
 from jobs.operators.build.settings_tables import read_reference
+from jobs.operators.explain.search import LakeSearch, day_span
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.protect import pseudonyms, refusal_types, rules, signatures
-from jobs.operators.protect.countermeasures import NO_MEASURE, acting_rule, is_passed, refusals_with_rules
+from jobs.operators.protect.countermeasures import (
+    NO_MEASURE,
+    countermeasure_of_refusals,
+    countermeasure_of_verdicts,
+)
 from jobs.operators.protect.message_types import places_of_verdicts, primary_rule
 from jobs.operators.protect.numbering import with_e164
 from jobs.operators.protect.operators import Protection
@@ -22,9 +25,6 @@ from jobs.operators.protect.rules import MeasureRule, Rules, TypeRule
 from jobs.operators.silver.assembling import raw_rows, with_key
 from jobs.operators.silver.frames import TRANSMISSION, VERDICT
 from jobs.operators.silver.pipeline import count_once
-
-if TYPE_CHECKING:
-    from jobs.operators.explain.search import LakeSearch
 
 KEY = {TRANSMISSION: "transmission_hash", VERDICT: "verdict_hash"}
 TIME = {TRANSMISSION: "first_at", VERDICT: "verdict_at"}
@@ -51,19 +51,12 @@ def assembly_groups(search: LakeSearch, bronze: Formats) -> dict[str, pl.DataFra
     """By format, the bronze rows that share an assembly key with these, which are assembled together."""
     found: dict[str, list[pl.DataFrame]] = {}
     for name, rows in bronze.items():
-        days = days_around(rows, KERNELS[name].lookback_days)
+        days = day_span([rows], KERNELS[name].lookback_days, KERNELS[name].lookback_days)
         keys = pl.col("assembly_key").is_in(rows["assembly_key"].unique().implode())
         for each in (name, *([PARTNERS[name]] if name in PARTNERS else ())):
             found.setdefault(each, []).append(search.find_rows(f"bronze.{each}", keys, days))
     place = ["stream_id", "offset", "assembly_key"]
     return {name: pl.concat(parts).unique(place, maintain_order=True) for name, parts in found.items()}
-
-
-def days_around(rows: pl.DataFrame, days: int) -> tuple[dt.date, dt.date]:
-    times = rows["first_at"].dt.date()
-    first, last = times.min(), times.max()
-    assert isinstance(first, dt.date) and isinstance(last, dt.date)
-    return first - dt.timedelta(days=days), last + dt.timedelta(days=days)
 
 
 def assemble_groups(
@@ -127,36 +120,30 @@ def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -
         each for each in operator_protections(search)[0].spaces if each.operator_id == search.operator.id
     )
     frame = with_e164(raw, own, "sender", "recipient")
-    measured = refusals_with_rules(pseudonyms.with_whole_replies(frame), loaded)["rule_id"]
-    measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
-    scope = rules.type_rules(loaded, engine, channel)
-    return [
-        to_decided(measures.get(rule), [scope[place] for place in split_places(places or "")])
-        for rule, places in zip(measured, refusal_types.places_of_transmissions(frame, loaded), strict=True)
-    ]
+    acted = countermeasure_of_refusals(pseudonyms.with_whole_replies(frame), loaded)
+    places = refusal_types.places_of_transmissions(frame, loaded)
+    return name_rules(loaded, engine, channel, acted["rule_id"], places)
 
 
 def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
     engine = str(raw["engine_code"][0])
+    acted = countermeasure_of_verdicts(raw["action"], raw["symbols"], engine, loaded, raw["is_spam"])
     subject = signatures.decode_subjects(raw["subject"])
-    typed = places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
-    types = rules.type_rules(loaded, engine, "EMAIL")
-    scope = rules.measure_rules(loaded, engine, "EMAIL")
-    by_symbol = rules.measure_matcher(loaded, engine, "EMAIL", rules.SYMBOL)
-    by_action = rules.measure_matcher(loaded, engine, "EMAIL", rules.ACTION)
-    named = match_lists(raw["symbols"], by_symbol, best=True)
+    places = places_of_verdicts(raw["symbols"], engine, "EMAIL", loaded, raw["action"], subject)
+    return name_rules(loaded, engine, "EMAIL", acted["rule_id"], places)
+
+
+def name_rules(
+    loaded: Rules, engine: str, channel: str, acted: pl.Series, places: pl.Series
+) -> list[DecidingRules]:
+    """The rules of each row. acted: the ids of rules on measures. places: those of rules on types."""
+    measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
+    scope = rules.type_rules(loaded, engine, channel)
     found = []
-    for places, symbols, action, is_spam in zip(typed, named, raw["action"], raw["is_spam"], strict=True):
-        measure = None
-        if not is_passed(action or "", bool(is_spam)):
-            symbol_rules = [scope[place] for place in split_places(symbols)]
-            measure = acting_rule(action or "", symbol_rules, by_action(action or ""), scope)
-        found.append(to_decided(measure, [types[place] for place in split_places(places or "")]))
+    for rule_id, matched in zip(acted, places, strict=True):
+        measure = measures.get(rule_id)
+        if measure is not None and measure.countermeasure_code == NO_MEASURE:
+            measure = None
+        types = [scope[place] for place in split_places(matched or "")]
+        found.append(DecidingRules(measure, primary_rule(types), tuple(dict.fromkeys(types))))
     return found
-
-
-def to_decided(measure: MeasureRule | None, types: list[TypeRule]) -> DecidingRules:
-    if measure is not None and measure.countermeasure_code == NO_MEASURE:
-        measure = None
-    unique = tuple(dict.fromkeys(types))
-    return DecidingRules(measure, primary_rule(types), unique)

@@ -147,32 +147,24 @@ MONTHS = {
     "gold.spam_source_monthly": SOURCE,
     "gold.countermeasure_cost_monthly": EFFORT,
 }
+# Their measures that are sums of days.
+SUMMED = ("units", "spam_certain", "spam_possible")
 
 
 def month_cells(search: LakeSearch, cells: list[GoldCell]) -> list[GoldCell]:
     """The monthly cells that daily cells count in."""
     found: dict[tuple[Any, ...], GoldCell] = {}
     for table, daily in MONTHS.items():
-        key_columns = read_contract(table).key
-        measures = [
-            name
-            for name in read_contract(table).columns
-            if name in ("units", "spam_certain", "spam_possible")
-        ]
+        contract = read_contract(table)
         for cell in (each for each in cells if each.table == daily):
             key = cell.key | {"period_code": f"{cell.key['period_date']:%Y-%m}"}
-            kept = {name: key[name] for name in key_columns if name in key}
+            kept = {name: key[name] for name in contract.key if name in key}
             one = found.setdefault((table, *kept.values()), GoldCell(table, kept, {}, {}))
-            for name in measures:
-                if name in cell.counts:
+            for name in SUMMED:
+                if name in cell.counts and name in contract.columns:
                     one.counts[name] = one.counts.get(name, 0) + cell.counts[name]
-    with_totals = []
-    for cell in found.values():
-        if not cell.counts:
-            with_totals.append(cell)
-            continue
+    for cell in (each for each in found.values() if each.counts):
         where = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in cell.key.items())
-        rows = search.find_rows(cell.table, where).to_dicts()
-        totals = {name: rows[0][name] for name in cell.counts} if rows else {}
-        with_totals.append(GoldCell(cell.table, cell.key, cell.counts, totals))
-    return with_totals
+        for row in search.find_rows(cell.table, where).to_dicts():
+            cell.totals.update({name: row[name] for name in cell.counts})
+    return list(found.values())

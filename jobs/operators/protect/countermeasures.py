@@ -29,11 +29,12 @@ SPAM_FILTER = ("CONTENT_FILTER", "filtering", True)
 KNOWN_ZONE = 50
 # Outcomes that need no measure: the message got through, or may still.
 PASSED = ("delivered", "queued")
-ACTED = column_types("countermeasure_code", "x1231_strategy_code", "is_antispam")
+ACTED = column_types("countermeasure_code", "x1231_strategy_code", "is_antispam") | {"rule_id": pl.String}
 
 
 def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) -> pl.DataFrame:
-    """Which measure refused: countermeasure_code, x1231_strategy_code, is_antispam, one row for each row.
+    """The measure that refused, one row for each row: countermeasure_code, x1231_strategy_code, is_antispam,
+    and rule_id, the rule that decided, null where none did.
 
     Reads format_code and channel_code, and what there is of reply_text, log_text, dnsbl_zone, event,
     reply_code (SMPP status as 0x and eight digits, DLR state, SIP code, or a number of a table, such as
@@ -43,13 +44,9 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
     some list refused, the rule on that list decides.
 
     Rows that are no refusal are null, except reports of spam (messages to 7726 and the like), which
-    are USER_REPORT. A refusal that no rule knows is UNKNOWN, and is_antispam is null.
+    are USER_REPORT. A refusal that no rule matches is UNKNOWN, and is_antispam is null.
     """
-    return refusals_with_rules(frame, rules or load_rules()).select(list(ACTED))
-
-
-def refusals_with_rules(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
-    """The columns ACTED of each refusal, and rule_id, the rule that decided; null where none did."""
+    rules = rules or load_rules()
     missing = {
         name: pl.lit(None, dtype=pl.String)
         for name in ("reply_text", "log_text", "dnsbl_zone", "event", "reply_code", "recipient", "verstat")
@@ -95,7 +92,7 @@ def refusals_with_rules(frame: pl.DataFrame, rules: Rules) -> pl.DataFrame:
         for (engine, channel), part in rows.partition_by("format_code", "channel_code", as_dict=True).items()
     ]
     if not parts:
-        return pl.DataFrame(schema=ACTED | {"rule_id": pl.String})
+        return pl.DataFrame(schema=ACTED)
     return pl.concat(parts).sort("__row").drop("__row")
 
 
@@ -141,7 +138,7 @@ def find_acting_rules(
             (place, rule.countermeasure_code, rule.x1231_strategy_code, rule.is_antispam, rule.rule_id)
             for place, rule in enumerate(scope)
         ],
-        {"place": pl.Int32, **ACTED, "rule_id": pl.String},
+        {"place": pl.Int32, **ACTED},
         orient="row",
     )
     named = table.with_columns(place).join(codes, on="place", how="left", maintain_order="left")
@@ -173,7 +170,7 @@ def countermeasure_of_verdicts(
     rules: Rules | None = None,
     is_spam: pl.Series | None = None,
 ) -> pl.DataFrame:
-    """Which measure of a filter acted, and which contributed.
+    """The measure of a filter that acted, and those that contributed.
 
     action: as the engine names it. symbols: lists of names. is_spam: whether the engine calls the message
     spam. Columns: those of countermeasure_of_refusals() for the acting measure, and countermeasure_codes, the
@@ -207,15 +204,16 @@ def verdict_measure(
     by_action: tuple[int, ...],
     scope: Sequence[MeasureRule],
     is_spam: bool,
-) -> tuple[str | None, str | None, bool | None, list[str]]:
-    """The acting measure of one verdict, and all that its symbols name."""
+) -> tuple[str | None, str | None, bool | None, str | None, list[str]]:
+    """The acting measure of one verdict with its rule, and all that its symbols name."""
     contributing = sorted({rule.countermeasure_code for rule in named} - {NO_MEASURE})
     acting = acting_rule(action, named, by_action, scope)
     if is_passed(action, is_spam) or (acting is not None and acting.countermeasure_code == NO_MEASURE):
-        return None, None, None, contributing
+        return None, None, None, None, contributing
     if acting is None:
-        return (*(SPAM_FILTER if is_spam else ("UNKNOWN", None, None)), contributing)
-    return acting.countermeasure_code, acting.x1231_strategy_code, acting.is_antispam, contributing
+        return (*(SPAM_FILTER if is_spam else ("UNKNOWN", None, None)), None, contributing)
+    codes = acting.countermeasure_code, acting.x1231_strategy_code, acting.is_antispam
+    return *codes, acting.rule_id, contributing
 
 
 def is_passed(action: str, is_spam: bool) -> bool:
