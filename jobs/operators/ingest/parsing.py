@@ -147,18 +147,58 @@ def parse_block(lines: pl.DataFrame, part: Range, name: str, ingest_id: str) -> 
 def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str) -> Parsed:
     """Parse a block of lines wherever they stand, by the format's kernel and its companions. Raises
     FilesDiffer for lines of several files that must be read file by file."""
-    from jobs.operators.formats.registry import COMPANIONS, FORMATS, hosts_of
-
-    kernel, source = FORMATS[name], place.source
     erased = find_erased(lines).select("offset")
     whole = lines
     lines = remove_lines(lines, erased) if erased.height else lines
+    rows: dict[str, pl.DataFrame] = {}
+
+    def keep_rows(kernel: Format, records: pl.DataFrame) -> None:
+        rows[kernel.name] = bronze_rows(kernel, place.with_streams(records), place, ingest_id)
+
+    codes = classify_lines(lines, place, name, keep_rows)
+    of_quarantined = lines["offset"].is_in(codes.quarantined["offset"].implode()).arg_true()
+    texts = lines[of_quarantined].select(
+        "offset", "line_bytes", line_text=pl.col("line").str.slice(0, KEPT_OF_LINE)
+    )
+    quarantined = codes.quarantined.join(texts, on="offset", how="left", maintain_order="left")
+    counts = {
+        "line_count": place.count_in_ranges(whole["offset"]),
+        "record_count": place.count_in_ranges(codes.recorded),
+        "ignored_count": place.count_in_ranges(pl.concat([codes.ignored["offset"], erased["offset"]])),
+        "quarantined_count": place.count_in_ranges(quarantined["offset"]),
+    }
+    return account_rows(rows, place.with_streams(quarantined), counts, place, ingest_id)
+
+
+@dataclass(frozen=True)
+class LineCodes:
+    """The lines of a block by the code that kernels gave each of them.
+
+    recorded: offsets of records. ignored: offset. quarantined: offset, reason_code, format_code.
+    """
+
+    recorded: pl.Series
+    ignored: pl.DataFrame
+    quarantined: pl.DataFrame
+
+
+def classify_lines(
+    lines: pl.DataFrame, place: RowPlace, name: str, keep_records: Callable[[Format, pl.DataFrame], None]
+) -> LineCodes:
+    """Read a block of lines by the format's kernel, and by its companions those that it has no records of.
+
+    keep_records: takes each kernel with the rows of its parse() that are records. Raises FilesDiffer as
+    parse_lines() does.
+    """
+    from jobs.operators.formats.registry import COMPANIONS, FORMATS, hosts_of
+
+    kernel, source = FORMATS[name], place.source
     refusal = kernel.refuse_lines(lines)
     fits = refusal.is_null()
     own_lines = lines if fits.all() else lines.filter(fits)
     codes, records = set_apart(*parse_records(kernel, own_lines, source), place)
     recorded = [records["offset"]]
-    rows = {name: bronze_rows(kernel, place.with_streams(records), place, ingest_id)}
+    keep_records(kernel, records)
     refused = [quarantine_columns(codes, name)]
     if not fits.all():
         unread = lines.select("offset", reason_code=refusal.cast(pl.String)).filter(~fits)
@@ -173,32 +213,20 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
         offered = found.filter(pl.col("line").str.contains(companion.own_text))
         if not offered.height:
             continue
-        told = companion.parse(offered.lazy(), source).collect()
-        said = clock.correct_times(told, source.clock_offset)
-        own = said.filter(pl.col("line_code") != "ignored")
+        parsed = companion.parse(offered.lazy(), source).collect()
+        corrected = clock.correct_times(parsed, source.clock_offset)
+        own = corrected.filter(pl.col("line_code") != "ignored")
         if not own.height:
             continue
         records = own.filter(pl.col("line_code") == "record")
         own, records = set_apart(own.select(*PARSED), records, place)
         recorded.append(records["offset"])
-        rows[companion.name] = bronze_rows(companion, place.with_streams(records), place, ingest_id)
+        keep_records(companion, records)
         # A line that a companion recognises as its own no longer counts as the host format read it.
         refused = [remove_lines(each, own) for each in refused]
         refused.append(quarantine_columns(own, companion.name))
         ignored, found = remove_lines(ignored, own), remove_lines(found, own)
-    quarantined = pl.concat(refused)
-    of_quarantined = lines["offset"].is_in(quarantined["offset"].implode()).arg_true()
-    texts = lines[of_quarantined].select(
-        "offset", "line_bytes", line_text=pl.col("line").str.slice(0, KEPT_OF_LINE)
-    )
-    quarantined = quarantined.join(texts, on="offset", how="left", maintain_order="left")
-    counts = {
-        "line_count": place.count_in_ranges(whole["offset"]),
-        "record_count": place.count_in_ranges(pl.concat(recorded)),
-        "ignored_count": place.count_in_ranges(pl.concat([ignored["offset"], erased["offset"]])),
-        "quarantined_count": place.count_in_ranges(quarantined["offset"]),
-    }
-    return account_rows(rows, place.with_streams(quarantined), counts, place, ingest_id)
+    return LineCodes(pl.concat(recorded), ignored, pl.concat(refused))
 
 
 def set_apart(

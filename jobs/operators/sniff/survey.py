@@ -15,13 +15,21 @@ from jobs.operators.formats import AHEAD, Source
 from jobs.operators.formats.format import DocumentFormat, LineFormat
 from jobs.operators.formats.registry import DOCUMENTS, FORMATS
 from jobs.operators.formats.shared.lines import first_line, frame_lines
-from jobs.operators.ingest import future
 from jobs.operators.ingest.file_formats import newest_line
 from jobs.operators.ingest.source_files import newest_times
 from jobs.operators.sniff import sampled_blocks
 from jobs.operators.sniff.files import FileProblem, Log
 from jobs.operators.sniff.recognising import Recognised
-from jobs.operators.sniff.tally import OPERATOR, SOURCE, Documents, Lines, Tally, count_documents, see_times
+from jobs.operators.sniff.tally import (
+    OPERATOR,
+    SOURCE,
+    Documents,
+    Lines,
+    Tally,
+    count_documents,
+    parse_stamps,
+    see_times,
+)
 from jobs.operators.sniff.zones import Zone, zone_of
 
 if TYPE_CHECKING:
@@ -240,9 +248,8 @@ def _read_ends(answer: LogSurvey) -> list[bytes]:
 def _see_end(answer: LogSurvey, kernel: LineFormat, source: Source) -> None:
     """The time range by both ends, before anything between them is read."""
     for sample in _read_ends(answer):
-        parse = kernel.parse(frame_lines(sample, 0).select("offset", "line").lazy(), source).collect()
         lines = Lines()
-        see_times(lines, future.quarantine_future(parse, source))
+        see_times(lines, parse_stamps(kernel, frame_lines(sample, 0), source))
         _widen_sources(answer, lines)
 
 

@@ -20,10 +20,12 @@ import polars as pl
 from jobs.base.core.patterns import count_patterns
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import DocumentFormat, Format, LineFormat
-from jobs.operators.formats.registry import FORMATS, hosts_of
 from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE
 from jobs.operators.ingest import future
+from jobs.operators.ingest.parsing import bronze_rows, classify_lines
+from jobs.operators.ingest.piece_ranges import Range
+from jobs.operators.ingest.small_files import RowPlace
 from jobs.operators.sniff.files import LogFile
 from jobs.operators.sniff.sampled_blocks import LineBlock
 
@@ -60,6 +62,8 @@ MASKED = 20_000
 KINDS = 5_000
 # So many patterns are shown.
 COMMONEST = 10
+# So many ignored lines at each end of a block widen the time range; those between are of the same time.
+ENDS = 64
 # Why an ignored line is shown.
 REFUSAL, OTHER = "refusal", "other"
 _PATTERNS = {
@@ -152,10 +156,6 @@ class Tally:
     # Lines of each file that name the columns of those after them, with their offsets, in order.
     heads: dict[int, list[tuple[int, str]]] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        name = self.kernel.name
-        self.companions = [each for each in FORMATS.values() if name in hosts_of(each)]
-
     def make_room(self, file: int) -> None:
         """Make room for a file's counts."""
         while len(self.files) <= file:
@@ -165,44 +165,31 @@ class Tally:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_lines(block.data, block.offset)
         source = self._with_header(file, lines, block, source)
-        refusal = self.kernel.refuse_lines(lines)
-        fits = refusal.is_null()
-        short = lines if fits.all() else lines.filter(fits)
-        parse = self.kernel.parse(short.select("offset", "line").lazy(), source).collect()
-        parse = future.quarantine_future(parse, source)
-        code, reason = parse["line_code"], parse["reason_code"]
-        self._keep_records(self.kernel, parse, source)
-        left = self._lines_to_offer(short, code)
-        for companion in self.companions:
-            if not len(left):
-                break
-            offered = left.filter(short["line"][left].str.contains(companion.own_text))
-            if not len(offered):
-                continue
-            said = companion.parse(short.select("offset", "line")[offered].lazy(), source).collect()
-            said = future.quarantine_future(said, source)
-            if records := int((said["line_code"] == "record").sum()):
-                self.files[file].companions[companion.name] += records
-                self._keep_records(companion, said, source)
-            # A line that a companion ignores is none of its own: it stays as the host left it.
-            is_own = said["line_code"] != "ignored"
-            places = offered.filter(is_own)
-            code = code.scatter(places, said["line_code"].filter(is_own))
-            reason = reason.scatter(places, said["reason_code"].filter(is_own))
-            left = left.filter(~left.is_in(places.implode()))
-        about = self.files[file]
-        about.lines += lines.height
-        about.records += int((code == "record").sum())
-        about.ignored += int((code == "ignored").sum())
-        see_times(about, parse)
-        is_refused = code == "quarantined"
-        refused = short.filter(is_refused).with_columns(reason.filter(is_refused).alias("reason_code"))
-        if short.height < lines.height:
-            refused = pl.concat([refused, lines.with_columns(refusal.cast(pl.String)).filter(~fits)])
-        if refused.height:
-            about.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
-            self.refused.count_lines(file, refused, block, lines)
-        self._see_ignored(file, short.filter(code == "ignored"), block, lines)
+        place = RowPlace([Range("", 0, 0, "", 0, source)], [0], [0])
+        counts = self.files[file]
+
+        def keep_records(kernel: Format, records: pl.DataFrame) -> None:
+            if records.is_empty():
+                return
+            see_times(counts, records)
+            if kernel.name != self.kernel.name:
+                counts.companions[kernel.name] += records.height
+            rows = bronze_rows(kernel, place.with_streams(records), place, "").drop("part")
+            self.bronze.setdefault(kernel.name, []).append(rows)
+
+        codes = classify_lines(lines, place, self.kernel.name, keep_records)
+        counts.lines += lines.height
+        counts.records += len(codes.recorded)
+        counts.ignored += codes.ignored.height
+        refused = lines.join(
+            codes.quarantined.drop("format_code"), on="offset", how="inner", maintain_order="left"
+        )
+        counts.reasons.update(dict(refused["reason_code"].value_counts().iter_rows()))
+        self.refused.count_lines(file, refused, block, lines)
+        ignored = lines.join(codes.ignored, on="offset", how="semi", maintain_order="left")
+        ends = ignored if ignored.height <= 2 * ENDS else ignored.head(ENDS).vstack(ignored.tail(ENDS))
+        see_times(counts, parse_stamps(self.kernel, ends, source))
+        self._see_ignored(file, ignored, block, lines)
 
     def _with_header(self, file: int, lines: pl.DataFrame, block: LineBlock, source: Source) -> Source:
         """The source with the last line before a block that names columns, as far as the file was read."""
@@ -214,25 +201,6 @@ class Tally:
         heads += lines.filter(is_head(pl.col("line"))).select("offset", "line").rows()
         heads.sort()
         return replace(source, head=before[-1] if before else None)
-
-    def _lines_to_offer(self, lines: pl.DataFrame, code: pl.Series) -> pl.Series:
-        """The places of the lines that companions are offered: no record, and with a text of theirs."""
-        left = (code != "record").arg_true()
-        if not self.companions or not len(left):
-            return left.head(0)
-        words = "|".join(companion.own_text for companion in self.companions)
-        return left.filter(lines["line"][left].str.contains(words))
-
-    def _keep_records(self, kernel: Format, parse: pl.DataFrame, source: Source) -> None:
-        records = parse.filter(pl.col("line_code") == "record")
-        if records.is_empty():
-            return
-        placed = records.with_columns(
-            operator_id=pl.lit(source.operator_id),
-            source_id=pl.lit(source.source_id),
-            stream_id=pl.lit(source.stream_id),
-        )
-        self.bronze.setdefault(kernel.name, []).append(kernel.assemble(placed.lazy()).collect())
 
     def _see_ignored(self, file: int, ignored: pl.DataFrame, block: LineBlock, lines: pl.DataFrame) -> None:
         is_refusal = look_like_refusals(ignored["line"], self.kernel)
@@ -254,15 +222,21 @@ class Tally:
         return sum(frame.height for frames in self.bronze.values() for frame in frames)
 
 
-def see_times(about: Lines, parse: pl.DataFrame) -> None:
-    """Widen the time range by the lines that were understood."""
-    times = line_times(parse.filter(pl.col("line_code") != "quarantined"))
+def parse_stamps(kernel: LineFormat, lines: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """The rows of parse() of lines that are not quarantined: ignored lines have a time, too."""
+    parsed = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
+    return future.quarantine_future(parsed, source).filter(pl.col("line_code") != "quarantined")
+
+
+def see_times(counts: Lines, parsed: pl.DataFrame) -> None:
+    """Widen the time range by rows of parse()."""
+    times = line_times(parsed)
     if times is None:
         return
     first, last = times[0].min(), times[1].max()
     if isinstance(first, dt.datetime) and isinstance(last, dt.datetime):
-        about.first_at = min(about.first_at or first, first)
-        about.last_at = max(about.last_at or last, last)
+        counts.first_at = min(counts.first_at or first, first)
+        counts.last_at = max(counts.last_at or last, last)
 
 
 def line_times(parse: pl.DataFrame) -> tuple[pl.Series, pl.Series] | None:

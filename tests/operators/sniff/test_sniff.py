@@ -28,6 +28,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.contracts import polars_schema
 from jobs.operators.formats import VERDICT, Source
 from jobs.operators.formats import registry as formats
 from jobs.operators.formats.format import DocumentFormat, LineFormat, Profiles
@@ -708,6 +709,10 @@ def test_without_offset_and_ids_only_the_files_own_time_may_tell(tmp_path: Path)
 # --- other formats -------------------------------------------------------------------------------------
 
 
+# Columns that rows of bronze have from parse() and from ingest.
+PLACED = ("operator_id", "source_id", "stream_id", "offset", "first_at")
+
+
 def kernel_of(name: str, kind: Any = LineFormat, **parts: Any) -> Any:
     """A format of nothing but these parts."""
     given: dict[str, Any] = {"title": "", "description": "", "lookback_days": 1}
@@ -743,12 +748,17 @@ def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: 
             given.get(name, pl.lit(None)).cast(kind).alias(name) for name, kind in VERDICT.items()
         )
 
+    def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
+        empty = {name: pl.lit(None, kind) for name, kind in polars_schema("bronze.amavis").items()}
+        return records.with_columns(**{name: each for name, each in empty.items() if name not in PLACED})
+
     companion = kernel_of(
         "amavis", stands_in_mail_logs=True, literals=("amavis[", "other["), sniff=lambda sample: 0.1,
-        parse=parse, verdicts=verdicts,
+        parse=parse, assemble=assemble, verdicts=verdicts,
     )  # fmt: skip
     monkeypatch.setitem(formats.KERNELS, "amavis", companion)
     monkeypatch.setitem(formats.FORMATS, "amavis", companion)
+    monkeypatch.setattr(formats, "COMPANIONS", (companion,))
     path = tmp_path / "mail.log"
     between = (
         "2026-11-24T10:00:30+00:00 mx1 amavis[5]: Blocked\n"
