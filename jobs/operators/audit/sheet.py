@@ -66,7 +66,7 @@ def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:
     """Write the sheet with drop-down lists; each cell is text, so that none is taken for a formula."""
     book = workbooks.new_workbook()
     bold = book.add_format({"bold": True, "bottom": 1})
-    sheet, about = book.add_worksheet(LABELS), book.add_worksheet(CODES)
+    sheet, codes = book.add_worksheet(LABELS), book.add_worksheet(CODES)
     for place, name in enumerate(COLUMNS):
         sheet.write_string(0, place, name, bold)
         sheet.set_column(place, place, WIDTHS.get(name, 14))
@@ -76,13 +76,13 @@ def write_xlsx(units: list[dict[str, Any]], file: Path) -> None:
     sheet.freeze_panes(1, 2)
     sheet.autofilter(0, 0, len(units), len(COLUMNS) - 1)
     for number, text in enumerate(ABOUT):
-        about.write_string(number, 0, text)
+        codes.write_string(number, 0, text)
     first = len(ABOUT) + 1
     kinds = code_names("type")
     for number, (code, name) in enumerate(kinds.items(), start=first):
-        about.write_string(number, 0, code)
-        about.write_string(number, 1, name)
-    about.set_column(0, 0, 24)
+        codes.write_string(number, 0, code)
+        codes.write_string(number, 1, name)
+    codes.set_column(0, 0, 24)
     lists = {
         "label": list(code_names("audit_label").values()),
         "type": f"={CODES}!$A${first + 1}:$A${first + len(kinds)}",
@@ -174,11 +174,11 @@ def csv_lines(file: Path) -> Iterator[list[str]]:
 
 def parse_label(row: Row) -> str | None:
     """The code of a row's label; None if it is empty. Raises ObservatoryError for an unknown label."""
-    said = row.values["label"].lower().replace("_", " ")
-    if not said:
+    label = row.values["label"].lower().replace("_", " ")
+    if not label:
         return None
     for code, name in code_names("audit_label").items():
-        if said in (name.lower(), code.replace("_", " ")):
+        if label in (name.lower(), code.replace("_", " ")):
             return code
     choices = ", ".join(code_names("audit_label").values())
     raise ObservatoryError(
@@ -189,17 +189,17 @@ def parse_label(row: Row) -> str | None:
 def parse_type(row: Row, label: str | None) -> str | None:
     """The code of a row's type; None if it is empty. Raises ObservatoryError for an unknown type, and for a
     type beside another label than spam."""
-    said = row.values["type"]
-    if not said:
+    code = row.values["type"]
+    if not code:
         return None
     known = {code.lower(): code for code in list_codes("type")}
-    if said.lower() not in known:
+    if code.lower() not in known:
         raise ObservatoryError(
-            f"{row.locate_cell('type')}: '{said}' is no type; choose a code of the sheet '{CODES}'"
+            f"{row.locate_cell('type')}: '{code}' is no type; choose a code of the sheet '{CODES}'"
             " or empty the cell"
         )
     if label != "spam":
         raise ObservatoryError(
             f"{row.locate_cell('type')}: only spam has a type; empty the cell or make the label spam"
         )
-    return known[said.lower()]
+    return known[code.lower()]

@@ -60,9 +60,9 @@ def by_operator(table: str, rule: str, rows: pl.DataFrame) -> list[Broken]:
     ]
 
 
-def repeated_rows(frame: pl.DataFrame, about: Contract) -> pl.DataFrame:
+def repeated_rows(frame: pl.DataFrame, contract: Contract) -> pl.DataFrame:
     """The rows of a key beyond its first."""
-    names = key_and_period(about)
+    names = key_and_period(contract)
     keys = frame.select(names)
     # Equal keys have equal hashes; where hashes are equal, the keys are compared.
     hashes = pl.Series("hash", row_hashes(keys))

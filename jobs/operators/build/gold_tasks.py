@@ -22,7 +22,7 @@ from jobs.base.engine.tasks import (
 from jobs.base.store.record import Periods
 from jobs.base.store.table_files import DataFile, NewFile, read_files, write_files
 from jobs.base.tables.contracts import polars_schema, read_contract, reference_table
-from jobs.base.tables.merge import merge_rows
+from jobs.base.tables.merge import merge_parts, merge_rows
 from jobs.operators.gold import bulk_daily, campaign_daily
 from jobs.operators.gold.kernels import finish_rows, kernel_module
 from jobs.operators.gold.shared import bulk, bulk_presets, bypass, counting
@@ -199,17 +199,15 @@ def count_partials(
 def fold_parts(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> list[StagedFrame]:
     """Parts of a table as one part."""
     rows = take_frames(parts)
-    about = read_contract(table)
-    return [] if rows is None else leave_frame(merge_rows(rows, about.key, dict(about.merge)), table, staging)
+    return [] if rows is None else leave_frame(merge_parts(rows, table), table, staging)
 
 
 def finish_table(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> Finished:
     """A table's rows of whole operator-days, from the parts of it."""
-    about = read_contract(table)
     rows = take_frames(parts)
     if rows is None:
         return Finished(table, [], {})
-    return leave_finished(staging, table, finish_rows(merge_rows(rows, about.key, dict(about.merge)), table))
+    return leave_finished(staging, table, finish_rows(merge_parts(rows, table), table))
 
 
 def check_table(*, table: str, left: Mapping[str, Sequence[StagedFrame]]) -> list[native.Result]:

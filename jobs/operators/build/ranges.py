@@ -56,10 +56,10 @@ def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
 
 def parse_task(work: Ingest, group: list[Range], ingest_id: str) -> Task[ParsedRanges]:
     first = group[0]
-    about = f"{first.source.operator_id}/{first.source.source_id}, {first.file_name}"
-    about += f" from byte {first.start:,}" if len(group) == 1 else f" and {len(group) - 1} more"
+    title = f"{first.source.operator_id}/{first.source.source_id}, {first.file_name}"
+    title += f" from byte {first.start:,}" if len(group) == 1 else f" and {len(group) - 1} more"
     whole = Task(
-        about,
+        title,
         parse_ranges,
         root=work.lake.root,
         staging=work.staging,
@@ -111,7 +111,7 @@ def ranges_of(
     ranges: list[Range] = []
     for _, operator, source, stream, piece in pieces:
         newest_at = dt.datetime.fromisoformat(piece.newest_at)
-        about = Source(
+        facts = Source(
             operator_id=operator.id,
             source_id=source.id,
             stream_id=stream.stream_id,
@@ -136,7 +136,7 @@ def ranges_of(
                     end=min(start + step, piece.bytes),
                     piece_id=piece.piece_id,
                     stream_offset=piece.offset,
-                    source=about,
+                    source=facts,
                     closed=closed.get(operator.id),
                     file_name=piece.file_name,
                     limit_bytes=limit_bytes,

@@ -87,10 +87,10 @@ class Outcome:
 
 def compute_table(work: Run, table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The rows of a table of gold that is computed from whole tables, those that its contract reads."""
-    about = read_contract(table)
+    contract = read_contract(table)
     inputs = {
         name.split(".")[1]: have[name] if name in have else read_reference(work.settings, name)
-        for name in about.reads
+        for name in contract.reads
     }
     return contracts.conform_frame(kernel_module(table).transform(**inputs), table)
 

@@ -120,5 +120,5 @@ def remember_settings(lake: Lake, settings: Observatory, operators: Collection[s
         for each in settings.operator
         if each.id in operators
     }
-    if any(known.get(each) != about for each, about in own.items()):
+    if any(known.get(each) != value for each, value in own.items()):
         lake.add_notes({"operators": {**known, **own}})

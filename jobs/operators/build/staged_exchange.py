@@ -144,8 +144,8 @@ class StagedExchange(Exchange):
         halving: Halving = Halving.NONE,
     ) -> None:
         def make_task(place: StagedPlace) -> Task[StepOutput]:
-            about = f"silver, {what} of {place.bucket}" if what else f"silver, {place.bucket}"
-            whole = Task(about, run_step, step=step, place=place)
+            title = f"silver, {what} of {place.bucket}" if what else f"silver, {place.bucket}"
+            whole = Task(title, run_step, step=step, place=place)
             if halving is Halving.BUCKETS:
                 return whole.cut_by(
                     lambda: [make_task(self._make_place(half, takes)) for half in place.bucket.halves]

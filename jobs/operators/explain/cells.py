@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.base.tables.contracts import conform_frame, read_contract, reference_table
+from jobs.base.tables.contracts import conform_frame, polars_schema, read_contract, reference_table
 from jobs.base.tables.merge import merge_parts
 from jobs.operators.build.gold_stage import VOLUME
 from jobs.operators.build.gold_steps import GOLD_DAILY
@@ -87,7 +87,7 @@ def sender_behaviour(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
 
 def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[GoldCell]:
     """The cells of a table. parts: partial rows of the table, counted from the messages."""
-    about = read_contract(table)
+    contract = read_contract(table)
     merged = merge_parts(parts, table)
     # Which domains are summed up depends on all units of the day.
     finished = conform_frame(merged, table) if table == DOMAIN else finish_rows(merged, table)
@@ -100,13 +100,12 @@ def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[Gol
     there = search.find_rows(table, pl.lit(True), (first, last))
     if table == DOMAIN:
         finished = merge_parts(group_others(finished, there), table)
-    measures = [
-        each.name for each in about.fields if each.type in ("bigint", "int") and each.name not in about.key
-    ]
-    totals = {tuple(row[name] for name in about.key): row for row in there.to_dicts()}
+    kinds = polars_schema(table).items()
+    measures = [name for name, kind in kinds if kind.is_integer() and name not in contract.key]
+    totals = {tuple(row[name] for name in contract.key): row for row in there.to_dicts()}
     found = []
-    for row in finished.select(*about.key, *measures).to_dicts():
-        key = {name: row[name] for name in about.key}
+    for row in finished.select(*contract.key, *measures).to_dicts():
+        key = {name: row[name] for name in contract.key}
         total = totals.get(tuple(key.values()), {})
         counts = {name: row[name] for name in measures if row[name]}
         found.append(GoldCell(table, key, counts, {name: total[name] for name in measures if total}))
@@ -130,14 +129,14 @@ def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
     copies = {key: rows.height for key, rows in by_signature.items()}
     listed = pl.col("signature_hashes").list.set_intersection(signed["signature_hash"].unique().to_list())
     rows = search.find_rows(CAMPAIGN, listed.list.len() > 0, days_before(message, 1))
-    about = read_contract(CAMPAIGN)
+    contract = read_contract(CAMPAIGN)
     found = []
     for row in rows.to_dicts():
         count = sum(
             copies.get((row["period_date"], row["channel_code"], name), 0) for name in row["signature_hashes"]
         )
         if count:
-            key = {name: row[name] for name in about.key}
+            key = {name: row[name] for name in contract.key}
             found.append(GoldCell(CAMPAIGN, key, {"copy_count": count}, {"copy_count": row["copy_count"]}))
     return found
 

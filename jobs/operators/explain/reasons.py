@@ -37,20 +37,20 @@ def list_reasons(match: Match, decisions: Mapping[str, DecidingRules]) -> list[R
     found = []
     for row in match.silver_rows(TRANSMISSION).to_dicts():
         decided = decisions.get(row["transmission_hash"])
-        about = f"{row['transmission_hash'][:SHORT]} {row['queue_id'] or ''} {describe_recipient(row)}"
-        found.append(Reason(TRANSMISSION, " ".join(about.split()), list(explain_transmission(row, decided))))
+        shown = f"{row['transmission_hash'][:SHORT]} {row['queue_id'] or ''} {describe_recipient(row)}"
+        found.append(Reason(TRANSMISSION, " ".join(shown.split()), list(explain_transmission(row, decided))))
     for row in match.silver_rows(VERDICT).to_dicts():
         decided = decisions.get(row["verdict_hash"])
-        about = f"{row['verdict_hash'][:SHORT]} {row['engine_code']} {row['verdict_at']:%H:%M:%S}"
-        found.append(Reason(VERDICT, about, list(explain_verdict(row, decided))))
+        shown = f"{row['verdict_hash'][:SHORT]} {row['engine_code']} {row['verdict_at']:%H:%M:%S}"
+        found.append(Reason(VERDICT, shown, list(explain_verdict(row, decided))))
     for row in match.silver_rows(COMPLAINT).to_dicts():
         reported = f"{row['feedback_type_code']}, reported {row['reported_at']:%Y-%m-%d %H:%M}"
         found.append(Reason(COMPLAINT, row["complaint_hash"][:SHORT], [reported]))
     for row in match.silver_rows(KNOWLEDGE).to_dicts():
         found.append(Reason(KNOWLEDGE, row["knowledge_hash"][:SHORT], ["a fact that the operator gave"]))
     for row in match.silver_rows(MESSAGE).to_dicts():
-        about = f"{row['message_hash'][:SHORT]} {describe_recipient(row)}"
-        found.append(Reason(MESSAGE, about, list(explain_message(row, match))))
+        shown = f"{row['message_hash'][:SHORT]} {describe_recipient(row)}"
+        found.append(Reason(MESSAGE, shown, list(explain_message(row, match))))
     return found
 
 
@@ -64,12 +64,12 @@ def describe_recipient(row: Mapping[str, Any]) -> str:
 def explain_transmission(row: Mapping[str, Any], decided: DecidingRules | None) -> list[str]:
     codes = " ".join(each for each in (row["reply_code"], row["dsn_code"]) if each)
     tries = f" after {row['try_count']} tries" if (row["try_count"] or 0) > 1 else ""
-    said = [f"{row['outcome_code']} at stage {row['stage_code']}{f' ({codes})' if codes else ''}{tries}"]
-    said.append(describe_direction(row["is_own_client"], row["is_own_recipient"]))
-    said += describe_measure(row, decided) + describe_type(row, decided)
+    sentences = [f"{row['outcome_code']} at stage {row['stage_code']}{f' ({codes})' if codes else ''}{tries}"]
+    sentences.append(describe_direction(row["is_own_client"], row["is_own_recipient"]))
+    sentences += describe_measure(row, decided) + describe_type(row, decided)
     if row["is_handoff"]:
-        said.append("handed to a filter of the operator: a hop of the message, not its delivery")
-    return said
+        sentences.append("handed to a filter of the operator: a hop of the message, not its delivery")
+    return sentences
 
 
 def describe_direction(own_client: bool | None, own_recipient: bool | None) -> str:
@@ -115,7 +115,7 @@ def describe_rule(rule: MeasureRule | TypeRule | None) -> str:
 
 
 def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
-    said = [
+    sentences = [
         f"{row['grain_code']}: {row['outcome_code']} at stage {row['stage_code']},"
         f" {describe_decider(row, match)}"
     ]
@@ -123,28 +123,28 @@ def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
     sent = match.silver_rows(TRANSMISSION).to_dicts()
     root = next((each for each in sent if all(each[name] == row[name] for name in place)), None)
     whose = f": {describe_direction(root['is_own_client'], root['is_own_recipient'])}" if root else ""
-    said.append(f"direction {row['direction_code']}{whose}")
+    sentences.append(f"direction {row['direction_code']}{whose}")
     if row["countermeasure_code"]:
-        said.append(f"measure {row['countermeasure_code']}")
+        sentences.append(f"measure {row['countermeasure_code']}")
     if row["spam_type_code"]:
         strength = "strong" if row["is_type_strong"] else "weak"
         kind = "" if row["spam_type_code"] == "UNK" else f", {strength}"
-        said.append(f"type {row['spam_type_code']}{kind}")
+        sentences.append(f"type {row['spam_type_code']}{kind}")
     if row["grain_code"] == "recipient":
         stands = (
             "stands for its message" if row["is_message_row"] else "another recipient stands for its message"
         )
-        said.append(f"counts as one recipient; {stands}")
+        sentences.append(f"counts as one recipient; {stands}")
     hops = match.silver_rows(TRANSMISSION)["queue_key"].n_unique()
     if hops > 1:
-        said.append(f"{hops} queue files are hops of one message: the outcome is that of the last")
-    return said
+        sentences.append(f"{hops} queue files are hops of one message: the outcome is that of the last")
+    return sentences
 
 
 def describe_decider(row: Mapping[str, Any], match: Match) -> str:
     """Whether a filter's verdict or the server's log decided the outcome."""
-    said = match.silver_rows(VERDICT)
-    if row["engine_code"] is None or said.is_empty():
+    verdicts = match.silver_rows(VERDICT)
+    if row["engine_code"] is None or verdicts.is_empty():
         return "as the server logged it"
     if row["outcome_code"] == "tagged":
         return f"for {row['engine_code']} marked what the server delivered"

@@ -35,14 +35,16 @@ def group_matches(
     if not frames:
         return [Match(search.operator, bronze=dict(bronze))] if bronze else []
     days = day_span(frames)
-    sent, message, said = (silver.get(each, empty_frame(each)) for each in (TRANSMISSION, MESSAGE, VERDICT))
+    sent, message, verdicts = (
+        silver.get(each, empty_frame(each)) for each in (TRANSMISSION, MESSAGE, VERDICT)
+    )
     # The first transmission of a message has the message's place.
     missing = message.join(with_message_hash(sent), on="message_hash", how="anti")
     if missing.height:
         places = missing.select(PLACE).unique()
         sent = pl.concat([sent, search.at_places(TRANSMISSION, places, days)]).unique("transmission_hash")
-    if said.height:
-        sent = pl.concat([sent, judged_transmissions(search, said, days)]).unique("transmission_hash")
+    if verdicts.height:
+        sent = pl.concat([sent, judged_transmissions(search, verdicts, days)]).unique("transmission_hash")
     seeds = sent["transmission_hash"].implode()
     sent = add_hops(search, sent, days)
     # The rows of silver.message of these transmissions.
@@ -55,7 +57,7 @@ def group_matches(
         if part["transmission_hash"].is_in(seeds).any()
     ]
     alone = [
-        *split_by(said.filter(~names_transmission(sent, VERDICT)), "queue_id", "message_id_hash"),
+        *split_by(verdicts.filter(~names_transmission(sent, VERDICT)), "queue_id", "message_id_hash"),
         *silver.get(COMPLAINT, empty_frame(COMPLAINT))
         .filter(~names_transmission(sent, COMPLAINT))
         .partition_by("complaint_hash"),

@@ -103,7 +103,7 @@ class Story:
         ]
 
     def as_json(self) -> str:
-        about = asdict(summarise_match(self.match)) | {
+        found = asdict(summarise_match(self.match)) | {
             "lines": [asdict(line) for line in self.lines],
             "bronze": {f"bronze.{name}": rows.to_dicts() for name, rows in self.bronze.items()},
             "silver": {table: rows.to_dicts() for table, rows in self.match.silver.items()},
@@ -111,7 +111,7 @@ class Story:
             "not_counted": self.not_counted,
             "gold": [asdict(cell) for cell in self.cells],
         }
-        return json.dumps(about, indent=1, default=str, ensure_ascii=False)
+        return json.dumps(found, indent=1, default=str, ensure_ascii=False)
 
 
 def make_story(lake: Lake, settings: Observatory, question: SearchQuestion, match: Match) -> Story:

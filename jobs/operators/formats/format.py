@@ -30,7 +30,7 @@ class Events:
 
     key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
     taken_apart(rows): a row per event. by_lifetime(events): the rows again.
-    marks(rows, of_file): file, `at` and `offset` of each event; of_file: the number of each row's file.
+    event_times(rows, of_file): file, `at` and `offset` of each event; of_file: the number of each row's file.
     has_event_at(seconds): which rows have an event in one of these seconds.
     """
 
@@ -38,7 +38,7 @@ class Events:
     is_of_several: Callable[[pl.DataFrame], pl.Series]
     taken_apart: Callable[[pl.DataFrame], pl.DataFrame]
     by_lifetime: Callable[[pl.DataFrame], pl.DataFrame]
-    marks: Callable[[pl.DataFrame, pl.Series], pl.DataFrame]
+    event_times: Callable[[pl.DataFrame, pl.Series], pl.DataFrame]
     has_event_at: Callable[[pl.Series], pl.Expr]
 
 

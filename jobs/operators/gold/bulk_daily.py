@@ -13,7 +13,7 @@ NO_GROUP = "_T"
 
 def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
     """message: before bulk.fill_bulk(). proof: bulk.collect_evidence() of its days."""
-    told = bulk.join_evidence(message.select(COLUMNS), proof, bulk.REACHED).with_columns(
+    judged = bulk.join_evidence(message.select(COLUMNS), proof, bulk.REACHED).with_columns(
         is_bulk=bulk.BULK, basis_code=bulk_basis()
     )
     is_proved = pl.col("basis_code") == "copies"
@@ -21,7 +21,7 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
     found = {name: pl.when(is_proved).then(name) for name in bulk.REACHED}
     group = found["group_hash"].fill_null(NO_GROUP)
     return (
-        told.with_columns(**found | {"group_hash": group})
+        judged.with_columns(**found | {"group_hash": group})
         .group_by(*CHANNEL_DAY, "basis_code", "group_hash")
         .agg(
             pl.col("is_bulk", *bulk.REACHED[1:]).drop_nulls().first(),
@@ -33,9 +33,9 @@ def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
 
 def bulk_basis() -> pl.Expr:
     """Evidence for is_bulk of a message without copies: what the operator stated comes first."""
-    told = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
+    stated = pl.when("is_bulk").then(pl.lit("told_bulk")).otherwise(pl.lit("told_not_bulk"))
     return choose_case(
-        (pl.col("is_bulk").is_not_null(), told),
+        (pl.col("is_bulk").is_not_null(), stated),
         ("proved", "copies"),
         ("is_found", "alike"),
         (bulk.IS_LOOKED_UP & pl.col("disproved").is_not_null(), "texts"),

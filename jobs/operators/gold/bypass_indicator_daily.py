@@ -7,7 +7,7 @@ any parts of the messages, cut anywhere:
     contact   = merge_rows(concat(of_part), CONTACT_KEY, CONTACT_RULES)   all rows of each number and day
     behaviour = numbers_behaviour(contact, bypass_parameter)              the same
     counts    = partial(message, operator, bypass_parameter, behaviour)   for each part
-    signs     = finish(merge_rows(concat(counts), key, merge of the contract))
+    signs     = finish(merge_parts(concat(counts), table))
 
 The first three are in jobs/operators/gold/shared/bypass.py. count_contacts() reads the columns
 CONTACT_COLUMNS only. Contacts may be cut by contact_bucket() before they are merged; the behaviour of all
@@ -18,8 +18,7 @@ left out (has_links).
 import polars as pl
 
 from jobs.base.tables import sketch
-from jobs.base.tables.contracts import read_contract
-from jobs.base.tables.merge import merge_rows
+from jobs.base.tables.merge import merge_parts
 from jobs.operators.gold.shared.bypass import count_contacts, find_signs, numbers_behaviour, operator_links
 
 LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inbound_link_code"]
@@ -27,10 +26,9 @@ SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
 
 
 def transform(message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame) -> pl.DataFrame:
-    about = read_contract("gold.bypass_indicator_daily")
     behaviour = numbers_behaviour(count_contacts(message), bypass_parameter)
     counts = partial(message, operator, bypass_parameter, behaviour)
-    return finish(merge_rows(counts, about.key, dict(about.merge)))
+    return finish(merge_parts(counts, "gold.bypass_indicator_daily"))
 
 
 def has_links(operator: pl.DataFrame) -> bool:

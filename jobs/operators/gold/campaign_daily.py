@@ -97,8 +97,8 @@ def find_untyped_members(signature: pl.DataFrame, thresholds: Thresholds) -> pl.
         .join(joined, on=SIGNED, how="anti")
         .with_columns(campaign_hash="signature_hash", is_bucket_capped=False)
     )
-    together = own.join(joined, on=SIGNED, how="inner").filter(pl.col("copies").sum().over(CAMPAIGN) >= least)
-    return pl.concat([alone.select(kept), together.select(kept)])
+    united = own.join(joined, on=SIGNED, how="inner").filter(pl.col("copies").sum().over(CAMPAIGN) >= least)
+    return pl.concat([alone.select(kept), united.select(kept)])
 
 
 def commonest_type(signature: pl.DataFrame) -> pl.DataFrame:

@@ -93,11 +93,11 @@ def sum_subscribers(operator: pl.DataFrame) -> pl.DataFrame:
         .unnest("subscribers")
         .drop_nulls("channel_code")
     )
-    together = given.group_by("operator_id").agg(
+    of_all = given.group_by("operator_id").agg(
         channel_code=pl.lit(TOTAL),
         subscriber_count=pl.coalesce(
             pl.col("subscriber_count").filter(pl.col("channel_code") == TOTAL).first(),
             pl.col("subscriber_count").sum(),
         ),
     )
-    return pl.concat([given.filter(pl.col("channel_code") != TOTAL), together])
+    return pl.concat([given.filter(pl.col("channel_code") != TOTAL), of_all])

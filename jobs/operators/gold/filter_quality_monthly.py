@@ -151,9 +151,9 @@ def type_rows(rows: list[Row], seed: str) -> list[Row]:
     that of the channel. Sensitivity is of spam of the type; what is no spam has no type. What the filter
     counted of a type is not known of the population that was drawn from.
     """
-    told = {code for row in rows for name in ("types", "logged_types") for code in row[name]}
+    codes = {code for row in rows for name in ("types", "logged_types") for code in row[name]}
     made = []
-    for code in sorted(told):
+    for code in sorted(codes):
         cells = [replace(to_stratum(row), spam=row["types"].count(code)) for row in rows]
         count = count_columns(rows, ALL) | {
             "spam_type_code": code,

@@ -45,7 +45,7 @@ def transform(
     # A month is measured as at its first day.
     first = pl.concat_str("period_code", pl.lit("-01")).str.to_date()
     sources = spam_source_monthly.with_columns(period_date=first).filter(of_routes & is_counted())
-    known, told = correcting.error_rates(filter_quality_monthly), label_definitions(definition)
+    known, labelled = correcting.error_rates(filter_quality_monthly), label_definitions(definition)
     counted = volume.filter(is_counted())
     tables = {
         "day": counted,
@@ -53,13 +53,13 @@ def transform(
         "country": sources,
         "transit": spam_route_daily.filter(of_routes & is_counted()),
     }
-    of_channel = channel_rows(volume, known, told)
+    of_channel = channel_rows(volume, known, labelled)
     rows = [
         of_channel,
         type_rows(of_channel, volume, types, filter_quality_monthly),
         *(part_rows(code, table, known) for code, table in tables.items()),
     ]
-    return pl.concat(rows).with_columns(correction_code=correction_code(told))
+    return pl.concat(rows).with_columns(correction_code=correction_code(labelled))
 
 
 def part_rows(code: str, table: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
@@ -93,11 +93,11 @@ def channel_rows(volume: pl.DataFrame, known: pl.DataFrame, methods: list[str]) 
     counts = received.group_by(by).agg(pl.col(SUMS).sum())
     seen = count_calls(volume).join(known.select(*CHANNEL, *QUALITY_COLUMNS), on=CHANNEL, how="left")
     audited = correcting.estimate_whole(seen).drop(SUMS)
-    is_told = pl.col("definition_code").is_in(methods)
+    has_labels = pl.col("definition_code").is_in(methods)
     silent = {
-        name: pl.when(is_told).then(name).otherwise(0) for name in (*AUDITED, "audited_spam", *DISTANCES)
+        name: pl.when(has_labels).then(name).otherwise(0) for name in (*AUDITED, "audited_spam", *DISTANCES)
     }
-    method = pl.when(is_told).then("quality_method_code")
+    method = pl.when(has_labels).then("quality_method_code")
     rows = add_ends(counts.join(audited, on=CHANNEL, how="left"), silent)
     return order_columns(rows.with_columns(method, part_code=pl.lit(ALL)), ALL)
 

@@ -7,7 +7,6 @@ from jobs.operators.gold.shared.counting import count_units, fill_unknown, mark_
 
 TABLE = "gold.spam_sender_domain_daily"
 DOMAIN = ["operator_id", "period_date", "channel_code", "direction_code", "sender_domain"]
-CELL = ["unit_code", "definition_code"]
 # Domains of fewer recipients, attempts or calls a day stand together: most are made up and seen once.
 FEWEST = 10
 
@@ -23,15 +22,15 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
     """Domains of few units stand together as _O, once all of the day's units are there."""
     seen = (
         frame.filter(pl.col("unit_code").is_in(["recipient", "attempt", "call"]))
-        .group_by(*DOMAIN, *CELL)
+        .group_by(*DOMAIN, "unit_code", "definition_code")
         .agg(pl.col("units").sum())
         .group_by(DOMAIN)
         .agg(seen=pl.col("units").max())
     )
     is_small = (pl.col("sender_domain") != "_U") & (pl.col("seen") < FEWEST)
     named = pl.when(is_small).then(pl.lit("_O")).otherwise("sender_domain")
-    together = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(sender_domain=named)
-    return merge_parts(together, TABLE)
+    grouped = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(sender_domain=named)
+    return merge_parts(grouped, TABLE)
 
 
 def transform(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:

@@ -262,7 +262,7 @@ class HttpFiles:
         if response.status in GONE:
             finish(response)
             raise FileNotFoundError(f"the server answers {describe_status(response.status)}")
-        with self.reading(response):
+        with self.guard_answer(response):
             if response.status != 200:
                 raise refuse_status(response.status)
             data = read_some(response, LONGEST_LIST + 1)
@@ -308,7 +308,7 @@ class HttpFiles:
     def ask_state(self, name: str, seen: Seen | None) -> dict[str, Any]:
         """The server's description of a file: that it is as it was seen, or its size and times."""
         response = self.ask(name, {"Range": f"bytes=0-{START - 1}", **(unless_same(seen) if seen else {})})
-        with self.reading(response):
+        with self.guard_answer(response):
             if response.status == 304 and seen:
                 return {"type": "file", "size": seen.size, "ETag": seen.version, "written": seen.at}
             if response.status == 416:
@@ -327,8 +327,8 @@ class HttpFiles:
         }
 
     @contextlib.contextmanager
-    def reading(self, response: urllib3.BaseHTTPResponse) -> Iterator[None]:
-        """While the start of an answer is read; then its connection serves the next request, or ends."""
+    def guard_answer(self, response: urllib3.BaseHTTPResponse) -> Iterator[None]:
+        """Hold an answer while its start is read; then its connection serves the next request, or ends."""
         try:
             yield
         except HTTPError as error:
@@ -413,7 +413,7 @@ class HttpFiles:
     def fetch_start(self, name: str) -> bytes:
         """The first 64 KiB of a file; nothing where the server does not give them alone."""
         response = self.ask(name, {"Range": f"bytes=0-{COMPARED - 1}"})
-        with self.reading(response):
+        with self.guard_answer(response):
             place = range_of(response) if response.status == 206 else None
             return read_some(response, COMPARED) if place and place[:2] == (0, COMPARED - 1) else b""
 

@@ -247,8 +247,8 @@ def parse_records(
     if kernel.records:
         codes, records = kernel.records(lines, source)
     else:
-        told = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
-        codes, records = told.select(*PARSED), told.filter(pl.col("line_code") == "record")
+        parsed = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
+        codes, records = parsed.select(*PARSED), parsed.filter(pl.col("line_code") == "record")
     return codes, clock.correct_times(records, source.clock_offset)
 
 
@@ -257,9 +257,9 @@ def remove_lines(lines: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
     return lines.join(others, on="offset", how="anti", maintain_order="left")
 
 
-def quarantine_columns(told: pl.DataFrame, name: str) -> pl.DataFrame:
+def quarantine_columns(parsed: pl.DataFrame, name: str) -> pl.DataFrame:
     """The lines that a kernel quarantined: their offset, reason and format."""
-    return told.filter(pl.col("line_code") == "quarantined").select(
+    return parsed.filter(pl.col("line_code") == "quarantined").select(
         "offset", pl.col("reason_code").cast(pl.String), format_code=pl.lit(name)
     )
 
@@ -303,7 +303,7 @@ def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id:
 
     kernel = DOCUMENTS[name]
     place = RowPlace([part for part, _ in read], [0] * len(read), [0] * len(read))
-    told = pl.concat(
+    records = pl.concat(
         rows_of(enumerate(documents), part.source, kernel.bronze).with_columns(part=pl.lit(number, pl.Int64))
         for number, (part, documents) in enumerate(read)
     )
@@ -320,7 +320,7 @@ def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id:
     codes = [Counter(document.line_code for document in documents) for _, documents in read]
     counts = {f"{code}_count": np.array([each[code] for each in codes]) for code in LINE_CODES}
     counts = {"line_count": np.array([len(documents) for _, documents in read])} | counts
-    rows = {name: bronze_rows(kernel, told, place, ingest_id)}
+    rows = {name: bronze_rows(kernel, records, place, ingest_id)}
     return account_rows(rows, refused, counts, place, ingest_id)
 
 

@@ -33,8 +33,8 @@ def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator]
             **before.get("source_urls", {}),
             **{source.id: digest_text(source.url) for source in each.source},
         }
-        about = {"name": each.name, "keys": keys, "sources": sources, "source_urls": urls}
-        now[each.id] = {**before, **about}
+        now_known = {"name": each.name, "keys": keys, "sources": sources, "source_urls": urls}
+        now[each.id] = {**before, **now_known}
     if now != known:
         lake.add_notes({"operators": now})
 

@@ -176,8 +176,8 @@ def tables_with_keys(lake: Lake) -> Iterator[tuple[str, int | None]]:
     """The tables of silver whose rows say their key, with the version that counts."""
     named = lake.versions()
     for table in list_tables():
-        about = read_contract(table)
-        has_keys = about.layer == "silver" and about.period == "period_date" and "key_id" in about.columns
+        silver = read_contract(table)
+        has_keys = silver.layer == "silver" and silver.period == "period_date" and "key_id" in silver.columns
         if has_keys and table in named and lake.exists(table):
             yield table, named[table]
 

@@ -39,8 +39,8 @@ DAY = dt.timedelta(days=1)
 
 def is_kept(table: str) -> bool:
     """Whether a table is computed from nothing that is in the lake, and is no record of what was."""
-    about = read_contract(table)
-    return table != "meta.run" and about.layer in ("silver", "study", "meta") and not about.reads
+    contract = read_contract(table)
+    return table != "meta.run" and contract.layer in ("silver", "study", "meta") and not contract.reads
 
 
 def to_keep(lake: Lake, settings: Observatory, is_anew: bool = False) -> list[str]:

@@ -109,7 +109,7 @@ def remove_validations(lake: Lake, plan: RetentionPlan) -> None:
 def remove_rows(lake: Lake, plan: RetentionPlan) -> None:
     """Take out the rows, a transaction for each table."""
     for table in plan.tables_of(AGE):
-        about = read_contract(table)
+        contract = read_contract(table)
         if table == QUARANTINE:
             of_operator: dict[str, list[str]] = {}
             for operator, _, batch in (each.partition("/") for each in plan.batches):
@@ -120,8 +120,8 @@ def remove_rows(lake: Lake, plan: RetentionPlan) -> None:
             ]
         else:
             parts = [
-                f"({any_of('operator_id', [operator])} AND {about.period} < '{day}')"
-                for operator, day in sorted(plan.before[about.layer].items())
+                f"({any_of('operator_id', [operator])} AND {contract.period} < '{day}')"
+                for operator, day in sorted(plan.before[contract.layer].items())
             ]
         lake.delete(table, " OR ".join(parts))
 

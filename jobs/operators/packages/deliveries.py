@@ -169,19 +169,19 @@ def list_package_problems(
     overdue."""
     found = []
     for each in deliveries:
-        about = f"operator '{each.operator_id}': the study"
+        sender = f"operator '{each.operator_id}': the study"
         if each.delivery_code == REFUSED and each.answer_at:
             found += [
                 PackageProblem(
                     each.operator_id,
-                    f"{about} refused {each.file_name} on {each.answer_at:%Y-%m-%d}: {reason}",
+                    f"{sender} refused {each.file_name} on {each.answer_at:%Y-%m-%d}: {reason}",
                     mend_step(each),
                 )
                 for reason in each.answer_reasons
             ]
         elif each.answer_at is None and each.days_without_answer(now) > answer_days:
             text = (
-                f"{about} has not answered {each.file_name}, sent {each.sent_at:%Y-%m-%d}: ask it whether it"
+                f"{sender} has not answered {each.file_name}, sent {each.sent_at:%Y-%m-%d}: ask it whether it"
                 f" has the file with the SHA-256 {each.delivered_sha256}"
             )
             found.append(PackageProblem(each.operator_id, text, ask_step(each)))

@@ -30,7 +30,7 @@ def quality_of(
     schema = {name: kind for name, kind in polars_schema(QUALITY).items() if name != "respondent_id"}
     if not files:
         return pl.DataFrame(schema=schema)
-    told = (
+    estimates = (
         read_files(GOLD_QUALITY, files)
         .filter(stratum_code="_T", spam_type_code="_T")
         .filter(pl.col("prevalence").is_not_null())
@@ -42,7 +42,7 @@ def quality_of(
     labels = pl.col("labelled_count")
     # An audit has labels: few leave as the least.
     some = pl.when(labels > 0).then(round_to_multiple(labels, least).clip(least)).otherwise(0)
-    return told.with_columns(some.alias("labelled_count"), *steps).select(
+    return estimates.with_columns(some.alias("labelled_count"), *steps).select(
         pl.col(name).cast(kind) for name, kind in schema.items()
     )
 

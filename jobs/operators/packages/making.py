@@ -90,7 +90,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
     counts = counts_of(settings.lake.root, operator, period, least)
     tables = {f"{table.split('.')[1]}.csv": csv_of(rows, table) for table, rows in counts.tables.items()}
     volume = counts.tables[VOLUME]
-    about = {
+    contents = {
         "operator_id": operator.id,
         "country_code": operator.country,
         "period_code": period,
@@ -107,7 +107,7 @@ def package_of(settings: Observatory, operator: Operator, period: str, key: str 
         "withheld": counts.withheld,
         "coverage": counts.coverage,
     }
-    manifest = manifest_bytes(about, tables)
+    manifest = manifest_bytes(contents, tables)
     files = tables | {MANIFEST: manifest}
     if key is not None:
         files[SIGNATURE] = signing.sign_data(manifest, key)

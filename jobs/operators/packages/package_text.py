@@ -21,27 +21,25 @@ def describe_files(made: MadePackage) -> list[str]:
     """A sentence on each file of rows: what a row is, the months, and which cells joined another."""
     found = []
     for table, rows in made.counts.tables.items():
-        about = read_contract(table)
+        name = read_contract(table).name
         months = words.join_words(map(words.format_period, sorted(set(rows["period_code"]))))
-        text = (
-            f"{about.name}.csv: {numbers.with_noun(rows.height, 'row')}{f' of {months}' if months else ''}."
-        )
+        text = f"{name}.csv: {numbers.with_noun(rows.height, 'row')}{f' of {months}' if months else ''}."
         if table in made.counts.cells:
             text += f" {describe_cells(table, *made.counts.cells[table])}"
         found.append(text)
     return found
 
 
-def describe_cells(table: str, in_gold: int, leaving: int) -> str:
+def describe_cells(table: str, in_gold: int, in_package: int) -> str:
     """How many cells a table has, and where small ones went."""
     levels, rest = CELL[table]
-    if leaving == in_gold:
+    if in_package == in_gold:
         return f"All of gold's {numbers.with_noun(in_gold, 'cell')} leave."
     # Parts of a cell, such as links, join the largest part.
     into = "the largest of their kind" if rest is None or len(levels) > 1 else f"'{rest[0]}'"
     return (
-        f"Of gold's {numbers.with_noun(in_gold, 'cell')} {leaving:,} leave;"
-        f" {in_gold - leaving:,} held too few units of a kind and are counted in {into}."
+        f"Of gold's {numbers.with_noun(in_gold, 'cell')} {in_package:,} leave;"
+        f" {in_gold - in_package:,} held too few units of a kind and are counted in {into}."
     )
 
 

@@ -48,11 +48,11 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Group:
-    """A group that leaves. told_as: the class that each counts as, definitions x classes; total: what all
+    """A group that leaves. counted_as: the class that each counts as, definitions x classes; total: what all
     cells add up to, so counted; rounded: the same as it leaves, in multiples of the threshold."""
 
     definitions: tuple[str, ...]
-    told_as: Array
+    counted_as: Array
     total: Array
     rounded: Array
 
@@ -73,11 +73,11 @@ def groups_of(volume: pl.DataFrame, least: int) -> tuple[dict[CellKey, Group], l
         withheld += [(*key, definition) for definition, of in counts.items() if sum(of) < size]
         whole = tuple(definition for definition, of in counts.items() if sum(of) == size)
         total = np.array([counts[definition] for definition in whole])
-        told = told_as(total, least)
-        of_class = move_counts(total, told)
+        classes = counted_as(total, least)
+        of_class = move_counts(total, classes)
         total_units = round_to_multiple(size, least) // least
         rounded = np.array([least * apportion_counts(each, total_units, least) for each in of_class])
-        groups[key] = Group(whole, told, of_class, rounded)
+        groups[key] = Group(whole, classes, of_class, rounded)
     return groups, withheld
 
 
@@ -90,15 +90,15 @@ def count_classes(units: int, certain: int, possible: int) -> list[int]:
     return [certain, possible - certain, units - possible]
 
 
-def told_as(counts: Array, least: int) -> Array:
+def counted_as(counts: Array, least: int) -> Array:
     """For each class the one that it counts as, so that none is small where all together are not."""
-    told = np.broadcast_to(np.arange(3), counts.shape).copy()
+    classes = np.broadcast_to(np.arange(3), counts.shape).copy()
     for side in (CERTAIN, CLEAN):
-        told[..., side][counts[..., side] < least] = UNDECIDED
-    of_class = move_counts(counts, told)
+        classes[..., side][counts[..., side] < least] = UNDECIDED
+    of_class = move_counts(counts, classes)
     larger = np.where(of_class[..., CERTAIN] > of_class[..., CLEAN], CERTAIN, CLEAN)
     is_small = (of_class[..., UNDECIDED] > 0) & (of_class[..., UNDECIDED] < least)
-    return np.where((told == UNDECIDED) & is_small[..., None], larger[..., None], told)
+    return np.where((classes == UNDECIDED) & is_small[..., None], larger[..., None], classes)
 
 
 def move_counts(counts: Array, reported: Array) -> Array:
@@ -154,7 +154,7 @@ def count_cells(
             part = found.setdefault(key, {}).setdefault(path, np.zeros_like(group.total))
             part[group.definitions.index(definition)] = count_classes(units, certain, possible)
     return {
-        key: {path: move_counts(of, groups[key].told_as) for path, of in cells.items()}
+        key: {path: move_counts(of, groups[key].counted_as) for path, of in cells.items()}
         for key, cells in found.items()
     }
 
@@ -170,9 +170,9 @@ def place_counts(
     wholes: dict[CellKey, Array] = {}
     for (cell, *_), of in cells.items():
         wholes[cell] = wholes.get(cell, 0) + of
-    target, told = settle_cells(wholes, total, least, rest)
-    exact = in_multiples(told, rounded, least)
-    for place, counts in told.items():
+    target, settled = settle_cells(wholes, total, least, rest)
+    exact = in_multiples(settled, rounded, least)
+    for place, counts in settled.items():
         parts: dict[CellPath, Array] = {}
         for (cell, *within), of in cells.items():
             if target[cell] == place:
@@ -206,9 +206,9 @@ def settle_cells(
     while len(left) > 1:
         small = [each for each in left if measure_cell(each)[0] < least]
         if not small:
-            told = balance_cells(left, total, least)
-            if told is not None:
-                return target, told
+            balanced = balance_cells(left, total, least)
+            if balanced is not None:
+                return target, balanced
             small = [each for each, of in left.items() if has_small(of, least).any()]
         # The cell that takes the others cannot join itself.
         others = [each for each in left if each != sink]
@@ -221,15 +221,15 @@ def balance_cells(cells: Mapping[CellKey, Array], total: Array, least: int) -> d
     definition can take what the others moved."""
     falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))
     counts = np.stack([cells[each] for each in falling])
-    told = move_counts(counts, told_as(counts, least))
-    moved = total - told.sum(axis=0)
+    raised = move_counts(counts, counted_as(counts, least))
+    moved = total - raised.sum(axis=0)
     for definition in np.flatnonzero(moved.any(axis=-1)):
-        tried = told[:, definition] + moved[definition]
+        tried = raised[:, definition] + moved[definition]
         takes = np.flatnonzero(~has_small(tried, least))
         if not takes.size:
             return None
-        told[takes[0], definition] = tried[takes[0]]
-    return dict(zip(falling, told, strict=True))
+        raised[takes[0], definition] = tried[takes[0]]
+    return dict(zip(falling, raised, strict=True))
 
 
 def apportion_counts(counts: Array, total: int, least: int) -> Array:

@@ -187,8 +187,8 @@ def set_clocks(proposal: Proposal) -> None:
         elif clock.clock_offset is not None:
             source.clock_offset, source.clock_by = clock.clock_offset, clock.evidence
         elif clock.is_wrong:
-            told = f"its times jump, {clock.evidence}: no one setting mends that"
-            proposal.problems.append(FileProblem(source.url, told))
+            problem = f"its times jump, {clock.evidence}: no one setting mends that"
+            proposal.problems.append(FileProblem(source.url, problem))
         elif clock.is_sure:
             source.zone_by = source.zone_by or clock.evidence
 

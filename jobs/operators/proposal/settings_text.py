@@ -132,15 +132,15 @@ def explain_own(domains: Domains, has_own: bool, assumed: str) -> list[str]:
         return ["# Mail to these ends here, or is taken from strangers", f"# to go elsewhere{assumed}."]
     if has_own:
         return [f"# These have local deliveries{assumed}."]
-    told = [f"# The logs show none{assumed}."]
+    lines = [f"# The logs show none{assumed}."]
     if domains.others:
         # A line that is valid once it is uncommented.
         shown = [
             f"# domains = [{', '.join(map(quote_toml, list(domains.others)[:count]))}]" for count in EXAMPLES
         ]
-        told.append("# Recipients are in these; name those that are yours.")
-        told.append([each for each in shown if len(each) <= WIDTH or each is shown[0]][-1])
-    return told
+        lines.append("# Recipients are in these; name those that are yours.")
+        lines.append([each for each in shown if len(each) <= WIDTH or each is shown[0]][-1])
+    return lines
 
 
 def prefix_lines(answers: Answers) -> list[str]:
@@ -194,16 +194,16 @@ def source_lines(source: FoundSource) -> list[str]:
         f"format = {quote_toml(source.format)}",
     ]
     if source.options:
-        told = ", ".join(
+        options = ", ".join(
             f"{name} = {quote_toml(value) if isinstance(value, str) else str(value).lower()}"
             for name, value in source.options.items()
         )
         if source.assumed:
             lines += [f"# {ASSUMED}, field by field. Lines as it decodes them, masked:"]
             lines += [f"#   {each}" for line in source.assumed for each in textwrap.wrap(line, WIDTH - 4)]
-        lines.append(f"options = {{ {told} }}")
-    about = source.zone_by or "not in the log: name its place, as Europe/Paris"
-    lines.append(with_comment(f"time_zone = {quote_toml(source.time_zone)}", about))
+        lines.append(f"options = {{ {options} }}")
+    evidence = source.zone_by or "not in the log: name its place, as Europe/Paris"
+    lines.append(with_comment(f"time_zone = {quote_toml(source.time_zone)}", evidence))
     if source.clock_offset:
         lines.append(with_comment(f"clock_offset = {source.clock_offset}", source.clock_by))
     return [*lines, ""]

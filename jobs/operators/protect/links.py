@@ -39,8 +39,8 @@ def link_ids(
     by_range = [
         location.narrowest_network(found[each.meta.output_name()], tuple(names)) for each in addresses
     ]
-    told = [by_name, *(each.replace_strict(names, default=None) for each in by_range)]
-    return pl.select(pl.coalesce(told)).to_series()
+    candidates = [by_name, *(each.replace_strict(names, default=None) for each in by_range)]
+    return pl.select(pl.coalesce(candidates)).to_series()
 
 
 def find_link(text: str, places: Mapping[str, int]) -> str | None:

@@ -119,14 +119,14 @@ def primary_type(matched: Sequence[TypeRule]) -> Primary:
     best = primary_rule(matched)
     if best is None:
         return None, [], None, None
-    told = {rule.spam_type_code for rule in matched}
-    return best.spam_type_code, sorted(told - {UNKNOWN_TYPE}), best.is_strong, best.priority
+    codes = {rule.spam_type_code for rule in matched}
+    return best.spam_type_code, sorted(codes - {UNKNOWN_TYPE}), best.is_strong, best.priority
 
 
 def primary_rule(matched: Sequence[TypeRule]) -> TypeRule | None:
     """The rule that decides the type: a type beats UNK; strong beats weak; then the smaller priority wins,
     then the type of most rules, then the more harmful group, then an engine's own rule."""
-    told = Counter(rule.spam_type_code for rule in matched)
+    votes = Counter(rule.spam_type_code for rule in matched)
 
     def rank_rule(rule: TypeRule) -> tuple[bool, bool, int, int, int, bool, str]:
         code = rule.spam_type_code
@@ -136,7 +136,7 @@ def primary_rule(matched: Sequence[TypeRule]) -> TypeRule | None:
             code == UNKNOWN_TYPE,
             not rule.is_strong,
             rule.priority,
-            -told[code],
+            -votes[code],
             harm,
             rule.engine_code == "any",
             code,

@@ -49,20 +49,20 @@ class NumberingPlan:
 def numbering_plan(country: str) -> NumberingPlan | None:
     """The plan of a country, ISO 3166-1 alpha-3; None for one without numbers, such as an empty island."""
     regions = {iso3: iso2 for iso2, iso3 in iso3_codes().items()}
-    about = phonenumbers.PhoneMetadata.metadata_for_region(regions.get(country, ""), None)
-    if about is None or about.country_code is None:
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(regions.get(country, ""), None)
+    if metadata is None or metadata.country_code is None:
         return None
-    sharing = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[about.country_code]
+    sharing = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[metadata.country_code]
     # Where a caller chooses a carrier, too, digits do not show the prefix.
-    own = (about.preferred_international_prefix or about.international_prefix or "").replace("~", "")
+    own = (metadata.preferred_international_prefix or metadata.international_prefix or "").replace("~", "")
     prefixes = {own, INTERNATIONAL_PREFIX} if own.isdigit() else {INTERNATIONAL_PREFIX}
     return NumberingPlan(
-        str(about.country_code),
+        str(metadata.country_code),
         tuple(sorted(prefixes, key=len, reverse=True)),
-        about.national_prefix,
-        "(?:" + "|".join(dict.fromkeys(map(national_pattern, (*sharing[:1], about.id)))) + ")",
-        has_short_numbers(about.id),
-        short_code_pattern(about.id),
+        metadata.national_prefix,
+        "(?:" + "|".join(dict.fromkeys(map(national_pattern, (*sharing[:1], metadata.id)))) + ")",
+        has_short_numbers(metadata.id),
+        short_code_pattern(metadata.id),
     )
 
 
@@ -80,17 +80,17 @@ def has_short_numbers(region: str) -> bool:
 
 def short_code_pattern(region: str) -> str:
     """A regular expression of whole short codes of a region, ISO 3166-1 alpha-2, as far as they are known."""
-    about = phonenumbers.PhoneMetadata.short_metadata_for_region(region)
-    known = about.short_code.national_number_pattern if about and about.short_code else None
+    metadata = phonenumbers.PhoneMetadata.short_metadata_for_region(region)
+    known = metadata.short_code.national_number_pattern if metadata and metadata.short_code else None
     return f"(?:{REPORT_SHORT_CODE}" + ("|" + known.replace(r"\d", "[0-9]") if known else "") + ")"
 
 
 def national_pattern(region: str) -> str:
     """A regular expression of whole national numbers of a region, ISO 3166-1 alpha-2; of those that share a
     code, the first one's is that of all."""
-    about = phonenumbers.PhoneMetadata.metadata_for_region(region)
-    assert about is not None and about.general_desc is not None
-    return str(about.general_desc.national_number_pattern).replace(r"\d", "[0-9]")
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    assert metadata is not None and metadata.general_desc is not None
+    return str(metadata.general_desc.national_number_pattern).replace(r"\d", "[0-9]")
 
 
 def to_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
@@ -124,8 +124,8 @@ def _to_e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
     plan = numbering_plan(country)
     is_number = text.str.contains(WRITTEN) & (is_long | may_be_short(text, digits, plan, is_national))
     whole = pl.when(is_long).then(digits).otherwise(text)
-    told = pl.coalesce(pl.when(is_signed).then(digits), *possible_numbers(digits, plan, is_national), whole)
-    found = texts.filter(odd).to_frame("text").select(pl.when(is_number).then(told).otherwise(text))
+    e164 = pl.coalesce(pl.when(is_signed).then(digits), *possible_numbers(digits, plan, is_national), whole)
+    found = texts.filter(odd).to_frame("text").select(pl.when(is_number).then(e164).otherwise(text))
     return texts.scatter(odd.arg_true(), found.to_series())
 
 
@@ -140,8 +140,8 @@ def codes_before_trunk() -> str:
     """A regular expression of the country codes inside which numbers are dialled with a 0 before them."""
     found = []
     for code, (region, *_) in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items():
-        about = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
-        if about is not None and about.national_prefix == "0":
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(region, None)
+        if metadata is not None and metadata.national_prefix == "0":
             found.append(str(code))
     return "|".join(found)
 

@@ -74,7 +74,7 @@ def destination_operators(
         )
     ).to_series()
     peers = [name for name, kind in links.items() if kind == "peer"]
-    told = (
+    operator_id = (
         pl.when("is_own_recipient")
         .then(pl.lit(own_id))
         .when(is_mail)
@@ -83,4 +83,4 @@ def destination_operators(
             pl.coalesce(networks, pl.when(pl.col("outbound_link_id").is_in(peers)).then("outbound_link_id"))
         )
     )
-    return frame.select(told.alias("destination_operator_id")).to_series()
+    return frame.select(operator_id.alias("destination_operator_id")).to_series()

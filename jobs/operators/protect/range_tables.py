@@ -147,7 +147,7 @@ def read_maxmind(path: Path) -> RangeTable:
 
     try:
         with maxminddb.open_database(path, maxminddb.MODE_MEMORY) as database:
-            about = database.metadata()
+            metadata = database.metadata()
             spans, labels = [], []
             for network, record in database:
                 label = read_label(record) if isinstance(record, dict) else (None, None, None)
@@ -159,11 +159,11 @@ def read_maxmind(path: Path) -> RangeTable:
         raise ObservatoryError(f"{path}: no MaxMind DB that can be read: {error}; get it again") from None
     if not spans:
         raise ObservatoryError(
-            f"{path}: no network has a country or an AS number; it says it is {about.database_type}"
+            f"{path}: no network has a country or an AS number; it says it is {metadata.database_type}"
         )
-    built = dt.datetime.fromtimestamp(about.build_epoch, dt.UTC).date() if about.build_epoch else None
+    built = dt.datetime.fromtimestamp(metadata.build_epoch, dt.UTC).date() if metadata.build_epoch else None
     table = pl.DataFrame(labels, schema=LOCATED, orient="row")
-    return RangeTable(spans, table, about.database_type or None, built)
+    return RangeTable(spans, table, metadata.database_type or None, built)
 
 
 def read_label(record: dict[str, Any]) -> tuple[str | None, int | None, str | None]:

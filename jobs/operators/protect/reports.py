@@ -42,9 +42,9 @@ def protect_complaints(
         loaded,
         match_on=rules.FEEDBACK,
     )
-    told = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != UNKNOWN_TYPE)
+    has_type = texts["spam_type_code"].is_not_null() & (texts["spam_type_code"] != UNKNOWN_TYPE)
     headers = hosts_in_texts(raw["header_from"], space)
-    typed = {name: texts[name].zip_with(told.fill_null(False), kinds[name]) for name in TYPED}
+    typed = {name: texts[name].zip_with(has_type.fill_null(False), kinds[name]) for name in TYPED}
     frame = raw.with_columns(
         sender_domain=to_registered(read_host(pl.col("sender"))),
         header_from_domain=headers["domain"],

@@ -130,13 +130,13 @@ def shape_check(shape: str) -> Check:
 def enforce_shapes(frame: pl.DataFrame, table: str, protection: Protection) -> pl.DataFrame:
     """Rows of a table as its columns' shapes let them pass: other texts are null, other elements of lists
     gone, and numbers above a column's `most` null, or `most` where the table needs one."""
-    about = read_contract(table)
+    contract = read_contract(table)
     kinds = polars_schema(table)
     rules: dict[str, tuple[pl.Expr, pl.Expr]] = {}
-    for field in about.fields:
+    for field in contract.fields:
         if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
             continue
-        rule = check_number(field, field.name in about.not_null) or check_texts(
+        rule = check_number(field, field.name in contract.not_null) or check_texts(
             field, kinds[field.name], protection
         )
         if rule is not None:

@@ -253,7 +253,7 @@ def sign_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
         said = long_enough(with_links_alike(plain, texts))
     by_text, by_subject = hash_kind(texts, key, "text"), hash_subjects(frame, key)
     envelopes = frame.select(describe_envelope()).to_series()
-    told = pl.DataFrame(
+    hashes = pl.DataFrame(
         {
             "text": by_text,
             "subject": by_subject,
@@ -266,7 +266,7 @@ def sign_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
         }
     )
     kinds = ["text", "subject", "behaviour"]
-    return told.select(
+    return hashes.select(
         signature_kind_code=pl.coalesce(
             pl.when(pl.col(kind).is_not_null()).then(pl.lit(kind)) for kind in kinds
         ),

@@ -36,36 +36,34 @@ LEFT_OUT = (
 )
 
 
-def of_postfix(about: ComparedLog) -> list[Bridge]:
+def of_postfix(log: ComparedLog) -> list[Bridge]:
     """All that pflogsumm counts."""
     return [
-        about.bridge_received(),
-        about.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
-        about.left_out("forwarded", reasons.FORWARDED),
-        about.of_deliveries("deferral", "recipients that still wait", WAITS),
-        about.bridge_deferred(),
-        about.of_deliveries("bounced", "recipients, bounced", OUTCOME == "bounced"),
-        about.of_refusals(
+        log.bridge_received(),
+        log.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
+        log.left_out("forwarded", reasons.FORWARDED),
+        log.of_deliveries("deferral", "recipients that still wait", WAITS),
+        log.bridge_deferred(),
+        log.of_deliveries("bounced", "recipients, bounced", OUTCOME == "bounced"),
+        log.of_refusals(
             "rejected", "attempts and recipients, refused", IS_EARLY & (IS_REFUSED | IS_TEMPORARY)
         ),
-        about.left_out("reject_warning", reasons.WARNING),
-        about.of_refusals("held", "recipients, quarantined", OUTCOME == "quarantined"),
-        about.of_refusals("discarded", "recipients, discarded", OUTCOME == "discarded"),
+        log.left_out("reject_warning", reasons.WARNING),
+        log.of_refusals("held", "recipients, quarantined", OUTCOME == "quarantined"),
+        log.of_refusals("discarded", "recipients, discarded", OUTCOME == "discarded"),
     ]
 
 
-def of_exim(about: ComparedLog) -> list[Bridge]:
+def of_exim(log: ComparedLog) -> list[Bridge]:
     """All that eximstats counts."""
     discarded = OUTCOME == "discarded"
     return [
-        about.bridge_received(),
-        about.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
-        about.of_refusals(
+        log.bridge_received(),
+        log.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
+        log.of_refusals(
             "rejected", "attempts and recipients, refused or discarded", (IS_EARLY & IS_REFUSED) | discarded
         ),
-        about.of_refusals(
-            "temp_rejected", "attempts and recipients, for now refused", IS_EARLY & IS_TEMPORARY
-        ),
+        log.of_refusals("temp_rejected", "attempts and recipients, for now refused", IS_EARLY & IS_TEMPORARY),
     ]
 
 
@@ -174,8 +172,8 @@ class ComparedLog:
     def read_evidence(self, name: str) -> pl.DataFrame:
         """The events of a list, with what pflogsumm makes of the line of each."""
         events = self.found.events.filter(pl.col("list") == name)
-        about = self.lines.select(*PLACE, "service", "is_read", "kind").unique(PLACE)
-        return events.join(about, on=PLACE, how="left", maintain_order="left")
+        kinds = self.lines.select(*PLACE, "service", "is_read", "kind").unique(PLACE)
+        return events.join(kinds, on=PLACE, how="left", maintain_order="left")
 
     # --- deliveries -------------------------------------------------------------------------------------
 
@@ -335,11 +333,11 @@ def attribute_lines(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([*parts, left.with_columns(none)]).sort("line")
 
 
-def alone_refusals(about: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
+def alone_refusals(log: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
     """Units that were refused, held or discarded and of which the other program counts no line, with why."""
-    sent = about.found.sent.filter(pl.col("fate") == "counted").unique(UNIT, keep="last")
+    sent = log.found.sent.filter(pl.col("fate") == "counted").unique(UNIT, keep="last")
     with_row = alone.join(sent.select(*UNIT, "row", "raw_recipient", "raw_queue"), on=UNIT, how="left")
-    events = about.read_evidence("refusals")
+    events = log.read_evidence("refusals")
     own = events.filter(pl.col("recipient").is_not_null()).unique(["row", "recipient"], keep="last")
     rest = events.unique("row", keep="last")
     columns = ["verb", "service", "is_read", "kind"]
@@ -352,10 +350,10 @@ def alone_refusals(about: ComparedLog, alone: pl.DataFrame) -> pl.DataFrame:
     verb = pl.coalesce("verb", "row_verb")
     is_read = pl.coalesce("is_read", "row_is_read")
     service = pl.coalesce("service", "row_service")
-    knows = service.is_in(about.services).fill_null(False) if about.services else pl.lit(True)
+    knows = service.is_in(log.services).fill_null(False) if log.services else pl.lit(True)
     why = choose_case(
         (pl.col("row").is_null(), reasons.FILTER_ONLY),
-        (verb.is_null(), reasons.BY_FILTER if about.services else reasons.ON_DELIVERY),
+        (verb.is_null(), reasons.BY_FILTER if log.services else reasons.ON_DELIVERY),
         (is_read.is_null(), reasons.UNKNOWN),
         (~is_read, reasons.FORM),
         (verb.is_in(list(reasons.NO_REJECT)), verb.replace_strict(reasons.NO_REJECT, default=None)),

@@ -31,8 +31,8 @@ class Reconciled:
 
     def as_json(self) -> str:
         bridges = [asdict(bridge) | {"unexplained": bridge.unexplained} for bridge in self.bridges]
-        about = {"program": self.program, "version": self.version, "counts": bridges}
-        return json.dumps(about, indent=1)
+        found = {"program": self.program, "version": self.version, "counts": bridges}
+        return json.dumps(found, indent=1)
 
 
 def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconciled:
@@ -61,6 +61,6 @@ def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconcil
         for stream, frame in logs.read_lines()
     ]
     found = count_log(logs.bronze, logs.format)
-    about = bridging.ComparedLog(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
-    bridges = COMPARED[logs.format](about)
+    log = bridging.ComparedLog(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
+    bridges = COMPARED[logs.format](log)
     return Reconciled(program.PROGRAM, program.PACKAGE, version, bridges, logs.problems)

@@ -33,8 +33,8 @@ def read_version() -> str | None:
     """Its name and version; None where it is not installed."""
     if shutil.which(PROGRAM) is None:
         return None
-    said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, errors="replace")
-    found = re.search(r"\b\d+\.\d+[\d._A-Z]*", said.stdout + said.stderr)
+    printed = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, errors="replace")
+    found = re.search(r"\b\d+\.\d+[\d._A-Z]*", printed.stdout + printed.stderr)
     return f"{PROGRAM} {found[0]}" if found else PROGRAM
 
 

@@ -61,8 +61,8 @@ def read_version() -> str | None:
     """Its name and version; None where it is not installed."""
     if shutil.which(PROGRAM) is None:
         return None
-    said = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, errors="replace")
-    return said.stdout.strip() or PROGRAM
+    printed = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, errors="replace")
+    return printed.stdout.strip() or PROGRAM
 
 
 def run_program(data: Iterable[bytes]) -> str:

@@ -59,8 +59,8 @@ def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     sent = pl.concat(shielded for _, shielded in parts).select(read_contract(TRANSMISSION).columns)
     verdicts = [shielded for _, shielded, _ in assemble_groups([PROTECTION], VERDICT, formats)]
     none = pl.DataFrame(schema=polars_schema(VERDICT))
-    said = pl.concat(verdicts).select(none.columns) if verdicts else none
-    memory = pipeline.make_messages_in_memory(sent, said)
+    verdict = pl.concat(verdicts).select(none.columns) if verdicts else none
+    memory = pipeline.make_messages_in_memory(sent, verdict)
     units, links = memory.table_rows(MESSAGE), memory.left_rows(Frame.LINKS)
     whole = place_units(
         with_rows(sent.hstack(raw), rows, events, server), units, no_links() if links is None else links

@@ -182,8 +182,8 @@ def operators_section(report: Report) -> Section:
 
 def operator_subtitle(report: Report, row: dict[str, Any]) -> str:
     channel = channel_name(row["channel_code"])
-    about = report.operators.get(row["operator_id"])
-    return f"{channel}, {words.country_name(about.country)}" if about else channel
+    operator = report.operators.get(row["operator_id"])
+    return f"{channel}, {words.country_name(operator.country)}" if operator else channel
 
 
 # --- validation -----------------------------------------------------------------------------------

@@ -87,8 +87,8 @@ def types_from_labels(report: Report, channel: str, known: set[str]) -> pl.DataF
     """Types that only labels name: filters assigned all such messages to another type."""
     table = report.figures.type_quality
     is_new = (pl.col("channel_code") == channel) & (pl.col("prevalence") > 0)
-    told = table.filter(is_new & ~pl.col("spam_type_code").is_in(sorted(known)))
-    return told.select("spam_type_code", *(pl.lit(0, pl.Int64).alias(name) for name in SUMS)).unique()
+    labelled = table.filter(is_new & ~pl.col("spam_type_code").is_in(sorted(known)))
+    return labelled.select("spam_type_code", *(pl.lit(0, pl.Int64).alias(name) for name in SUMS)).unique()
 
 
 def error_cell(found: audited.CorrectedChannel) -> Cell:

@@ -47,7 +47,7 @@ def write_day(read: Read, name: str, day: dt.date, jumps: Sequence[Jump]) -> lis
     channels = [str(code) for code in sizes["channel_code"]]
     hours = read("gold.traffic_hourly_daily", [day])
     lists = day_lists(read, day)
-    said = [each.text for each in jumps if each.day == day]
+    texts = [each.text for each in jumps if each.day == day]
     # The longest text that fits: fewer names first, then fewer channels.
     for shown, named in itertools.product(range(len(channels), 0, -1), range(MOST_NAMED, 0, -1)):
         text = f"{escape_unseen(name)}, {day:%A} {day} (UTC)"
@@ -55,7 +55,7 @@ def write_day(read: Read, name: str, day: dt.date, jumps: Sequence[Jump]) -> lis
             *[fit(text, WIDTH), "=" * min(len(text), WIDTH)],
             *(line for code in channels[:shown] for line in channel_lines(volume, hours, code, day)),
             *side_by_side(lists, named),
-            *ending(said[:named], len(said) - named, channels[shown:]),
+            *ending(texts[:named], len(texts) - named, channels[shown:]),
         ]
         if len(lines) <= LINES:
             return lines
@@ -150,10 +150,10 @@ def side_by_side(lists: Sequence[tuple[str, list[tuple[str, str]]]], named: int)
     return lines
 
 
-def ending(said: Sequence[str], more: int, others: Sequence[str]) -> list[str]:
+def ending(texts: Sequence[str], more: int, others: Sequence[str]) -> list[str]:
     """Lines on what is unlike the weeks before, and on where the rest stands."""
-    lines = ["", "Unlike the same weekdays before"] if said else []
-    for text in said:
+    lines = ["", "Unlike the same weekdays before"] if texts else []
+    for text in texts:
         lines += textwrap.wrap(escape_unseen(text), WIDTH, initial_indent="- ", subsequent_indent="  ")
     if more > 0:
         lines.append(f"and {more} more: observatory status")

@@ -129,7 +129,7 @@ def own_lines(report: Report, channel: str, bases: pl.DataFrame) -> list[list[Ce
 def describe_treatment(report: Report) -> list[str]:
     """The share that operators treated as spam, by channel, and whether logs can decide what was unlawful."""
     findings, laws = [], []
-    about = words.definition_rows(report.last_day)
+    rows = words.definition_rows(report.last_day)
     for channel, spam in report.totals.items():
         name = channel_name(channel, inside=True)
         bases = report.figures.bases.filter(pl.col("channel_code") == channel)
@@ -139,7 +139,7 @@ def describe_treatment(report: Report) -> list[str]:
         laws += [
             sums.shares
             for code, sums in sum_by_definition(report, channel).items()
-            if code != OPERATOR and code in about and about[code]["jurisdiction"] != words.TOTAL
+            if code != OPERATOR and code in rows and rows[code]["jurisdiction"] != words.TOTAL
         ]
     if any(low < high for low, high in laws):
         some = "" if max(low for low, _ in laws) < 0.005 else " in full"
@@ -162,13 +162,14 @@ def definitions_section(report: Report) -> Section:
         name = channel_name(channel, inside=True)
         rows = sum_by_definition(report, channel)
         lines, absent = [], []
-        for code, about in words.definition_rows(report.last_day).items():
+        for code, definition in words.definition_rows(report.last_day).items():
             spam = rows.get(code)
-            place = "" if about["jurisdiction"] == words.TOTAL else words.country_name(about["jurisdiction"])
+            of = definition["jurisdiction"]
+            place = "" if of == words.TOTAL else words.country_name(of)
             if spam is None:
-                absent.append(about["name"])
+                absent.append(definition["name"])
                 continue
-            head = Cell(about["name"], place, spam.bar)
+            head = Cell(definition["name"], place, spam.bar)
             with_error = audited.definition_cell(report, channel, code, spam)
             lines.append(
                 [

@@ -25,7 +25,7 @@ NAMED: dict[str, Callable[[Any], str]] = {
 OPTIONAL = ("strategy_code", "bound_code", "quality_method_code")
 # Figures that do not depend on a period.
 UNDATED = {"coverage": "all files read", "validation": "last check of each table"}
-SHOWN = {name: about for name, about in FIGURES.items() if about.content} | {"validation": VALIDATION}
+SHOWN = {name: figure for name, figure in FIGURES.items() if figure.content} | {"validation": VALIDATION}
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,8 @@ def write_csvs(report: Report, validation: Iterable[Result], folder: Path) -> li
     frames = {name: add_names(report, getattr(report.figures, name)) for name in SHOWN if name in FIGURES}
     frames["validation"] = results.sort("table", "rule")
     return [
-        write_file(folder, f"{name}.csv", frames[name].write_csv().encode(), about.content)
-        for name, about in SHOWN.items()
+        write_file(folder, f"{name}.csv", frames[name].write_csv().encode(), figure.content)
+        for name, figure in SHOWN.items()
     ]
 
 
@@ -75,8 +75,8 @@ def add_names(report: Report, table: pl.DataFrame) -> pl.DataFrame:
 def source_lines(report: Report, run_id: str) -> dict[str, str]:
     """The source line of each figure, by the name of its file: table, definition, period and run."""
     return {
-        f"{name}.csv": f"Source: {about.table}; {about.definition}; {period_of(report, name)}; run {run_id}."
-        for name, about in SHOWN.items()
+        f"{name}.csv": f"Source: {each.table}; {each.definition}; {period_of(report, name)}; run {run_id}."
+        for name, each in SHOWN.items()
     }
 
 

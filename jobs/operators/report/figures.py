@@ -69,8 +69,8 @@ def describe_figure(
     *columns: str, content: str = "", table: str = "", definition: str = MINE, **types: pl.DataType
 ) -> Any:
     """A field of Figures: a frame, empty where none is given. types: of columns, in place of their own."""
-    about = Figure(with_types(*columns) | types, content, table, definition)
-    return field(default_factory=partial(pl.DataFrame, schema=about.columns), metadata={"figure": about})
+    figure = Figure(with_types(*columns) | types, content, table, definition)
+    return field(default_factory=partial(pl.DataFrame, schema=figure.columns), metadata={"figure": figure})
 
 
 @dataclass(frozen=True)

@@ -285,14 +285,14 @@ def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFr
     A row for each type that any operator of the channel has. A test elsewhere gives no estimate by type.
     """
     kind = "spam_type_code"
-    told = [name for name in FIGURES["type_quality"].columns if name not in (*CHANNEL, kind, *SUMS)]
+    audited = [name for name in FIGURES["type_quality"].columns if name not in (*CHANNEL, kind, *SUMS)]
     # An unknown type is one type, whatever its code.
     is_known = pl.col(kind).fill_null(UNKNOWN) != UNKNOWN
     named = types.with_columns(pl.when(is_known).then(kind).otherwise(pl.lit("UNK")).alias(kind))
     seen_types = count_calls(named, kind).drop("units")
     audits = estimated.filter(
         pl.col(kind) != "_T", pl.col("quality_method_code") == "audit", pl.col("prevalence").is_not_null()
-    ).select(*CHANNEL, kind, *told)
+    ).select(*CHANNEL, kind, *audited)
     there = seen_types.filter(pl.col("spam_possible") > 0).select("channel_code", kind)
     every = pl.concat([there, audits.select("channel_code", kind)]).unique()
     by_type = [*CHANNEL, kind]

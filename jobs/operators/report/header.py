@@ -62,14 +62,14 @@ def write_headline(report: Report, versions: Collection[str], domains: Collectio
     versions: the lake's tables. domains: those of the recipients, if the operator's own are not known.
     """
     nobodys = unclaimed_channels(report.unclaimed, report.figures.directions)
-    told = " ".join(
+    unclaimed = " ".join(
         describe_unclaimed(each, domains) for each in report.unclaimed if each.channel_code in nobodys
     )
     totals = {code: spam for code, spam in report.totals.items() if code not in nobodys}
     if not totals and nobodys:
         names = words.join_words([channel_name(code, inside=True) for code in nobodys])
         what = "domains" if "EMAIL" in nobodys else "numbers"
-        return Headline(f"Most {names} here is nobody's: name the operator's {what}", told)
+        return Headline(f"Most {names} here is nobody's: name the operator's {what}", unclaimed)
     if not totals:
         base = "The tables hold no inbound or internal message."
         if any(table.startswith("study.") for table in versions):
@@ -91,7 +91,7 @@ def write_headline(report: Report, versions: Collection[str], domains: Collectio
     return Headline(
         f"Spam was {words.join_words(parts)}",
         f"Of {words.join_words(amounts)} at {who}{where}, {words.format_days(first, last)}."
-        f" {audited.audit_note(report)}{' ' if told else ''}{told}",
+        f" {audited.audit_note(report)}{' ' if unclaimed else ''}{unclaimed}",
     )
 
 

@@ -35,22 +35,22 @@ def write_page(
     figures: Figures,
     operators: Sequence[ReportedOperator],
     validation: Sequence[Result],
-    about: PageOrigin,
+    origin: PageOrigin,
     folder: Path,
 ) -> Path:
     """Write index.html, validation.html, a CSV for each figure and SHA256SUMS; the path of index.html.
 
     operators: those of the settings. validation: the results of each rule of the last run.
     """
-    report = Report(figures, {each.id: each for each in operators}, about.location_name)
+    report = Report(figures, {each.id: each for each in operators}, origin.location_name)
     folder.mkdir(parents=True, exist_ok=True)
     files = downloads.write_csvs(report, validation, folder)
     page = render_template(
         TEMPLATES,
         "index.html.j2",
-        about=about,
-        sources=downloads.source_lines(report, about.run_id),
-        headline=header.write_headline(report, about.versions, about.domains),
+        origin=origin,
+        sources=downloads.source_lines(report, origin.run_id),
+        headline=header.write_headline(report, origin.versions, origin.domains),
         sections=[
             *make_sections(report),
             accounts.validation_section(validation),
@@ -62,7 +62,7 @@ def write_page(
         files=files,
     )
     results = rules_by_table(validation)
-    checks = render_template(TEMPLATES, "validation.html.j2", about=about, results=results)
+    checks = render_template(TEMPLATES, "validation.html.j2", origin=origin, results=results)
     files += [
         downloads.write_file(folder, name, text.encode())
         for name, text in (("index.html", page), ("validation.html", checks))

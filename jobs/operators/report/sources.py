@@ -57,17 +57,17 @@ def claimed_share_cell(
 def describe_flagged(report: Report, channel: str) -> str:
     """How many of the numbers that were examined are flagged; a unit may show several signs."""
     table = report.figures.bypass.filter(pl.col("channel_code") == channel)
-    told = []
+    parts = []
     for sign in SIGNS:
         rows = table.filter(pl.col("bypass_code") == sign)
         examined, found = int(rows["units_examined"].sum() or 0), int(rows["units_flagged"].sum() or 0)
         if found:
             what = words.lower_first(words.code_name("bypass", sign))
-            told.append(
+            parts.append(
                 f"{numbers.format_count(found)} of {numbers.format_count(examined)} examined are flagged as"
                 f" {what}"
             )
-    return f" ({'; '.join(told)})" if told else ""
+    return f" ({'; '.join(parts)})" if parts else ""
 
 
 COUNTRIES_SHOWN = 12

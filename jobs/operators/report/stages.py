@@ -139,11 +139,11 @@ def through_finding(name: str, row: dict[str, Any]) -> str:
 
 def describe_delivered(tagged: int, through: dict[str, Any] | None) -> str:
     """How many delivered messages were marked, and the share of spam in the others."""
-    told = [f"{numbers.format_count(tagged)} marked as spam"] if tagged else []
+    parts = [f"{numbers.format_count(tagged)} marked as spam"] if tagged else []
     if through is not None:
         rest = "the rest" if tagged else "it"
-        told.append(f"of {rest} {audited.part_share_cell(through).text} is spam")
-    return ", ".join(told)
+        parts.append(f"of {rest} {audited.part_share_cell(through).text} is spam")
+    return ", ".join(parts)
 
 
 def list_outcomes(here: pl.DataFrame) -> str:

@@ -56,13 +56,13 @@ def update_page(lake: Lake, settings: Observatory, folder: Path, domains: Iterab
     from jobs.operators.report.page import write_page
 
     record.unlink(missing_ok=True)
-    versions = given.about.versions
+    versions = given.origin.versions
     figures = gather_figures(
         lambda table: lake.read(table, versions.get(table), columns_without_sketches(table)),
         [each.id for each in settings.operator],
     )
     with write_as_lake(lake.root, folder) as written:
-        write_page(figures, given.operators, given.validation, given.about, folder)
+        write_page(figures, given.operators, given.validation, given.origin, folder)
         record.write_text(f"{digest}\n", encoding="utf-8")
         sums = folder / "SHA256SUMS"
         names = [line.split("  ", 1)[1] for line in sums.read_text(encoding="utf-8").splitlines()]
@@ -98,7 +98,7 @@ class PageInputs:
     """All that a page depends on. validation: the last result of each rule. code: the digest of code and
     reference data."""
 
-    about: PageOrigin
+    origin: PageOrigin
     operators: list[ReportedOperator]
     validation: list[Result]
     code: str
@@ -106,7 +106,7 @@ class PageInputs:
 
 def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) -> PageInputs:
     last = last_run(lake)
-    about = PageOrigin(
+    origin = PageOrigin(
         run_id=last.run_id,
         code_revision=last.code_revision,
         generated_at=last.finished_at,
@@ -117,7 +117,7 @@ def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) 
         domains=list(domains),
     )
     return PageInputs(
-        about,
+        origin,
         [reported_operator(each) for each in settings.operator],
         latest_results(lake, [each.id for each in settings.operator]),
         code_digest(),

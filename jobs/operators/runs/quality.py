@@ -87,8 +87,8 @@ def correct_counts(
 
 def read_months(work: Run, table: str, wanted: Periods, stage: record.StageRecord) -> pl.DataFrame:
     """The rows of a table of operator-months, without its sketches, which are most of its bytes."""
-    about = read_contract(table)
-    period, versions = str(about.period), work.lake.versions()
+    contract = read_contract(table)
+    period, versions = str(contract.period), work.lake.versions()
     # Samples and labels are as they were written last, as is what this stage committed; of other tables of
     # gold, what the last finished stage left.
     is_latest = table in AUDIT or table in stage.tables
@@ -102,7 +102,7 @@ def read_months(work: Run, table: str, wanted: Periods, stage: record.StageRecor
         if is_latest or version is not None
         else []
     )
-    return read_files(table, files, [field.name for field in about.fields if field.type != "binary"])
+    return read_files(table, files, [field.name for field in contract.fields if field.type != "binary"])
 
 
 def store_changed(

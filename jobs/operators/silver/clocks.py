@@ -22,7 +22,7 @@ from jobs.operators.silver.bucketing import SEED
 from jobs.operators.silver.hops import CLOCK_SLACK
 
 # Rows of a mark: an id of a log, from when to when the log has events of it. A verdict has one time.
-MARKS = pl.Schema(
+ID_TIMES = pl.Schema(
     [
         ("operator_id", pl.String()),
         ("log", pl.String()),
@@ -139,7 +139,7 @@ def of_queue(message_id: str) -> list[tuple[str, str]]:
     return [("queue", "queue_id"), ("message", message_id)]
 
 
-def marks_of_mails(transmission: pl.LazyFrame, message_id: str = "message_id_hash") -> pl.LazyFrame:
+def id_times_of_mails(transmission: pl.LazyFrame, message_id: str = "message_id_hash") -> pl.LazyFrame:
     """The queue ids and message-ids of transmissions. message_id: the column that has the latter."""
     rows = transmission.with_columns(log="source_id")
     return pl.concat(
@@ -150,7 +150,7 @@ def marks_of_mails(transmission: pl.LazyFrame, message_id: str = "message_id_has
     )
 
 
-def marks_of_verdicts(verdict: pl.LazyFrame, message_id: str = "message_id_hash") -> pl.LazyFrame:
+def id_times_of_verdicts(verdict: pl.LazyFrame, message_id: str = "message_id_hash") -> pl.LazyFrame:
     """The id that each verdict names its message by: the queue id, else the message-id."""
     rows = verdict.with_columns(log="source_id", first_at="verdict_at", last_at="verdict_at")
     (queue, by_queue), (message, by_message) = of_queue(message_id)
@@ -163,10 +163,10 @@ def marks_of_verdicts(verdict: pl.LazyFrame, message_id: str = "message_id_hash"
                 *columns, id_of(message, by_message)
             ),
         ]
-    ).select(MARKS.names())
+    ).select(ID_TIMES.names())
 
 
-def marks_of_sms(bronze: pl.LazyFrame, is_sms: pl.Expr) -> pl.LazyFrame:
+def id_times_of_sms(bronze: pl.LazyFrame, is_sms: pl.Expr) -> pl.LazyFrame:
     """The numbers and text of each SMS, or request for one, in bronze rows. is_sms: which rows are one."""
     rows = bronze.filter(is_sms).with_columns(log="source_id", last_at="first_at")
     id = id_of("sms", "sender", "recipient", "text")
@@ -175,19 +175,19 @@ def marks_of_sms(bronze: pl.LazyFrame, is_sms: pl.Expr) -> pl.LazyFrame:
 
 def compare_logs(
     homes: pl.DataFrame,
-    marks: pl.DataFrame,
+    others: pl.DataFrame,
     before: dt.timedelta = CLOCK_SLACK,
     after: dt.timedelta = CLOCK_SLACK,
 ) -> list[Apart]:
     """The distances between the clocks of each two logs that share ids, by the names of the logs.
 
-    homes: marks of messages. marks: marks of what belongs to them, such as verdicts. before, after: how long
-    before or after its message it may be.
+    homes: ids of messages with their times. others: those of records that belong to them, such as verdicts.
+    before, after: how long before or after its message such a record may be.
     """
     files = homes.group_by("operator_id", "log", "id").agg(pl.col("first_at").min(), pl.col("last_at").max())
     ahead = pl.col("first_at") - pl.col("first_at_home")
     pairs = (
-        marks.join(files, on=["operator_id", "id"], suffix="_home")
+        others.join(files, on=["operator_id", "id"], suffix="_home")
         .filter(pl.col("log") != pl.col("log_home"))
         .with_columns(
             ahead_s=ahead.dt.total_milliseconds() / 1000,

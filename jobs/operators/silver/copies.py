@@ -207,14 +207,14 @@ def place_events(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> 
     """EVENT and PLACE of the events that are in these logs."""
     time = pl.col(time_of(events))
     second = time.dt.truncate("1s")
-    about = KERNELS[format_name].copies
-    stamp = pl.col(about.stamp).str.head(19) if about.stamp else pl.lit(None, pl.String)
-    by_second = pl.lit("") if about.is_timeless else second.dt.to_string("%Y-%m-%d %H:%M:%S")
+    rules = KERNELS[format_name].copies
+    stamp = pl.col(rules.stamp).str.head(19) if rules.stamp else pl.lit(None, pl.String)
+    by_second = pl.lit("") if rules.is_timeless else second.dt.to_string("%Y-%m-%d %H:%M:%S")
     is_alike = logs["is_alike"].any()
     scope = pl.lit("alike").alias("scope") if is_alike else scope_of(events, format_name)
-    of_file = is_alike or about.is_snapshot
+    of_file = is_alike or rules.is_snapshot
     place = people_of(events) if is_alike else place_of_row(events, format_name)
-    weight = pl.col("end_offset") - pl.col("offset") if about.naming else pl.lit(0)
+    weight = pl.col("end_offset") - pl.col("offset") if rules.naming else pl.lit(0)
     narrow = events.select(
         "operator_id",
         scope,
@@ -228,7 +228,7 @@ def place_events(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> 
         place.alias("place"),
         is_line(events, format_name).alias("is_line"),
     )
-    named = narrow.filter(is_named(events, about.naming[0])) if about.naming else narrow
+    named = narrow.filter(is_named(events, rules.naming[0])) if rules.naming else narrow
     own = logs.select("operator_id", "scope", "source_id", "log", "meets_at", "meets", file="stream_id")
     moment = pl.struct("operator_id", "scope", "stamp", "place").hash(SEED)
     met = pl.when(pl.col("second") == pl.col("meets_at")).then("meets")

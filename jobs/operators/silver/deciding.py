@@ -202,8 +202,8 @@ def mark_message_rows(rows: pl.DataFrame) -> pl.DataFrame:
     several = columns.filter(pl.col("place").is_duplicated()).with_columns(rank=rank)
     # Only the server's own rows stand for a message, unless it has none.
     order = ["is_added", "rank", "recipient_hash"]
-    standing = several.sort(order).unique(MESSAGE, keep="first", maintain_order=True)["nr"]
-    others = several.filter(~pl.col("nr").is_in(standing.implode()))["nr"]
+    kept = several.sort(order).unique(MESSAGE, keep="first", maintain_order=True)["nr"]
+    others = several.filter(~pl.col("nr").is_in(kept.implode()))["nr"]
     is_other = pl.col("nr").is_in(others.implode())
     marked = rows.with_columns(is_message_row=(pl.col("grain_code") == "recipient") & ~is_other)
     if not rows["is_added"].any():

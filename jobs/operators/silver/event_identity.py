@@ -39,13 +39,13 @@ def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:
 def hash_contents(events: pl.DataFrame, format_name: str) -> Callable[[pl.Series], pl.Series]:
     """A function that hashes the contents of some events, by their rows."""
     of_place = {"operator_id", *PLACE, time_of(events), "ingest_id", "event_date"}
-    about = KERNELS[format_name].copies
-    differing = {*about.differing, "end_offset", "is_closed", "signatures"}
+    rules = KERNELS[format_name].copies
+    differing = {*rules.differing, "end_offset", "is_closed", "signatures"}
     # Keys of rows without an id of their own hold their place.
-    names = about.naming or [
+    names = rules.naming or [
         name
         for name in events.columns
-        if name not in of_place | differing and (name != "assembly_key" or about.has_stable_key)
+        if name not in of_place | differing and (name != "assembly_key" or rules.has_stable_key)
     ]
     second = [
         pl.col(name).dt.truncate("1s") if isinstance(events.schema[name], pl.Datetime) else pl.col(name)

@@ -94,7 +94,7 @@ def fill_known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.Da
 
     A more specific fact comes before a general one.
     """
-    told = []
+    keys = []
     joined = message
     for place, key in enumerate(KEYS):
         facts = operator_knowledge.filter(
@@ -105,11 +105,11 @@ def fill_known(message: pl.DataFrame, operator_knowledge: pl.DataFrame) -> pl.Da
         on = [*OPERATOR_DAY, *key]
         agreed = [agreed_value(name).alias(f"{place}_{name}") for name in ATTRIBUTES]
         joined = joined.join(facts.group_by(on).agg(agreed), on=on, how="left", maintain_order="left")
-        told.append(place)
-    if not told:
+        keys.append(place)
+    if not keys:
         return message
     return joined.select(
-        pl.coalesce(*(f"{place}_{name}" for place in told), name).alias(name) if name in ATTRIBUTES else name
+        pl.coalesce(*(f"{place}_{name}" for place in keys), name).alias(name) if name in ATTRIBUTES else name
         for name in message.columns
     )
 
@@ -143,9 +143,9 @@ def open_rows(
     folded = fold_hops(place_files(transmission), links, later)
     # What only links and files needed goes before rows become wide.
     narrow_rows = folded.drop(NOT_NEEDED)
-    told = narrow_rows.join(
+    judged = narrow_rows.join(
         choose_standing(folded, spoken, names), on="file", how="left", maintain_order="left"
     )
-    marked = mark_message_rows(decide_outcome(name_all_recipients(told), names))
+    marked = mark_message_rows(decide_outcome(name_all_recipients(judged), names))
     attributed = marked.with_columns(*attribute_columns(attribute_rule), direction_code=decide_direction())
     return fill_known(attributed, operator_knowledge).select(read_contract("silver.message").columns)

@@ -37,34 +37,34 @@ SECOND = [*HOST_FILE, "second"]
 
 def find_runs(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     """The runs of each file and host of bronze rows."""
-    about = KERNELS[format_name].copies
+    rules = KERNELS[format_name].copies
     whose = [name for name in HOST_FILE if name in rows.columns]
     # Lines of a snapshot repeat what was there, and need no order.
-    if about.is_snapshot or rows.is_empty():
+    if rules.is_snapshot or rows.is_empty():
         return pl.DataFrame(schema={**dict.fromkeys(whose, pl.String), "runs": RUNS})
     files = rows.select(whose).unique(maintain_order=True).with_row_index("file")
     of_file = rows.select(whose).join(files, on=whose, how="left", nulls_equal=True, maintain_order="left")
-    told = about.events.marks if about.events else marks_of_rows
-    marks = told(rows, of_file["file"]).with_columns(pl.col("at").dt.truncate("1s").cast(TIMESTAMP))
+    read_times = rules.events.event_times if rules.events else row_times
+    times = read_times(rows, of_file["file"]).with_columns(pl.col("at").dt.truncate("1s").cast(TIMESTAMP))
     if files.height > 1:
-        marks = marks.sort("file", "offset")
-    elif not marks["offset"].is_sorted():
-        marks = marks.sort("offset")
-    file, second = marks["file"], marks["at"]
+        times = times.sort("file", "offset")
+    elif not times["offset"].is_sorted():
+        times = times.sort("offset")
+    file, second = times["file"], times["at"]
     begins = ((second != second.shift(1)) | (file != file.shift(1))).fill_null(True)
     found = pl.DataFrame(
         {
             "file": file.filter(begins),
             "second": second.filter(begins),
-            "low": marks["offset"].filter(begins),
-            "high": marks["offset"].filter(begins.shift(-1, fill_value=True)),
+            "low": times["offset"].filter(begins),
+            "high": times["offset"].filter(begins.shift(-1, fill_value=True)),
         }
     )
     of_each = found.group_by("file").agg(pl.struct("second", "low", "high").alias("runs").cast(RUNS.inner))
     return files.join(of_each, on="file", how="left").select(*whose, "runs")
 
 
-def marks_of_rows(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
+def row_times(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
     """file, at and offset of rows that are one event each."""
     return rows.select(of_file, "offset", at="first_at")
 
@@ -116,10 +116,10 @@ def without_repeats(
     rows: pl.DataFrame, format_name: str, turned: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The bronze rows of a format without copies inside their files, and the copies."""
-    about = KERNELS[format_name].copies
-    if not about.naming and turned.is_empty():
+    rules = KERNELS[format_name].copies
+    if not rules.naming and turned.is_empty():
         return rows, rows.clear()
-    of = about.events
+    of = rules.events
     events, others = rows, rows.clear()
     if of:
         is_asked = rows.select(of.has_event_at(turned["second"].unique()).any().over(of.key)).to_series()
@@ -134,8 +134,8 @@ def without_repeats(
         place_of_row(events, format_name).alias("moment"),
         is_line(events, format_name).alias("is_line"),
     )
-    if about.naming:
-        dropped = named_before(lines, events, about.naming)
+    if rules.naming:
+        dropped = named_before(lines, events, rules.naming)
     else:
         asked = turned.select(SECOND).unique()
         lines = lines.join(asked, on=SECOND, how="semi", nulls_equal=True, maintain_order="left")

@@ -31,7 +31,7 @@ def type_names(*frames: pl.DataFrame) -> list[str]:
 
 def row_evidence(names: list[str]) -> pl.Expr:
     """The evidence of one row of a server or a filter; null without a type."""
-    told = pl.col("spam_type_code")
+    code = pl.col("spam_type_code")
     groups = [name.split(".")[0] for name in names]
     ranks = [
         ((name == UNKNOWN_TYPE) * 2 * WEAK)
@@ -39,7 +39,7 @@ def row_evidence(names: list[str]) -> pl.Expr:
         + place
         for place, (name, group) in enumerate(zip(names, groups, strict=True))
     ]
-    rank = told.replace_strict(names, ranks, return_dtype=pl.Int64)
+    rank = code.replace_strict(names, ranks, return_dtype=pl.Int64)
     weak = pl.when(pl.col("is_type_strong")).then(0).otherwise(WEAK)
     priority = pl.col("type_priority").cast(pl.Int64).fill_null(LAST) * (1 << (NAME_BITS + HARM_BITS))
     return rank + weak + priority

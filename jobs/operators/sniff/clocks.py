@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 
 # So many bronze rows of each format are looked at.
 LOOKED_AT = 50_000
-NONE = pl.DataFrame(schema=clocks.MARKS)
+NONE = pl.DataFrame(schema=clocks.ID_TIMES)
 
 
 @dataclass(frozen=True)
 class IdTimes:
     """A log's ids with their times, as it was read.
 
-    zone: the zone that was found; the log was read as of its name, or else as of UTC. marks: by kind, those
+    zone: the zone that was found; the log was read as of its name, or else as of UTC. by_kind: those
     of mails, of verdicts on them, of SMS that bearerbox has, and of those that smsbox was asked for.
     """
 
     name: str
     zone: Zone
-    marks: Mapping[str, pl.DataFrame]
+    by_kind: Mapping[str, pl.DataFrame]
 
-    def marks_of(self, kind: str) -> pl.DataFrame:
-        return self.marks.get(kind, NONE)
+    def of_kind(self, kind: str) -> pl.DataFrame:
+        return self.by_kind.get(kind, NONE)
 
     @property
     def is_known(self) -> bool:
@@ -87,22 +87,24 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> IdTi
         bronze = kernel.assemble(rows.head(LOOKED_AT).lazy()).collect().lazy()
         if kernel.transmissions is not None and "EMAIL" in kernel.channels:
             sent = in_form(kernel.transmissions(bronze))
-            found.setdefault("mails", []).append(clocks.marks_of_mails(sent, "message_id").collect())
+            found.setdefault("mails", []).append(clocks.id_times_of_mails(sent, "message_id").collect())
         if kernel.verdicts is not None:
-            said = in_form(kernel.verdicts(bronze))
-            found.setdefault("verdicts", []).append(clocks.marks_of_verdicts(said, "message_id").collect())
+            verdicts = in_form(kernel.verdicts(bronze))
+            found.setdefault("verdicts", []).append(
+                clocks.id_times_of_verdicts(verdicts, "message_id").collect()
+            )
         for name_of_requests, requests in REQUESTS.items():
             for kind, of, is_sms in (
                 (f"submitted {name_of_requests}", requests.format, requests.is_message),
                 (f"asked {name_of_requests}", name_of_requests, requests.is_request),
             ):
                 if format_name == of:
-                    found.setdefault(kind, []).append(clocks.marks_of_sms(bronze, is_sms).collect())
-    marks = {
-        kind: pl.concat(frames).with_columns(log=pl.lit(name)).select(list(clocks.MARKS))
+                    found.setdefault(kind, []).append(clocks.id_times_of_sms(bronze, is_sms).collect())
+    by_kind = {
+        kind: pl.concat(frames).with_columns(log=pl.lit(name)).select(list(clocks.ID_TIMES))
         for kind, frames in found.items()
     }
-    return IdTimes(name, zone, marks)
+    return IdTimes(name, zone, by_kind)
 
 
 def in_form(rows: pl.LazyFrame) -> pl.LazyFrame:
@@ -121,7 +123,7 @@ def clocks_of(logs: Sequence[IdTimes], likely: Sequence[str] = ()) -> list[Clock
     left = {each.name: each for each in logs}
     # Servers before filters: of two whose zones are known, the filter's clock is the one that is named.
     of_messages = ("mails", *(f"submitted {name}" for name in REQUESTS))
-    order = sorted(logs, key=lambda each: -sum(each.marks_of(kind).height for kind in of_messages))
+    order = sorted(logs, key=lambda each: -sum(each.of_kind(kind).height for kind in of_messages))
     # Where no log shows its zone, the server's is taken as it was read.
     known = [each.name for each in order if each.is_known]
     sure = set(known)
@@ -154,12 +156,12 @@ def next_of(logs: Sequence[IdTimes], known: Sequence[str], done: set[str]) -> cl
 def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
     """The distance between the clocks of each two logs."""
 
-    def join_marks(kind: str) -> pl.DataFrame:
-        return pl.concat([each.marks_of(kind) for each in logs])
+    def join_kind(kind: str) -> pl.DataFrame:
+        return pl.concat([each.of_kind(kind) for each in logs])
 
-    found = clocks.compare_logs(join_marks("mails"), join_marks("verdicts"))
+    found = clocks.compare_logs(join_kind("mails"), join_kind("verdicts"))
     for name, requests in REQUESTS.items():
-        submitted, asked = join_marks(f"submitted {name}"), join_marks(f"asked {name}")
+        submitted, asked = join_kind(f"submitted {name}"), join_kind(f"asked {name}")
         found += clocks.compare_logs(submitted, asked, requests.within, requests.slack)
     return found
 
@@ -186,8 +188,8 @@ def set_right(log: IdTimes, clock: Clock) -> IdTimes:
             at = at - dt.timedelta(seconds=clock.clock_offset)
         return at.dt.convert_time_zone("UTC").alias(column)
 
-    marks = {
+    by_kind = {
         kind: frame.with_columns(move_column("first_at"), move_column("last_at"))
-        for kind, frame in log.marks.items()
+        for kind, frame in log.by_kind.items()
     }
-    return replace(log, marks=marks)
+    return replace(log, by_kind=by_kind)

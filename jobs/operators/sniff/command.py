@@ -112,7 +112,7 @@ def print_log(
     """Look at one log: print the first answer at once, the totals when they are there."""
     answers = survey_log(log, recognised, until, has_ignored=has_ignored)
     answer = next(answers)
-    told_range = None if is_json else drawing.draw_first(out, answer)
+    printed = None if is_json else drawing.draw_first(out, answer)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
         task = progress.add_task("reading", total=1.0)
@@ -121,5 +121,5 @@ def print_log(
                 lines = sum(each.lines for each in answer.tally.files)
                 progress.update(task, completed=answer.share_read, description=f"{lines:,} lines")
     if not is_json:
-        drawing.draw_rest(out, answer, told_range)
+        drawing.draw_rest(out, answer, printed)
     return answer

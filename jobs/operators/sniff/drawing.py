@@ -65,16 +65,16 @@ def draw_first(console: Console, answer: LogSurvey) -> Range | None:
         guess = f"access_log_format = {answer.options['access_log_format']}: check each field"
         rows.append(("assumed", Text(guess, "yellow")))
         rows += [(f"line {number}", Text(line)) for number, line in enumerate(assumed, start=1)]
-    told = range_of(answer) if answer.tally is not None and is_range_known(answer) else None
-    if told is not None:
+    printed = range_of(answer) if answer.tally is not None and is_range_known(answer) else None
+    if printed is not None:
         rows.append(("covers", range_line(answer)))
     if answer.tally is not None:
         rows.append(("zone", zone_line(answer)))
     console.print(facts_table(rows))
-    return told
+    return printed
 
 
-def draw_rest(console: Console, answer: LogSurvey, told: Range | None) -> None:
+def draw_rest(console: Console, answer: LogSurvey, printed: Range | None) -> None:
     """The totals, and what to do next. told: the range that draw_first() told."""
     if answer.format is None:
         draw_unknown(console, answer)
@@ -82,7 +82,7 @@ def draw_rest(console: Console, answer: LogSurvey, told: Range | None) -> None:
     if answer.documents is not None:
         console.print(facts_table(document_lines(answer.documents, len(answer.recognised))))
     else:
-        covers = [] if told == range_of(answer) else [("covers", range_line(answer))]
+        covers = [] if printed == range_of(answer) else [("covers", range_line(answer))]
         console.print(facts_table([*covers, *line_lines(answer)]))
         draw_patterns(console, answer)
         if answer.tally is not None and answer.tally.has_ignored:
@@ -105,23 +105,23 @@ def draw_clocks(console: Console, clocks: Sequence[Clock]) -> None:
             setting = f"set clock_offset = {each.clock_offset}"
         else:
             setting = "no one setting mends its clock" if each.is_wrong else "agrees"
-        told = each.evidence.replace(each.other, escape_unseen(Path(each.other).name))
-        console.print(Text(f"  {name}: {setting}, {told}"))
+        evidence = each.evidence.replace(each.other, escape_unseen(Path(each.other).name))
+        console.print(Text(f"  {name}: {setting}, {evidence}"))
     console.print()
 
 
 def draw_next(console: Console, urls: list[str]) -> None:
     """The commands that go on with the logs."""
     logs = " ".join(escape_unseen(shlex.quote(url)) for url in urls) if len(urls) == 1 else "LOG…"
-    for word, command, about in (
+    for word, command, comment in (
         ("Next:", f"observatory report {logs}", "# the page, without settings"),
         ("", f"observatory init {logs}", "# writes observatory.toml"),
     ):
         line = f"{word:<5} {command}"
-        fits = cell_len(f"{line}  {about}") <= console.width
-        console.print(Text(f"{line}  {about}" if fits else line), soft_wrap=True)
+        fits = cell_len(f"{line}  {comment}") <= console.width
+        console.print(Text(f"{line}  {comment}" if fits else line), soft_wrap=True)
         if not fits:
-            console.print(Text(f"{'':<5} {about}"))
+            console.print(Text(f"{'':<5} {comment}"))
 
 
 def facts_table(rows: Iterable[tuple[str, RenderableType]]) -> Table:
@@ -151,15 +151,15 @@ def files_line(answer: LogSurvey) -> Text:
 
 def format_line(answer: LogSurvey) -> Text:
     assert answer.format is not None
-    about = code_description("format", answer.format)
-    text = Text.assemble((answer.format, "bold cyan"), f", {lower_first(about)}" if about else "")
+    description = code_description("format", answer.format)
+    text = Text.assemble((answer.format, "bold cyan"), f", {lower_first(description)}" if description else "")
     if "profile" in answer.options:
         text.append(f" {answer.options['profile']}")
     if answer.recognised[0].assumed:
         return text.append("; assumed, in a format of its own", "yellow")
     is_named = any(each.is_named for each in answer.recognised)
-    told = "as named; by itself" if is_named else "confidence"
-    text.append(f"; {told} {format_share(answer.confidence, 0)}", "dim")
+    sure_by = "as named; by itself" if is_named else "confidence"
+    text.append(f"; {sure_by} {format_share(answer.confidence, 0)}", "dim")
     if answer.runner_up:
         text.append(f"; next {answer.runner_up[0]} {format_share(answer.runner_up[1], 0)}", "yellow")
     return text
@@ -205,14 +205,14 @@ def line_lines(answer: LogSurvey) -> list[tuple[str, RenderableType]]:
     quarantined = answer.estimate_count(lambda each: each.quarantined)
     refusals = answer.estimate_count(lambda each: each.refusals)
     share = 1 - (quarantined + refusals) / lines if lines else 1.0
-    told = ", ".join(
+    reasons = ", ".join(
         f"{reason} {format_amount(answer, count)}" for reason, count in answer.quarantined_by_reason().items()
     )
     text = Text.assemble(
         f"{format_amount(answer, answer.estimate_count(lambda each: each.records))} records, "
         f"{format_amount(answer, answer.estimate_count(lambda each: each.ignored))} ignored, ",
         (f"{format_amount(answer, quarantined)} quarantined", "yellow" if quarantined else ""),
-        f" ({told})" if told else "",
+        f" ({reasons})" if reasons else "",
     )
     for name, count in answer.records_by_companion().items():
         if count:
@@ -225,13 +225,13 @@ def line_lines(answer: LogSurvey) -> list[tuple[str, RenderableType]]:
     rows: list[tuple[str, RenderableType]] = [("read", read_line(answer)), ("understood", bar)]
     if refusals:
         part = format_part(refusals, lines)
-        told = f"{format_amount(answer, refusals)} ignored lines ({part}) look like refusals"
-        told += "" if tally.has_ignored else "; --ignored shows them"
-        rows.append(("in doubt", Text(told, "yellow")))
+        finding = f"{format_amount(answer, refusals)} ignored lines ({part}) look like refusals"
+        finding += "" if tally.has_ignored else "; --ignored shows them"
+        rows.append(("in doubt", Text(finding, "yellow")))
     lacks = answer.estimate_count(lambda each: each.lacks)
     if lacks and tally.kernel.lacks:
-        told = f"{format_amount(answer, lacks)} lines: {tally.kernel.lacks[1]}"
-        rows.append(("not there", Text(told, "yellow")))
+        finding = f"{format_amount(answer, lacks)} lines: {tally.kernel.lacks[1]}"
+        rows.append(("not there", Text(finding, "yellow")))
     return [*rows, ("lines", text)]
 
 
@@ -243,8 +243,8 @@ def read_line(answer: LogSurvey) -> Text:
         text.append(f"all {format_bytes(read)}: the totals are exact", "green")
     else:
         total = sum(each.total for each in answer.progress)
-        about = "about " if any(each.is_estimated for each in answer.progress) else ""
-        text.append(f"{format_share(answer.share_read)} of {about}{format_bytes(total)}: ", "yellow")
+        prefix = "about " if any(each.is_estimated for each in answer.progress) else ""
+        text.append(f"{format_share(answer.share_read)} of {prefix}{format_bytes(total)}: ", "yellow")
         text.append("totals are estimates (≈), scaled to the whole", "yellow")
     for each, progress in zip(answer.recognised, answer.progress, strict=True):
         if progress.compression and each.file.size and progress.total > BOMB * each.file.size:
@@ -323,18 +323,18 @@ def unit_lines(answer: LogSurvey) -> Group:
         parts.append(f"{format_amount(answer, units.count_units('call'))} calls")
     lines = [Text.assemble("\nCounted in all directions: ", ("; ".join(parts) or "nothing", "bold"), ".")]
     if units.left_out:
-        told = "; ".join(
+        sentence = "; ".join(
             f"{format_amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
         )
-        lines.append(Text(f"Left out by the counting rules: {told}.", "dim"))
+        lines.append(Text(f"Left out by the counting rules: {sentence}.", "dim"))
     if round(units.named):
-        told = (
+        sentence = (
             f"{format_amount(answer, units.named)} of the recipients are named by a filter's verdict alone."
         )
-        lines.append(Text(told, "dim"))
-    told = "Another log, such as a filter's, may add recipients of refused messages and say what is spam."
+        lines.append(Text(sentence, "dim"))
+    sentence = "Another log, such as a filter's, may add recipients of refused messages and say what is spam."
     if any(channel == "EMAIL" for channel, _, _ in answer.transmissions):
-        lines.append(Text(told, "dim"))
+        lines.append(Text(sentence, "dim"))
     requests = REQUESTS.get(answer.format or "")
     if requests and requests.are_counted_there(answer.options):
         without = f"options = {{ {requests.option} = false }}"
@@ -370,7 +370,7 @@ def verdict_table(answer: LogSurvey) -> Table:
 
 def document_lines(documents: Documents, files: int) -> list[tuple[str, RenderableType]]:
     refused = sum(documents.reasons.values())
-    told = ", ".join(
+    reasons = ", ".join(
         f"{reason} {count:,} (such as {escape_unseen(documents.examples[reason])})"
         for reason, count in sorted(documents.reasons.items())
     )
@@ -378,7 +378,7 @@ def document_lines(documents: Documents, files: int) -> list[tuple[str, Renderab
     counts = Text(f"{documents.records:,} records of {documents.rows:,} rows, ")
     counts.append(f"{documents.ignored:,} ignored, ")
     counts.append(f"{refused:,} quarantined", "yellow" if refused else "")
-    counts.append(f": {told}" if told else "")
+    counts.append(f": {reasons}" if reasons else "")
     return [("documents", text), ("counts", counts)]
 
 
@@ -419,7 +419,7 @@ def draw_unknown(console: Console, answer: LogSurvey) -> None:
         visible = "\n".join(map(escape_unseen, draft.split("\n")))
         console.print(Text(visible.rstrip() + "\n", "green"), soft_wrap=True)
     elif seen["delimiter"]:
-        told = f'Map its columns in a profile (format = "{MAPPED}"), or add a format: docs/dev/recipes.md.'
-        console.print(Padding(Text(told), (0, 0, 1, 2)))
+        advice = f'Map its columns in a profile (format = "{MAPPED}"), or add a format: docs/dev/recipes.md.'
+        console.print(Padding(Text(advice), (0, 0, 1, 2)))
     else:
         console.print(Padding(Text("To add a format, see docs/dev/recipes.md in the source."), (0, 0, 1, 2)))

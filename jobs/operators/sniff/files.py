@@ -163,14 +163,14 @@ def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[t
         problems.append(FileProblem(shown_as, f"cannot be listed: {escape_unseen(str(error))}"))
         return []
     except source_errors() as error:
-        told = classify_problem(error, f"cannot be listed: {error}")
-        problems.append(FileProblem(shown_as, escape_unseen(told)))
+        text = classify_problem(error, f"cannot be listed: {error}")
+        problems.append(FileProblem(shown_as, escape_unseen(text)))
         return []
     if not names:
-        told = "no file matches. Quote a wildcard, and check who may read the folder"
+        text = "no file matches. Quote a wildcard, and check who may read the folder"
         if not is_pattern(pattern):
-            told = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
-        problems.append(FileProblem(shown_as, told))
+            text = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
+        problems.append(FileProblem(shown_as, text))
     found = [LogFile(name, fs, size) for name, size in sizes.items()]
     if is_local:
         # A FIFO among them may be another program's: what is read from it is gone.
@@ -206,13 +206,13 @@ def local_file(argument: str, until: float | None, problems: list[FileProblem]) 
                 file = read_pipe(argument, stream, until)
             if file.content:
                 return file
-            told = "a FIFO, and nothing was written to it in time. Name a log file, or pipe the log into"
-            problems.append(FileProblem(argument, f"{told} `observatory sniff -`"))
+            text = "a FIFO, and nothing was written to it in time. Name a log file, or pipe the log into"
+            problems.append(FileProblem(argument, f"{text} `observatory sniff -`"))
             return None
         if not stat.S_ISREG(mode):
-            told = "a FIFO, a socket or a device, not a file"
+            text = "a FIFO, a socket or a device, not a file"
             hint = ". Give a wildcard that does not match it" if until is None else ""
-            problems.append(FileProblem(argument, told + hint))
+            problems.append(FileProblem(argument, text + hint))
             return None
         with open(path, "rb"):
             pass
@@ -260,9 +260,9 @@ def without_compression(name: str) -> str:
 
 def foreign_kind(head: bytes) -> str | None:
     """The kind of a file by its first bytes, if it is surely no log; None for what may be text."""
-    for start, told in FOREIGN:
+    for start, kind in FOREIGN:
         if head.startswith(start):
-            return told
+            return kind
     if head[257:262] == b"ustar":
         return "a tar archive. Unpack it and name the logs in it"
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):

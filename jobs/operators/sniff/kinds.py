@@ -64,14 +64,14 @@ def draw_ignored(console: Console, answer: LogSurvey) -> None:
     assert tally is not None
     where = "" if answer.is_exact else ", in what was read"
     refusals = tally.ignored.patterns_of(REFUSAL).height
-    for reason, told in (
+    for reason, title in (
         (REFUSAL, "ignored lines that look like refusals"),
         (OTHER, f"commonest {'other ' if refusals else ''}ignored lines"),
     ):
         rows = tally.ignored.list_commonest(reason)
         if not rows:
             continue
-        print_heading(console, told + where)
+        print_heading(console, title + where)
         table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
         table.add_column("count", justify="right", no_wrap=True)
         table.add_column("looks like", overflow="fold")

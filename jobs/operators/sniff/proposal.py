@@ -29,17 +29,17 @@ def source_block(answer: LogSurvey) -> str:
         f"format = {quote_toml(answer.format or 'auto')}",
     ]
     if answer.options:
-        told = ", ".join(f"{name} = {quote_toml(str(value))}" for name, value in answer.options.items())
+        options = ", ".join(f"{name} = {quote_toml(str(value))}" for name, value in answer.options.items())
         comment = "  # assumed: check it" if answer.recognised[0].assumed else ""
-        lines.append(f"options = {{ {told} }}{comment}")
+        lines.append(f"options = {{ {options} }}{comment}")
     if answer.documents is None and zone is not None and not zone.is_explicit:
         if zone.by == "ids" and zone.name:
             lines.append(f"time_zone = {quote_toml(zone.name)}{zone_hint(zone.fitting, zone.name)}")
         elif zone.name:
             lines.append(f"time_zone = {quote_toml(zone.name)}  # a guess: check it")
         else:
-            told = f"perhaps {format_offset(zone.offsets[0])}" if zone.offsets else "the log does not say"
-            lines.append(f'time_zone = "UTC"  # {told}; set a place, as "Europe/Paris"')
+            hint = f"perhaps {format_offset(zone.offsets[0])}" if zone.offsets else "the log does not say"
+            lines.append(f'time_zone = "UTC"  # {hint}; set a place, as "Europe/Paris"')
     return "\n".join(lines) + "\n"
 
 

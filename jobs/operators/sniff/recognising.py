@@ -77,8 +77,8 @@ def recognise_file(file: LogFile) -> Recognised | FileProblem:
         guess_layout(found)
     if found.format is None:
         if not head:
-            told = f"damaged: nothing of its {compression} data can be read. Fetch it again"
-            return FileProblem(file.name, told)
+            text = f"damaged: nothing of its {compression} data can be read. Fetch it again"
+            return FileProblem(file.name, text)
         what = foreign_kind(head) or (None if compression else foreign_kind(start))
         if what is not None:
             return FileProblem(file.name, what)

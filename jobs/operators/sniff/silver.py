@@ -75,7 +75,7 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     parameters = StepParameters(PROTECTION, count, tables=TABLES, message_columns=COUNT_COLUMNS)
     memory = pipeline.read_bronze(bronze, parameters)
     pipeline.assemble_tables(memory)
-    sent, said = (rows_by_bucket(memory, table) for table in TABLES)
+    sent, verdicts = (rows_by_bucket(memory, table) for table in TABLES)
     begun = begun_in_sample(sent, sampled)
     if begun is not sent:
         memory.replace_rows(TRANSMISSION, begun)
@@ -84,7 +84,7 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
         pipeline.make_messages(memory)
     return Silver(
         weigh_rows(begun, OUTCOME, scales),
-        weigh_rows(said, ACTION, scales),
+        weigh_rows(verdicts, ACTION, scales),
         units_of(memory, begun, scales) if has_sent else None,
     )
 

@@ -179,8 +179,8 @@ def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bo
                 clock.measure_joining()
             yield answer
         if progress.damage:
-            told = f"damaged, {progress.damage}. What came before is counted; fetch it again"
-            answer.problems.append(FileProblem(each.file.name, told))
+            text = f"damaged, {progress.damage}. What came before is counted; fetch it again"
+            answer.problems.append(FileProblem(each.file.name, text))
     if has_totals:
         summarise_answer(answer, sources)
     answer.is_final = True

@@ -210,8 +210,8 @@ class Tally:
         if self.has_ignored:
             reason = pl.when(is_refusal).then(pl.lit(REFUSAL)).otherwise(pl.lit(OTHER))
             is_empty = pl.col("line").str.strip_chars() == ""
-            told = ignored.with_columns(reason.alias("reason_code")).filter(~is_empty)
-            self.ignored.count_lines(file, told, block, lines)
+            coded = ignored.with_columns(reason.alias("reason_code")).filter(~is_empty)
+            self.ignored.count_lines(file, coded, block, lines)
 
     def bronze_rows(self) -> dict[str, pl.DataFrame]:
         """The bronze rows of each format, of all blocks."""

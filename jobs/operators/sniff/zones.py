@@ -52,13 +52,13 @@ class Zone:
 
 def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at: dt.datetime | None) -> Zone:
     """The zone by the beginning and the end of a file. written_at: when the file was last written."""
-    local, said, seen = [], 0, 0
+    local, explicit, seen = [], 0, 0
     for sample in samples:
         stamped, moved = _parse_stamps(sample, kernel, source)
-        said += stamped.height - int(moved.sum())
+        explicit += stamped.height - int(moved.sum())
         seen += stamped.height
         local.append(stamped.filter(moved))
-    if seen and said == seen:
+    if seen and explicit == seen:
         return Zone("UTC", "each line says its own", "offset", is_explicit=True)
     if not any(frame.height for frame in local):
         return Zone(None, "not said, and no line has a time", "none")
@@ -69,8 +69,8 @@ def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at
             return _by_ids(known)
     if written_at is not None and (offset := _by_file_time(local[-1], written_at)) is not None:
         name = "UTC" if offset == 0 else None
-        told = f"perhaps {format_offset(offset)}: the file was last written when its last line then was"
-        return Zone(name, told, "file time", offsets=(offset,))
+        evidence = f"perhaps {format_offset(offset)}: the file was last written when its last line then was"
+        return Zone(name, evidence, "file time", offsets=(offset,))
     return Zone(None, "not said: set time_zone", "none")
 
 
@@ -102,10 +102,10 @@ def offset_by_ids(lines: pl.DataFrame, kernel: LineFormat) -> tuple[int, int, dt
     for text, at in lines.select("line", "at").iter_rows():
         data = text.encode("utf-8", "replace")
         if kernel.offset_from_ids is not None:
-            told = kernel.offset_from_ids(data)
-            if told is None:
+            shown = kernel.offset_from_ids(data)
+            if shown is None:
                 continue
-            offset = int(told.total_seconds())
+            offset = int(shown.total_seconds())
         else:
             by_id = kernel.newest_from_ids(data) if kernel.newest_from_ids else None
             if by_id is None:
@@ -130,13 +130,13 @@ def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
     ids = f"{count:,} id{'s' if count > 1 else ''} with a UTC time"
     if offsets == (0,):
         return Zone("UTC", f"by {ids}", "ids", offsets=offsets)
-    told = f"{shown}, by {ids}"
+    evidence = f"{shown}, by {ids}"
     fitting = tuple(zones_with([(offset, at) for offset, _, at in known]))
     own = this_machines_zone()
     name = best_zone(fitting, offsets, [own])
     if name == own:
-        told += "; this machine's zone fits"
-    return Zone(name, told, "ids", offsets=offsets, fitting=fitting)
+        evidence += "; this machine's zone fits"
+    return Zone(name, evidence, "ids", offsets=offsets, fitting=fitting)
 
 
 def _by_file_time(lines: pl.DataFrame, written_at: dt.datetime) -> int | None:

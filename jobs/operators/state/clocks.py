@@ -42,11 +42,11 @@ ANEW = "`observatory renew --anew` and `observatory run` then count anew"
 def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
     """Reasons why records of one message were not joined on these days, each with what to do."""
     found, alone = compare_logs(lake, settings, periods)
-    told = [format_disagreement(lake, settings, each) for each in found]
-    told += [format_lacking(*row) for row in alone if row[0] not in {each.operator_id for each in found}]
+    problems = [format_disagreement(lake, settings, each) for each in found]
+    problems += [format_lacking(*row) for row in alone if row[0] not in {each.operator_id for each in found}]
     named = {each.operator_id for each in found} | {row[0] for row in alone}
     others = {operator: days for operator, days in periods.items() if operator not in named}
-    return told + fallen_joins(lake, others)
+    return problems + fallen_joins(lake, others)
 
 
 # --- ids that two logs have -----------------------------------------------------------------------------
@@ -66,8 +66,8 @@ def compare_logs(
     verdict, sent = period_files(lake, VERDICT, periods), period_files(lake, TRANSMISSION, periods)
     if verdict and sent:
         part = is_sampled(sent + verdict)
-        homes = query_files(TRANSMISSION, sent, lambda rows: clocks.marks_of_mails(rows).filter(part))
-        seen = query_files(VERDICT, verdict, lambda rows: clocks.marks_of_verdicts(rows).filter(part))
+        homes = query_files(TRANSMISSION, sent, lambda rows: clocks.id_times_of_mails(rows).filter(part))
+        seen = query_files(VERDICT, verdict, lambda rows: clocks.id_times_of_verdicts(rows).filter(part))
         found += clocks.compare_logs(homes, seen)
         alone = [row for row in clocks.count_answered(homes, seen) if lacks_messages(*row[2:])]
     for name, requests in REQUESTS.items():
@@ -99,13 +99,13 @@ def compared_requests(
 
     part = is_sampled(submitted + asked)
 
-    def read_marks(format_name: str, files: list[DataFile], is_sms: pl.Expr) -> pl.DataFrame:
+    def read_id_times(format_name: str, files: list[DataFile], is_sms: pl.Expr) -> pl.DataFrame:
         return query_files(
-            f"bronze.{format_name}", files, lambda rows: clocks.marks_of_sms(rows, is_sms).filter(part)
+            f"bronze.{format_name}", files, lambda rows: clocks.id_times_of_sms(rows, is_sms).filter(part)
         )
 
-    homes = read_marks(requests.format, submitted, requests.is_message)
-    seen = read_marks(name, asked, requests.is_request)
+    homes = read_id_times(requests.format, submitted, requests.is_message)
+    seen = read_id_times(name, asked, requests.is_request)
     return clocks.compare_logs(homes, seen, requests.within, requests.slack)
 
 
@@ -176,8 +176,8 @@ def format_step(lake: Lake, settings: Observatory, difference: Apart) -> str:
 def find_source(
     settings: Observatory, operator: str, source: str
 ) -> tuple[Operator | None, SourceSettings | None]:
-    about = next((each for each in settings.operator if each.id == operator), None)
-    return about, next((each for each in about.source if each.id == source), None) if about else None
+    found = next((each for each in settings.operator if each.id == operator), None)
+    return found, next((each for each in found.source if each.id == source), None) if found else None
 
 
 def format_lacking(operator: str, source: str, verdicts: int, found: int) -> str:

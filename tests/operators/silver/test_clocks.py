@@ -15,8 +15,8 @@ from jobs.operators.silver.clocks import (
     compare_logs,
     find_remedy,
     find_wrong_logs,
-    marks_of_mails,
-    marks_of_verdicts,
+    id_times_of_mails,
+    id_times_of_verdicts,
 )
 from tests.support import clock_layouts
 from tests.support.clock_layouts import FILTERS, KINDS, SERVERS, Log, Mail, counts, silver_of
@@ -68,7 +68,9 @@ def found_in(
 ) -> tuple[list[Apart], list[tuple[object, ...]]]:
     """The clocks that are wrong, and the counts."""
     sent, said, messages = silver_of(logs, mails, parts)
-    pairs = compare_logs(marks_of_mails(sent.lazy()).collect(), marks_of_verdicts(said.lazy()).collect())
+    pairs = compare_logs(
+        id_times_of_mails(sent.lazy()).collect(), id_times_of_verdicts(said.lazy()).collect()
+    )
     return find_wrong_logs(pairs), counts(messages)
 
 
@@ -118,7 +120,7 @@ def test_the_ids_show_by_how_much_clocks_disagree(layout: tuple[list[Log], list[
 def test_the_order_of_marks_changes_nothing(layout: tuple[list[Log], list[Mail]], seed: int) -> None:
     logs, mails = layout
     sent, said, _ = silver_of(logs, mails)
-    homes, seen = marks_of_mails(sent.lazy()).collect(), marks_of_verdicts(said.lazy()).collect()
+    homes, seen = id_times_of_mails(sent.lazy()).collect(), id_times_of_verdicts(said.lazy()).collect()
     shuffled = (frame.sample(fraction=1, shuffle=True, seed=seed) for frame in (homes, seen))
     assert compare_logs(*shuffled) == compare_logs(homes, seen)
 
@@ -128,7 +130,7 @@ def test_ids_that_come_again_by_chance_are_no_clock() -> None:
     mails = [Mail(number, begin + dt.timedelta(minutes=number), 5) for number in range(200)]
     logs = [Log("server", "postfix iso"), Log("rspamd", "rspamd")]
     sent, said, _ = silver_of(logs, mails)
-    homes, seen = marks_of_mails(sent.lazy()).collect(), marks_of_verdicts(said.lazy()).collect()
+    homes, seen = id_times_of_mails(sent.lazy()).collect(), id_times_of_verdicts(said.lazy()).collect()
     # One id in twelve is of another day's mail, each at another distance.
     kept = pl.col("nr") % 12 > 0
     moved = pl.col("first_at") + pl.duration(minutes=97 * pl.col("nr"))

@@ -103,10 +103,10 @@ def _time_lines(name: str, found: list[GuessedColumn]) -> list[str]:
         lines.append("# Is the day or the month first? Where all values fit both, the day is taken to be.")
     if not any("z" in form or form.endswith("Z") or form in EPOCHS for form in formats):
         lines.append(f"# {name}: in the source's time_zone, or say time_zone here.")
-    told = ", ".join(map(_quote_toml, formats))
+    quoted = ", ".join(map(_quote_toml, formats))
     names = ", ".join(_quote_toml(column.name) for column in found)
     origin = f'columns = [{names}], join = " "' if len(found) == 2 else f"column = {names}"
-    return [*lines, f"{name} = {{ {origin}, formats = [{told}] }}"]
+    return [*lines, f"{name} = {{ {origin}, formats = [{quoted}] }}"]
 
 
 def _outcome_lines(found: list[GuessedColumn]) -> list[str]:

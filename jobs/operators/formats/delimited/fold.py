@@ -55,7 +55,7 @@ def _fold_tries(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
     passed = pl.col("is_part") | pl.col("outcome_code").is_in(["delivered", "tagged"])
     carried = pl.when(passed).then(pl.col("segment_count").fill_null(1)).otherwise(0).sum()
-    told = pl.col("segment_count").is_not_null().any() | pl.col("is_part").any()
+    is_split = pl.col("segment_count").is_not_null().any() | pl.col("is_part").any()
     return ordered.group_by(*_SAME, "_message", "part_key").agg(
         *(pl.col(name).sort_by("first_at", "_order").first() for name in _PLACED),
         *(pl.col(name).sort_by("_order").last() for name in _DECIDING),
@@ -64,7 +64,9 @@ def _fold_tries(rows: pl.LazyFrame) -> pl.LazyFrame:
         pl.col("grain_code").max(),  # recipient after attempt: one accepted try makes a message
         pl.col("text").drop_nulls().first(),
         pl.col("message_bytes").max(),
-        pl.when(told).then(pl.max_horizontal(carried, pl.col("segment_count").max())).alias("segment_count"),
+        pl.when(is_split)
+        .then(pl.max_horizontal(carried, pl.col("segment_count").max()))
+        .alias("segment_count"),
         pl.max_horizontal(pl.col("try_count").max(), (~pl.col("is_part")).sum(), 1)
         .cast(pl.Int32)
         .alias("try_count"),

@@ -204,7 +204,7 @@ def _guess_kind(held: list[str], distinct: list[str]) -> tuple[str, list[str]]:
 def _guess_formats(distinct: list[str], kind: str, candidates: list[str]) -> list[str]:
     """The formats, two at most, that nearly all values are in; the one that most are in goes first."""
     some = distinct[:200]
-    told = pl.DataFrame({"value": some})
+    texts = pl.DataFrame({"value": some})
     read: dict[str, set[int]] = {}
     for form in candidates:
         if form in EPOCHS:
@@ -221,7 +221,7 @@ def _guess_formats(distinct: list[str], kind: str, candidates: list[str]) -> lis
             text, form_read = pl.lit("2026-01-01 ") + text, f"%Y-%m-%d {form}"
         else:
             form_read = form
-        fits = told.select(parse_time(text, form_read, "UTC").is_not_null()).to_series().to_list()
+        fits = texts.select(parse_time(text, form_read, "UTC").is_not_null()).to_series().to_list()
         read[form] = {place for place, does in enumerate(fits) if does}
     first = max(read, key=lambda form: len(read[form]))
     if not read[first]:
@@ -293,10 +293,10 @@ def assign_times(found: Assignment) -> None:
 
 def assign_outcome(found: Assignment) -> None:
     """The column of codes that is the outcome by its name, or by its values; else the last of them."""
-    told = [column for column in found.of_kind("code") if len(column.values) > 1]
-    by_value = sorted(told, key=lambda column: -sum(map(is_outcome, column.values)) / len(column.values))
-    by_value = by_value if by_value and any(map(is_outcome, by_value[0].values)) else told[::-1]
-    named = [column for column in found.hinted("outcome") if column in told]
+    coded = [column for column in found.of_kind("code") if len(column.values) > 1]
+    by_value = sorted(coded, key=lambda column: -sum(map(is_outcome, column.values)) / len(column.values))
+    by_value = by_value if by_value and any(map(is_outcome, by_value[0].values)) else coded[::-1]
+    named = [column for column in found.hinted("outcome") if column in coded]
     found.take("outcome", named or by_value[:1])
 
 

@@ -35,26 +35,26 @@ def raw_value(target: Target) -> pl.Expr:
     return pl.coalesce(column_value(column) for column in target.origins)
 
 
-def target_value(name: str, about: Target, source: Source) -> pl.Expr:
+def target_value(name: str, target: Target, source: Source) -> pl.Expr:
     """The value of a target, of its kind; null where it is empty or cannot be read."""
     kind = KINDS.get(name, "text")
     if kind == "time":
-        return _first_time(raw_value(about), about.formats, about.time_zone or source.time_zone)
+        return _first_time(raw_value(target), target.formats, target.time_zone or source.time_zone)
     if kind == "number":
-        return normalise_number(raw_value(about), source)
+        return normalise_number(raw_value(target), source)
     if kind == "ip":
-        return raw_value(about).str.extract(_IP)
+        return raw_value(target).str.extract(_IP)
     if kind == "integer":
-        return raw_value(about).cast(
+        return raw_value(target).cast(
             pl.Int64 if name in ("message_bytes", "try_count") else pl.Int32, strict=False
         )
-    if name == "reply_code" and about.means is not None:
-        return _of_table(raw_value(about), about.means)
+    if name == "reply_code" and target.means is not None:
+        return _of_table(raw_value(target), target.means)
     if name == "message_id":
-        return raw_value(about).str.replace(r"^<(.*)>$", "$1")
-    if name == "text" and about.origins and about.join is None:
-        return pl.coalesce(f"column_{column}" for column in about.origins)
-    return raw_value(about)
+        return raw_value(target).str.replace(r"^<(.*)>$", "$1")
+    if name == "text" and target.origins and target.join is None:
+        return pl.coalesce(f"column_{column}" for column in target.origins)
+    return raw_value(target)
 
 
 def _of_table(code: pl.Expr, table: str) -> pl.Expr:
@@ -105,15 +105,15 @@ def _parse_clock(text: pl.Expr, form: str) -> pl.Expr:
 
 def entry_code(profile: Profile) -> pl.Expr:
     """How the message came in: as the profile says, else over a link; to 7726, as a report."""
-    about = profile.field.entry_code
-    if about is None:
-        told = pl.lit("link")
-    elif about.value is not None:
-        told = pl.lit(about.value)
+    target = profile.field.entry_code
+    if target is None:
+        entry = pl.lit("link")
+    elif target.value is not None:
+        entry = pl.lit(target.value)
     else:
-        told = _map_value(raw_value(about), about.codes).fill_null(pl.lit(about.default))
+        entry = _map_value(raw_value(target), target.codes).fill_null(pl.lit(target.default))
     is_report = (pl.col("recipient") == REPORT_SHORT_CODE).fill_null(False)
-    return pl.when(is_report & (told == "link")).then(pl.lit("report")).otherwise(told)
+    return pl.when(is_report & (entry == "link")).then(pl.lit("report")).otherwise(entry)
 
 
 def join_key(columns: Sequence[str]) -> pl.Expr:
@@ -129,17 +129,17 @@ def deciding_rule(profile: Profile) -> pl.Expr:
     A rule that names the whole value goes before one that names its begin; else the first in order wins.
     """
     parts = [column_value(column).fill_null("") for column in profile.outcome.columns]
-    told = pl.concat_str(parts, separator="/")
+    value = pl.concat_str(parts, separator="/")
     rules = profile.outcome.rule
     whole: dict[str, int] = {}
-    for place, about in enumerate(rules):
-        for text in about.equals:
+    for place, rule in enumerate(rules):
+        for text in rule.equals:
             whole.setdefault(text, place)
     begins = pl.lit({"quarantine": QUARANTINED, "ignore": NO_RULE}.get(str(profile.outcome.default), DEFAULT))
-    for place, about in reversed(list(enumerate(rules))):
-        if about.starts_with:
-            begins = pl.when(_begins_with(told, about)).then(pl.lit(place)).otherwise(begins)
-    return pl.coalesce(_map_value(told, whole), begins.cast(pl.Int32)).cast(pl.Int32)
+    for place, rule in reversed(list(enumerate(rules))):
+        if rule.starts_with:
+            begins = pl.when(_begins_with(value, rule)).then(pl.lit(place)).otherwise(begins)
+    return pl.coalesce(_map_value(value, whole), begins.cast(pl.Int32)).cast(pl.Int32)
 
 
 def rule_columns(profile: Profile) -> dict[str, pl.Expr]:
@@ -147,13 +147,13 @@ def rule_columns(profile: Profile) -> dict[str, pl.Expr]:
     by_place: dict[int, Decided] = dict(enumerate(profile.outcome.rule))
     if isinstance(profile.outcome.default, Decided):
         by_place[DEFAULT] = profile.outcome.default
-    parts = [place for place, about in by_place.items() if getattr(about, "is_part", False)]
+    parts = [place for place, rule in by_place.items() if getattr(rule, "is_part", False)]
     chosen = pl.col("_rule")
     return {
-        "stage_code": _map_value(chosen, {place: about.stage for place, about in by_place.items()}),
-        "outcome_code": _map_value(chosen, {place: about.outcome for place, about in by_place.items()}),
+        "stage_code": _map_value(chosen, {place: rule.stage for place, rule in by_place.items()}),
+        "outcome_code": _map_value(chosen, {place: rule.outcome for place, rule in by_place.items()}),
         "grain_code": _map_value(
-            chosen, {place: about.grain_code(profile.channel) for place, about in by_place.items()}
+            chosen, {place: rule.grain_code(profile.channel) for place, rule in by_place.items()}
         ),
         "is_part": chosen.is_in(parts) if parts else pl.lit(False),
     }
@@ -168,17 +168,17 @@ def is_ignored(profile: Profile) -> pl.Expr:
     if profile.header:
         names = dict.fromkeys(column for _, column in profile.used_columns())
         tests.append(pl.all_horizontal(column_value(name) == name.strip() for name in names))
-    for about in profile.ignore:
-        told = column_value(about.column).fill_null("")
-        test = told.is_in(about.equals) | _begins_with(told, about)
-        if about.is_not:
-            test |= ~told.is_in(about.is_not)
+    for match in profile.ignore:
+        value = column_value(match.column).fill_null("")
+        test = value.is_in(match.equals) | _begins_with(value, match)
+        if match.is_not:
+            test |= ~value.is_in(match.is_not)
         tests.append(test & pl.col("_reason").is_null())
     return pl.any_horizontal(tests).fill_null(False)
 
 
-def _begins_with(text: pl.Expr, about: ValueMatch) -> pl.Expr:
-    return pl.any_horizontal(pl.lit(False), *(text.str.starts_with(begin) for begin in about.starts_with))
+def _begins_with(text: pl.Expr, match: ValueMatch) -> pl.Expr:
+    return pl.any_horizontal(pl.lit(False), *(text.str.starts_with(begin) for begin in match.starts_with))
 
 
 def _map_value(text: pl.Expr, known: dict[str, str] | dict[str, int] | dict[int, str]) -> pl.Expr:

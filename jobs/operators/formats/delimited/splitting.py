@@ -27,16 +27,16 @@ def split_lines(
         lines = lines.str.strip_prefix(BYTE_ORDER_MARK)
     checked = pl.DataFrame({"_line": lines}).select(*_line_checks(columns, delimiter, quote, extra))
     fits = checked["_reason"].is_null()
-    reading = [
+    parts = [
         (mask.arg_true(), _read_columns(lines.filter(mask), columns, wanted, delimiter, sign))
         for mask, sign in ((fits & ~checked["_is_quoted"], ""), (fits & checked["_is_quoted"], quote))
         if mask.any()
     ]
     # hstack refuses frames of unequal height: no line takes another's fields.
-    if len(reading) == 1 and len(reading[0][0]) == len(lines):
-        return checked.select("_reason").hstack(reading[0][1])
+    if len(parts) == 1 and len(parts[0][0]) == len(lines):
+        return checked.select("_reason").hstack(parts[0][1])
     nothing = pl.DataFrame(schema={"_row": pl.UInt32} | {f"column_{number}": pl.String for number in wanted})
-    read = pl.concat([nothing, *(pl.DataFrame({"_row": rows}).hstack(fields) for rows, fields in reading)])
+    read = pl.concat([nothing, *(pl.DataFrame({"_row": rows}).hstack(fields) for rows, fields in parts)])
     return (
         checked.select("_reason")
         .with_row_index("_row")

@@ -40,11 +40,11 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
     Syslog gets twice what goes to mainlog and rejectlog: a message has no verdict twice in one second.
     """
-    said = in_order(bronze.filter(pl.col("event_code") == "verdict").collect())
+    logged = in_order(bronze.filter(pl.col("event_code") == "verdict").collect())
     content = ["operator_id", "assembly_key", "second", "action", "score", "required_score", "sender"]
-    said = said.unique(content, keep="first", maintain_order=True)
+    logged = logged.unique(content, keep="first", maintain_order=True)
     return fill_rows(
-        said.lazy(),
+        logged.lazy(),
         VERDICT,
         format_code=pl.lit("exim"),
         engine_code=pl.lit("spamassassin"),

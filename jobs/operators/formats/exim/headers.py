@@ -66,8 +66,8 @@ def read_envelopes(
         pl.Series("own", np.where(is_cut, -1, own)),
         pl.Series("end_offset", ends[lines]),
     ).filter(pl.Series(is_kept))
-    about = owners.drop("is_owner").rename({"place": "own"})
-    envelope = envelope.join(about, on="own", how="left", maintain_order="left")
+    owner = owners.drop("is_owner").rename({"place": "own"})
+    envelope = envelope.join(owner, on="own", how="left", maintain_order="left")
     # Before any stamp, the time of what comes next is the nearest.
     stamps = owners["first_at"].drop_nulls()
     envelope = envelope.with_columns(

@@ -109,7 +109,7 @@ def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
     argument = strip_brackets(argument.set(argument == "command", None))
     sender = extract_groups(front, _SENDER)
     null_sender = front.str.contains("F=<>", literal=True)
-    said = pl.coalesce(sender["full"], sender["bare"])
+    address = pl.coalesce(sender["full"], sender["bare"])
     reason = after["reason"].zip_with(after["reason"].is_not_null(), front.str.strip_chars_end(": "))
     return some.select(
         "row",
@@ -123,7 +123,7 @@ def read_refusals(some: pl.DataFrame) -> pl.DataFrame:
         .then(argument)
         .when(null_sender)
         .then(pl.lit(""))
-        .otherwise(said)
+        .otherwise(address)
         .alias("sender"),
         pl.when(step == "RCPT").then(argument).alias("recipient"),
         front.str.extract(ACCOUNT).alias("account"),

@@ -31,12 +31,12 @@ def of_sessions(events: pl.DataFrame) -> pl.DataFrame:
     step = pl.col("step_code").replace_strict(_STEPS, default=5, return_dtype=pl.Int8)
     same = pl.struct("operator_id", "assembly_key", "who")
     gap = pl.col("first_at") - pl.col("first_at").shift(1)
-    is_told = pl.col("who") != ""
+    has_name = pl.col("who") != ""
     alone = pl.col("step_code") == "connection"
     begins = (
         (same != same.shift(1))
-        | (gap > pl.when(is_told).then(_GAP).otherwise(_SHORT_GAP))
-        | (~is_told & ((step < step.shift(1)) | alone | alone.shift(1)))
+        | (gap > pl.when(has_name).then(_GAP).otherwise(_SHORT_GAP))
+        | (~has_name & ((step < step.shift(1)) | alone | alone.shift(1)))
     )
     lines = lines.with_columns(number=begins.fill_null(True).cum_sum())
     # One line of recipients beyond recipients_max, which it does not name: other refusals do not cover it.
@@ -47,7 +47,7 @@ def of_sessions(events: pl.DataFrame) -> pl.DataFrame:
         pl.col("first_at").min().over("number").alias("opened_at"),
         pl.when(named).then("sender").alias("per_sender"),
         # Where nothing separates sessions, a recipient that is refused again is another session's.
-        pl.when(~is_told & named).then(pl.int_range(pl.len())).otherwise(-1).alias("line"),
+        pl.when(~has_name & named).then(pl.int_range(pl.len())).otherwise(-1).alias("line"),
     ).filter(named | ~pl.col("has_recipient"))
     rows = lines.group_by("number", "per_sender", "recipient", "line", maintain_order=True).agg(
         pl.col(*OWNER, "first_at", "opened_at", "host", "who").first(),

@@ -186,8 +186,8 @@ def _read_complaint(
         "subject": _decode_header(read_field(message, "subject")),
         "text": _first_text(message),
     }
-    told = repr((read_field(mail, "message-id"), row)).encode("utf-8", "replace")
-    row["assembly_key"] = hashlib.sha256(told).hexdigest()
+    identity = repr((read_field(mail, "message-id"), row)).encode("utf-8", "replace")
+    row["assembly_key"] = hashlib.sha256(identity).hexdigest()
     return Document(rows=(row,), size=len(data))
 
 

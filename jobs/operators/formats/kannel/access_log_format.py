@@ -236,11 +236,11 @@ def split_own(frame: pl.LazyFrame, form: LogFormat, time_zone: str) -> pl.LazyFr
 def _mask_by_words(text: pl.Expr) -> pl.Expr:
     """The mask that the words of a DLR stand for, where the format has no %d."""
     state = text.str.extract(r"\bstat:(\w+)").str.to_uppercase()
-    told = choose_case(
+    mask = choose_case(
         (text.str.starts_with("NACK"), "16"),
         (text.str.starts_with("ACK"), "8"),
         (state == "DELIVRD", "1"),
         (state.is_in(["ACCEPTD", "ENROUTE"]), "4"),
         (state.is_not_null(), "2"),
     )
-    return pl.when(pl.col("_event").str.ends_with("DLR")).then(told)
+    return pl.when(pl.col("_event").str.ends_with("DLR")).then(mask)

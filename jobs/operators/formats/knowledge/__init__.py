@@ -137,15 +137,15 @@ def text_of(value: Any) -> str:
 def read_fact(cells: dict[str, str], source: Source) -> Document:
     """The facts of one row."""
     whole = ",".join(cells.values())
-    told = {name: text.strip() for name, text in cells.items()}
+    rest = {name: text.strip() for name, text in cells.items()}
     try:
-        day = dt.datetime.combine(dt.date.fromisoformat(told.pop(DAY)), dt.time(), dt.UTC)
+        day = dt.datetime.combine(dt.date.fromisoformat(rest.pop(DAY)), dt.time(), dt.UTC)
     except ValueError:
         return refuse_document("bad_timestamp", whole)
     if day > source.bound_at:
         return refuse_document("from_the_future", whole)
-    named: dict[str, Any] = {name: told.pop(name, "").strip("<>") or None for name in NAMING}
-    known = {name: value_of(name, text.lower()) for name, text in told.items() if text.lower() not in UNKNOWN}
+    named: dict[str, Any] = {name: rest.pop(name, "").strip("<>") or None for name in NAMING}
+    known = {name: value_of(name, text.lower()) for name, text in rest.items() if text.lower() not in UNKNOWN}
     way = tuple(name for name in NAMING if named[name] is not None)
     if way not in KEYS or None in known.values():
         return refuse_document("bad_field", whole)

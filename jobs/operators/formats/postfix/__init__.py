@@ -30,9 +30,9 @@ from jobs.operators.formats.postfix.assembly import (
     LOOKBACK_DAYS,
     assemble,
     by_lifetime,
+    event_times,
     has_event_at,
     is_of_several,
-    marks,
     taken_apart,
 )
 from jobs.operators.formats.postfix.attempts import of_screens, of_sessions
@@ -308,7 +308,7 @@ FORMAT = LineFormat(
             is_of_several=is_of_several,
             taken_apart=taken_apart,
             by_lifetime=by_lifetime,
-            marks=marks,
+            event_times=event_times,
             has_event_at=has_event_at,
         ),
     ),

@@ -93,8 +93,8 @@ def _rows_of_owners(events: pl.DataFrame) -> pl.DataFrame:
     place = _PLACE_OF_OWNER
     is_one = events.height and events.select(pl.col(place).n_unique()).row(0) == (1,) * len(place)
     owner = ["owner"] if is_one else [*place, "owner"]
-    about = pl.col(name for name in (*_OWNER, "client_ip") if name not in owner).first()
-    return _finish_rows(events.group_by(owner).agg(about, *_event_aggregates(is_alone=True)))
+    named = pl.col(name for name in (*_OWNER, "client_ip") if name not in owner).first()
+    return _finish_rows(events.group_by(owner).agg(named, *_event_aggregates(is_alone=True)))
 
 
 def _name_owner(*more: str) -> pl.Expr:
@@ -227,7 +227,7 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts, how="diagonal")
 
 
-def marks(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
+def event_times(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
     """file, at and offset of the events that rows have of their own file. of_file: each row's number."""
     parts = []
     for column in EVENTS.values():
@@ -277,13 +277,13 @@ def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
 
     is_notice = pl.col("event_code") == "notice"
     has_notice = (events["event_code"] == "notice").any()
-    told = events.filter(~is_notice) if has_notice else events
-    told = told.with_columns(_opens_lifetime().alias("starts"))
+    owned = events.filter(~is_notice) if has_notice else events
+    owned = owned.with_columns(_opens_lifetime().alias("starts"))
     if has_notice:
         # A notice on a DSN comes when it likes; it belongs to what was there before it.
         notices = events.filter(is_notice).with_columns(pl.lit(False).alias("starts"))
-        told = pl.concat([told, notices]).sort(order, nulls_last=True)
-    events = told
+        owned = pl.concat([owned, notices]).sort(order, nulls_last=True)
+    events = owned
     limit = (
         pl.when(pl.col("row_code") == "queue")
         .then(pl.duration(days=LOOKBACK_DAYS))
@@ -302,8 +302,8 @@ def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
         is_next = pl.col("late") & (pl.col("late").cast(pl.Int32).cum_sum().over("life") == 1)
         events = events.with_columns((pl.col("starts") | late.select(is_next).to_series()).alias("starts"))
     is_alone = events.select(pl.col("source_id", "stream_id").n_unique()).row(0) == (1, 1)
-    about = pl.col(*_OWNER, "client_ip").first()
-    return _finish_rows(events.group_by("life").agg(about, *_event_aggregates(is_alone=is_alone)))
+    named = pl.col(*_OWNER, "client_ip").first()
+    return _finish_rows(events.group_by("life").agg(named, *_event_aggregates(is_alone=is_alone)))
 
 
 def _opens_lifetime() -> pl.Expr:

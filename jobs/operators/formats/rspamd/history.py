@@ -102,7 +102,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     is_good = pl.col("action").is_not_null() & pl.col("first_at").is_not_null()
     verdict = decoded.lazy().with_columns(**_typed_fields()).with_columns(is_good=is_good)
     is_timeless = pl.col("_row").is_not_null() & pl.col("first_at").is_null() & pl.col("action").is_not_null()
-    told = (
+    entries = (
         verdict.with_columns(is_timeless=is_timeless)
         .group_by("row", maintain_order=True)
         .agg(
@@ -121,7 +121,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     )
     events = (
         placed.lazy()
-        .join(told, on="row", how="left")
+        .join(entries, on="row", how="left")
         .with_columns(is_empty_document=text.str.contains(r'^(?:\[\s*\]|\{.*"rows"\s*:\s*\[\s*\].*\})$'))
         .with_columns(reason_code=reason)
         .with_columns(line_code=line_code(pl.col("rows").is_not_null()))
@@ -142,11 +142,11 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
                 offset=pl.col("offset") + pl.col("place"), assembly_key=scan_key("message_id", "client_ip")
             )
         )
-    told = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients")]
+    identity = [name for name in BRONZE if name not in ("stream_id", "offset", "symbols", "recipients")]
     return (
         records.select(*BRONZE)
         .sort("stream_id", "offset")
-        .unique(subset=told, keep="first", maintain_order=True)
+        .unique(subset=identity, keep="first", maintain_order=True)
     )
 
 

@@ -325,10 +325,10 @@ def _waiting_recipients(files: pl.DataFrame) -> pl.DataFrame:
 def _of_sessions(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     """One row per session, sender and recipient; one without a recipient if the session has no other."""
     lines = events.filter((pl.col("event_code") == "refusal") & (pl.col("stage_code") != "content"))
-    about = files.select(
+    of_file = files.select(
         "life", "has_arrival", "is_empty", *[pl.col(name).alias("of_" + name) for name in _FILLED]
     )
-    lines = lines.join(about, on="life", how="left", maintain_order="left")
+    lines = lines.join(of_file, on="life", how="left", maintain_order="left")
     # What became a message is counted there.
     is_kept = pl.col("status_code").is_in(["discard", "quarantine"])
     lines = lines.filter(~(is_kept & pl.col("has_arrival") & ~pl.col("is_empty")).fill_null(False))

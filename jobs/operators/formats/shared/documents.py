@@ -255,8 +255,8 @@ def frame_of(
     frame = pl.DataFrame(rows, schema=columns)
     if source.numbers_of is None:
         return frame
-    told = (to_e164(pl.col(name), source.numbers_of, is_national=True) for name in ("sender", "recipient"))
-    return frame.with_columns(told)
+    numbers = (to_e164(pl.col(name), source.numbers_of, is_national=True) for name in ("sender", "recipient"))
+    return frame.with_columns(numbers)
 
 
 def each_once(records: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:

@@ -30,12 +30,12 @@ def _normalise_numbers(texts: pl.Series) -> pl.Series:
     text = pl.col("text")
     digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
     is_number = text.str.contains(r"^\+?[\d ().-]+$")
-    told = (
+    normalised = (
         texts.filter(odd)
         .to_frame("text")
         .select(pl.when(is_number).then(digits).otherwise(text.str.strip_prefix("+")))
     )
-    return texts.scatter(odd.arg_true(), told.to_series())
+    return texts.scatter(odd.arg_true(), normalised.to_series())
 
 
 def entry_code(is_inbound: pl.Expr) -> pl.Expr:

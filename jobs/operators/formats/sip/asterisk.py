@@ -91,12 +91,12 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     than there can be), bad_timestamp (no start, or one that cannot be), bad_field (no disposition, or a
     duration that is no number).
     """
-    told = source.options.get("columns")
+    columns = source.options.get("columns")
     line = pl.col("line").fill_null("").str.strip_chars_end("\r\n")
     given = lines.select("offset", _line=line).collect()
     is_csv = given["_line"].str.contains(_CSV) & (given["_line"].str.strip_chars() != "")
     values = read_rows(given["_line"].filter(is_csv))
-    frame = pl.concat([given.filter(is_csv), under_names(values, told)], how="horizontal")
+    frame = pl.concat([given.filter(is_csv), under_names(values, columns)], how="horizontal")
     # One step after the other: what a step reads several times is worked out once.
     frame = frame.with_columns(**_side_columns()).with_columns(**find_sides("_caller", "_called"))
     frame = frame.with_columns(**_typed_fields(source))

@@ -106,12 +106,12 @@ def _find_callers(invites: pl.DataFrame) -> pl.DataFrame:
 
 def _numbered_invites(invites: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """The rows with `_caller`, and `_call`, which separates call attempts."""
-    told = _order_tags(invites).join(pairs, on=[*_KEY, "_low", "_high"])
+    paired = _order_tags(invites).join(pairs, on=[*_KEY, "_low", "_high"])
     other = pl.when(pl.col("_low") == pl.col("_caller")).then("_high").otherwise("_low")
     opened = pl.col("first_at").min().over(*_KEY, "_caller", "_other")
     is_in_dialog = (pl.col("_other") != "") & (pl.col("first_at") - opened <= DIALOG_WITHIN)
     ordered = (
-        told.with_columns(_other=other)
+        paired.with_columns(_other=other)
         .with_columns(_opened=pl.when(is_in_dialog).then(opened).otherwise("first_at"))
         .sort(*_KEY, "_caller", "_opened", "_order")
     )

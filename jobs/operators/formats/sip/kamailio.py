@@ -97,7 +97,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     frame = frame.with_columns(**sip.find_sides(*sip.SIDES))
     frame = frame.with_columns(**sip.read_extras(source), _claims=passport.read_claims(pl.col("_identity")))
     frame = frame.with_columns(**{name: pl.col("_claims").struct.field(name) for name in passport.CLAIMS})
-    is_told = pl.col("_acc").is_not_null() | pl.col("_json").is_not_null()
+    is_accounting = pl.col("_acc").is_not_null() | pl.col("_json").is_not_null()
     is_complete = (
         pl.col("reply_code").str.contains(r"^\d{3}$")
         & (pl.col("call_id") != "")
@@ -110,16 +110,16 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     has_time = pl.col("first_at").is_not_null()
     line_code = choose_code(
         record=(is_counted | is_of_call) & has_time,
-        quarantined=is_counted | is_of_call | (is_told & ~is_complete),
-        ignored=is_told | pl.col("_reason").is_null() | (pl.col("line").str.strip_chars() == ""),
+        quarantined=is_counted | is_of_call | (is_accounting & ~is_complete),
+        ignored=is_accounting | pl.col("_reason").is_null() | (pl.col("line").str.strip_chars() == ""),
         otherwise="quarantined",
     )
     is_cut = ~pl.coalesce(
         pl.col("_acc").str.contains(r"[; ](?:reason|code)="), pl.col("_json").str.ends_with("}")
     )
     reason = choose_code(
-        truncated=is_told & is_cut,
-        bad_field=is_told & ~is_complete,
+        truncated=is_accounting & is_cut,
+        bad_field=is_accounting & ~is_complete,
         otherwise=pl.col("_reason").fill_null("bad_timestamp"),
     )
     return as_parsed(frame.lazy().with_columns(line_code=line_code), reason, TYPED)
@@ -131,18 +131,18 @@ def drop_repeated_calls(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFram
     A proxy may write both, and an operator give both; proxies behind each other write one call twice, too.
     The syslog's rows stand, since they know the script's reasons.
     """
-    told = join_calls(bronze, NAME).select("operator_id", "queue", "first_at", _is_told=pl.lit(True))
+    counted = join_calls(bronze, NAME).select("operator_id", "queue", "first_at", _is_counted=pl.lit(True))
     return (
         rows.sort("first_at")
         .join_asof(
-            told.sort("first_at"),
+            counted.sort("first_at"),
             on="first_at",
             by=["operator_id", "queue"],
             strategy="nearest",
             tolerance=REUSED_AFTER,
             check_sortedness=False,
         )
-        .filter(pl.col("_is_told").is_null())
+        .filter(pl.col("_is_counted").is_null())
         .select(*TRANSMISSION)
     )
 

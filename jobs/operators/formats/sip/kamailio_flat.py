@@ -59,8 +59,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     columns than configured, no Call-ID, or a code that is none), bad_timestamp.
     """
     delimiter = str(source.options.get("delimiter", "|"))
-    told = source.options.get("columns")
-    names = CORE + (list(told) if told is not None else SHIPPED)
+    columns = source.options.get("columns")
+    names = CORE + (list(columns) if columns is not None else SHIPPED)
     line = pl.col("line").fill_null("").str.strip_chars_end("\r\n")
     plain = pl.when(line.str.contains("\\", literal=True)).then(
         line.str.replace_all("\\" + delimiter, _ESCAPED, literal=True)
@@ -82,7 +82,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     is_core = pl.col("_count") == len(CORE)
     is_fit = pl.col("_count") == len(names)
     # Untold extras are not read.
-    is_wide = (pl.col("_count") > len(CORE)) if told is None else pl.lit(False)
+    is_wide = (pl.col("_count") > len(CORE)) if columns is None else pl.lit(False)
 
     def find_column(wanted: list[str]) -> pl.Expr:
         places = [names.index(name) for name in wanted if name in names[len(CORE) :]]

@@ -134,8 +134,8 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
             ("exact_across", pl.lit(True)),
         )
     ]
-    told = across.lazy().with_columns(score=pl.coalesce(*exact, "score"))
-    return as_verdicts(told, NAME, "spamassassin")
+    scored = across.lazy().with_columns(score=pl.coalesce(*exact, "score"))
+    return as_verdicts(scored, NAME, "spamassassin")
 
 
 def _own_time(source: Source) -> pl.Expr:

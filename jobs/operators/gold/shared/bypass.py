@@ -139,14 +139,14 @@ def examine_sign(seen: pl.DataFrame, code: str, is_examined: pl.Expr, is_flagged
 def operator_links(operator: pl.DataFrame) -> pl.DataFrame:
     """Each operator's links, with its country."""
     links = operator.select("operator_id", own_country="country_code", link="links").explode("link")
-    about = pl.col("link").struct
-    return links.filter(about.field("link_id").is_not_null()).select(
+    link = pl.col("link").struct
+    return links.filter(link.field("link_id").is_not_null()).select(
         "operator_id",
         "own_country",
-        about.field("link_id").alias("inbound_link_id"),
-        about.field("link_scope_code"),
-        about.field("link_traffic_code"),
-        about.field("network_codes"),
+        link.field("link_id").alias("inbound_link_id"),
+        link.field("link_scope_code"),
+        link.field("link_traffic_code"),
+        link.field("network_codes"),
     )
 
 

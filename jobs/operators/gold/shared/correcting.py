@@ -164,8 +164,8 @@ def correct_months(
     of_calls = known.lazy().select(
         *CHANNEL, "quality_method_code", pl.col(*rate_columns(), *populations).cast(pl.Float64)
     )
-    told = cells.join(of_calls, on=CHANNEL, how="left").with_columns(**estimate_parts(is_decided_by_call))
-    return told.select(*dict.fromkeys([*CHANNEL, *keys]), "quality_method_code", *ADDED).collect()
+    split = cells.join(of_calls, on=CHANNEL, how="left").with_columns(**estimate_parts(is_decided_by_call))
+    return split.select(*dict.fromkeys([*CHANNEL, *keys]), "quality_method_code", *ADDED).collect()
 
 
 def add_months(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:

@@ -58,7 +58,7 @@ def mark_messages(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFra
 
 def definition_state(rows: list[Definition]) -> pl.Expr:
     """The state of a message under the definition's row that holds on its day."""
-    said = pl.lit(SILENT, dtype=pl.Int64)
+    state = pl.lit(SILENT, dtype=pl.Int64)
     for row in rows:
         says = pl.when(row.spam).then(CERTAIN).when(row.spam.is_null()).then(POSSIBLE).otherwise(NO)
         holds = pl.col("period_date") >= row.valid_from
@@ -66,13 +66,13 @@ def definition_state(rows: list[Definition]) -> pl.Expr:
             holds &= pl.col("period_date") < row.valid_to
         if row.channels is not None:
             holds &= pl.col("channel_code").is_in(row.channels)
-        said = pl.when(holds).then(says).otherwise(said)
-    return said.cast(pl.Int64)
+        state = pl.when(holds).then(says).otherwise(state)
+    return state.cast(pl.Int64)
 
 
 def pack_states(states: list[pl.Expr]) -> pl.Expr:
     """The states side by side in one whole number, the first in its lowest bits."""
-    parts = (said * 4**place for place, said in enumerate(states))
+    parts = (state * 4**place for place, state in enumerate(states))
     return reduce(pl.Expr.or_, parts, pl.lit(0, dtype=pl.Int64))
 
 

@@ -66,8 +66,8 @@ def read_definitions(definition: pl.DataFrame) -> dict[str, list[Definition]]:
             if channel not in list_codes("channel"):
                 raise ObservatoryError(f"{where}: unknown channel '{channel}'")
         sql = rewrite_predicate(row["predicate"], where)
-        about = Definition(code, sql, channels, valid_from, row["valid_to"], parse_expression(sql))
-        found.setdefault(code, []).append(about)
+        version = Definition(code, sql, channels, valid_from, row["valid_to"], parse_expression(sql))
+        found.setdefault(code, []).append(version)
     for code, of_code in found.items():
         of_code.sort(key=lambda each: each.valid_from)
         for one, other in pairwise(of_code):
@@ -111,8 +111,8 @@ def rewrite_predicate(text: str, where: str) -> str:
     try:
         tree = sqlglot.parse_one(text, dialect="spark")
     except sqlglot.errors.SqlglotError as error:
-        told = str(error).splitlines()[0]
-        raise ObservatoryError(f"{where}: the predicate does not parse: {told}") from None
+        reason = str(error).splitlines()[0]
+        raise ObservatoryError(f"{where}: the predicate does not parse: {reason}") from None
     for node in tree.walk():
         if type(node) not in ALLOWED:
             raise ObservatoryError(
