@@ -1,4 +1,4 @@
-"""Which channels of a month still lack an audit, and how far one is."""
+"""Audits that are due: the channels of a month that lack one, and the progress of those begun."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ DONE, LABELLING, NOT_DRAWN = "done", "labelling", "not_drawn"
 
 @dataclass(frozen=True)
 class AuditDue:
-    """How far the audit of a month and channel is. step: what to do next; None where it is done."""
+    """The progress of the audit of a month and channel. step: what to do next; None where it is done."""
 
     operator_id: str
     period_code: str

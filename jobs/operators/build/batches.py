@@ -98,7 +98,7 @@ def has_intent(lake: Lake) -> bool:
 
 
 def intents_of(area: str) -> str:
-    """Where batches that are not finished are named."""
+    """The folder that names batches that are not finished."""
     return f"{area.removesuffix('/landing')}/_intent"
 
 

@@ -1,4 +1,4 @@
-"""Which days gold must count again when the messages of a day change: bulk looks back.
+"""Days that gold must count again when the messages of a day change: bulk looks back.
 
 A day is counted from its own messages, from the campaigns of it and the 29 days before, and from the texts
 that disprove bulk: of the day before, or of 29 where a preset looks at so many. Its input checksum covers all

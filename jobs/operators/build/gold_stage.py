@@ -31,7 +31,7 @@ VOLUME = "gold.spam_volume_daily"
 
 @dataclass(frozen=True)
 class GoldPlan:
-    """Which operator-days gold looks at, and what they are counted from.
+    """The operator-days that gold looks at, and the inputs that they are counted from.
 
     recorded: the state on record. versions: of the tables, as the last finished stages left them. compared:
     what days were counted from; empty where days are computed again whatever they were counted from.

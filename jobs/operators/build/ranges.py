@@ -43,7 +43,7 @@ def tasks_of(work: Ingest, ranges: list[Range], ingest_id: str) -> list[Task[Par
 
 
 def bytes_of_a_task(work: Ingest, sizes: list[int]) -> int:
-    """How many bytes of ranges one task parses: the longest range, or as many small files as are no more than
+    """The bytes of ranges that one task parses: the longest range, or as many small files as are no more than
     a small frame; and more of them where each bucket would otherwise get little from a task. There are enough
     tasks for all workers."""
     longest = max(sizes, default=0)
@@ -90,7 +90,7 @@ def latest_of(piece: Piece, read_at: dt.datetime | None) -> dt.datetime:
 
 
 def range_bytes(work: Ingest, pieces: list[Any]) -> int:
-    """How many bytes of a piece one task parses."""
+    """The bytes of a piece that one task parses."""
     total = sum(piece.bytes for *_, piece in pieces)
     shared = -(-total // (work.engine.workers * TASKS_OF_A_WORKER))
     fits = work.engine.task_bytes // RANGE_EXPANSION

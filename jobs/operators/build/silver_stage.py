@@ -88,7 +88,7 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
 
 
 def plan_silver(work: Run, again: Mapping[str, list[str]]) -> SilverPlan:
-    """Which batches are new, which days they may touch, and what waits."""
+    """Plan silver: the batches that are new, the days that they may touch, and those that wait."""
     operators = {each.id for each in work.operators}
     waiting = find_waiting(work.lake, work.settings.limits, operators)
     batches, found = windows.plan_windows(

@@ -1,4 +1,4 @@
-"""Which days a silver run computes: those that new batches may touch, operator by operator."""
+"""Windows of days that a silver run computes: those that new batches may touch, operator by operator."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def settled_days(lake: Lake) -> dict[str, dt.date]:
 
 
 def log_bytes(lake: Lake, days: Days) -> int:
-    """How many bytes of logs stand in these days of operators, about."""
+    """The approximate bytes of logs in these days of operators."""
     ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date", "piece_bytes"])
     inside = [is_within(days, operator, str(day)) for operator, day, _ in ledger.rows()]
     return int(ledger["piece_bytes"].filter(pl.Series(inside, dtype=pl.Boolean)).sum())

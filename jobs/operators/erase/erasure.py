@@ -110,7 +110,7 @@ def plan_erasure(
 def present_names(
     names: pl.Series, places: NamedPlaces, lake: Lake, operator_id: str, key_files: list[str | None]
 ) -> set[str]:
-    """Which of the names the lake has: in logs, or by a pseudonym."""
+    """The names that the lake has: in logs, or by a pseudonym."""
     seen = set(names) & places.names
     left = sorted(set(names) - seen)
     of_name = {name: pseudonyms_of([name], operator_id, key_files) for name in left}
@@ -142,7 +142,7 @@ def rows_with(pseudonyms: Iterable[str]) -> Callable[[pl.DataFrame], pl.Series]:
 
 
 def count_silver(lake: Lake, operator_id: str, pseudonyms: set[str]) -> tuple[dict[str, int], list[str]]:
-    """How many rows of each table of silver hold one of these pseudonyms, and the days of such messages."""
+    """Rows of silver that hold one of these pseudonyms, counted by table, and the days of their messages."""
     find, counts, days = rows_with(pseudonyms), {}, set()
     for table in SILVER:
         count = 0

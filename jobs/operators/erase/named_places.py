@@ -1,4 +1,4 @@
-"""Where a lake names subscribers: lines of logs in landing, and the bronze rows that were read from them.
+"""Places where a lake names subscribers: lines of logs in landing, and the bronze rows read from them.
 
 A line goes if it names a subscriber. With it go all lines of a message, attempt or call of which nothing else
 is left: one that the subscriber sent, or that went to the subscriber alone. Where others received it too, the
@@ -69,7 +69,7 @@ class LandedPiece:
 
 @dataclass
 class NamedPlaces:
-    """Where an operator's lake names subscribers.
+    """The places where an operator's lake names subscribers.
 
     lines: by the key of a piece, the offsets in its stream of lines that go. documents: keys of pieces that
     go as a whole. rows: by table, the bronze rows that name a subscriber or go with one. quarantined: rows of
@@ -123,7 +123,7 @@ def find_places(
     until: dt.datetime | None = None,
     batches: set[str] | None = None,
 ) -> NamedPlaces:
-    """Where pieces of an operator's landing and its bronze name subscribers.
+    """Find where pieces of an operator's landing and its bronze name subscribers.
 
     national_sources: those whose digits without + are national numbers. until: records of later events stay.
     batches: those whose rows of bronze are looked at; None for all.

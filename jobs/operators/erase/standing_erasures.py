@@ -93,8 +93,8 @@ def read_plan(lake: Lake) -> ErasurePlan | None:
 def split_batches(
     lake: Lake, settings: Observatory, operator: Operator, places: NamedPlaces
 ) -> tuple[dict[str, set[str]], dict[str, pl.DataFrame]]:
-    """Which batches are read again, each source of one as a whole, with their pieces; and the rows of bronze
-    whose batches cannot be, because landing no longer has all of their logs."""
+    """The batches that are read again, each source of one as a whole, with their pieces; and the rows of
+    bronze whose batches cannot be, because landing no longer has all of their logs."""
     ledger = lake.read(LEDGER, where=pl.col("operator_id") == operator.id).select(
         "ingest_id", "source_id", key=pl.concat_str("operator_id", "source_id", "piece_id", separator="/")
     )

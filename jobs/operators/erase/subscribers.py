@@ -41,7 +41,7 @@ class Subscribers:
     hashes: dict[str | None, frozenset[str]]
 
     def find_named(self, texts: pl.Series, is_national: bool = False) -> pl.DataFrame:
-        """Which texts name one of them: row, the token that does, and the name that it stands for.
+        """The texts that name one of them: row, the token that does, and the name that it stands for.
 
         is_national: digits without + are national numbers, as in the logs of a source that is set so.
         """
@@ -62,7 +62,7 @@ class Subscribers:
         return token.join(names.filter(self.has_name(names["name"])), on="token").unique().select(*FOUND)
 
     def has_name(self, names: pl.Series) -> pl.Series:
-        """Which of these names are those of an erased subscriber."""
+        """Whether each of these names is that of an erased subscriber."""
         known = pl.repeat(False, len(names), dtype=pl.Boolean, eager=True)
         for key_file, hashes in self.hashes.items():
             hashed = hash_names(names, self.operator_id, key_file)

@@ -44,7 +44,7 @@ class Events:
 
 @dataclass(frozen=True)
 class CopyRules:
-    """How an event that several files hold is recognised (jobs/operators/silver/copies.py).
+    """Rules that recognise an event that several files hold (jobs/operators/silver/copies.py).
 
     names_hosts: ids that no other host gives name an event: all sources are compared.
     is_snapshot: files overlap by design: each has all that there was when it was pulled.
@@ -205,8 +205,8 @@ class Format:
 
     @property
     def kind(self) -> str:
-        """How its files are read, a value of the column `kind` of the list of formats: as whole documents, as
-        lines, or as lines by a profile that the source names."""
+        """The way in which its files are read, a value of the column `kind` of the list of formats: as whole
+        documents, as lines, or as lines by a profile that the source names."""
         raise NotImplementedError
 
     @property
@@ -291,7 +291,7 @@ class LineFormat(Format):
         return self.pattern or "|".join(map(re.escape, self.literals))
 
     def refuse_lines(self, lines: pl.DataFrame) -> pl.Series:
-        """Why lines of frame_lines() are quarantined without being parsed; null for those that are parsed."""
+        """The reason why each line of frame_lines() is quarantined unparsed; null for the others."""
         is_long = pl.col("line_bytes") > self.longest_line
         # What is still wrapped could not be unwrapped.
         is_cut = pl.lit(False) if self.is_json else pl.col("line").str.starts_with('{"')

@@ -52,7 +52,7 @@ def hosts_of(kernel: Format) -> tuple[str, ...]:
 
 
 def score_whole_log(shares: dict[str, float], sample: bytes) -> dict[str, float]:
-    """How sure each format is of a sample, by the shares of its lines that each kernel recognises.
+    """The confidence of each format (0 to 1) in a sample, by the share of its lines that each recognises.
 
     A log that has lines of a server is the server's, however many of them are a filter's: as the filter's, no
     mail in it would count. A log of stamped lines is of the format that has most of them, however few: the

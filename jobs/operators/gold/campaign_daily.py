@@ -50,7 +50,7 @@ def transform(message: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.Dat
 
 
 def count_signatures(message: pl.DataFrame) -> pl.DataFrame:
-    """How many copies there are of each signature, by the type of spam that they are."""
+    """Count the copies of each signature, by their type of spam."""
     return (
         message.select(SIGNATURE_COLUMNS)
         .filter(pl.col("signature_hash").is_not_null())
@@ -166,7 +166,7 @@ def finish(campaign: pl.DataFrame) -> pl.DataFrame:
 
 
 def count_true(condition: pl.Expr) -> pl.Expr:
-    """How many rows fulfil a condition."""
+    """The number of rows that fulfil a condition."""
     return condition.fill_null(False).sum().cast(pl.Int64)
 
 

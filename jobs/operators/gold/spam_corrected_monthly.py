@@ -150,7 +150,7 @@ def add_ends(rows: pl.DataFrame, changed: dict[str, pl.Expr]) -> pl.DataFrame:
 
 
 def correction_code(methods: list[str]) -> pl.Expr:
-    """How far an audit or a test corrects a row, or why none does."""
+    """The code for how far an audit or a test corrects a row, or for why none does."""
     audited, seen = pl.col("audited_units"), pl.col("seen_units")
     return choose_code(
         labels_silent=~pl.col("definition_code").is_in(methods),

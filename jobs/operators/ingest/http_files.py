@@ -560,7 +560,7 @@ def parse_time(text: str | None) -> dt.datetime | None:
 
 
 def times_of(response: urllib3.BaseHTTPResponse, start: bytes) -> dict[str, dt.datetime | None]:
-    """When a file was written, as its gzip header or else the server says, and as the server says."""
+    """The times at which a file was written: by its gzip header or else the server, and by the server."""
     modified = parse_time(response.headers.get("Last-Modified"))
     seconds = struct.unpack("<I", start[4:])[0] if start[:2] == b"\x1f\x8b" and len(start) == START else 0
     return {

@@ -64,7 +64,7 @@ class SourcePull:
 
 @contextlib.contextmanager
 def loss_first(start: Chunks) -> Iterator[None]:
-    """Where the connection was lost in a file's first bytes, this is why no format recognises them."""
+    """Name a lost connection as the reason why no format recognises a file's first bytes."""
     try:
         yield
     except UnknownFormat:

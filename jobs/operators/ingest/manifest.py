@@ -87,7 +87,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Seen:
-    """How another host's listing showed a file that a pull read whole: while it shows it so, nothing is new.
+    """The state of a file that a pull read whole, in another host's listing; if it differs, the file is new.
 
     version: what the host calls this state of it, or when it was written. format: of its source. written_at:
     as written_times() has it.
@@ -328,7 +328,7 @@ class KnownStreams:
         self._of_head[stream.head_bytes][stream.head].record_growth(stream, size, sha256)
 
     def count_streams(self, head: str) -> int:
-        """How many streams have this first line."""
+        """The number of streams with this first line."""
         return self._count[head]
 
     def find_beginnings(self, sample: bytes) -> list[Alike]:

@@ -199,7 +199,7 @@ def fetch_ahead(pull: SourcePull, names: list[str]) -> contextlib.AbstractContex
 
 
 def describe_failure(pull: SourcePull, name: str, error: Exception) -> str:
-    """Why nothing of a file landed, and what to do. Raises DiskFull where the lake has no room."""
+    """The reason why nothing of a file landed, and what to do. Raises DiskFull where the lake has no room."""
     if isinstance(error, LeftOut):
         return f"{name} {error}"
     if isinstance(error, UnknownFormat):
@@ -220,6 +220,6 @@ def describe_damage(name: str, damage: str | SourceLost) -> str:
 
 
 def copies_in(fs: Any, folder: str) -> str | None:
-    """Where copies of what a web server sends are made: beside landing, or where a store has no such place in
+    """The folder for copies of a web server's files: beside landing, or where a store has no such place in
     this machine's folder for what is temporary."""
     return folder if "file" in fs.protocol else None

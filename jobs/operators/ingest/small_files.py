@@ -53,7 +53,7 @@ def is_near(one: Range, other: Range) -> bool:
 
 @dataclass(frozen=True)
 class RowPlace:
-    """Where rows of a block stand: in one range, or in ranges of several files, one after another.
+    """The place of a block's rows: in one range, or in ranges of several files, one after another.
 
     begins: the offset that the first line of each has in the block. starts: that which it has in its stream.
     """
@@ -89,7 +89,7 @@ class RowPlace:
         return pl.Series("part", np.searchsorted(self.begins, offsets.to_numpy(), side="right") - 1)
 
     def count_in_ranges(self, offsets: pl.Series) -> np.ndarray:
-        """How many of these offsets lie in each range."""
+        """The number of these offsets in each range."""
         return np.bincount(self.number_ranges(offsets).to_numpy(), minlength=len(self.parts))
 
     def with_streams(self, rows: pl.DataFrame) -> pl.DataFrame:

@@ -52,7 +52,7 @@ class Listed:
     shown: dict[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def find_seen(self, name: str, source: SourceSettings, written: dt.datetime | None) -> Seen | None:
-        """How a file is shown; None on this machine, and where a listing says too little."""
+        """The state of a file in a listing; None on this machine, and where a listing says too little."""
         info = self.shown.get(name)
         if info is None or info.get("size") is None or version_of(info) is None:
             return None
@@ -69,8 +69,8 @@ class Listed:
         return found
 
     def list_times(self, unchanged: Mapping[str, Seen]) -> dict[str, dt.datetime]:
-        """When files were written, as far as it is known without a look into them: only a gzip header knows
-        better than a listing."""
+        """The times at which files were written, as far as they are known without a look into them: only a
+        gzip header knows better than a listing."""
         found = {name: seen.at for name, seen in unchanged.items()}
         for name, info in self.shown.items():
             if name not in unchanged and not name.endswith(".gz"):
@@ -163,7 +163,7 @@ def is_connected(fs: Any) -> bool:
 
 
 def no_file(fs: Any, name: str) -> str | None:
-    """Why a name on this machine is left out, if it leads to no file."""
+    """The reason why a name on this machine is left out, if it leads to no file."""
     if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
         return None
     try:
@@ -185,8 +185,8 @@ def no_file(fs: Any, name: str) -> str | None:
 
 @dataclass(frozen=True)
 class FileTimes:
-    """When a file was written, UTC, the bound that it and its rotations set for its lines, and when it is
-    pulled."""
+    """Times of a file, UTC: when it was written, the bound that it and its rotations set for its lines, and
+    when it is pulled."""
 
     newest_at: dt.datetime
     written_at: dt.datetime
@@ -218,8 +218,9 @@ def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
 def written_times(
     fs: Any, names: list[str], known: Mapping[str, dt.datetime] | None = None
 ) -> dict[str, dt.datetime]:
-    """When each file was written. Left out are files that cannot be read, and times before OLDEST: archives
-    that are made to be reproducible give their files such a time. known: times that need no look."""
+    """The time at which each file was written. Left out are files that cannot be read, and times before
+    OLDEST: archives that are made to be reproducible give their files such a time. known: times that need no
+    look."""
     times: dict[str, dt.datetime] = {}
     for name in names:
         try:
@@ -246,7 +247,7 @@ def bound_times(names: list[str], written: dict[str, dt.datetime]) -> dict[str, 
 
 
 def file_time(fs: Any, name: str) -> dt.datetime:
-    """When the file was last written, UTC: its gzip header knows better than a copy's own time.
+    """The time at which the file was last written, UTC: its gzip header knows better than a copy's own time.
     NotImplementedError where a server does not say it."""
     if is_http(fs):
         return named_time(fs, name, "written")

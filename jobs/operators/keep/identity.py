@@ -1,4 +1,4 @@
-"""Whose a lake is: the operators that it was written for, and the ids of their keys.
+"""Identity of a lake: the operators that it was written for, and the ids of their keys.
 
 A day that was written under two keys has two pseudonyms for one subscriber, and one that has an operator
 under two ids has its traffic twice; neither shows. So both are remembered in observatory.json, which is

@@ -162,7 +162,7 @@ def list_keys(lake: Lake, settings: Observatory) -> list[KeyUse]:
 
 
 def days_by_key(lake: Lake) -> pl.DataFrame:
-    """Which days of which tables of silver have rows under which key: table_name, operator_id, period_date
+    """The days of each table of silver that have rows under each key: table_name, operator_id, period_date
     and key_id."""
     columns = {"operator_id": pl.String, "period_date": pl.Date, "key_id": pl.String}
     parts = [pl.DataFrame(schema={"table_name": pl.String, **columns})]

@@ -150,8 +150,8 @@ def find_lost_days(lake: Lake) -> removed_days.Days:
 
 
 def read_ledger(lake: Lake) -> pl.DataFrame | None:
-    """Which operator's piece has records until which day; None where the ledger is damaged, so that it is
-    known of earlier renewals alone what landing lacks."""
+    """The last day of records in each operator's pieces; None where the ledger is damaged, so that only
+    earlier renewals show what landing lacks."""
     try:
         return lake.read("bronze.file", columns=["operator_id", "piece_id", "last_event_date"])
     except DamagedTable:

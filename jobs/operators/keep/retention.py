@@ -1,4 +1,4 @@
-"""Which pieces, days and files may be removed: older than [retention] says, and no longer needed by any
+"""Pieces, days and files that may be removed: older than [retention] says, and no longer needed by any
 computation.
 
 A day of bronze stays while an open day, or a batch that silver has not taken, is computed from it. A day of

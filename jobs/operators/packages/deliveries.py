@@ -81,7 +81,7 @@ class PackageDue:
         return last_day(self.period_code) < today
 
     def describe_due(self) -> str:
-        """When it is due, in a few words: in 3 days."""
+        """The time until it is due, in words: in 3 days."""
         days = numbers.with_noun(abs(self.days_after_due), "day")
         return f"{days} overdue" if self.is_overdue else f"in {days}" if self.days_after_due else "today"
 

@@ -215,7 +215,7 @@ def count_sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) 
 
 
 def last_gold(lake: Lake) -> tuple[dt.datetime, str]:
-    """When gold was computed last, and the revision of the code that did."""
+    """The time of gold's last computation, and the revision of the code that did it."""
     gold = lake.read("meta.run", where=pl.col("stage_name") == "gold").sort("finished_at")
     if gold.is_empty():
         raise ObservatoryError("no run has finished gold yet: run `observatory run` to its end")

@@ -31,7 +31,7 @@ def describe_files(made: MadePackage) -> list[str]:
 
 
 def describe_cells(table: str, in_gold: int, in_package: int) -> str:
-    """How many cells a table has, and where small ones went."""
+    """A sentence on the number of a table's cells, and on where small ones are counted."""
     levels, rest = CELL[table]
     if in_package == in_gold:
         return f"All of gold's {numbers.with_noun(in_gold, 'cell')} leave."

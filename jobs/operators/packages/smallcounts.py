@@ -187,7 +187,7 @@ def place_counts(
 def settle_cells(
     cells: Mapping[CellKey, Array], total: Array, least: int, rest: CellKey | None
 ) -> tuple[dict[CellKey, CellKey], dict[CellKey, Array]]:
-    """Where each cell is counted, and the counts of each that is left.
+    """The cell in which each is counted, and the counts of each that is left.
 
     total: what these add up to; it has no small class.
     """

@@ -1,4 +1,4 @@
-"""Where an address or a number is: country, autonomous system and network.
+"""Location of an address or a number: country, autonomous system and network.
 
 Addresses are looked up in a table of ranges of the operator's choice; where ranges lie in each other the
 smallest decides. Numbers are looked up in libphonenumber's metadata: the country that the number is of,

@@ -28,7 +28,7 @@ ABROAD = rf"([1-9][0-9]{{{SHORTEST_NUMBER - 1},}})$"
 
 @dataclass(frozen=True)
 class NumberingPlan:
-    """How numbers are written inside a country.
+    """The forms of numbers inside a country.
 
     code: its country code. prefixes: what is dialled there before another country's code, the longest first.
     trunk: what is dialled before a national number, and is no part of it; null where nothing is.

@@ -1,4 +1,4 @@
-"""Who sends and who receives, beyond a country: what kind of sender, which network, which domain.
+"""Senders and recipients, beyond their country: kind of sender, network, domain.
 
 Everything here is a claim or a record of how ranges were given out. A number's home network is the one that
 its range was given to, whatever portability did since; a registered domain is what someone registered, not

@@ -177,7 +177,7 @@ def read_label(record: dict[str, Any]) -> tuple[str | None, int | None, str | No
 
 @dataclass(frozen=True)
 class NumberRanges:
-    """Which network each number range was given to: MCC-MNC by prefix, digits only.
+    """The network that each number range was given to: MCC-MNC by prefix, digits only.
 
     Portability is not in it: a ported number keeps the network that its range was given to.
     """

@@ -95,7 +95,7 @@ class ComparedLog:
         return Bridge(kind, counts, figure, lines.height, units.height, steps, rounding)
 
     def unread_reason(self) -> pl.Expr:
-        """Why the other program does not count the line of an event."""
+        """The reason why the other program does not count the line of an event."""
         knows = pl.col("service").is_in(self.services).fill_null(False) if self.services else pl.lit(True)
         return choose_case(
             (pl.col("is_read").is_null(), reasons.UNKNOWN),
@@ -105,7 +105,7 @@ class ComparedLog:
         )
 
     def count_by_rule(self, rows: pl.DataFrame) -> dict[str, int]:
-        """How many rows each rule accounts for; those without one stand for a unit, or are not explained."""
+        """The number of rows that each rule explains; those without one are a unit, or unexplained."""
         named = rows.filter(pl.col("rule").is_not_null(), pl.col("rule") != reasons.UNKNOWN)
         counts = named.group_by("rule").len().sort("rule").rows()
         return {rule.format(self.program): count for rule, count in counts}
@@ -245,7 +245,7 @@ class ComparedLog:
         )
 
     def without_delivery(self, alone: pl.DataFrame) -> dict[str, int]:
-        """Why the other program counts no delivery line of units."""
+        """The reasons why the other program counts no delivery line of units, with their number."""
         tried = self.found.sent.filter(pl.col("fate") == "counted").select(*UNIT, "row", "raw_recipient")
         events = self.read_evidence("deliveries").unique(
             ["row", "recipient"], keep="last", maintain_order=True

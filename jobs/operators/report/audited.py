@@ -182,9 +182,9 @@ def part_notes(report: Report, figure: pl.DataFrame, assumed: str) -> list[str]:
 
 
 def explain_no_audit(report: Report, channel: str, seen: int) -> str:
-    """Why no audit covers a channel's figure: a sentence with {} for the channel.
+    """The reason why no audit covers a channel's figure: a sentence with {} for the channel.
 
-    seen: how many of the channel's units had content.
+    seen: the channel's units that had content.
     """
     known = report.figures.quality.filter(
         pl.col("channel_code") == channel, pl.col("prevalence").is_not_null()
@@ -243,7 +243,7 @@ def audit_note(report: Report) -> str:
 
 
 def filters_section(report: Report) -> Section:
-    """How often filters err: a block for each channel, a row for each operator and month."""
+    """The error rates of filters: a block for each channel, a row for each operator and month."""
     blocks, missing, findings = [], [], []
     for channel, table in report.per_channel(report.figures.quality):
         name = channel_name(channel)
@@ -284,7 +284,7 @@ def filters_section(report: Report) -> Section:
 
 
 def part_blocks(report: Report, channel: str) -> list[Block]:
-    """Where a channel's filters err: a row for each part that was audited."""
+    """The errors of a channel's filters by part: a row for each part that was audited."""
     table = report.figures.quality_parts.filter(pl.col("channel_code") == channel)
     if not len(table):
         return []

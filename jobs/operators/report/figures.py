@@ -42,7 +42,7 @@ QUALITY = "gold.filter_quality_monthly"
 
 @dataclass(frozen=True)
 class Figure:
-    """How a figure is made and cited.
+    """The description of a figure.
 
     columns: names and types, in order. content: what its CSV file holds; empty if it has no file. table,
     definition: those that the source line below its chart names; empty if no chart shows it.

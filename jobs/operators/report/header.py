@@ -124,7 +124,7 @@ def channel_cards(report: Report) -> list[Card]:
 
 
 def describe_complaints(report: Report, channel: str) -> str:
-    """How often receivers complained, by kind of complaint; empty without complaints."""
+    """Complaints of receivers, by kind, in words; empty without complaints."""
     rows = report.figures.complaints.filter(pl.col("channel_code") == channel)
     if rows.is_empty():
         return ""

@@ -126,7 +126,7 @@ def percentile_cell(row: dict[str, Any], point: str) -> Cell:
 
 
 def describe_totals(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
-    """How to read the operators' totals: as ranges, or as bounds where a part of the cost is missing."""
+    """A sentence on operators' totals: ranges, or bounds where a part of the cost is missing."""
     whole = [names[row["operator_id"]] for row in totals if row["bound_code"] == "estimate"]
     if not whole:
         return "Every total is marked ≥, ≤ or ~: a part of the cost is missing or an input is too high."

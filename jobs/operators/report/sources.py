@@ -55,7 +55,7 @@ def claimed_share_cell(
 
 
 def describe_flagged(report: Report, channel: str) -> str:
-    """How many of the numbers that were examined are flagged; a unit may show several signs."""
+    """The units that are flagged of those examined, by sign, in words; a unit may show several signs."""
     table = report.figures.bypass.filter(pl.col("channel_code") == channel)
     parts = []
     for sign in SIGNS:

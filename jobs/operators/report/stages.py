@@ -138,7 +138,7 @@ def through_finding(name: str, row: dict[str, Any]) -> str:
 
 
 def describe_delivered(tagged: int, through: dict[str, Any] | None) -> str:
-    """How many delivered messages were marked, and the share of spam in the others."""
+    """Delivered messages in words: those that were marked, and the share of spam in the others."""
     parts = [f"{numbers.format_count(tagged)} marked as spam"] if tagged else []
     if through is not None:
         rest = "the rest" if tagged else "it"

@@ -128,7 +128,7 @@ def share_chart(daily: pl.DataFrame, title: str) -> Markup:
 
 
 def count_operators(report: Report, channel: str) -> dict[dt.date, int]:
-    """How many operators have traffic of a channel, by day."""
+    """The number of operators with traffic of a channel, by day."""
     mine = report.figures.operator_days.filter(pl.col("channel_code") == channel, pl.col("units") > 0)
     return dict(mine.group_by("period_date").agg(pl.col("operator_id").n_unique()).rows())
 
@@ -169,7 +169,7 @@ def choose_panel(days: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
 
 
 def time_finding(report: Report, channel: str) -> str:
-    """How far the share of certain spam ranged over days that have the same operators."""
+    """A sentence on the range of the daily share of certain spam, over days that have the same operators."""
     name = channel_name(channel)
     there = report.figures.operator_days.filter(pl.col("channel_code") == channel, pl.col("units") > 0)
     count = there["period_date"].n_unique()

@@ -240,7 +240,7 @@ def place_events(events: pl.DataFrame, format_name: str, logs: pl.DataFrame) -> 
 
 
 def people_of(events: pl.DataFrame) -> pl.Expr:
-    """Whom an event is about, across sources, whose names may be in keys."""
+    """The people of an event, across sources, whose names may be in keys."""
     names = [name for name in ("sender", "recipient", "message_id") if name in events.columns]
     return pl.concat_str(names, separator="|", ignore_nulls=True)
 

@@ -15,7 +15,7 @@ PLACE = ("source_id", "stream_id", "offset")
 
 
 def scope_of(rows: pl.DataFrame, format_name: str) -> pl.Expr:
-    """Whose files a row is compared across: those of a host, of a source, or all of the operator's."""
+    """The files across which a row is compared: those of a host, of a source, or all of the operator's."""
     source = pl.lit("source|") + pl.col("source_id")
     if KERNELS[format_name].copies.names_hosts:
         scope = pl.lit("all")

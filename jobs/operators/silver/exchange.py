@@ -71,7 +71,7 @@ class Stored(Protocol):
 
 
 class Shelf(ABC):
-    """Where rows are left for later steps."""
+    """The place where rows are left for later steps."""
 
     @abstractmethod
     def leave_parts(self, name: str, parts: Iterable[tuple[int, pl.DataFrame]], count: int) -> None:
@@ -148,7 +148,7 @@ Step = Callable[[Place], None]
 
 
 class Halving(Enum):
-    """How a bucket whose step died for want of memory is done in halves."""
+    """The way in which a bucket is done in halves after its step died for want of memory."""
 
     NONE = "done again whole"
     BUCKETS = "two buckets of half the size"

@@ -1,4 +1,4 @@
-"""Where the lines of bronze rows stand: the row's own, and those of the events in its lists."""
+"""Places of the lines of bronze rows: the row's own, and those of the events in its lists."""
 
 from typing import Any
 

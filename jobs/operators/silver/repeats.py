@@ -87,8 +87,8 @@ def find_turns(extents: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_tails(found: pl.DataFrame) -> pl.DataFrame:
-    """Where lines of the newest second follow lines that are behind, as far after others of it as those are
-    after their originals: by the runs of one format, in bytes that hold for the lines of all."""
+    """Places where lines of the newest second follow lines that are behind, as far after others of it as
+    those are after their originals: by the runs of one format, in bytes that hold for the lines of all."""
     file = ["format_code", *HOST_FILE]
     found = found.sort(*file, "low")
     # A run that a part ends in may go on in the next.

@@ -67,7 +67,7 @@ class Clock:
 
     @property
     def evidence(self) -> str:
-        """How it is known, for a person."""
+        """The evidence for it, in words."""
         apart = f"; else {self.ahead}" if self.is_wrong else ""
         return f"by {self.ids:,} ids shared with {self.other}{apart}"
 

@@ -51,7 +51,7 @@ def draw_patterns(console: Console, answer: LogSurvey) -> None:
 
 
 def draw_rest_of(console: Console, more: int, unmasked: int) -> None:
-    """How many kinds of lines are not shown, and how many lines have no kind."""
+    """Print the number of kinds of lines that are not shown, and of lines that have no kind."""
     parts = [f"and {more:,} other kinds"] if more > 0 else []
     parts += [f"{unmasked:,} further lines were counted but not sorted"] if unmasked else []
     if parts:

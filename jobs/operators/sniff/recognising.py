@@ -1,4 +1,4 @@
-"""Which format a file is of, and which files of a log are of one format."""
+"""Recognition of the format of a file, and of the files of a log that have one format."""
 
 import glob
 import os
@@ -62,7 +62,7 @@ class Recognised:
 
 
 def recognise_file(file: LogFile) -> Recognised | FileProblem:
-    """How sure each format is of a file, or what is wrong with it."""
+    """The confidence of each format in a file, or the file's fault."""
     try:
         with file.open_file() as raw:
             start = raw.read(sampled_blocks.HEAD)
@@ -95,7 +95,7 @@ def guess_layout(recognised: Recognised) -> None:
 
 
 def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str, Any]]:
-    """How sure each format is, best first, and the options that the best one needs.
+    """The confidence of each format (0 to 1), best first, and the options that the best one needs.
 
     head: the first bytes, decompressed; start: as they lie, for formats that unpack by themselves.
     """

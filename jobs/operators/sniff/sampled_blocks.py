@@ -43,7 +43,7 @@ class LineBlock:
 
 @dataclass
 class Progress:
-    """How far the reading of a file came. Bytes are decompressed ones.
+    """The progress of reading a file. Bytes are decompressed ones.
 
     total: all bytes of the file, an estimate while is_estimated; ends: whether the end was seen.
     waiting: bytes after the last line end, which a pull leaves until the line is whole.
@@ -188,7 +188,7 @@ def owned_lines(raw, start: int, stop: int, end: int, longest: int) -> tuple[byt
 
 
 def _last_line_end(raw, size: int) -> int:
-    """Where the last whole line ends: what comes after it is still being written."""
+    """The offset at which the last whole line ends: what comes after it is still being written."""
     position = size
     while position > 0 and size - position < 64 << 20:
         start = max(position - (1 << 20), 0)

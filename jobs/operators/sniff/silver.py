@@ -152,7 +152,7 @@ def count_units(counted: pl.DataFrame, scales: dict[str, float]) -> dict[tuple[s
 
 
 def weigh_rows(frames: Frames, by: tuple[str, ...], scales: dict[str, float]) -> dict[Any, float]:
-    """How many rows of the whole there are, by columns."""
+    """The estimated rows of the whole log, by columns."""
     rows = pl.concat(each.select("stream_id", *by) for each in frames)
     sums = rows.group_by(by).agg(row_scale(scales).sum().alias("weight"))
     return {row[:-1]: row[-1] for row in sums.sort(by).iter_rows()}
@@ -163,5 +163,5 @@ def total_weight(frames: Frames, scales: dict[str, float]) -> float:
 
 
 def row_scale(scales: dict[str, float]) -> pl.Expr:
-    """How many rows of the whole a row stands for."""
+    """The number of rows of the whole log that a row stands for."""
     return pl.col("stream_id").replace_strict(scales, default=1.0, return_dtype=pl.Float64)

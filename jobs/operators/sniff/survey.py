@@ -266,7 +266,7 @@ def _widen_sources(answer: LogSurvey, lines: Lines) -> None:
 
 
 class _Clock:
-    """When to stop reading, so that there is time for joining and counting what was read.
+    """The time at which reading stops, so that there is time for joining and counting what was read.
 
     The time left is shared among the files by their size. What a row costs to join is measured as rows come.
     """

@@ -41,7 +41,7 @@ BESIDE = rf"^(?:\S+ +){{1,5}}{PROGRAMS_BESIDE.removeprefix('^')}"
 
 
 def look_like_refusals(lines: pl.Series, kernel: LineFormat) -> pl.Series:
-    """Which of a log's ignored lines look like refusals; none of a log that has verdicts alone."""
+    """Whether each of a log's ignored lines looks like a refusal; none of a log that has verdicts alone."""
     if kernel.transmissions is None or not len(lines):
         return pl.Series([False]).new_from_index(0, len(lines))
     found = lines.str.contains(REFUSES)
@@ -77,7 +77,7 @@ _PATTERNS = {
 
 @dataclass
 class Lines:
-    """How many lines there are of one file, and what became of them."""
+    """Counts of the lines of one file, by code and reason."""
 
     lines: int = 0
     records: int = 0

@@ -124,7 +124,7 @@ def source_name(row: HealthRow) -> str:
 
 
 def last_record(row: HealthRow) -> str:
-    """When the newest record was, to the minute: 2026-11-24T23:30:00+00:00 as 2026-11-24 23:30 UTC."""
+    """The time of the newest record, to the minute: 2026-11-24T23:30:00+00:00 as 2026-11-24 23:30 UTC."""
     last = row["last_record"]
     return f"the last record is of {last[:16].replace('T', ' ')} UTC" if last else "there is no record"
 

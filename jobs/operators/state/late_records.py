@@ -60,7 +60,7 @@ def format_files(file: str, files: int) -> str:
 
 
 def format_late(operator: str, source: str, records: int, first: dt.date, files: str) -> str:
-    """Whose records came late, and from which day on."""
+    """A sentence on the late records of a source: their number, and their first day."""
     many = records > 1
     return (
         f"operator '{operator}', source '{source}': {records:,} record{'s' if many else ''} from {first} on"

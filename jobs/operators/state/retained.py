@@ -1,4 +1,4 @@
-"""How long the settings keep logs and records, and what the next vacuum would remove."""
+"""Time for which the settings keep logs and records, and the bytes that the next vacuum would remove."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence

@@ -352,7 +352,7 @@ def list_steps(rows: Iterable[SourceStatus]) -> list[tuple[str, str]]:
 
 
 def quarantine_step(row: SourceStatus) -> str:
-    """How to look at quarantined lines, and how to have them read after a correction."""
+    """The commands that show quarantined lines, and that read them again after a correction."""
     return (
         f"`observatory quarantine --operator {row.operator} --source {row.source}` shows what was not"
         " understood. After you correct the source's settings,"

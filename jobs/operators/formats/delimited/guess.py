@@ -241,7 +241,7 @@ def _earliest_time(column: GuessedColumn) -> dt.datetime:
 
 
 class Assignment:
-    """Which columns are taken for which property of a message, and which are still free."""
+    """The columns taken for each property of a message, and those still free."""
 
     def __init__(self, columns: list[GuessedColumn]) -> None:
         self.columns = columns
@@ -268,7 +268,7 @@ class Assignment:
 
 
 def targets_of(columns: list[GuessedColumn]) -> dict[str, list[GuessedColumn]]:
-    """Which columns are likely which property of a message; each column is taken once."""
+    """The likely columns of each property of a message; each column is taken once."""
     found = Assignment(columns)
     assign_times(found)
     assign_outcome(found)

@@ -51,7 +51,7 @@ def refuse_unfilled(value: Any) -> Any:
 
 
 class Target(ProfileSection):
-    """Where one column of a transmission comes from: one column, the first of several that holds anything,
+    """The origin of one column of a transmission: one column, the first of several that holds anything,
     or a fixed value. join: of several, all of them with this between, such as a date and a time.
 
     type: what must stand there; each target has its own, which need not be said. formats: of a time, as in
@@ -169,7 +169,7 @@ class Targets(ProfileSection):
 
 
 class ValueMatch(ProfileSection):
-    """Which values are meant: those equal to one in `is`, or beginning with one in `starts_with`."""
+    """A match of values: those equal to one in `is`, or beginning with one in `starts_with`."""
 
     equals: list[str] = Field([], alias="is")
     starts_with: list[str] = []
@@ -236,9 +236,8 @@ class Rule(ValueMatch, Decided):
 
 
 class OutcomeMapping(ProfileSection):
-    """Which columns have the outcome (several are joined by /), what their values stand for, and what
-    all other values do: a stage and outcome, or "quarantine", or "ignore".
-    """
+    """The mapping of the outcome: its columns (several are joined by /), what their values stand for, and
+    what all other values do: a stage and outcome, or "quarantine", or "ignore"."""
 
     columns: list[str] = Field(min_length=1)
     rule: list[Rule] = []

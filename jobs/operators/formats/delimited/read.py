@@ -104,7 +104,7 @@ def _parse_clock(text: pl.Expr, form: str) -> pl.Expr:
 
 
 def entry_code(profile: Profile) -> pl.Expr:
-    """How the message came in: as the profile says, else over a link; to 7726, as a report."""
+    """The way in which the message came: as the profile says, else over a link; to 7726, as a report."""
     target = profile.field.entry_code
     if target is None:
         entry = pl.lit("link")

@@ -48,7 +48,7 @@ def zone_error(at: pl.Expr, queue_id: pl.Expr) -> pl.Expr:
 
 
 def offset_from_ids(sample: bytes) -> dt.timedelta | None:
-    """How far east of UTC the clock was that stamped the sample's last arrival; None without arrivals."""
+    """The offset east of UTC of the clock that stamped the sample's last arrival; None without arrivals."""
     arrivals = list(_ARRIVAL.finditer(sample))
     if not arrivals:
         return None

@@ -192,7 +192,7 @@ def _read_complaint(
 
 
 def _read_arrival(fields: Message, latest: dt.datetime) -> dt.datetime | None:
-    """When the reported mail arrived; None where it is not said, or lies in the future."""
+    """The time at which the reported mail arrived; None where it is missing, or lies in the future."""
     given = (parse_date(read_field(fields, name)) for name in ("arrival-date", "received-date"))
     arrival = next(filter(None, given), None)
     return arrival if arrival and arrival <= latest else None
@@ -348,7 +348,7 @@ def _parse_incidents(value: str | None) -> int | None:
 
 
 def _date_of_trace(mail: Message) -> str | None:
-    """When the last server received the mail, as it wrote it."""
+    """The time at which the last server received the mail, as it wrote it."""
     value = read_field(mail, "received")
     return value.rpartition(";")[2].strip() if value else None
 

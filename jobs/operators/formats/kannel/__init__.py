@@ -208,7 +208,7 @@ def _split_default(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
 
 
 def _quarantine_reason() -> pl.Expr:
-    """Why a line that is no whole event of the default format is none."""
+    """The reason why a line is no whole event of the default format."""
     return choose_code(
         bad_field=pl.col("_line").str.contains(_MESSAGE),
         unknown_shape=pl.col("_line").str.contains(_STAMP),

@@ -160,7 +160,7 @@ def pick_rows(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
 
 
 def _are_apart(frame: pl.DataFrame, many: pl.Series) -> pl.Series:
-    """Which rows stand as they are, whatever other rows their key has.
+    """Whether each row stands as it is, whatever other rows its key has.
 
     An smtpd process serves many sessions, so that nearly all rows of sessions share their key. A row of a
     session begins a lifetime if the row before it ended, by a removal, in an earlier second than it begins,

@@ -56,7 +56,7 @@ _NUMBER = re.compile(r"\+?\d(?:[ ().-]{0,2}\d){5,}")
 
 @dataclass
 class Budget:
-    """How many bytes may still come out of the archives of a file."""
+    """The bytes that may still come out of the archives of a file."""
 
     bytes_left: int
 
@@ -208,7 +208,7 @@ def parse_date(value: str | None) -> dt.datetime | None:
 
 
 def mask_start(data: bytes | str) -> str:
-    """How a document starts, on one line, without addresses, numbers and control signs."""
+    """The start of a document, on one line, without addresses, numbers and control signs."""
     start = data[: 4 * KEPT_OF_TEXT]
     text = start.decode("utf-8", "replace") if isinstance(start, bytes) else start
     text = "".join(sign if sign.isprintable() else " " for sign in text)

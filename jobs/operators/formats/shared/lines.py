@@ -42,7 +42,7 @@ def last_line_start(data: bytes | bytearray, begin: int = 0) -> int:
 
 
 def line_count(data: bytes) -> int:
-    """How many line ends there are."""
+    """The number of line ends."""
     return data.count(b"\n") + (len(re.findall(rb"\r(?=[^\r\n])", data)) if b"\r" in data else 0)
 
 

@@ -39,7 +39,7 @@ def _normalise_numbers(texts: pl.Series) -> pl.Series:
 
 
 def entry_code(is_inbound: pl.Expr) -> pl.Expr:
-    """How an SMS came in: from a box, as a subscriber's report of spam, or over a link."""
+    """The way in which an SMS came: from a box, as a subscriber's report of spam, or over a link."""
     return choose_code(box=~is_inbound, report=pl.col("recipient") == REPORT_SHORT_CODE, otherwise="link")
 
 

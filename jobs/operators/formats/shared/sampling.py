@@ -1,4 +1,4 @@
-"""How much of a sample a format recognises: what the sniff() of formats of lines share."""
+"""The share of a sample that a format recognises, for the sniff() of formats of lines."""
 
 import datetime as dt
 

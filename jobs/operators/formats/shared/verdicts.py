@@ -52,7 +52,7 @@ def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: dict[str,
 
 
 def reason_of_event(is_cut: str) -> pl.Expr:
-    """Why a line is quarantined: its event has no time, or it begins as an event and is none (is_cut)."""
+    """The reason to quarantine a line: its event has no time, or it only begins as an event (is_cut)."""
     has_event = pl.col("event_code").is_not_null()
     return choose_code(
         bad_timestamp=has_event & pl.col("first_at").is_null(), truncated=~has_event & pl.col(is_cut)

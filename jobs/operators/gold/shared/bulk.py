@@ -74,7 +74,7 @@ CAMPAIGN_COLUMNS = [
 
 
 def count_texts(message: pl.DataFrame) -> pl.DataFrame:
-    """How many copies there are of each text that has a sketch; one row without signature_hash, of all other
+    """Count the copies of each text that has a sketch; one row without signature_hash, of all other
     messages, for each operator, day and channel that has any."""
     has_sketch = pl.col("signature_sketch").is_not_null()
     others = message.filter(~has_sketch).select(*CHANNEL_DAY, "key_id").unique(CHANNEL_DAY)

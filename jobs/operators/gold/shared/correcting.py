@@ -275,7 +275,7 @@ def estimate_parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
 
 
 def audited_counts(audited: dict[str, pl.Expr]) -> dict[str, pl.Expr]:
-    """How many units are audited, and what the filter counted of them, from those of each call."""
+    """The units that are audited, and the filter's counts of them, from those of each call."""
     return {
         "audited_units": sum_values(audited.values()),
         "audited_certain": audited["flagged"],

@@ -1,4 +1,4 @@
-"""Which rows of a gold table a sum may take: cells that ref.measure names, and traffic that counts.
+"""Sums that are permitted over rows of a gold table: cells that ref.measure names, and traffic that counts.
 
 Units that messages are counted in are never added to each other.
 """

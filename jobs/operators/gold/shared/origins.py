@@ -18,6 +18,6 @@ def origin_code() -> pl.Expr:
 
 
 def origin_kind() -> pl.Expr:
-    """Which origin that is: observed or claimed; null where neither is known."""
+    """The kind of the origin: observed or claimed; null where neither is known."""
     known = {name: pl.col(name).fill_null(UNKNOWN) != UNKNOWN for name in (OBSERVED, CLAIMED)}
     return pl.when(known[OBSERVED]).then(pl.lit("observed")).when(known[CLAIMED]).then(pl.lit("claimed"))
