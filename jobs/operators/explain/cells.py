@@ -104,7 +104,7 @@ def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[Gol
     measures = [name for name, kind in kinds if kind.is_integer() and name not in contract.key]
     totals = {tuple(row[name] for name in contract.key): row for row in there.to_dicts()}
     found = []
-    for row in finished.select(*contract.key, *measures).to_dicts():
+    for row in finished.select(*contract.key, *measures).sort(contract.key).to_dicts():
         key = {name: row[name] for name in contract.key}
         total = totals.get(tuple(key.values()), {})
         counts = {name: row[name] for name in measures if row[name]}

@@ -179,10 +179,10 @@ def complete_match(search: LakeSearch, match: Match) -> Match:
     assert isinstance(begin, dt.datetime) and isinstance(end, dt.datetime)
     during = pl.col("verdict_at").is_between(begin - CLOCK_SLACK, end + CLOCK_SLACK)
     found = {
-        TRANSMISSION: sent.sort("first_at", "offset"),
-        MESSAGE: match.silver_rows(MESSAGE),
+        TRANSMISSION: sent.sort("first_at", "offset", "transmission_hash"),
+        MESSAGE: match.silver_rows(MESSAGE).sort("message_hash", "recipient_hash"),
         VERDICT: search.find_rows(VERDICT, names_transmission(sent, VERDICT) & during, days).sort(
-            "verdict_at"
+            "verdict_at", "verdict_hash"
         ),
         COMPLAINT: search.find_rows(COMPLAINT, names_transmission(sent, COMPLAINT)),
         KNOWLEDGE: search.find_rows(KNOWLEDGE, names_transmission(sent, KNOWLEDGE), days),

@@ -112,6 +112,15 @@ def test_each_kind_of_id_finds_lines_bronze_silver_and_gold(text: str, mixed_run
     assert {reason.table for reason in story.reasons} == set(silver)
 
 
+def test_cells_and_rows_have_an_order(mixed_run: Run) -> None:
+    story = explained(mixed_run, "4jYlHC6jhVz1fPr1")
+    table = story.cells[0].table
+    keys = [tuple(map(str, cell.key.values())) for cell in story.cells if cell.table == table]
+    assert len(keys) > 10 and keys == sorted(keys)
+    sent = story.match.silver_rows(TRANSMISSION)
+    assert sent.equals(sent.sort("first_at", "offset", "transmission_hash"))
+
+
 def test_the_lines_are_those_of_the_message_and_no_others(mixed_run: Run) -> None:
     story = explained(mixed_run, "4jYlHC6jhVz1fPr1")
     hops = ("4jYlHC6jhVz1fPr1", "4jYlHD1bBpz1fPr5")
