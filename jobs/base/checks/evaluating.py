@@ -114,8 +114,8 @@ def gold_rows(
 
 
 def month_digests(lake: Lake, operators: Collection[str]) -> dict[tuple[str, str], str]:
-    """For each operator and month of gold a digest of the suites and of the names of the files that hold its
-    rows: another one if a row or a rule may be another."""
+    """Compute for each operator and month of gold a digest of the suites and of the names of the files that
+    hold its rows: another one if a row or a rule may be another."""
     suites = hashlib.sha256()
     for suite in sorted(suite_files.FOLDER.glob("gold.*.json")):
         suites.update(suite.read_bytes())

@@ -97,7 +97,7 @@ def breaking_operators(result: Result, operators: set[str]) -> set[str]:
 
 
 def rule_counts(results: Iterable[Result]) -> list[tuple[str, int, int]]:
-    """By table: how many rules were checked, and how many of them are broken."""
+    """Count, by table, the rules that were checked and those that are broken."""
     counts: dict[str, tuple[int, int]] = {}
     for each in results:
         rules, broken = counts.get(each.table, (0, 0))

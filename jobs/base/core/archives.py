@@ -42,7 +42,7 @@ def open_archive(data: bytes) -> zipfile.ZipFile:
 
 
 def end_of(data: bytes) -> int:
-    """Where the record stands that ends an archive, as zipfile finds it; -1 without one."""
+    """Find the record that ends an archive, as zipfile does; -1 without one."""
     place = len(data) - END_SIZE
     if place >= 0 and data[place : place + 4] == END and data[-2:] == b"\0\0":
         return place

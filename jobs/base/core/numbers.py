@@ -67,14 +67,15 @@ def format_count(number: Number) -> str:
 
 
 def format_rounded(number: Number) -> str:
-    """For prose, three digits from ten thousand on: 9,876; 251,000; 1.24 million."""
+    """Format a number for prose, with three digits from ten thousand on: 9,876; 251,000; 1.24 million."""
     value = to_decimal(number)
     is_small = abs(value) < 10_000 and value == value.to_integral_value()
     return format_count(value) if is_small else write_sized(value, NAMES) or format_significant(value)
 
 
 def format_compact(number: Number | None, missing: str = DASH) -> str:
-    """For a table or a chart, three digits and two below a hundredth: 0.0035; 940; 251k; 1.24M; 5bn."""
+    """Format a number for a table or a chart, with three digits and two below a hundredth: 0.0035; 940; 251k;
+    1.24M; 5bn."""
     if number is None:
         return missing
     return write_sized(number, LETTERS) or format_significant(

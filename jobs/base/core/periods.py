@@ -42,7 +42,7 @@ def is_whole(days: int, part_count: int) -> bool:
 
 
 def count_days(period_code: str) -> int:
-    """How many days a period has."""
+    """Count the days of a period."""
     return sum(last_day(month).day for month in months_of(period_code))
 
 

@@ -169,7 +169,7 @@ def central_values(figure: ModelFigure) -> dict[str, float]:
 
 
 def relative_deviation(figure: ModelFigure, estimate: EvaluatedFigure | None) -> float | None:
-    """How far the formula at central values is from the printed figure, as a share of it."""
+    """Return the distance of the formula at central values from the printed figure, as a share of it."""
     if estimate is None or figure.published is None:
         return None
     return estimate.central / figure.published - 1

@@ -354,7 +354,7 @@ def restate_figure(figure: ListedFigure, basis: PriceBasis | None) -> ListedFigu
 def describe_restated(
     found: dict[str, list[ListedFigure]], restated: dict[str, list[ListedFigure | None]], basis: PriceBasis
 ) -> str:
-    """How amounts were restated, and which figures are not in the list, with the reason."""
+    """Describe how amounts were restated, and which figures are not in the list, with the reason."""
     pairs = [pair for code in found for pair in zip(found[code], restated[code], strict=True)]
     missing = [old for old, new in pairs if new is None and old.currency_code is not None]
     sentences = [basis.describe(), "Verdicts are of the amounts as printed."]

@@ -135,7 +135,8 @@ def input_of(row: Mapping[str, Any], code: str) -> Input:
 
 @cache
 def source_addresses() -> dict[str, str]:
-    """Where each source that the cost tables name was read: address, page and day, or why there is none."""
+    """List where each source that the cost tables name was read: address, page and day, or why there is
+    none."""
     return {
         row["source"]: f"{row['source_url']} ({row['source_page']}, read {row['read_date']})"
         if row["source_url"]

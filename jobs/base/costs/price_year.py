@@ -48,7 +48,7 @@ class PriceBasis:
         return f"{self.currency or currency} of {self.year or year}{rest}"
 
     def describe(self) -> str:
-        """How amounts were restated, in a sentence."""
+        """Describe in a sentence how amounts were restated."""
         prices = (
             f"in prices of {self.year}, by consumer prices of each figure's own currency"
             if self.year

@@ -142,7 +142,7 @@ def effort_values(row: Mapping[str, Any]) -> dict[str, int]:
 
 
 def conversion_rates(samples: Samples, shown: str) -> Samples:
-    """By currency, what turns an amount into the currency shown."""
+    """Return the rate into the currency shown, by currency."""
     return {
         name.removeprefix("rate:"): rate / samples[f"rate:{shown}"]
         for name, rate in samples.items()

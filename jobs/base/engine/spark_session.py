@@ -49,8 +49,8 @@ ON_ONE_MACHINE = {
 
 
 def store_settings(root: str) -> dict[str, str]:
-    """How Java and executors reach a lake in an object store; nothing for a folder. No secret is among them:
-    each machine takes its credentials from AWS' usual chain."""
+    """Return the settings by which Java and executors reach a lake in an object store; nothing for a folder.
+    No secret is among them: each machine takes its credentials from AWS' usual chain."""
     if is_local(root):
         return {}
     from jobs.base.places.s3 import describe_store

@@ -288,7 +288,7 @@ def staging_place(root: str) -> Path:
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Within it no other process looks for dead folders in this one, nor makes one."""
+    """Lock a folder: within it no other process looks for dead folders in this one, nor makes one."""
     number = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(number, fcntl.LOCK_EX)

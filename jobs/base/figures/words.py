@@ -96,7 +96,7 @@ def format_time(at: Any) -> str:
 
 
 def without_breaks(text: str) -> str:
-    """For a heading: ranges and hyphens that no line break parts."""
+    """Return a heading whose ranges and hyphens no line break parts."""
     joiner = "\N{WORD JOINER}"
     return text.replace(DASH, f"{joiner}{DASH}{joiner}").replace("-", "\N{NON-BREAKING HYPHEN}")
 

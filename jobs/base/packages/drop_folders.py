@@ -152,7 +152,7 @@ class DropFolder:
 
 
 def local_time(info: dict[str, Any]) -> dt.datetime | None:
-    """When a listing on this machine says that a file was written, UTC."""
+    """Return the time at which a file was written, as a listing on this machine has it, UTC."""
     at = info.get("mtime")
     return dt.datetime.fromtimestamp(int(at), dt.UTC) if isinstance(at, int | float) else None
 

@@ -13,7 +13,7 @@ MONTH = ["period_code", "channel_code"]
 
 
 def count_seen(volume: pl.DataFrame) -> pl.DataFrame:
-    """By month and channel the messages whose content the operator had, by its filter's call."""
+    """Count, by month and channel, the messages whose content the operator had, by its filter's call."""
     units, certain, possible = (pl.col(name).sum() for name in ("units", "spam_certain", "spam_possible"))
     return (
         volume.filter(

@@ -155,8 +155,8 @@ def verify_signature(data: bytes, signature: bytes, key_file: Path) -> str:
 
 
 def check_signature(data: bytes, signature: bytes, key_file: Path) -> GoodSignature:
-    """Who signed the data, and when. Raises ObservatoryError unless the key in the file did, while it was
-    valid, and is not revoked."""
+    """Find who signed the data, and when. Raises ObservatoryError unless the key in the file did, while it
+    was valid, and is not revoked."""
     with tempfile.TemporaryDirectory(prefix="keys-") as home:
         (Path(home) / SIGNED).write_bytes(data)
         (Path(home) / f"{SIGNED}.asc").write_bytes(signature)
@@ -195,7 +195,8 @@ def check_signature(data: bytes, signature: bytes, key_file: Path) -> GoodSignat
 
 
 def expiries_in(listed: str) -> dict[str, dt.datetime]:
-    """When each key of gpg's list with colons expires, by its fingerprint; without those that never do."""
+    """Return the expiry of each key of gpg's list with colons, by fingerprint; without those that never
+    expire."""
     found, ends = {}, ""
     for fields in (line.split(":") for line in listed.splitlines()):
         if fields[0] in ("pub", "sub"):

@@ -44,7 +44,7 @@ def open_store(root: str) -> tuple[Any, str]:
 
 
 def store_options(root: str) -> Options:
-    """How delta-rs and Polars reach a lake; None for a folder."""
+    """Return the options by which delta-rs and Polars reach a lake; None for a folder."""
     if is_local(root):
         return None
     refuse_missing_package()
@@ -146,6 +146,6 @@ def find_missing_bucket(fs: Any, pattern: str) -> str | None:
 
 
 def written_at(info: Mapping[str, Any]) -> dt.datetime | None:
-    """When a listing says that a file was written, UTC."""
+    """Return the time at which a file was written, as a listing has it, UTC."""
     at = info.get("LastModified") or info.get("mtime")
     return at.astimezone(dt.UTC) if isinstance(at, dt.datetime) else None

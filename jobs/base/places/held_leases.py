@@ -21,7 +21,8 @@ HELD: dict[str, HeldLease] = {}
 
 
 def check_lease(root: str) -> None:
-    """Before a table is committed: raise LeaseLost where this process was a lake's writer, and is no more."""
+    """Check the lease before a table is committed: raise LeaseLost where this process was a lake's writer,
+    and is no more."""
     if root in HELD:
         HELD[root].check()
 

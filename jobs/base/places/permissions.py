@@ -38,7 +38,7 @@ def is_shared(folder: Path) -> bool:
 
 @contextlib.contextmanager
 def keep_private(folder: Path | None) -> Iterator[None]:
-    """Within it, files and folders are created for those alone who may read the lake."""
+    """Let files and folders, as long as it is open, be created for those alone who may read the lake."""
     if folder is None:
         yield
         return
@@ -51,8 +51,8 @@ def keep_private(folder: Path | None) -> Iterator[None]:
 
 @contextlib.contextmanager
 def write_as_lake(root: str | None, folder: Path) -> Iterator[list[Path]]:
-    """Within it, files with figures of single operators are written outside of the lake, such as the page,
-    for those alone who may read the lake; without a root for their owner. The writer adds them to the list.
+    """Let files with figures of single operators, such as the page, be written outside of the lake for those
+    alone who may read the lake; without a root for their owner. The writer adds them to the list.
 
     A folder that was there stays as it is: the user may keep other things in it.
     """

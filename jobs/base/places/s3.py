@@ -89,7 +89,8 @@ def connect_once(access: Access, process: int) -> Any:
 
 
 def table_options(bucket: str) -> dict[str, str]:
-    """How delta-rs and Polars reach a lake's bucket: as s3fs does, with the credentials that it found."""
+    """Return the options by which delta-rs and Polars reach a lake's bucket: as s3fs does, with its
+    credentials."""
     fs = lake_files()
     fs.connect()
     credentials = sync(fs.loop, frozen_credentials, fs)
@@ -115,7 +116,7 @@ def table_options(bucket: str) -> dict[str, str]:
 
 
 def describe_store() -> tuple[str | None, str, bool]:
-    """Where the lake's store is: its URL, None for AWS' own; its region; whether the bucket is a part of the
+    """Describe the lake's store: its URL, None for AWS' own; its region; whether the bucket is a part of the
     path and not of the host's name."""
     fs = lake_files()
     fs.connect()

@@ -87,5 +87,5 @@ def use_lake_access(access: Access) -> None:
 
 
 def lake_access() -> Access:
-    """How the lake of the settings that were read last is reached."""
+    """Return the access to the lake of the settings that were read last."""
     return Access.model_validate_json(os.environ.get(LAKE_ACCESS) or "{}")

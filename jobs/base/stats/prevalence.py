@@ -88,8 +88,8 @@ class Calls:
 
 
 def allocate_sample(units: Sequence[int], spread: Sequence[float], size: int, least: int) -> list[int]:
-    """How many units to draw from each stratum: in proportion to units x spread (Neyman), at least `least`
-    and at most all of it, `size` together where there are so many.
+    """Allocate the units to draw to strata: in proportion to units x spread (Neyman), at least `least` and at
+    most all of it, `size` together where there are so many.
 
     spread: the guessed standard deviation of spam in each stratum. The minimum comes first: a size below it
     is overstepped.

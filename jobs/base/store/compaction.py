@@ -144,5 +144,5 @@ def name_of(path: str) -> str:
 
 
 def time_of(info: Mapping[str, Any]) -> float:
-    """When a file was written, in seconds since 1970."""
+    """Return the time at which a file was written, in seconds since 1970."""
     return float(info["LastModified"].timestamp() if "LastModified" in info else info["mtime"])

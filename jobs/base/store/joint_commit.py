@@ -20,7 +20,8 @@ NOTE = "_together/load.json"
 
 @contextmanager
 def commit_together(lake: Lake, tables: Iterable[str], run_id: str) -> Iterator[None]:
-    """Within it all writes to these tables count, or none. They count once meta.run has a row of the run."""
+    """Commit all writes to these tables while it is open, or none. They count once meta.run has a row of the
+    run."""
     undo_unfinished(lake)
     before = {table: lake.version(table) if lake.exists(table) else None for table in tables}
     fs, file = lake.own_file(NOTE)

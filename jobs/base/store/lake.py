@@ -81,7 +81,8 @@ class Lake:
         return self.open_table(table).version()
 
     def versions(self) -> dict[str, int]:
-        """For each table the version that the last finished stage named: versions that belong together."""
+        """Return the version of each table that the last finished stage named: versions that belong
+        together."""
         if not self.exists("meta.run"):
             return {}
         return dict(

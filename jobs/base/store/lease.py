@@ -169,7 +169,7 @@ class Lease:
 
 
 def format_holder(about: Any) -> str:
-    """Who holds a lake's lock, as far as its file says."""
+    """Say who holds a lake's lock, as far as its file says."""
     try:
         return (
             f"`{about['command']}` (host {about['host']}, process {about['process']}) writes to it since"

@@ -108,7 +108,7 @@ def describe_holder(action: str) -> dict[str, Any]:
 
 
 def read_holder(folder: Path) -> str:
-    """Who holds a lake's lock, as far as its file says."""
+    """Read who holds a lake's lock, as far as its file says."""
     try:
         return format_holder(json.loads((folder / LOCK).read_text(encoding="utf-8")))
     except (OSError, ValueError):

@@ -227,5 +227,5 @@ def numbers_of_bytes(values: pa.Array) -> np.ndarray:
 
 
 def read_offsets(values: pa.Array) -> np.ndarray:
-    """Where each value of variable length begins, and where the last one ends."""
+    """Read the offsets at which values of variable length begin, and the end of the last one."""
     return np.frombuffer(values.buffers()[1], "<i8", len(values) + 1, values.offset * WORD)

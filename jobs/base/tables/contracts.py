@@ -232,7 +232,8 @@ def expand_questions(given: str) -> list[str]:
 
 
 def format_kind(name: str) -> str:
-    """How files of a format are read: lines, documents, or profile. Its kernel need not be imported."""
+    """Return how files of a format are read: lines, documents, or profile. Its kernel need not be
+    imported."""
     return codelist_rows("format").get(name, {"kind": "lines"})["kind"]
 
 
@@ -290,7 +291,7 @@ def refuse_unknown_columns(
 
 
 def folder_of(layer: str) -> Path:
-    """Where the contracts of a layer are."""
+    """Return the folder of a layer's contracts."""
     return REFERENCE if layer == "ref" else SCHEMAS / layer
 
 

@@ -205,7 +205,8 @@ def map_texts(
 
 
 def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Series:
-    """For each list of names, the places of all rules that match one of them, as `3,17`; empty where none.
+    """Return, for each list of names, the places of all rules that match one of them, as `3,17`; empty where
+    none.
 
     best: for each name its best rule only. Few names of a list match anything, so that lists which
     differ much have few different answers.

@@ -11,7 +11,7 @@ ALL, PARTS = "_T", "_S"
 
 @dataclass(frozen=True)
 class Shape:
-    """How the series of a table hang together.
+    """The links between the series of a table.
 
     columns: of a series, in order. chains: codes of a column in the order of their figures, for each
     operator. sums: codes that add up to another. multiples: codes whose figures are known multiples of the

@@ -85,7 +85,8 @@ def lists_of_bytes(sketches: pl.Series) -> pl.Series:
 
 
 def estimate_distinct(hashes: pl.Expr) -> pl.Expr:
-    """How many distinct values a sketch (a list of hashes) was made of, as a whole number; null of null."""
+    """Estimate the number of distinct values that a sketch (a list of hashes) was made of, as a whole number;
+    null of null."""
     size = hashes.list.len().cast(pl.Int64)
     of_many = ((SIZE - 1) / (hashes.list.last() / float(1 << BITS))).round().cast(pl.Int64, strict=False)
     return pl.when(size < SIZE).then(size).otherwise(of_many)

@@ -241,7 +241,7 @@ def divide_whole(left: pl.Expr, right: pl.Expr) -> pl.Expr:
 
 
 def take_remainder(left: pl.Expr, right: pl.Expr) -> pl.Expr:
-    """With the sign of what is divided."""
+    """Return the remainder, with the sign of the dividend."""
     return pl.when(right != 0).then(left.sign() * (left.abs() % right.abs()))
 
 

@@ -106,8 +106,8 @@ class Parts:
         return found
 
     def list_factors(self, side: Array, target: Array, view: View) -> csr_array:
-        """With which factors targets are at most (side 0) or at least (side 1) what is in their classes:
-        pairs of side and target x classes."""
+        """List the factors with which targets are at most (side 0) or at least (side 1) the content of their
+        classes: pairs of side and target x classes."""
         lengths = self.starts[target + 1] - self.starts[target]
         starts = np.cumsum([0, *lengths])
         parts = np.arange(starts[-1]) + np.repeat(self.starts[target] - starts[:-1], lengths)

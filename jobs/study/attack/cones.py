@@ -41,7 +41,7 @@ class Cone:
         return float((stands[shown] * (stands[shown] * squares[shown] / sums[shown] ** 2 - 1)).sum())
 
     def slope(self, y: Array) -> Array:
-        """By how much q grows with each figure."""
+        """Growth of q with each figure."""
         stands, squares, sums = self.cell_sums(y)
         inverse = np.divide(1.0, sums, out=np.zeros_like(sums), where=sums > 0)
         of = (stands * inverse)[self.place] ** 2
@@ -122,7 +122,7 @@ class Cones:
     # --- how far contributions surely move ------------------------------------------------------------
 
     def limit_moves(self, mass: Array) -> tuple[Array, Array, Array]:
-        """By what each class's mass is multiplied; and sums, with a most of each: moves d of these masses
+        """Return the factor of each class's mass; and sums, with the most of each: moves d of these masses
         break no cone if the squares of d and of sums of d, each over its most, add up to at most 1.
 
         A move adds e to d, and t to T of a cell as a part of it. Then q is the sum over cells of

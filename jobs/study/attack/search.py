@@ -137,8 +137,8 @@ class BlockSearch:
             pending &= is_short.reshape(pending.shape)
 
     def measure_moves(self, projection: Projection, numbers: Array, view: View) -> Moves:
-        """How far targets surely move. numbers: of pairs of side and target; those that are at their goal
-        where nothing changes are left out."""
+        """Measure how far targets surely move. numbers: of pairs of side and target; those that are at their
+        goal where nothing changes are left out."""
         side, target = np.divmod(numbers, len(self.targets))
         factors = self.parts.list_factors(side, target, view)
         lack = (self.beyond[side, target] - factors @ view.mass) * np.where(side == SIDES.index(HIGH), 1, -1)
@@ -181,7 +181,7 @@ class BlockSearch:
 
     @staticmethod
     def bound_moves(view: View) -> Array:
-        """How far classes may rise and fall. Nobody has less than nothing."""
+        """Bound how far classes may rise and fall. Nobody has less than nothing."""
         return np.concatenate([np.where(view.count > 0, MOST, 0.0), view.mass])
 
     def solve_end(self, side: int, target: int, view: View) -> tuple[Array, tuple[PublishedCell, ...]]:

@@ -323,8 +323,8 @@ def list_targets(
     groups: set[tuple[Series, tuple[str, ...]]],
     unknowns: Unknowns,
 ) -> tuple[ProtectedTarget, ...]:
-    """Whose contributions are sought: of each operator behind a published figure, and of each holding's
-    operators in an area together. Who waived is no target."""
+    """List whose contributions are sought: those of each operator behind a published figure, and of each
+    holding's operators in an area together. Who waived is no target."""
     found: dict[tuple[object, ...], ProtectedTarget] = {}
 
     def add_target(number: int, period: str, series: str, holding: str, people: tuple[str, ...]) -> None:

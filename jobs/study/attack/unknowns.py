@@ -161,8 +161,8 @@ def list_after(code: str, chain: Sequence[str]) -> Sequence[str]:
 def split_amounts(
     figures: Mapping[Codes, float], order: frozenset[tuple[Codes, Codes]], near: float
 ) -> dict[tuple[Codes, ...], float] | None:
-    """How much there is of each kind of traffic, by the figures that count it. None where figures break their
-    order by more than rounding."""
+    """Split figures into the amount of each kind of traffic. None where figures break their order by more
+    than rounding."""
     mine = frozenset(pair for pair in order if pair[0] in figures)
     if min(figures.values()) < -near or any(figures[one] > figures[other] + near for one, other in mine):
         return None
@@ -275,7 +275,7 @@ def is_near(one: float, other: float) -> bool:
 def chain_levels(
     codes: Codes, base: Mapping[Codes, float], columns: Sequence[str], chains: Mapping[str, list[str]]
 ) -> list[list[str]]:
-    """For each chain the codes that stand at or below this one's, as far as every combination has them."""
+    """List, by chain, the codes that stand at or below this one's, as far as every combination has them."""
     found = []
     for column, chain in chains.items():
         at = columns.index(column)

@@ -147,7 +147,7 @@ def money_steps(study_row: StudyRow) -> list[FormulaStep]:
 
 
 def total_steps(row: dict[str, Any], unit: str) -> list[FormulaStep]:
-    """How what respondents reported stands for all operators."""
+    """List the steps from what respondents reported to all operators."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     steps = []
     if row["per_subscription"] is not None:

@@ -168,7 +168,7 @@ def describe_own_file(settings: Observatory, table: str) -> str:
 
 
 def computed_when(study_row: StudyRow) -> str:
-    """When the lake's table was computed, and by which code."""
+    """Say when the lake's table was computed, and by which code."""
     runs = open_lake(study_row.settings.lake.root).read("meta.run", where=pl.col("stage_name") == "study")
     last = runs.sort("finished_at").row(-1, named=True) if not runs.is_empty() else {}
     code = f" by code {last['code_revision']}" if last.get("code_revision") else ""

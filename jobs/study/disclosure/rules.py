@@ -85,8 +85,8 @@ def has_own_rate(coverage_pct: pl.Expr) -> pl.Expr:
 
 
 def count_changed(before: pl.DataFrame, now: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
-    """How many holdings changed in each cell: `changed`. One changed that joined or left, that bought or sold
-    an operator, or of whose operators a contribution or the subscriptions are others.
+    """Count the holdings that changed in each cell: `changed`. One changed that joined or left, that bought
+    or sold an operator, or of whose operators a contribution or the subscriptions are others.
 
     before, now: a row for each respondent in each cell that it is in.
     """

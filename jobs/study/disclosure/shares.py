@@ -16,7 +16,7 @@ from jobs.base.core.thresholds import MEMBERS, SHARE_EDGES
 
 
 def share_bounds(chosen: np.ndarray, answered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each area the fewest and the most members that its class of the share allows."""
+    """Return the fewest and the most members that an area's class of the share allows."""
     low, high = np.zeros(len(chosen), dtype=int), np.array(answered, dtype=int)
     for place, (yes, of) in enumerate(zip(chosen.tolist(), answered.tolist(), strict=True)):
         if of:

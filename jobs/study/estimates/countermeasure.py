@@ -74,8 +74,8 @@ STAGES, TRAFFIC = "stages", "traffic"
 
 
 def stopped_shares(submission: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """In the columns of answered_shares(), with a weight: of each respondent the share of its spam that was
-    stopped at each stage and at all, and of its traffic the share that was stopped as spam."""
+    """Compute, in the columns of answered_shares() with a weight, each respondent's share of its spam that
+    was stopped at each stage and at all, and of its traffic the share that was stopped as spam."""
     month = pl.col("period_code")
     quarter = (month.str.slice(5, 2).cast(pl.Int32, strict=False) + 2) // 3
     own = keep_covered_months(submission).filter(

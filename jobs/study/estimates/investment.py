@@ -250,8 +250,8 @@ def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, per
 
 
 def amounts_of_year(economy: pl.DataFrame, base_year: int) -> dict[str, dict[str, Total]]:
-    """By amount and country its value and year: of the base year, else of the latest before it, else of the
-    earliest after it."""
+    """Return value and year by amount and country: of the base year, else of the latest before it, else of
+    the earliest after it."""
     ranked = economy.sort(
         pl.col("price_year") > base_year, (pl.col("price_year") - base_year).abs(), maintain_order=True
     )
@@ -268,8 +268,8 @@ def amounts_of_year(economy: pl.DataFrame, base_year: int) -> dict[str, dict[str
 
 
 def sum_areas(known: dict[str, dict[str, Total]], areas: Iterable[Area]) -> dict[str, dict[str, Total]]:
-    """By area and amount the sum over its countries, with the earliest year in it; nothing where a country
-    has none, since what all of them spend is no share of what some of them earn."""
+    """Sum amounts over each area's countries, with the earliest year in the sum; nothing where a country has
+    none, since what all of them spend is no share of what some of them earn."""
     found: dict[str, dict[str, Total]] = {}
     for area in areas:
         for name, of_country in known.items():

@@ -39,7 +39,7 @@ class Inbox:
     others: list[str]
 
     def place_of(self, file: Path) -> str:
-        """Where a package lies, for messages: of a copy the original."""
+        """Return the place of a package for messages: of a copy that of the original."""
         folder = self.packages.get(file)
         return f"{folder.url}/{file.name}" if folder and is_remote(folder.url) else str(file)
 

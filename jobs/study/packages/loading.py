@@ -166,7 +166,7 @@ def replaced_channels(
 
 
 def in_utc(receipt: dict[str, Any]) -> dt.datetime:
-    """When its package was received."""
+    """Return the time at which its package was received."""
     received: dt.datetime = receipt["received_at"]
     return received.astimezone(dt.UTC)
 

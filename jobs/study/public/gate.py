@@ -189,7 +189,7 @@ def choose_dropped(
     release: str,
     leave_out_areas: bool,
 ) -> pl.DataFrame:
-    """For each finding the figure that most findings rest on, the smallest of several: CELL's columns.
+    """Choose for each finding the figure that most findings rest on, the smallest of several: CELL's columns.
 
     First single rows that their contract lets drop, of a country all by the same definition; then countries,
     with all their rows of a table, period and channel, series null; with leave_out_areas then groups and

@@ -26,14 +26,14 @@ from jobs.study.public.nesting import find_nested
 
 
 def shape_of(contract: PublicContract) -> Shape:
-    """How the series hang together by the contract alone."""
+    """Return the links between series by the contract alone."""
     assert contract.protect is not None
     return contract.protect.shape
 
 
 def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -> dict[str, Shape]:
-    """How the series of each table of contributions hang together: as contracts state it, and which of the
-    definitions that contributions are counted by are within others."""
+    """List the links between the series of each table of contributions: as contracts state them, and which of
+    the definitions that contributions are counted by are within others."""
     shapes = {name: shape_of(contract) for name, contract in guarded.items()}
     places = {
         name: shape.columns.index(DEFINITION) for name, shape in shapes.items() if DEFINITION in shape.columns

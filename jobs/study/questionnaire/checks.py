@@ -210,7 +210,7 @@ def split_operators(text: str | None) -> list[str]:
 def double_claims(
     claims: dict[str, tuple[FormLine, list[str]]], earlier: dict[str, list[str]], names: dict[str, str]
 ) -> dict[str, list[Fault]]:
-    """By respondent, a fault for each operator that another respondent answers for too.
+    """List, by respondent, a fault for each operator that another respondent answers for too.
 
     claims: of the files at hand, by respondent. earlier: of files that were loaded before.
     """

@@ -139,7 +139,7 @@ class Form:
 
     @property
     def needing(self) -> dict[str, list[str]]:
-        """For each indicator that becomes required, the indicators whose figures require it."""
+        """The indicators whose figures require another one, by that one."""
         found: dict[str, list[str]] = {}
         for question in self.questions:
             for each in question.indicators if question.needs else ():

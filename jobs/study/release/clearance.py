@@ -78,7 +78,7 @@ class Clearance:
 
     @property
     def unanswered(self) -> list[Cleared]:
-        """Who is waited for: those of whose countries rows would leave."""
+        """The administrations that are waited for: rows of their countries would leave."""
         return [each for each in self.leaving if each.administration and each.answer == NONE]
 
     @property
@@ -93,12 +93,12 @@ class Clearance:
 
     @property
     def unasked(self) -> list[Cleared]:
-        """Those of them that have no administration here."""
+        """The countries whose rows leave and that have no administration here."""
         return [each for each in self.leaving if not each.administration]
 
     @property
     def undecided(self) -> list[Cleared]:
-        """Those of them without a decision of their own."""
+        """The unasked countries without a decision of their own."""
         return [each for each in self.unasked if not each.decision]
 
 
@@ -404,7 +404,7 @@ def name_some(countries: Sequence[str]) -> str:
 
 
 def describe_leaving(clearance: Clearance) -> list[str]:
-    """Whose rows leave on what ground, a line for each ground: all countries by name."""
+    """Describe whose rows leave on what ground, a line for each ground: all countries by name."""
     grounds: dict[str, list[str]] = {}
     for each in clearance.leaving:
         grounds.setdefault(ground_of(each), []).append(each.country)

@@ -1,4 +1,5 @@
-"""Who decided what about a release, and when: a file of lines in its restricted folder, appended to."""
+"""Decisions about a release, with who made them and when: a file of lines in its restricted folder, appended
+to."""
 
 import datetime as dt
 import fcntl
@@ -98,7 +99,7 @@ def read_decisions(restricted: Path) -> list[Decision]:
 
 
 def find_last_end(file: Path) -> int:
-    """Where the last whole line of a file ends, in bytes."""
+    """Find the end of the last whole line of a file, in bytes."""
     return file.read_bytes().rfind(b"\n") + 1
 
 

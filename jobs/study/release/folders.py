@@ -38,7 +38,7 @@ def all_in(root: Path) -> list[tuple[str, str]]:
 
 
 def signature_of(folder: Path) -> Path:
-    """Where the signature of a release lies: beside its folder, which it would change otherwise."""
+    """Return the place of a release's signature: beside its folder, which it would change otherwise."""
     return folder.with_name(f"{folder.name}.asc")
 
 

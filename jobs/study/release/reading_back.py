@@ -100,7 +100,7 @@ def hold_table(reading: Reading, table: ReleasedTable, about: About) -> None:
 
 
 def first_difference(found: Any, written: Any) -> str:
-    """Where two values differ first, for the person who looks for the fault."""
+    """Find the first difference of two values, for the person who looks for the fault."""
     if isinstance(found, dict) and isinstance(written, dict) and found.keys() == written.keys():
         name = next(each for each in found if found[each] != written[each])
         return f"{name}: {first_difference(found[name], written[name])}"

@@ -62,7 +62,7 @@ def statement_signature(file: Path) -> Path:
 
 
 def signer_of(folder: Path, signers: Path) -> Signed:
-    """Who signed a release. signers: a folder of OpenPGP public keys, a file each, or one such file.
+    """Find who signed a release. signers: a folder of OpenPGP public keys, a file each, or one such file.
 
     Raises ObservatoryError where there is no signature, or none of them made it.
     """
@@ -75,7 +75,7 @@ def signer_of_statement(file: Path, signers: Path) -> Signed:
 
 
 def find_signer(data_file: Path, file: Path, path: Path, signers: Path) -> Signed:
-    """Who signed a file. file: its signature. path: what a person names to sign it."""
+    """Find who signed a file. file: its signature. path: what a person names to sign it."""
     if not file.is_file():
         raise ObservatoryError(
             f"{path} is not signed: `observatory release sign {path} --key KEY` on the officer's machine"

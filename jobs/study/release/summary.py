@@ -75,7 +75,7 @@ def format_interval(row: dict[str, str | None]) -> str:
 
 
 def count_changes(folder: Path) -> str:
-    """How many rows came, went and changed, by the release's own revision log."""
+    """Count the rows that came, went and changed, by the release's own revision log."""
     (file,) = folder.glob("revisions*.csv")
     rows = pl.read_csv(file, infer_schema=False)
     kinds = Counter(rows.unique(["table", "key", "kind"])["kind"].to_list())
@@ -103,7 +103,7 @@ def describe_findings(file: Path) -> str:
 
 
 def describe_clearance(folder: Path, restricted: Path, digest: str) -> str:
-    """Whose rows leave, and who was asked. folder: of the release itself."""
+    """Describe whose rows leave, and who was asked. folder: of the release itself."""
     asked = clearance.read_clearance(restricted)
     if asked is None or asked.digest != digest:
         leaving = clearance.count_leaving(comparing.areas_in(folder))

@@ -110,14 +110,14 @@ def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> boo
 
 
 def price_rise(since: Mapping[int, float], age: float) -> float:
-    """How many times prices rose since a purchase of this age: since the whole years of it, or as far back
-    as `since` (by years ago) reaches."""
+    """Return the factor by which prices rose since a purchase of this age: since the whole years of it, or as
+    far back as `since` (by years ago) reaches."""
     return since[max(years for years in since if years <= age)]
 
 
 def rises_of(prices: dict[tuple[str, int], Price], country: str, year: int) -> dict[int, float]:
-    """How many times prices of a country rose since so many years ago, by what the file of price levels has
-    in the year's own currency."""
+    """Return the factors by which prices of a country rose since so many years ago, by what the file of price
+    levels has in the year's own currency."""
     now = prices[country, year]
     return {
         year - then: now.deflator / price.deflator

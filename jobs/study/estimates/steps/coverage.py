@@ -68,8 +68,8 @@ def cover_areas(
 
 
 def missing_members(period: str, have: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, list[str]]]:
-    """By channel the countries of ITU regions that figures of a period do not have as the frame's: `neither`
-    operators nor subscriptions, `subscriptions` alone, an `operator` alone."""
+    """List, by channel, the countries of ITU regions that figures of a period do not have as the frame's:
+    `neither` operators nor subscriptions, `subscriptions` alone, an `operator` alone."""
     day = last_day(period)
     listed = rows_on_day(have[FRAME], day)
     countries = classify_countries(reference_table("ref.country"), reference_table("ref.country_group"), day)

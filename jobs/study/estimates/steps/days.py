@@ -14,7 +14,7 @@ from jobs.study.estimates.steps.rows import MEASURES, last_day
 
 
 def days_of(period: pl.Expr) -> pl.Expr:
-    """How many days a period has, as jobs.base.core.periods.count_days has it."""
+    """Count the days of a period, as jobs.base.core.periods.count_days has it."""
     last = last_day(period)
     first = (
         pl.when(period.str.len_chars() == 4)

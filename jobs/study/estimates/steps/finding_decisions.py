@@ -177,7 +177,8 @@ def left_out(
 
 
 def note_findings(lake: Lake, open_share: float) -> list[str]:
-    """For the reader of estimates: how many findings are open, and a line on each figure left out."""
+    """List notes for the reader of estimates: how many findings are open, and a line on each figure left
+    out."""
     due = sum(each.is_open(open_share) for each in list_findings(lake))
     lines = [f"Suspicious figures to be decided on before a release: {due}; see `{COMMAND}`"] if due else []
     decisions = lake.read(TABLE)

@@ -26,7 +26,7 @@ AUTHORITIES = {SETTINGS: "study", COMMAND_LINE: "trial"}
 
 
 def authority_code(source: str) -> str:
-    """Who chose a target, by the source that ref.investment_target has of it."""
+    """Return the code of who chose a target, by the source that ref.investment_target has of it."""
     return AUTHORITIES.get(source, "none")
 
 

@@ -24,7 +24,7 @@ def find_kernel(table: str) -> Kernel:
 
 
 def name_inputs(kernel: Kernel) -> dict[str, tuple[str, ...]]:
-    """By parameter the names of the tables that it takes: of a dataclass those of its fields."""
+    """Return the names of the tables that each parameter takes: of a dataclass those of its fields."""
     kinds = {name: kind for name, kind in get_type_hints(kernel).items() if name != "return"}
     return {
         name: tuple(each.name for each in fields(kind)) if is_dataclass(kind) else (name,)

@@ -80,7 +80,7 @@ def seen_by(part: Sequence[str]) -> int:
 
 
 def count_owners(own: Array, holding: Array) -> Array:
-    """How many owners have any of each measure. own: respondents x measures."""
+    """Count the owners that have any of each measure. own: respondents x measures."""
     names, place = np.unique(holding.astype(str), return_inverse=True)
     given = np.zeros((len(names), own.shape[1]))
     np.add.at(given, place, own)

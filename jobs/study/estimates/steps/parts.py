@@ -44,7 +44,7 @@ CLASSES = ("certain", "undecided", "clean")
 
 @dataclass(frozen=True)
 class Breakdown:
-    """How a table divides volumes.
+    """The division of volumes in a table.
 
     kind: of the rows of study.respondent_part. by: the columns that name a part. margins: the places of the
     columns whose codes have rows of their own, those of all but the last first. published: the codes of a
