@@ -42,7 +42,7 @@ def transmissions(lines: list[str], options: dict[str, Any], **kwargs: Any) -> l
     parsed = parse(lines, options, **kwargs)
     assert "quarantined" not in parsed["line_code"], parsed["reason_code"].to_list()
     bronze = delimited.assemble(placed(parsed)).collect()
-    assert dict(bronze.schema) == delimited.BRONZE
+    assert dict(bronze.schema) == delimited.FORMAT.bronze
     frame = delimited.transmissions(bronze.lazy()).collect()
     assert dict(frame.schema) == TRANSMISSION
     return frame.sort("offset").to_dicts()

@@ -36,7 +36,7 @@ from jobs.operators.formats.shared.verdicts import (
 NAME = "amavis"
 # bronze.amavis: one row per verdict line, and per piece of a line that was broken.
 BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 
 LITERALS = [") Passed ", ") Blocked ", ") ..."]
 _BODY = r"^\((?P<am_id>\d[\d-]*|rel-[\w-]+)\) (?P<text>(?:Passed |Blocked |\.\.\.)(?s:.*))$"

@@ -17,7 +17,6 @@ import datetime as dt
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import LINES, Source
 from jobs.operators.formats.delimited.draft import draft_profile
 from jobs.operators.formats.delimited.fold import transmissions as transmissions
@@ -40,9 +39,7 @@ from jobs.operators.formats.shared.fields import as_assembled, as_parsed, place_
 
 NAME = "delimited"
 
-# bronze.delimited: one row per line about a message, a part of one, or a try.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 # What the profile decides, beside its targets.
 _DECIDED = ["stage_code", "outcome_code", "grain_code", "is_part"]
 
@@ -127,7 +124,7 @@ def _type_fields(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.La
     )
     given = {*read, *_DECIDED, "entry_code", "profile_name", "channel_code", "message_key", "part_key"}
     parsed = table.with_columns(_why=reason).with_columns(
-        *(pl.lit(None, dtype=BRONZE[name]).alias(name) for name in _TYPED if name not in given),
+        *(pl.lit(None, dtype=_TYPED[name]).alias(name) for name in _TYPED if name not in given),
         line_code=line_code,
         profile_name=pl.lit(profile.name),
         channel_code=pl.lit(profile.channel),
@@ -160,7 +157,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """
     place = pl.concat_str(pl.lit("row|"), "source_id", pl.lit("|"), "stream_id", pl.lit("|"), "offset")
     same = pl.concat_str(pl.lit("key|"), "source_id", pl.lit("|"), "profile_name", pl.lit("|"), "message_key")
-    return as_assembled(records, BRONZE, pl.coalesce(same, place))
+    return as_assembled(records, NAME, pl.coalesce(same, place))
 
 
 FORMAT = LineFormat(

@@ -22,7 +22,7 @@ from jobs.base.core.codes import choose_case, choose_code
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.exim import lines as read
 from jobs.operators.formats.exim import refusals as refused
-from jobs.operators.formats.exim.events import BRONZE, assemble, verdicts
+from jobs.operators.formats.exim.events import assemble, verdicts
 from jobs.operators.formats.exim.headers import OWNING, read_envelopes, settle
 from jobs.operators.formats.exim.times import ID, offset_from_ids
 from jobs.operators.formats.exim.transmission import transmissions
@@ -34,7 +34,7 @@ from jobs.operators.formats.shared.syslog_times import to_utc
 
 NAME = "exim"
 
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 _STAMP = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 _SYSLOG_STAMP = r"^(?:<\d+>(?:1 )?)?(?:[A-Z][a-z]{2} [ \d]\d \d\d:|\d{4}-\d\d-\d\dT)"
 _AFTER_STAMP = r"^(?:\.(?P<fraction>\d{1,6})\d*)?(?: (?P<zone>[+-]\d{4}))?(?: \[(?P<pid>\d+)\])?(?: |$)"

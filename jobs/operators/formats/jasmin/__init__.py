@@ -53,7 +53,7 @@ NAME = "jasmin"
 
 # bronze.jasmin: one row per line about an SMS or a DLR; what was accepted is kept under two keys.
 BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 
 # All that a failed try must know of what followed it.
 _FOLLOWED = ["first_at", "queue_message_id", "event_code"]

@@ -15,7 +15,6 @@ all events of a number side by side, so bronze keeps the events and transmission
 import polars as pl
 
 from jobs.base.core.codes import choose_code
-from jobs.base.tables.contracts import bronze_columns
 from jobs.base.tables.matching import map_texts
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import LineFormat
@@ -42,9 +41,7 @@ from jobs.operators.formats.shared.sampling import share_of_lines
 
 NAME = "kannel"
 
-# bronze.kannel: one row per line about an SMS or a DLR.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 
 _STAMP = rf"^{SYSLOG}(?P<stamp>{STAMP}) "
 
@@ -228,7 +225,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.concat_str(pl.lit("mo|"), "sender", pl.lit("|"), "recipient"))
         .otherwise(pl.lit("mt|") + pl.col("recipient"))
     )
-    return as_assembled(records, BRONZE, key)
+    return as_assembled(records, NAME, key)
 
 
 def _struct_field(struct: str, name: str) -> pl.Expr:

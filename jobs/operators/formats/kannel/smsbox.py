@@ -23,7 +23,6 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import TRANSMISSION, Source
 from jobs.operators.formats.format import LineFormat, Requests
 from jobs.operators.formats.kannel.access_log_format import STAMP, SYSLOG
@@ -42,9 +41,7 @@ from jobs.operators.formats.shared.sampling import share_of_lines
 
 NAME = "kannel_smsbox"
 
-# bronze.kannel_smsbox: one row per request line.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 # How long after a request its SMS may reach bearerbox's log: it waits in queues while links are down.
 SUBMITTED_WITHIN = dt.timedelta(hours=1)
 # The stamps are of two programs on one clock, whole seconds each.
@@ -130,7 +127,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     What was added has the key of its SMS in bronze.kannel, so that both can be brought together.
     """
     place = pl.concat_str([pl.lit("row"), "source_id", "stream_id", "offset"], separator="|")
-    return as_assembled(records, BRONZE, pl.coalesce(pl.lit("mt|") + pl.col("recipient"), place))
+    return as_assembled(records, NAME, pl.coalesce(pl.lit("mt|") + pl.col("recipient"), place))
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -24,7 +24,6 @@ import re
 import polars as pl
 
 from jobs.base.core.codes import choose_code
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import Source
 from jobs.operators.formats.shared.fields import line_code, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
@@ -37,7 +36,7 @@ from jobs.operators.formats.shared.verdicts import (
 )
 
 NAME = "opendkim"
-_TYPED = typed_columns(bronze_columns(NAME))
+_TYPED = typed_columns(NAME)
 
 _DKIM = {
     "DKIM verification successful": "pass",

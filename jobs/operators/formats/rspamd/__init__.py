@@ -20,7 +20,6 @@ from functools import partial
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PARSED, TIMESTAMP, Source
 from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.rspamd.symbols import are_plain, cut_weights, fuzzy_hash_in_list, symbol_names
@@ -31,7 +30,7 @@ from jobs.operators.formats.shared.syslog import split_at_first, split_envelope
 from jobs.operators.formats.shared.verdicts import to_finite, verdict_format
 
 NAME = "rspamd"
-_TYPED = typed_columns(bronze_columns(NAME))
+_TYPED = typed_columns(NAME)
 
 _MARK = "rspamd_task_write_log: "
 _FORCED = ", forced: "

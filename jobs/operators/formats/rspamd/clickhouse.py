@@ -32,7 +32,7 @@ from urllib.parse import unquote_plus
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
-from jobs.base.tables.contracts import bronze_columns, read_csv_rows
+from jobs.base.tables.contracts import read_csv_rows
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id, scan_key
@@ -41,7 +41,7 @@ from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.shared.verdicts import one_row_per_line, to_finite, to_whole, verdict_format
 
 NAME = "rspamd_clickhouse"
-_TYPED = typed_columns(bronze_columns(NAME))
+_TYPED = typed_columns(NAME)
 
 # The columns in the order of Rspamd's own INSERT. Schema 9 is that of Rspamd 2.7 to 3.13; the five of symbols
 # and groups come if enabled. needed: a verdict is read from it, or cannot be without it (required). shape: a

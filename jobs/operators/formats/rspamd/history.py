@@ -38,7 +38,7 @@ LONGEST_LINE = 64 << 20
 
 # bronze.rspamd_history: one row per verdict.
 BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 
 # Values of any plain kind become text, so that few lines cannot be decoded.
 _TEXTS = [

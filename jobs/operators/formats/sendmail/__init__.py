@@ -22,7 +22,7 @@ from jobs.base.core.codes import choose_case, choose_code
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.sendmail import lines as read
-from jobs.operators.formats.sendmail.events import BRONZE, QUEUE_ID, assemble
+from jobs.operators.formats.sendmail.events import QUEUE_ID, assemble
 from jobs.operators.formats.sendmail.transmission import transmissions
 from jobs.operators.formats.shared.fields import as_parsed, typed_columns
 from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
@@ -32,7 +32,7 @@ NAME = "sendmail"
 
 # Any name may be given with -L; these are the usual ones.
 _TAG = r"(?i)^(?:.*/)?(?:sendmail|sm-[a-z-]+|mta|msp|msa)(?:-in|-out|-[a-z]+)?$"
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 
 _READERS = {
     "from=": read.read_arrivals,

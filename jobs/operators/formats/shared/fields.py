@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PARSED, PLACE, TRANSMISSION
 
 # A Sendmail queue id ends in the number of the process that made it; one process's messages share a key.
@@ -90,9 +91,10 @@ def as_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) ->
     return lines.with_columns(reason_code=reason_code).select(*PARSED, *of_records(typed))
 
 
-def typed_columns(bronze: dict[str, Any]) -> dict[str, Any]:
-    """The columns of a bronze table that parse() gives; the others are a row's owner and key."""
-    return {name: kind for name, kind in bronze.items() if name not in (*PLACE, "assembly_key")}
+def typed_columns(name: str) -> dict[str, Any]:
+    """The columns of a format's bronze rows that parse() gives; the others are a row's owner and key."""
+    mine = (*PLACE, "assembly_key")
+    return {column: kind for column, kind in bronze_columns(name).items() if column not in mine}
 
 
 def line_code(is_record: pl.Expr) -> pl.Expr:
@@ -100,11 +102,12 @@ def line_code(is_record: pl.Expr) -> pl.Expr:
     return choose_code(quarantined=pl.col("reason_code").is_not_null(), record=is_record, otherwise="ignored")
 
 
-def as_assembled(records: pl.LazyFrame, bronze: dict[str, Any], assembly_key: pl.Expr) -> pl.LazyFrame:
-    """assemble() of a kernel with one bronze row per record: a line that was read twice is one row."""
+def as_assembled(records: pl.LazyFrame, name: str, assembly_key: pl.Expr) -> pl.LazyFrame:
+    """assemble() of a format with one bronze row per record: a line that was read twice is one row."""
     if "line_code" in records.collect_schema().names():
         records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=assembly_key)
-    return records.select(*bronze).unique(subset=[*PLACE], keep="any", maintain_order=True)
+    rows = records.select(*bronze_columns(name))
+    return rows.unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
 def as_mail(parts: Sequence[pl.DataFrame], format_code: str) -> pl.LazyFrame:

@@ -12,7 +12,6 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.codes import choose_code
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import VERDICT, Source
 from jobs.operators.formats.format import LineFormat
 from jobs.operators.formats.shared.fields import as_assembled, fill_rows, of_records
@@ -80,7 +79,7 @@ def verdict_format(
     stated: the other fields of LineFormat.
     """
     if key is not None:
-        stated["assemble"] = partial(as_assembled, bronze=bronze_columns(name), assembly_key=key)
+        stated["assemble"] = partial(as_assembled, name=name, assembly_key=key)
     if engine is not None:
         stated["verdicts"] = partial(as_verdicts, format_code=name, engine_code=engine)
     return LineFormat(name=name, lookback_days=1, **stated)

@@ -31,7 +31,6 @@ driver refuses by address or password have none.
 import polars as pl
 
 from jobs.base.core.codes import choose_code
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import TRANSMISSION, Source
 from jobs.operators.formats.format import LineFormat
 from jobs.operators.formats.shared.fields import (
@@ -55,9 +54,7 @@ from jobs.operators.formats.sip.records import (
 
 NAME = "asterisk"
 
-# bronze.asterisk: one row per leg.
-BRONZE = bronze_columns(NAME)
-_TYPED = typed_columns(BRONZE)
+_TYPED = typed_columns(NAME)
 # RFC 4180. Only such lines are given to the CSV reader, so none can swallow the next or make it fail.
 _CSV = r'^(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*)(?:,(?:"(?:[^"\r\n]|"")*"|[^",\r\n]*))*$'
 # Durations, disposition and flags, which every order of this format has side by side.
@@ -130,7 +127,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """
     place = pl.concat_str("stream_id", pl.lit("@"), "offset")
     key = pl.concat_str("source_id", pl.lit("|"), pl.coalesce("call_id", place))
-    return as_assembled(records, BRONZE, key)
+    return as_assembled(records, NAME, key)
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -18,13 +18,11 @@ from collections.abc import Callable
 
 import polars as pl
 
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.shared.fields import as_assembled, none_if_empty, typed_columns
 from jobs.operators.protect.numbering import to_e164, without_trunk
 
-BRONZE = bronze_columns("kamailio")
-TYPED = typed_columns(BRONZE)
+TYPED = typed_columns("kamailio")
 
 # The words of acc (`ACC: transaction answered: ...`), the name of a flat file's row, CDRs, script lines.
 EVENTS = ("answered", "missed", "accounted", "ended", "row", "cdr", "script")
@@ -98,7 +96,7 @@ def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], sourc
 
 
 def read_extras(source: Source) -> dict[str, pl.Expr]:
-    """The columns of BRONZE that extras fill, from what find_extras() found; sides by find_sides()."""
+    """The columns of bronze that extras fill, from what find_extras() found; sides by find_sides()."""
     # The IP address in `192.0.2.1`, `udp:192.0.2.1:5060`, `[2001:db8::1]:5060` or `2001:db8::1`.
     value = pl.col("_client_ip")
     return {
@@ -194,4 +192,4 @@ def to_microseconds(seconds: pl.Expr) -> pl.Expr:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per event; a line that was read twice is one row."""
-    return as_assembled(records, BRONZE, pl.col("call_id"))
+    return as_assembled(records, "kamailio", pl.col("call_id"))

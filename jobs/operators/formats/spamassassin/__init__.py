@@ -23,7 +23,6 @@ import datetime as dt
 import polars as pl
 
 from jobs.base.core.codes import choose_code
-from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PLACE, Source
 from jobs.operators.formats.shared.fields import line_code, local_time, none_if_empty, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
@@ -40,7 +39,7 @@ from jobs.operators.formats.shared.verdicts import (
 )
 
 NAME = "spamassassin"
-_TYPED = typed_columns(bronze_columns(NAME))
+_TYPED = typed_columns(NAME)
 
 LITERALS = ["result: ", "identified spam (", "clean message ("]
 _OWN_FILE = (
