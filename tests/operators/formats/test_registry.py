@@ -30,7 +30,7 @@ from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, codes, frame_of, lab, parse, source
-from tests.support.samples import SAMPLES
+from tests.support.samples import CANARIES, SAMPLES
 
 STATED = {each.name: getattr(KERNELS["exim"], each.name) for each in dataclasses.fields(LineFormat)}
 
@@ -278,6 +278,17 @@ def test_a_line_of_the_mail_log_has_one_reader(name: str) -> None:
     assert [int(taken.sum()) for taken in read[1:]] == [42, 21, 68]
     for kernel in FILTERS:
         assert "quarantined" not in parse(kernel, lines)["line_code"].to_list()
+
+
+@pytest.mark.parametrize("host", ["exim", "postfix", "sendmail"])
+def test_mail_servers_leave_the_lines_of_filters_alone(host: str) -> None:
+    """Also those that no filter's kernel reads: by the programs in the list of engines."""
+    entries = [each.entry(100) for each in CANARIES if each.within]
+    logged = "\n".join([*entries, *lab("postfix/mail.rfc3164.log")])
+    heads = set(re.findall(r"^[A-Z].{14} \w+ (?!postfix)\S+: ", logged, re.MULTILINE))
+    assert {"spamd", "amavis", "opendkim", "opendmarc"} <= {head[20:].split("[")[0] for head in heads}
+    lines = [f"{head}what a new release writes" for head in heads]
+    assert set(codes(FORMATS[host], lines)) == {("ignored", None)}
 
 
 def test_companions_leave_the_lines_of_others_alone() -> None:
