@@ -8,16 +8,17 @@ study does, from those that answered in both.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from jobs.base.stats.change import MatchedPeriod, draw_holdings, estimate_change
+from jobs.base.stats.change import MatchedPeriod, estimate_change
 from jobs.base.stats.estimation import (
     Array,
     Operators,
     Weighted,
     collapse_strata,
+    draw_holdings,
     seed_of,
     weight_by_factors,
     weight_respondents,
@@ -121,9 +122,9 @@ def simulate_change(
         second = (random.random(len(first)) < chance) & of.exists[1]
         both = first & second
         seed = seed_of("change", str(number))
-        frames = [operators_of(people, both, exists) for exists in of.exists]
+        frames = [operators_of(of, both, exists) for exists in of.exists]
         later = frames[1]
-        owner = of.holding[of.exists[1]]
+        owner = later.operators.holding
         drawn = draw_holdings(later.index, owner, later.operators.is_respondent, DRAWN, seed)
         factors = np.ones((DRAWN, len(both)))
         factors[:, of.exists[1]] = drawn
@@ -138,7 +139,7 @@ def simulate_change(
             )
             for frame, exists, spam in zip(frames, of.exists, of.spam, strict=True)
         ]
-        found = estimate_change(*periods, owner)
+        found = estimate_change(*periods)
         low, high = found.low[:, 0], found.high[:, 0]
         ratios.append(found.ratio[:, 0])
         hits.append((low <= truth) & (truth <= high))
@@ -161,9 +162,9 @@ def largest_operator(of: TwoPeriods, member: Array) -> int:
     return int(np.argmax(of.spam[0] * of.exists[0] * member))
 
 
-def operators_of(people: Population, answered: Array, exists: Array) -> Weighted:
+def operators_of(of: TwoPeriods, answered: Array, exists: Array) -> Weighted:
     """The operators that exist, in their strata, without weights."""
-    everyone = operators(people, answered)
+    everyone = replace(operators(of.people, answered), holding=of.holding)
     kept = Operators(*(getattr(everyone, name)[exists] for name in Operators.__dataclass_fields__))
     stratum = collapse_strata(kept.region, kept.development, kept.size, kept.is_respondent)
     index = np.unique(stratum.astype(str), return_inverse=True)[1]
@@ -176,7 +177,7 @@ def independent_width(
     """The width of the interval of a ratio of two estimates that have nothing in common."""
     squares, ratio = np.zeros(len(inside)), np.ones(len(inside))
     for number, (sent, exists, spam) in enumerate(zip(answered, of.exists, of.spam, strict=True)):
-        people = operators_of(of.people, sent, exists).operators
+        people = operators_of(of, sent, exists).operators
         of_groups = {name: each[exists] for name, each in groups.items()}
         sample = weight_respondents(people, of_groups, seed + number, DRAWN)
         known = inside[:, exists] @ people.subscriptions

@@ -153,8 +153,8 @@ rise with size 90.5% of 200 of the world. Intervals of the world, regions and gr
 it, those of countries 13% narrower, whose factors were multiplied by 1.6 instead. An area's factor counts
 operators or their owners, whichever gives more. Counting operators alone, with these arms, 89% of 200
 intervals of the world held the truth where a dozen owners have 40% of the large operators, each with one rate
-for all, and these answer together; with owners they are 23% wider. The study's own intervals count operators
-alone: of 150 of the world 82.7% held the truth there, of regions 93.7%.
+for all, and these answer together; with owners they are 23% wider. The study's own intervals once counted
+operators alone: of 150 of the world 82.7% held the truth there, of regions 93.7%. Now they draw owners.
 
 They are still too short where rates have tails that few respondents show (Pareto), and in a region whose
 rates differ more than all others': the one number cannot know of it, and an interval that did would bound
@@ -165,9 +165,8 @@ Corrected spam and money take v from the world's total, with what was imputed, o
 factors a hundredth of the squares of respondents' shares is added, since their own figures are imputed, too.
 Without it 86.1% of countries' intervals of corrected text messages held the truth, 91.7% by e-mail. Prices
 err for all operators alike, which is no matter of an area's factor, so that intervals of marginal cost, and
-of total cost where most is marginal, are far too wide for regions and groups. No interval includes the error
-of scaling a month with missing days to all of its days: a country whose operators all answered has ends equal
-to its estimate, which in 78% of cases holds if the missing days are the busiest.
+of total cost where most is marginal, are far too wide for regions and groups. In this table subscriptions
+are right and no days are missing; [other cases](#subscriptions-owners-and-days) are below.
 
 | figure and membership | world | regions | groups | countries | large | Africa | above | below |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|"""
@@ -213,7 +212,7 @@ def simulate(draw: Draw, memberships: int, samples: int) -> dict[str, Tally]:
             is_open = int(str(row["respondent_count"])) >= 3 and covered >= 50
             if covered > 100 - 1e-7 or (kind == COUNTRY and not is_open):
                 continue
-            down, up = reach_of(factor, variance, freedom)
+            down, up = reach_of(factor * variance, freedom)
             of_each = (each.people.subscriptions[member[code]], each.figure[member[code]])
             is_large = code != WORLD and max(float(of.max() / of.sum()) for of in of_each) > LARGE
             for name in (kind, "AFR" * (code == "AFR"), "large" * is_large):

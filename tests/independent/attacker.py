@@ -49,6 +49,9 @@ SILENT: Mapping[str, tuple[float | None, float | None]] = {
     "UNDER_10": (None, 10), "10_25": (10, 25), "25_50": (25, 50), "50_75": (50, 75), "FROM_75": (75, None),
 }  # fmt: skip
 BANDS = {"acceptable": 0.166, "caution": 0.333}
+# What an interval is made of, and its ends.
+INTERVAL = ("estimate", "area_factor", "rates_variance", "rates_freedom", "subscriptions_variance",
+            "days_variance", "estimate_low", "estimate_high")  # fmt: skip
 LARGE = 0.25
 ANYONE, ALL_SERIES = "", ""
 # Targets of which an end is this many times as far as p are taken for free; how exact cones are held.
@@ -90,6 +93,7 @@ class Report:
     asked: int = 0
     rows: int = 0
     cones: int = 0
+    intervals: int = 0
     programs: int = 0
     second: int = 0
     found: list[Found] = field(default_factory=list)
@@ -565,6 +569,9 @@ class Block:
         if abs(now - value) > half * (1 + 1e-6) + 1e-9 * value:
             self.report.unlike.append(f"{table} {period} {series} {area}: {value} and not {now}")
             return
+        if all(row.get(name) for name in INTERVAL):
+            self.report.intervals += 1
+            self.report.unlike += self.misstated(row, survey, area)
         self.equations.append((weigh(factors, of), value - half, value + half))
         inside = survey.inside(area)[survey.answers].astype(float)
         silent = row.get("silent_class_code")
@@ -577,6 +584,22 @@ class Block:
         self.add_cones(row, (table, series), area, survey, of, truth, value, half)
         if table == self.table and value > 0:
             self.add_targets(key, area, survey, of, truth, factors, inside, facts, waived, now)
+
+    @staticmethod
+    def misstated(row: Mapping[str, str | None], survey: Survey, area: str) -> list[str]:
+        """What of a row's interval does not follow from its other columns and from denominators, as anyone
+        makes it: nothing of the operators' own may be in it."""
+        value, factor, variance, freedom, subscriptions, days, low, high = (
+            float(str(row[name])) for name in INTERVAL
+        )
+        found = []
+        if abs(subscriptions - survey.subscription_error(area)) > 1e-3 * subscriptions + 1e-12:
+            found.append(f"{area}: {subscriptions} and not {survey.subscription_error(area)}")
+        reach = float(stdtrit(freedom, 0.975)) * math.sqrt(factor * variance + subscriptions + days)
+        for end, own in ((low, value / math.exp(0.9 * reach)), (high, value * math.exp(1.3 * reach))):
+            if reach < 5 and abs(end - own) > 0.0101 * own:
+                found.append(f"{area}: {end} and not {own}")
+        return found
 
     def add_cones(
         self,

@@ -17,6 +17,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -28,6 +29,8 @@ RESOLUTION = ("LDC", "SIDS", "LLDC", "TRANSITION")
 WORLD = "WORLD"
 # The shape of a stratum's share that the linearised error cuts off.
 MOST_SHARE = 0.9
+# The 95% point of the normal distribution.
+Z95 = 1.6448536269514722
 
 
 @dataclass(frozen=True)
@@ -75,13 +78,12 @@ def places_on(known: Known, day: dt.date) -> dict[str, tuple[str, str, frozenset
     return found
 
 
-def subscriptions_by_country(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:
+def denominator_by_country(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, dict[str, Any]]:
     """The row of the period; else of the shortest period around it; else of the last one before its end."""
     wanted = months_in(period)
-    best: dict[str, tuple[tuple[int, int, tuple[int, int]], float]] = {}
-    rows = denominator.filter(pl.col("channel_code") == channel)
-    for country, of, value in rows.select("country_code", "period_code", "subscriptions").rows():
-        span = months_in(of)
+    best: dict[str, tuple[tuple[int, int, tuple[int, int]], dict[str, Any]]] = {}
+    for row in denominator.filter(pl.col("channel_code") == channel).to_dicts():
+        country, span = row["country_code"], months_in(row["period_code"])
         if wanted <= span:
             rank = (2, -len(span), max(span))
         elif max(span) <= max(wanted):
@@ -89,8 +91,8 @@ def subscriptions_by_country(denominator: pl.DataFrame, channel: str, period: st
         else:
             continue
         if country not in best or best[country][0] < rank:
-            best[country] = (rank, float(value))
-    return {country: value for country, (_, value) in best.items()}
+            best[country] = (rank, row)
+    return {country: row for country, (_, row) in best.items()}
 
 
 def join_rare(codes: Sequence[str], is_counted: Array) -> list[str]:
@@ -126,7 +128,8 @@ class Survey:
         frame = people["subscriptions"].to_list()
         x = np.array([float(listed if own is None else own)
                       for own, listed in zip(stated, frame, strict=True)])  # fmt: skip
-        totals = subscriptions_by_country(known.denominator, channel, period)
+        self.denominator = denominator_by_country(known.denominator, channel, period)
+        totals = {name: float(row["subscriptions"]) for name, row in self.denominator.items()}
         for name, total in totals.items():
             silent = (self.country == name) & ~self.answers
             if x[silent].sum() > 0:
@@ -168,6 +171,26 @@ class Survey:
                 area in (WORLD, self.places[name][0]) or (area in RESOLUTION and area in self.places[name][2])
             )
         }
+
+    def subscription_error(self, area: str) -> float:
+        """The relative variance of an area's subscriptions by what denominators state of their errors, for a
+        frame that states none: 5 and 95% points, and what a class of sources is off together."""
+        own, shared, whole = 0.0, dict[str, float](), 0.0
+        for name in self.countries_of(area):
+            row, mine = self.denominator.get(name), self.country == name
+            whole += self.total[name]
+            is_open = (mine & ~self.answers).any() or self.total[name] > self.x[mine].sum() * (1 + 1e-9)
+            if row is None or not is_open:
+                continue
+            if row["subscriptions_low"]:
+                spread = np.log(row["subscriptions_high"] / row["subscriptions_low"]) / (
+                    2 * 1.6448536269514722
+                )
+                own += (self.total[name] * spread) ** 2
+            if row["shared_error_pct"]:
+                off = self.total[name] * np.log(1 + float(row["shared_error_pct"]) / 100) / Z95
+                shared[row["error_class_code"]] = shared.get(row["error_class_code"], 0.0) + off
+        return float((own + sum(each**2 for each in shared.values())) / whole**2) if whole else 0.0
 
     def inside(self, area: str) -> Array:
         """Which operators are in an area."""
@@ -246,13 +269,16 @@ class Survey:
         )
         z = (w / (1 - np.minimum(share, MOST_SHARE)))[:, None] * residual * (known / below)
         rows = []
+        owner = np.array([self.holding[name] for name in self.names])
         for label in sorted(set(self.stratum)):
-            everyone = sum(each == label for each in self.stratum)
-            mine = np.array([each == label for each, yes in zip(self.stratum, own, strict=True) if yes])
-            n = int(mine.sum())
+            in_stratum = np.array([each == label for each in self.stratum])
+            everyone = len(set(owner[in_stratum]))
+            mine = in_stratum[own]
+            sums = np.array([z[mine & (owner[own] == each)].sum(axis=0) for each in set(owner[own][mine])])
+            n = len(sums)
             if n > 1 and everyone > n:
                 factor = np.sqrt((1 - n / everyone) * n / (n - 1))
-                rows.append(factor * (z[mine] - z[mine].mean(axis=0)))
+                rows.append(factor * (sums - sums.mean(axis=0)))
         return np.vstack(rows) if rows else np.zeros((0, len(x)))
 
     def most_freedom(self) -> int:

@@ -23,4 +23,4 @@ def test_nothing_is_found(
     countries, raised = deal(number, every)
     report = attack_membership(tmp_path / "study", f"{number}", countries, raised, count, P_PCT)
     assert report.rows > 300 and report.asked > 100
-    assert not report.found and not report.unlike
+    assert report.intervals > 100 and not report.found and not report.unlike

@@ -99,12 +99,14 @@ def sample_of_people(people: Population, answered: Array, replicates: int, *key:
         people.size,
         people.subscriptions,
         answered,
+        people.holding,
     )
     country = people.country.astype(str)
     member = np.array([are_in_area(area, country) for area in AREAS])
     groups = {area.code: member[place] for place, area in enumerate(AREAS) if area.code in GROUPS}
     drawn = weight_respondents(operators, groups, seed_of(*key), replicates)
-    return Sample(drawn, AREAS, member, member @ people.subscriptions, people.holding)
+    exact = np.zeros(len(AREAS))
+    return Sample(drawn, AREAS, member, member @ people.subscriptions, exact, np.zeros(answered.sum()))
 
 
 def of_areas(people: Population, figure: Array) -> dict[str, float]:

@@ -117,7 +117,8 @@ def basis(small: Small, release: str) -> Basis:
             for each in small.operators
         ]
     ).with_columns(
-        pl.col("valid_from").str.to_date(), valid_to=pl.lit(None, pl.Date), source=pl.lit("made up")
+        pl.col("valid_from").str.to_date(), valid_to=pl.lit(None, pl.Date), source=pl.lit("made up"),
+        subscriptions_low=pl.lit(None, pl.Int64), subscriptions_high=pl.lit(None, pl.Int64),
     )  # fmt: skip
     listed = frame.group_by("country_code").agg(pl.col("subscriptions").sum())
     more = pl.col("country_code").replace_strict(dict(small.unlisted), default=0, return_dtype=pl.Int64)
@@ -126,6 +127,10 @@ def basis(small: Small, release: str) -> Basis:
         pl.col("subscriptions") + more,
         period_code=pl.lit(small.period),
         channel_code=pl.lit(CHANNEL),
+        subscriptions_low=(pl.col("subscriptions") + more) * 9 // 10,
+        subscriptions_high=(pl.col("subscriptions") + more) * 11 // 10,
+        error_class_code=pl.lit("one"),
+        shared_error_pct=pl.lit("3.00").cast(pl.Decimal(5, 2)),
         source=pl.lit("made up"),
     )
     tables = {

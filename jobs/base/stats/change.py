@@ -4,11 +4,10 @@ Each period's total is estimated as any other, by the weights of the matched res
 their ratio. What respondents were like in one period they mostly are in the other, so their figures vary
 together, and the ratio varies far less than either total (Cochran 1977, 6.19).
 
-- replicates: holdings of a stratum are drawn, not operators, since operators of one owner change together;
-  the same draws hold for both periods, so that a replicate's ratio has the covariance of the two totals.
+- replicates: the same draws of holdings hold for both periods, so that a replicate's ratio has the covariance
+  of the two totals.
 - error: as for a total (jobs/base/stats/intervals.py) the largest of three: of the replicates' logarithms;
-the
-  linearised one of the logarithm, by holding, with residuals e/(1-h); and that of predicting who did not
+  the linearised one of the logarithm, by holding, with residuals e/(1-h); and that of predicting who did not
   answer, from how far relative rates moved between the periods.
 - interval: Student's t on the scale of the logarithm.
 """
@@ -17,15 +16,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.base.stats.estimation import Array, Weighted, one_hot, ratio_totals
+from jobs.base.stats.estimation import Array, Weighted, ratio_totals
 from jobs.base.stats.intervals import (
     MOST_LEVERAGE,
     area_concentration,
     estimated_totals,
     log_interval,
+    owners_variance,
     pool_variance,
     relative_rates,
-    stratified_variance,
 )
 
 
@@ -68,30 +67,8 @@ class ChangeTable:
     high: Array
 
 
-def draw_holdings(index: Array, holding: Array, is_respondent: Array, replicates: int, seed: int) -> Array:
-    """Rescaled bootstrap factors, replicates x operators, as bootstrap_factors() has them for operators: all
-    operators that a holding has in a stratum are drawn together, and the share that answered is of
-    holdings."""
-    random = np.random.default_rng(seed)
-    factors = np.ones((replicates, len(index)))
-    for stratum in range(index.max() + 1):
-        members = np.flatnonzero(index == stratum)
-        owner = np.unique(holding[members].astype(str), return_inverse=True)[1]
-        count = owner.max() + 1
-        if count < 2:
-            continue
-        answered = len(set(owner[is_respondent[members]].tolist()))
-        drawn = random.integers(0, count, size=(replicates, count - 1))
-        offsets = np.arange(replicates)[:, None] * count
-        times = np.bincount((drawn + offsets).ravel(), minlength=replicates * count)
-        scale = np.sqrt(1.0 - answered / count)
-        of_owner = 1.0 - scale + scale * times.reshape(replicates, count) * count / (count - 1)
-        factors[:, members] = of_owner[:, owner]
-    return factors
-
-
-def estimate_change(before: MatchedPeriod, after: MatchedPeriod, holding: Array) -> ChangeTable:
-    """The change of areas' totals. holding: the owner of each operator of the later period."""
+def estimate_change(before: MatchedPeriod, after: MatchedPeriod) -> ChangeTable:
+    """The change of areas' totals."""
     totals, replicated, influence = [], [], []
     for each in (before, after):
         totals.append(estimated_totals(each.sample, each.y, each.member, each.known, each.y)[0])
@@ -102,8 +79,7 @@ def estimate_change(before: MatchedPeriod, after: MatchedPeriod, holding: Array)
     varied = (replicated[0] > 0) & (replicated[1] > 0)
     logs = np.log(np.divide(replicated[1], replicated[0], out=np.ones_like(replicated[0]), where=varied))
     parts = [
-        owners_variance(after.sample, later - earlier, holding)
-        for earlier, later in zip(*influence, strict=True)
+        owners_variance(after.sample, later - earlier) for earlier, later in zip(*influence, strict=True)
     ]
     variance, free = (np.array(each).reshape(ratio.shape) for each in zip(*parts, strict=True))
     error = np.maximum(logs.std(axis=0, ddof=1), np.sqrt(variance))
@@ -129,19 +105,6 @@ def log_influence(of: MatchedPeriod, leverage: bool = True) -> Array:
     residual = np.where(whole > 0, of_total - share, 0.0)
     found: Array = residual / (1 - np.minimum(share, MOST_LEVERAGE)) if leverage else residual
     return found
-
-
-def owners_variance(sample: Weighted, influence: Array, holding: Array) -> tuple[Array, Array]:
-    """The stratified variance of sums of influences, respondents x measures, with holdings as units; and its
-    degrees of freedom (Satterthwaite)."""
-    answering = sample.operators.is_respondent
-    names = [f"{stratum}|{owner}" for stratum, owner in zip(sample.index, holding, strict=True)]
-    unit = np.unique(np.array(names), return_inverse=True)[1]
-    of_unit = np.zeros(unit.max() + 1, dtype=int)
-    of_unit[unit] = sample.index
-    answered = np.unique(unit[answering])
-    sums = (one_hot(unit[answering], unit.max() + 1).T @ influence)[answered]
-    return stratified_variance(sums, of_unit[answered], np.bincount(of_unit))
 
 
 def rates_moved(before: MatchedPeriod, after: MatchedPeriod) -> tuple[Array, float]:

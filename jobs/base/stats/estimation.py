@@ -11,8 +11,9 @@ non-response band says what follows if it is wrong.
   its own: the separate ratio. The other strata of a region share one: the combined ratio.
 - total of an area: X (sum of w y) / (sum of w x), X the area's known subscriptions (Cochran 1977, 6.10-6.12).
 - variance: bootstrap of Rao and Wu (1988) with the m-1 draws of Rao, Wu and Yue (1992), rescaled by
-  sqrt(1 - n/N); non-respondents are drawn too, and adjustment and raking are done again in each replicate
-  (Rust and Rao 1996). jobs/base/stats/intervals.py makes errors and intervals of the replicates.
+  sqrt(1 - n/N), of holdings, since operators of one owner may be alike and answer together; non-respondents
+  are drawn too, and adjustment and raking are done again in each replicate (Rust and Rao 1996).
+  jobs/base/stats/intervals.py makes errors and intervals of the replicates.
 
 Arrays have one place for each operator. Rows of weights are the estimate's own, then its replicates.
 Nothing depends on the order of operators but the random draws: sort by id first.
@@ -21,6 +22,7 @@ Nothing depends on the order of operators but the random draws: sort by id first
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -107,7 +109,8 @@ def assign_subscriptions(
 
 @dataclass(frozen=True)
 class Operators:
-    """The operators of one channel and period, sorted by id. `subscriptions` is what each stands for."""
+    """The operators of one channel and period, sorted by id. `subscriptions` is what each stands for, and
+    `holding` its owner."""
 
     respondent: Array
     country: Array
@@ -116,6 +119,7 @@ class Operators:
     size: Array
     subscriptions: Array
     is_respondent: Array
+    holding: Array
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,19 @@ class Weighted:
     stratum: Array
     index: Array
     weights: Array
+
+    @cached_property
+    def owner(self) -> Array:
+        """The place of each operator's owner."""
+        found: Array = np.unique(self.operators.holding.astype(str), return_inverse=True)[1]
+        return found
+
+    @cached_property
+    def unit(self) -> Array:
+        """What is drawn: all operators that a holding has in a stratum. The unit of each operator."""
+        both = self.index * (int(self.owner.max(initial=0)) + 1) + self.owner
+        found: Array = np.unique(both, return_inverse=True)[1]
+        return found
 
 
 @dataclass(frozen=True)
@@ -147,7 +164,7 @@ def weight_respondents(
     people = operators
     stratum = collapse_strata(people.region, people.development, people.size, people.is_respondent)
     index = np.unique(stratum.astype(str), return_inverse=True)[1]
-    drawn = bootstrap_factors(index, people.is_respondent, replicates, seed)
+    drawn = draw_holdings(index, people.holding, people.is_respondent, replicates, seed)
     return weight_by_factors(Weighted(operators, stratum, index, np.empty((0, 0))), groups, drawn)
 
 
@@ -189,24 +206,28 @@ def ratio_groups(stratum: Array, is_respondent: Array, x: Array) -> Margins:
     return Margins("ratio groups", place, np.bincount(place, weights=x, minlength=len(names)))
 
 
-def bootstrap_factors(index: Array, is_respondent: Array, replicates: int, seed: int) -> Array:
+def draw_holdings(index: Array, holding: Array, is_respondent: Array, replicates: int, seed: int) -> Array:
     """Rescaled bootstrap factors, replicates x operators.
 
-    In a stratum of M operators, M-1 are drawn with replacement; the factor is 1 - l + l t M/(M-1) with t
-    the times drawn and l = sqrt(1 - n/N): a stratum that answered in full does not vary.
+    In a stratum of M holdings, M-1 are drawn with replacement, each with all operators that it has there; the
+    factor is 1 - l + l t M/(M-1) with t the times drawn and l = sqrt(1 - m/M), m the holdings that answered:
+    a stratum that answered in full does not vary.
     """
     random = np.random.default_rng(seed)
     factors = np.ones((replicates, len(index)))
     for stratum in range(index.max() + 1):
         members = np.flatnonzero(index == stratum)
-        count = len(members)
+        owner = np.unique(holding[members].astype(str), return_inverse=True)[1]
+        count = owner.max() + 1
         if count < 2:
             continue
+        answered = len(set(owner[is_respondent[members]].tolist()))
         drawn = random.integers(0, count, size=(replicates, count - 1))
         offsets = np.arange(replicates)[:, None] * count
         times = np.bincount((drawn + offsets).ravel(), minlength=replicates * count)
-        scale = np.sqrt(1.0 - is_respondent[members].sum() / count)
-        factors[:, members] = 1.0 - scale + scale * times.reshape(replicates, count) * count / (count - 1)
+        scale = np.sqrt(1.0 - answered / count)
+        of_owner = 1.0 - scale + scale * times.reshape(replicates, count) * count / (count - 1)
+        factors[:, members] = of_owner[:, owner]
     return factors
 
 

@@ -10,6 +10,8 @@
   respondents' parts of the variance of rates.
 - interval: Student's t on the scale of the logarithm, since totals of heavy-tailed rates are skewed, and
   never below what was reported. The wider of that of the first two errors and that of the third.
+- beside: errors of the subscriptions that totals are scaled to, and of days without logs. They do not depend
+  on who answered: their variance is added (add_known_errors()).
 """
 
 import math
@@ -32,7 +34,7 @@ FARTHEST = 1000.0
 
 @dataclass(frozen=True)
 class EstimateTable:
-    """Estimates as areas x measures, with errors and intervals."""
+    """Estimates as areas x measures, or of one area, with errors and intervals."""
 
     estimate: Array
     error: Array
@@ -133,7 +135,8 @@ def linearised_variance(
     """Linearised variance of an area's ratio totals and Satterthwaite's degrees of freedom, by measure.
 
     v = (X/sum of w x)^2 sum over strata of (1-f) n/(n-1) sum of (w e - mean of w e)^2, e = y - R x inside the
-    area and 0 outside. For weights N/n and the whole population it is Cochran's N^2 (1-f) s^2(e)/n.
+    area and 0 outside, w e summed over the operators of a holding. For weights N/n, the whole population and
+    holdings of one operator it is Cochran's N^2 (1-f) s^2(e)/n. The larger of it and across_strata().
     y: respondents x measures.
     """
     weights = sample.weights[0]
@@ -145,10 +148,39 @@ def linearised_variance(
         share = np.minimum(np.where(inside, weights * x / below, 0.0), MOST_LEVERAGE)
         residual = residual / (1 - share)[:, None]
     z = weights[:, None] * residual
-    total, free = stratified_variance(
-        z, sample.index[sample.operators.is_respondent], np.bincount(sample.index)
-    )
-    return (known / below) ** 2 * total, free
+    total, free = owners_variance(sample, z)
+    return (known / below) ** 2 * np.maximum(total, across_strata(sample, z)), free
+
+
+def sum_holdings(sample: Weighted, influence: Array) -> tuple[Array, Array, Array, Array]:
+    """Influences, respondents x measures, summed over what each holding has in a stratum; the stratum and the
+    owner of each sum; and how many holdings each stratum has."""
+    answering, unit = sample.operators.is_respondent, sample.unit
+    stratum, owner = np.zeros((2, unit.max() + 1), dtype=int)
+    stratum[unit] = sample.index
+    owner[unit] = sample.owner
+    answered, place = np.unique(unit[answering], return_inverse=True)
+    sums = one_hot(place, len(answered)).T @ influence
+    return sums, stratum[answered], owner[answered], np.bincount(stratum)
+
+
+def owners_variance(sample: Weighted, influence: Array) -> tuple[Array, Array]:
+    """The stratified variance of sums of influences, respondents x measures, with holdings as units; and its
+    degrees of freedom (Satterthwaite)."""
+    sums, stratum, _, everyone = sum_holdings(sample, influence)
+    return stratified_variance(sums, stratum, everyone)
+
+
+def across_strata(sample: Weighted, influence: Array) -> Array:
+    """owners_variance() where what a holding has in several strata deviates together: the squares are those
+    of its deviations' sum."""
+    sums, stratum, owner, everyone = sum_holdings(sample, influence)
+    count = np.bincount(stratum, minlength=len(everyone))
+    mean = (one_hot(stratum, len(everyone)).T @ sums) / np.maximum(count, 1)[:, None]
+    left = np.where(count > 1, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
+    off = np.sqrt(left)[stratum, None] * (sums - mean[stratum])
+    found: Array = ((one_hot(owner, int(owner.max(initial=0)) + 1).T @ off) ** 2).sum(axis=0)
+    return found
 
 
 def stratified_variance(z: Array, stratum: Array, everyone: Array) -> tuple[Array, Array]:
@@ -178,7 +210,10 @@ def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
     u (r/R - 1)^2 has the expectation v times the sum of u (1-s) if all rates have the relative variance v.
     """
     over_ratio, stands, unit = relative_rates(sample, x, y)
-    return pool_variance(over_ratio - 1, stands, unit)
+    variance, freedom = pool_variance(over_ratio - 1, stands, unit)
+    # Operators of one owner show one rate, and count as one.
+    of_owner = np.bincount(sample.owner[sample.operators.is_respondent], weights=unit)
+    return variance, max(float(unit.sum() ** 2 / (of_owner**2).sum()), 1.0) if unit.sum() > 0 else freedom
 
 
 def relative_rates(sample: Weighted, x: Array, y: Array) -> tuple[Array, Array, Array]:
@@ -212,7 +247,7 @@ def area_concentration(sample: Weighted, member: Array, known: Array) -> Array:
     For y = x R (1 + e), e independent and of variance v, the total X (sum of w y)/(sum of w x) misses the
     truth with the variance R^2 v (sum of x^2 over silent operators + sum of (g-1)^2 x^2 over respondents),
     where g = X w/(sum of w x) (Royall 1970, for the weights used here); this is concentration_of() what each
-    operator adds.
+    operator, or each holding, adds.
     """
     answering, x = sample.operators.is_respondent, sample.operators.subscriptions
     stands = member[:, answering] * sample.weights[0] * x[answering]
@@ -221,25 +256,19 @@ def area_concentration(sample: Weighted, member: Array, known: Array) -> Array:
     return concentration_of(sample, stands * scale[:, None], member, known)
 
 
-def concentration_of(
-    sample: Weighted, stands: Array, member: Array, known: Array, holding: Array | None = None
-) -> Array:
+def concentration_of(sample: Weighted, stands: Array, member: Array, known: Array) -> Array:
     """The sum of squares of what an area's estimate misses of each operator's subscriptions, over the square
     of all subscriptions: that is the relative variance for rates of the variance 1.
 
     So it is if operators differ each by itself; where those of an owner have one rate, sums over each owner
-    are squared instead. With owners (holding, of each operator) this is the larger of both. Subscriptions of
-    no listed operator count as those of one silent operator. stands: subscriptions that each respondent
-    stands for in each area, areas x respondents.
+    are squared instead. This is the larger of both. Subscriptions of no listed operator count as those of one
+    silent operator. stands: subscriptions that each respondent stands for in each area, areas x respondents.
     """
     parts = -(member * sample.operators.subscriptions)
     unlisted = np.maximum(known + parts.sum(axis=1), 0.0)
     parts[:, sample.operators.is_respondent] += stands
-    missed = (parts**2).sum(axis=1)
-    if holding is not None:
-        owner = np.unique(holding.astype(str), return_inverse=True)[1]
-        by_owner = parts @ one_hot(owner, int(owner.max(initial=-1)) + 1)
-        missed = np.maximum(missed, (by_owner**2).sum(axis=1))
+    by_owner = parts @ one_hot(sample.owner, int(sample.owner.max(initial=-1)) + 1)
+    missed = np.maximum((parts**2).sum(axis=1), (by_owner**2).sum(axis=1))
     return np.divide(missed + unlisted**2, known**2, out=np.zeros_like(missed), where=known > 0)
 
 
@@ -250,6 +279,29 @@ def log_interval(estimate: Array, error: Array, freedom: Array, least: Array) ->
     # Beyond a factor of a thousand a bound says nothing, and soon overflows.
     reach = np.exp(np.minimum(quantile * relative, np.log(FARTHEST)))
     return np.maximum(estimate / reach, least), np.maximum(estimate * reach, least)
+
+
+def add_known_errors(of_area: EstimateTable, variance: float, least: Array) -> EstimateTable:
+    """An area's estimates, with errors that nothing of what was reported shows. variance: relative to the
+    squared estimate; least: what the interval is never below.
+
+    On the logarithm's scale the square of each arm and that of the other error's, which is normal, add up.
+    """
+    has_any = (variance > 0) & (of_area.estimate > 0) & ~np.isnan(of_area.low)
+    value = np.where(has_any, of_area.estimate, 1.0)
+    square = variance * float(stdtrit(np.inf, 0.5 + CONFIDENCE / 2)) ** 2
+
+    def reach(end: Array) -> Array:
+        arm = np.log(np.clip(np.where(has_any, end, 1.0) / value, 1 / FARTHEST, FARTHEST))
+        found: Array = np.exp(np.sqrt(arm**2 + square))
+        return found
+
+    return EstimateTable(
+        of_area.estimate,
+        np.where(has_any, np.sqrt(of_area.error**2 + variance * value**2), of_area.error),
+        np.where(has_any, np.maximum(value / reach(of_area.low), least), of_area.low),
+        np.where(has_any, value * reach(of_area.high), of_area.high),
+    )
 
 
 def cv_band(cv_pct: float) -> str:

@@ -19,7 +19,7 @@ from jobs.base.stats.intervals import concentration_of, pool_variance, relative_
 
 
 def area_factors(
-    sample: Weighted, coefficients: Array, member: Array, known: Array, by_ratio: Array, holding: Array
+    sample: Weighted, coefficients: Array, member: Array, known: Array, by_ratio: Array
 ) -> Array:
     """The factor K of each area: the larger of C and D; of a country, and any area that is not by_ratio, C.
 
@@ -28,12 +28,11 @@ def area_factors(
     variance v C. D is what sampling says: sum of (1-f)(A x)² / (sum of A x)², f the share of the stratum that
     answered.
 
-    coefficients: areas x respondents. member: areas x operators. known: X of each area. holding: the owner of
-    each operator.
+    coefficients: areas x respondents. member: areas x operators. known: X of each area.
     """
     answering, x = sample.operators.is_respondent, sample.operators.subscriptions
     stands = coefficients * x[answering]
-    of_model = concentration_of(sample, stands, member, known, holding)
+    of_model = concentration_of(sample, stands, member, known)
     everyone = np.bincount(sample.index)
     left = 1 - np.bincount(sample.index[answering], minlength=len(everyone)) / everyone
     below = stands.sum(axis=1) ** 2

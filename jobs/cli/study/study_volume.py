@@ -69,7 +69,12 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
             f"{row.channel_code} {format_days(row)}" for row in found if row.area_kind_code == "world"
         )
         table.caption = "\n".join(
-            [note_filter_error(frame, period), f"{DAYS}: {days}.", *explain_signs(found)]
+            [
+                note_filter_error(frame, period),
+                f"{DAYS}: {days}.",
+                note_subscriptions(found),
+                *explain_signs(found),
+            ]
         )
     return tables
 
@@ -79,6 +84,19 @@ def note_filter_error(frame: pl.DataFrame, period: str | None) -> str:
     of_corrected = frame.filter(is_of_period(period), pl.col("quantity_code") == "spam_corrected")
     channels = words.join_words(sorted(of_corrected["channel_code"].unique()))
     return f"{AS_FILTERED}: see the corrected figures of {channels}." if channels else f"{AS_FILTERED}."
+
+
+def note_subscriptions(rows: list[Any]) -> str:
+    """Which part of the world's squared coefficient of variation is due to errors of subscriptions."""
+    parts = {
+        row.channel_code: 1e6 * (row.subscriptions_variance or 0.0) / max(float(row.cv_pct) ** 2, 1e-9)
+        for row in rows
+        if row.area_kind_code == "world" and row.cv_pct is not None
+    }
+    if not any(parts.values()):
+        return "Subscriptions are taken as exact: denominator.csv states no error."
+    shares = ", ".join(f"{channel} {format_whole_percent(part)}" for channel, part in parts.items())
+    return f"Of CV squared due to errors of subscriptions as denominator.csv states them: {shares}."
 
 
 def format_days(row: Any) -> str:

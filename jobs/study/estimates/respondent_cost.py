@@ -123,8 +123,10 @@ def read_costs(rows: pl.DataFrame, given: pl.DataFrame, months: Sequence[str]) -
     means[:, 0] = means[:, 1:].sum(axis=1)
     last = given.filter(pl.col("period_code").is_in(list(months)))
     subscriptions = last.sort("period_code").group_by("respondent_id").agg(pl.col("subscriptions").last())
-    people = pl.DataFrame({"respondent_id": names}).join(
-        subscriptions, on="respondent_id", how="left", maintain_order="left"
-    )
+    of_months = own.group_by("respondent_id", "period_code").agg(pl.col("day_count").max())
+    days = of_months.group_by("respondent_id").agg(pl.col("day_count").sum())
+    people = pl.DataFrame({"respondent_id": names})
+    for each in (subscriptions, days):
+        people = people.join(each, on="respondent_id", how="left", maintain_order="left")
     stated = np.array([(person, TOTAL, FIXED) in bounds for person in range(len(names))])
     return GivenCosts(strategies, people, means, points, stated, bounds)

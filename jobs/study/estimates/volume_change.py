@@ -14,8 +14,8 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import period_before
-from jobs.base.stats.change import ChangeTable, MatchedPeriod, draw_holdings, estimate_change
-from jobs.base.stats.estimation import REPLICATES, seed_of, weight_by_factors
+from jobs.base.stats.change import ChangeTable, MatchedPeriod, estimate_change
+from jobs.base.stats.estimation import REPLICATES, draw_holdings, seed_of, weight_by_factors
 from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.spam_volume import choose_logs_or_answers
@@ -126,7 +126,7 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
         )
         for sample, people in zip((earlier, later), pair.people, strict=True)
     )
-    found = estimate_change(before, after, later.holding)
+    found = estimate_change(before, after)
     rows: list[dict[str, object]] = []
     for side, (sample, code) in enumerate(((earlier, AFTER), (later, BEFORE))):
         beside = describe_areas(sample, pair, side)

@@ -1,9 +1,10 @@
 """Intervals, bands and statuses of a release, made of public numbers alone.
 
-CV² = K v: an area's factor times the variance of rates of its series, both columns of the row. The interval
-is from estimate / exp(LOWER t √(K v)) to estimate · exp(UPPER t √(K v)) of the rounded estimate, t Student's
-at the row's degrees of freedom. Nothing of the study's own error is in it: that is at least the norm of a
-linear map of contributions, and bounds them.
+CV² = K v + d + m: an area's factor times the variance of rates of its series, and the variances of its
+subscriptions and of days without logs, all columns of the row. The interval is from estimate / exp(LOWER t s)
+to estimate · exp(UPPER t s), s the root of CV², t Student's at the row's degrees of freedom. Nothing of
+the study's own error is in it: that is at least the norm of a linear map of contributions, and bounds them. d
+follows from the study's files and m from days and weights, so no contribution is in either.
 """
 
 import math
@@ -28,23 +29,25 @@ DIGITS = 3
 # Statistics Canada's: below the first a figure is acceptable, above the second unreliable.
 CAUTION_PCT, UNRELIABLE_PCT = 16.6, 33.3
 FREEDOM = "rates_freedom"
+# Variances beside that of rates; none in rows that stand from a release without them.
+KNOWN_ERRORS = ("subscriptions_variance", "days_variance")
 # Whose variance a series has.
 WHOSE = "variance_series"
 PUBLISHED = (VARIANCE, FREEDOM, WHOSE)
 ESTIMATED, UNRELIABLE = "E", "U"
 
 
-def reach_of(factor: float, variance: float, freedom: float) -> tuple[float, float]:
+def reach_of(squared_cv: float, freedom: float) -> tuple[float, float]:
     """Return the factor of an interval: an estimate is divided by it for the lower end, and multiplied for
     the upper."""
-    both = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(factor * variance)
+    both = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * math.sqrt(squared_cv)
     below, above = (math.exp(min(arm * both, math.log(FARTHEST))) for arm in (LOWER, UPPER))
     return below, above
 
 
-def band_of(factor: float, variance: float) -> str:
+def band_of(squared_cv: float) -> str:
     """The band of the coefficient of variation."""
-    cv_pct = 100 * math.sqrt(factor * variance)
+    cv_pct = 100 * math.sqrt(squared_cv)
     if cv_pct < CAUTION_PCT:
         return "acceptable"
     return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"
@@ -54,15 +57,16 @@ def with_intervals(made: pl.DataFrame, status: pl.Series) -> pl.DataFrame:
     """Public rows with interval, band and status. status: the study's, of which it does not count whether
     its own error makes a figure unreliable."""
     ends: list[tuple[float | None, float | None, str | None]] = []
-    for value, factor, variance, freedom in made.select(
-        pl.col("estimate").cast(pl.Float64), "area_factor", VARIANCE, FREEDOM
+    squared = pl.col("area_factor") * pl.col(VARIANCE) + pl.sum_horizontal(KNOWN_ERRORS)
+    for value, squared_cv, freedom in made.select(
+        pl.col("estimate").cast(pl.Float64), squared_cv=squared, freedom=FREEDOM
     ).rows():
-        if variance is None:
+        if squared_cv is None:
             ends.append((None, None, None))
             continue
-        below, above = reach_of(factor, variance, freedom)
+        below, above = reach_of(squared_cv, freedom)
         low, high = round_outward(value / below, DIGITS, -1), round_outward(value * above, DIGITS, 1)
-        ends.append((low, high, band_of(factor, variance)))
+        ends.append((low, high, band_of(squared_cv)))
     lows, highs, bands = zip(*ends, strict=True) if ends else ((), (), ())
     kinds = made.schema
     return made.with_columns(

@@ -37,14 +37,22 @@ NOTES = (
      " three significant digits; those of countermeasure_cost and of the quantity spam_corrected to two. They"
      " are not altered in any other way."),
     ("Intervals", "95% intervals: the estimate divided by exp(0.9 t s), and multiplied with exp(1.3 t s), s"
-     " the root of area_factor times rates_variance, t Student's 97.5% point at rates_freedom degrees; ends"
-     " have three digits, rounded outward. The upper arm is the longer one, since the few operators that"
-     " have most are often not among those that answered. s times 100 is the coefficient of variation, whose"
-     " band cv_band_code is. They are made of these columns alone, not of how an area's own operators"
-     " differ, since that would bound what each contributed; so an area that differs much from all others"
-     " has an interval that is too short. They hold under the model that operators that answered are like"
-     " those that did not; silent_class_code shows how much rests on it. A row without rates_variance has no"
-     " interval, and changes have none."),
+     " the root of area_factor times rates_variance plus subscriptions_variance plus days_variance, t"
+     " Student's 97.5% point at rates_freedom degrees; ends have three digits, rounded outward. The upper arm"
+     " is the longer one, since the few operators that have most are often not among those that answered. s"
+     " times 100 is the coefficient of variation, whose band cv_band_code is. They are made of these columns"
+     " alone, not of how an area's own operators differ, since that would bound what each contributed; so an"
+     " area that differs much from all others has an interval that is too short. They hold under the model"
+     " that operators that answered are like those that did not; silent_class_code shows how much rests on"
+     " it. A row without rates_variance has no interval, and changes have none."),
+    ("Subscriptions", "Figures are scaled to all subscriptions of an area, which may be wrong."
+     " subscriptions_variance is the relative variance that follows from the errors that the study states,"
+     " those that all countries of one source share and those of each by itself; they are its judgement"
+     " unless its sources give them. Where it is 0 in every row, subscriptions are taken as exact. Over s"
+     " squared it is the part of the interval's squared width that is due to subscriptions."),
+    ("Days without logs", "Months with logs on at least 90% of their days are scaled to all of them."
+     " days_variance is the square of the share of days that is missing, rounded up: that a missing day may"
+     " differ by as much as a day has is a judgement."),
     ("Reliability", "A coefficient of variation of 16.6 to 33.3% asks for caution. Above that, and where one"
      " respondent or fewer than three holdings are behind it, an estimate is of low reliability"
      " (obs_status_code U): it stands in tables alone, with its interval, and is not to be quoted."),

@@ -51,6 +51,7 @@ VOLUME_NOTES = (
     MARKS_NOTE,
 )
 Row = dict[str, str]
+KNOWN_ERRORS = ("subscriptions_variance", "days_variance")
 # By area, strategy and component.
 CostRows = dict[tuple[str, str, str], Row]
 
@@ -115,7 +116,29 @@ def volume_section(rows: pl.DataFrame) -> Section:
         for area, texts in by_area(found)
     )
     missing = [] if blocks else ["No volume of an area left."]
-    return Section("volume", "How much spam there is", finding, blocks, missing, list(VOLUME_NOTES))
+    notes = [*VOLUME_NOTES, *describe_subscriptions(listed)]
+    return Section("volume", "How much spam there is", finding, blocks, missing, notes)
+
+
+def describe_subscriptions(rows: pl.DataFrame) -> list[str]:
+    """How much of the intervals of all countries together is due to errors of subscriptions, by channel."""
+    if not {"rates_variance", *KNOWN_ERRORS} <= set(rows.columns):
+        return []
+    shares = []
+    for channel, own in by_channel(rows.drop_nulls("rates_variance")):
+        terms = own.filter(pl.col("area_code").is_in(WHOLE)).select(
+            pl.col("area_factor", "rates_variance", *KNOWN_ERRORS).cast(pl.Float64)
+        )
+        for factor, variance, subscriptions, days in terms.drop_nulls().head(1).rows():
+            whole = factor * variance + subscriptions + days
+            shares.append((channel, 100 * subscriptions / whole if whole > 0 else 0.0))
+    if not any(share for _, share in shares):
+        return ["Subscriptions are taken as exact: the study states no error of them."] if shares else []
+    listed = ", ".join(f"{share:.0f}% ({channel})" for channel, share in shares)
+    return [
+        f"Of the squared width of the intervals of all countries together {listed} is due to errors of"
+        " subscriptions. They are the study's judgement unless its sources state them."
+    ]
 
 
 def cost_section(rows: pl.DataFrame) -> Section:

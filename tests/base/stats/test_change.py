@@ -10,12 +10,11 @@ import svy
 from benchmarks.change_quality import matched_population, simulate_change
 from jobs.base.stats.change import (
     MatchedPeriod,
-    draw_holdings,
     estimate_change,
     log_influence,
-    owners_variance,
 )
-from jobs.base.stats.estimation import Array, seed_of, weight_by_factors
+from jobs.base.stats.estimation import Array, Weighted, draw_holdings, seed_of, weight_by_factors
+from jobs.base.stats.intervals import owners_variance
 from sample_data.membership import answering, population
 from tests.base.stats.test_estimation import groups_of, without_raking
 
@@ -33,7 +32,8 @@ def test_ratio_and_linearised_error_are_those_of_svy(channel: str, seed: int) ->
     random = np.random.default_rng([seed, 7])
     people = population(channel)
     answered = answering(people, np.random.default_rng(seed))
-    sample, holding = without_raking(people, answered), owners(len(answered), random)
+    holding = owners(len(answered), random)
+    sample = owned(without_raking(people, answered), holding)
     x, earlier = people.subscriptions[answered], people.spam[answered]
     later = earlier * random.lognormal(0.1, 0.3, len(earlier))
     units = np.array([f"{stratum}|{owner}" for stratum, owner in zip(sample.index, holding, strict=True)])
@@ -58,11 +58,15 @@ def test_ratio_and_linearised_error_are_those_of_svy(channel: str, seed: int) ->
         for y in (earlier, later)
     ]
     before, after = (log_influence(each, leverage=False) for each in periods)
-    (variance,), _ = owners_variance(sample, (after - before)[0], holding)
+    (variance,), _ = owners_variance(sample, (after - before)[0])
     weights = sample.weights[0]
     ratio = float(weights @ later / (weights @ earlier))
     assert ratio == pytest.approx(told.est, rel=1e-12)
     assert np.sqrt(variance) * ratio == pytest.approx(told.se, rel=1e-9)
+
+
+def owned(sample: Weighted, holding: Array) -> Weighted:
+    return replace(sample, operators=replace(sample.operators, holding=holding))
 
 
 def matched(seed: int, growth: Array | None = None) -> tuple[MatchedPeriod, MatchedPeriod, Array]:
@@ -71,7 +75,7 @@ def matched(seed: int, growth: Array | None = None) -> tuple[MatchedPeriod, Matc
     people = population("EMAIL")
     answered = answering(people, random)
     holding = owners(len(answered), random)
-    plain = without_raking(people, answered)
+    plain = owned(without_raking(people, answered), holding)
     drawn = draw_holdings(plain.index, holding, answered, 100, seed_of("change", str(seed)))
     sample = weight_by_factors(plain, groups_of(people), drawn)
     member = np.array([np.ones(len(answered), dtype=bool), people.development == "LDC"])
@@ -84,8 +88,8 @@ def matched(seed: int, growth: Array | None = None) -> tuple[MatchedPeriod, Matc
 def test_a_change_that_all_have_has_no_error() -> None:
     """What totals vary by is the same in both periods: the covariance takes it off."""
     people = population("EMAIL")
-    before, after, holding = matched(1, np.full(len(people.spam), 1.25))
-    found = estimate_change(before, after, holding)
+    before, after, _ = matched(1, np.full(len(people.spam), 1.25))
+    found = estimate_change(before, after)
     for each in (found.ratio, found.low, found.high):
         assert each == pytest.approx(np.full((2, 1), 1.25), rel=1e-9)
 
@@ -95,22 +99,22 @@ def test_an_area_that_answered_in_full_has_an_exact_change() -> None:
     everyone = np.ones(len(people.spam), dtype=bool)
     random = np.random.default_rng(2)
     holding = owners(len(everyone), random)
-    plain = without_raking(people, everyone)
+    plain = owned(without_raking(people, everyone), holding)
     drawn = draw_holdings(plain.index, holding, everyone, 50, 2)
     sample = weight_by_factors(plain, groups_of(people), drawn)
     member, y = everyone[None, :], people.spam[:, None]
     known = member @ people.subscriptions
     later = y * random.lognormal(0, 0.2, len(y))[:, None]
     found = estimate_change(
-        MatchedPeriod(sample, y, member, known), MatchedPeriod(sample, later, member, known), holding
+        MatchedPeriod(sample, y, member, known), MatchedPeriod(sample, later, member, known)
     )
     for each in (found.ratio, found.low, found.high):
         assert each[0, 0] == pytest.approx(later.sum() / y.sum(), rel=1e-9)
 
 
 def test_backwards_the_change_is_the_inverse() -> None:
-    before, after, holding = matched(3)
-    there, back = estimate_change(before, after, holding), estimate_change(after, before, holding)
+    before, after, _ = matched(3)
+    there, back = estimate_change(before, after), estimate_change(after, before)
     assert there.ratio == pytest.approx(1 / back.ratio, rel=1e-12)
     assert there.low == pytest.approx(1 / back.high, rel=0.02)
 
@@ -125,7 +129,7 @@ def test_without_the_covariance_the_interval_is_many_times_as_wide() -> None:
             draw_holdings(after.sample.index, holding, after.sample.operators.is_respondent, 100, 99),
         ),
     )
-    together, apart = (estimate_change(before, each, holding) for each in (after, other))
+    together, apart = (estimate_change(before, each) for each in (after, other))
     assert (np.log(apart.high / apart.low) > 1.5 * np.log(together.high / together.low)).all()
 
 
@@ -139,8 +143,8 @@ def test_operators_of_an_owner_are_drawn_together() -> None:
 
 
 def test_of_nothing_there_is_no_change() -> None:
-    before, after, holding = matched(5)
-    found = estimate_change(replace(before, y=0 * before.y), after, holding)
+    before, after, _ = matched(5)
+    found = estimate_change(replace(before, y=0 * before.y), after)
     assert np.isnan(found.ratio).all()
 
 

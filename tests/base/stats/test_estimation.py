@@ -18,9 +18,9 @@ from jobs.base.stats.estimation import (
     Weighted,
     adjust_nonresponse,
     assign_subscriptions,
-    bootstrap_factors,
     calibrate_weights,
     collapse_strata,
+    draw_holdings,
     floor_at_one,
     rake_weights,
     ratio_groups,
@@ -29,6 +29,9 @@ from jobs.base.stats.estimation import (
     weight_respondents,
 )
 from jobs.base.stats.intervals import (
+    EstimateTable,
+    across_strata,
+    add_known_errors,
     area_concentration,
     at_factor,
     concentration_of,
@@ -51,6 +54,7 @@ def operators(people: Population, is_respondent: Array) -> Operators:
         people.size,
         people.subscriptions,
         is_respondent,
+        people.holding,
     )
 
 
@@ -116,7 +120,9 @@ def test_raked_total_and_bootstrap_error_are_those_of_svy(channel: str, seed: in
     sample = weight_respondents(operators(people, answered), groups, seed, replicates)
     x, y = people.subscriptions[answered], people.spam[answered]
     regions = ratio_groups(sample.stratum, answered, people.subscriptions)
-    factors = np.vstack([np.ones(len(answered)), bootstrap_factors(sample.index, answered, replicates, seed)])
+    factors = np.vstack(
+        [np.ones(len(answered)), draw_holdings(sample.index, people.holding, answered, replicates, seed)]
+    )
     before = adjust_nonresponse(factors, sample.index, answered)[:, answered] * x
     frame = pl.DataFrame(
         {
@@ -151,7 +157,7 @@ def test_bootstrap_error_is_near_the_linearised_one(seed: int) -> None:
     answered = answering(people, np.random.default_rng(seed))
     plain = without_raking(people, answered)
     x, y = people.subscriptions[answered], people.spam[answered]
-    factors = bootstrap_factors(plain.index, answered, 2000, seed)
+    factors = draw_holdings(plain.index, people.holding, answered, 2000, seed)
     weights = adjust_nonresponse(factors, plain.index, answered)[:, answered]
     whole = np.ones(len(x), dtype=bool)
     ratios = ratio_totals(weights, x, y[:, None], whole[None, :], np.ones(1))[:, 0, 0]
@@ -411,7 +417,9 @@ def test_what_is_known_of_a_country_goes_to_those_that_did_not_answer() -> None:
 def test_seeds_come_from_the_cells_key_alone() -> None:
     assert seed_of("EMAIL", "2026-Q4") == seed_of("EMAIL", "2026-Q4") != seed_of("EMAIL2026", "-Q4")
     index, answered = np.zeros(9, dtype=int), np.arange(9) < 5
-    first, again = (bootstrap_factors(index, answered, 7, seed_of("EMAIL", "2026-Q4")) for _ in range(2))
+    first, again = (
+        draw_holdings(index, np.arange(9), answered, 7, seed_of("EMAIL", "2026-Q4")) for _ in range(2)
+    )
     assert np.array_equal(first, again)
     assert first.sum(axis=1) == pytest.approx(np.full(7, 9.0))
 
@@ -429,7 +437,25 @@ def test_an_interval_by_hand() -> None:
     ] == pytest.approx(80.03, abs=0.01)
 
 
-def six_operators() -> Weighted:
+def test_known_errors_lengthen_both_arms_by_hand() -> None:
+    """On the logarithm's scale arms of 0.2 and 0.3, and 1.96 x 0.1 beside them: 0.28 and 0.358. A figure of
+    nothing, and one without interval, stay so; what was counted is the least."""
+
+    def row(*values: float) -> Array:
+        return np.array(values)
+
+    low, high = 100 * np.exp(-0.2), 100 * np.exp(0.3)
+    given = EstimateTable(row(100, 0, 100), row(10, 0, np.nan), row(low, 0, np.nan), row(high, 0, np.nan))
+    found = add_known_errors(given, 0.01, row(70, 0, 0))
+    assert found.error.tolist() == pytest.approx([np.sqrt(200), 0, np.nan], nan_ok=True)
+    assert found.low.tolist() == pytest.approx([100 * np.exp(-0.28001), 0, np.nan], rel=1e-4, nan_ok=True)
+    assert found.high.tolist() == pytest.approx([100 * np.exp(0.35835), 0, np.nan], rel=1e-4, nan_ok=True)
+    assert add_known_errors(given, 0.01, row(80, 0, 0)).low[0] == 80
+    unchanged = add_known_errors(given, 0.0, row(0, 0, 0))
+    assert (unchanged.low[0], unchanged.high[0], unchanged.error[0]) == (low, high, 10)
+
+
+def six_operators(owner: Array | None = None) -> Weighted:
     """Four of six answered, in two classes of two: x 1, 3 and 2, 2, silent 4 and 8; weights 2, 1, 1, 1."""
     text = np.array(list("abcdef"), dtype=object)
     classes = np.array(["A", "A", "B", "B", "B", "B"], dtype=object)
@@ -441,6 +467,7 @@ def six_operators() -> Weighted:
         size=np.array(["SMALL"] * 6, dtype=object),
         subscriptions=np.array([1.0, 3.0, 2.0, 2.0, 4.0, 8.0]),
         is_respondent=np.array([True] * 4 + [False] * 2),
+        holding=text if owner is None else owner,
     )
     stratum = np.array([f"EUR|{name}|SMALL" for name in classes], dtype=object)
     index = (classes == "B").astype(int)
@@ -457,6 +484,26 @@ def test_the_variance_of_rates_by_hand() -> None:
     assert free == pytest.approx(4.4**2 / (2 * 1.2**2 + 2))
 
 
+def test_operators_of_an_owner_err_together_by_hand() -> None:
+    """Two strata of four and two of them answered, rates -1, 1 and 2, 4 about their means: by operators each
+    deviates by itself. Where the second and the fourth are of one owner, as are the first and the third, sums
+    deviate twice as far: twice the variance."""
+    text = np.array([str(place) for place in range(8)], dtype=object)
+    answered = np.array([True, True, False, False] * 2)
+    index = np.repeat([0, 1], 4)
+    z = np.array([[-1.0], [1.0], [2.0], [4.0]])
+
+    def variance(owner: Array) -> float:
+        people = Operators(text, text, text, text, text, np.ones(8), answered, owner)
+        return float(across_strata(Weighted(people, text, index, np.ones((1, 4))), z)[0])
+
+    owned = text.copy()
+    owned[[4, 5]] = ["0", "1"]
+    # (1 - 2/4) x 2/(2 - 1) = 1 for each square.
+    assert variance(text) == pytest.approx(4)
+    assert variance(owned) == pytest.approx(8)
+
+
 def test_the_concentration_by_hand() -> None:
     """All six: X = 20, sum of w x = 9, g = 40/9 and 20/9. Silent: 16 + 64. Class A: X = 4, sum of w x = 5, g
     = 8/5 and 4/5, nobody silent; with 10 known, 6 are of operators that nobody listed and g = 4 and 2."""
@@ -468,7 +515,7 @@ def test_the_concentration_by_hand() -> None:
     # cancel out.
     owner = np.array(["a", "a", "b", "c", "d", "d"], dtype=object)
     stands = np.array([[40 / 9, 60 / 9, 40 / 9, 40 / 9], [1.6, 2.4, 0, 0], [4, 6, 0, 0]])
-    found = concentration_of(six_operators(), stands, member, np.array([20.0, 4.0, 10.0]), owner)
+    found = concentration_of(six_operators(owner), stands, member, np.array([20.0, 4.0, 10.0]))
     owned = 12**2 + (31 / 9 + 11 / 9 * 3) ** 2 + (11 / 9) ** 2 * (2**2 + 2**2)
     assert found.tolist() == pytest.approx([owned / 400, (0.6**2 + 0.6**2) / 16, (36 + 6**2) / 100])
 
@@ -488,7 +535,7 @@ def test_a_large_silent_operator_makes_a_figure_unreliable_though_the_others_are
     def cv_pct(silent: int) -> float:
         answered = np.arange(near + far) != silent
         answered[near + 30 :] = False
-        people = Operators(text, text, region, same, same, x, answered)
+        people = Operators(text, text, region, same, same, x, answered, text)
         found = estimate_figures(
             weight_respondents(people, {}, 1, 50), y[answered][:, None], member, member @ x
         )

@@ -40,7 +40,8 @@ def test_factors_are_the_variance_of_what_an_estimate_misses(owners: int) -> Non
     whose = np.arange(len(x))
     if owners:
         whose = np.where(random.random(len(x)) < 0.3, random.integers(0, owners, len(x)), whose)
-        sample = replace(sample, holding=whose.astype(str).astype(object))
+        owned = replace(sample.weighted.operators, holding=whose.astype(str).astype(object))
+        sample = replace(sample, weighted=replace(sample.weighted, operators=owned))
     y = x * (1 + random.choice([-0.5, 0.5], size=(4000, len(x))))[:, whose]
     missed = y[:, answered] @ sample.coefficients.T - y @ sample.member.T
     measured = (missed**2).mean(axis=0) / (0.25 * np.where(sample.known > 0, sample.known, 1) ** 2)

@@ -67,6 +67,10 @@ def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None
     days = "Share of days with logs (counts are scaled up to all days): EMAIL"
     assert f"{days} 98.8%." in " ".join(text.split())
     assert f"{days} no logs." in " ".join(printed(year).split())
+    # What is stated of subscriptions, too.
+    assert "Subscriptions are taken as exact" in " ".join(text.split())
+    stated = " ".join(printed(quarter | {"subscriptions_variance": 0.0025}).split())
+    assert "due to errors of subscriptions as denominator.csv states them: EMAIL 31%." in stated
     # Few small operators that answered are not nobody.
     assert "<1%" in printed(row("2026-Q4", "attempted", 4300, 900, 1))
     assert "<1%" not in printed(row("2026-Q4", "attempted", 4300, 900, 0))

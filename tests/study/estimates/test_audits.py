@@ -1,5 +1,6 @@
 """Spam with the filters' errors in it: what audits make of respondents' counts, and how often it is right."""
 
+import datetime as dt
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ from jobs.base.core.periods import count_days
 from jobs.base.core.shares import CALLS, ENDS, SHARES
 from jobs.base.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
 from jobs.base.stats.intervals import EstimateTable, estimate_figures
-from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.contracts import reference_table, rows_frame
 from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.spam_volume import cell_rows, labelled_definitions
 from jobs.study.estimates.steps.audits import AUDIT, correct_spam, count_audited, select_period_with_calls
@@ -210,15 +211,17 @@ PEOPLE = 12
 
 def known_countries() -> Reference:
     """Equal operators in one country, as many again of which nothing is known."""
-    frame = pl.DataFrame(
+    frame = rows_frame(
         [
             {"respondent_id": f"a{number}", "holding_id": f"a{number}", "country_code": "FRA",
-             "channel_code": "EMAIL", "size_code": "SMALL", "subscriptions": 100}
+             "channel_code": "EMAIL", "size_code": "SMALL", "subscriptions": 100,
+             "valid_from": dt.date(2020, 1, 1)}
             for number in range(2 * PEOPLE)
-        ]
-    ).with_columns(valid_from=pl.date(2020, 1, 1), valid_to=pl.lit(None, pl.Date))  # fmt: skip
+        ],
+        "ref.operator_frame",
+    )  # fmt: skip
     known = {"country_code": "FRA", "period_code": "2026", "channel_code": "EMAIL"}
-    denominator = pl.DataFrame([known | {"subscriptions": 200 * PEOPLE}])
+    denominator = rows_frame([known | {"subscriptions": 200 * PEOPLE}], "ref.denominator")
     return Reference(frame, denominator, reference_table("ref.country"), reference_table("ref.country_group"))
 
 

@@ -315,7 +315,7 @@ def made_up(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, Reference]:
     people = by_respondent(found, of_all, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
     countries = Reference(
         of_all,
-        known.sort("country_code").with_columns(period_code=pl.lit("2026")),
+        rows_frame([row | {"period_code": "2026"} for row in known.to_dicts()], "ref.denominator"),
         reference_table("ref.country"),
         reference_table("ref.country_group"),
     )

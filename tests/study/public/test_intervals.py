@@ -62,7 +62,8 @@ def intervals_of(public: pl.DataFrame) -> pl.DataFrame:
 def check_intervals(rows: pl.DataFrame) -> None:
     """Each interval, band and status as the codebook says: with Student's t, by code of its own."""
     for row in rows.to_dicts():
-        cv = math.sqrt(row["area_factor"] * row["rates_variance"])
+        known = row["subscriptions_variance"] + row["days_variance"]
+        cv = math.sqrt(row["area_factor"] * row["rates_variance"] + known)
         both = student.ppf(0.975, row["rates_freedom"]) * cv
         below, above = (math.exp(min(arm * both, math.log(1000))) for arm in (0.9, 1.3))
         assert float(row["estimate_low"]) == pytest.approx(outward(row["estimate"] / below, False), rel=1e-9)
@@ -83,6 +84,7 @@ def test_every_interval_is_made_again_from_the_csv_alone() -> None:
     rows = intervals_of(released(drawn(2, most=9)).public[ABOUT.table])
     assert rows.height > 20
     assert set(rows["cv_band_code"]) == {"acceptable", "caution", "unreliable"}
+    assert rows["subscriptions_variance"].max() > 0
     check_intervals(rows)
     # One number a series.
     assert rows.group_by(*ABOUT.key[2:]).agg(pl.col("rates_variance").n_unique())["rates_variance"].max() == 1

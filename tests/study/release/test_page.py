@@ -84,6 +84,15 @@ def test_corrected_spam_stands_before_what_filters_saw() -> None:
         "The world received spam: 1.9M (1 to 3M) recipients and attempts by e-mail in 2026-Q4, corrected for"
         " filter error."
     )
+    assert not any("ubscriptions" in note for note in section.notes)
+    terms = {"area_factor": "0.02", "rates_variance": "0.5", "days_variance": "0"}
+    for subscriptions, says in (
+        ("0", "Subscriptions are taken as exact"),
+        ("0.0025", "20% (E-mail) is due to errors of subscriptions. They are the study's judgement"),
+    ):
+        known = [pl.lit(each).alias(name) for name, each in terms.items()]
+        notes = volume_section(rows.with_columns(*known, subscriptions_variance=pl.lit(subscriptions))).notes
+        assert any(says in note for note in notes)
     # What is of low reliability stands in the table alone.
     rough = volume_section(rows.with_columns(cv_band_code=pl.lit("unreliable")))
     assert rough.finding == "" and rough.blocks[0].table.rows[0][1].text == "1.9M !!"

@@ -6,7 +6,15 @@ import numpy as np
 
 from jobs.base.figures.areas import COUNTRY, WORLD
 from jobs.base.stats.estimation import Array
-from jobs.base.stats.intervals import BAND_FACTORS, ONE_RESPONDENT, at_factor, cv_band, estimate_figures
+from jobs.base.stats.intervals import (
+    BAND_FACTORS,
+    ONE_RESPONDENT,
+    EstimateTable,
+    add_known_errors,
+    at_factor,
+    cv_band,
+    estimate_figures,
+)
 from jobs.base.stats.prediction import (
     Imputed,
     Multiples,
@@ -58,21 +66,37 @@ def estimate_columns(
     found = estimate_figures(
         sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom
     )
-    four: dict[int, tuple[Array, Array, Array, Array] | None] = {
-        int(place): (found.estimate[number], found.error[number], found.low[number], found.high[number])
+    of_areas: dict[int, EstimateTable | None] = {
+        int(place): EstimateTable(
+            found.estimate[number], found.error[number], found.low[number], found.high[number]
+        )
         for number, place in enumerate(np.flatnonzero(enough))
     }
     cells, rates = cells_of(sample, y), rates_of(sample, own, np.flatnonzero(~enough))
     of_series, factors = public_terms(sample, y), public_factors(sample, y)
+    known = sample.known_variance + sample.days_variance
+    logged = certain * (1 - sample.missing[:, None])
     for place in range(len(sample.areas)):
         mine = sample.member[place, answering]
-        if place not in four:
-            four[place] = predict_area(sample, y, certain, place, cells, rates, imputed_freedom)
-        columns = describe_area(
-            sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), four[place]
-        )
-        factor = round_significant(float(factors[place]), FACTOR_DIGITS)
-        yield columns | {"area_factor": [factor] * own.shape[1]} | of_series
+        if place not in of_areas:
+            of_areas[place] = predict_area(sample, y, certain, place, cells, rates, imputed_freedom)
+        if of_area := of_areas[place]:
+            of_area = add_known_errors(of_area, known[place], logged[mine].sum(axis=0))
+        columns = describe_area(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), of_area)
+        for name, value in area_terms(sample, factors, place).items():
+            columns[name] = [value] * own.shape[1]
+        yield columns | of_series
+
+
+def area_terms(sample: Sample, factors: Array, place: int) -> dict[str, float]:
+    """What an area's public error rests on beside the variance of rates: its factor, and the relative
+    variances of its subscriptions and of days without logs. No contribution is in them."""
+    found = {
+        "area_factor": factors,
+        "subscriptions_variance": sample.known_variance,
+        "days_variance": sample.days_variance,
+    }
+    return {name: round_significant(float(of[place]), FACTOR_DIGITS) for name, of in found.items()}
 
 
 def public_factors(sample: Sample, y: Array) -> Array:
@@ -120,10 +144,10 @@ def describe_area(
     place: int,
     reported: Array,
     is_certain: Array,
-    four: tuple[Array, Array, Array, Array] | None,
+    of_area: EstimateTable | None,
 ) -> dict[str, list[object]]:
-    """The rows of an area as columns, with a value for each measure. four: estimate, error and interval, the
-    last three not a number where nothing shows them; None where no operator is known."""
+    """The rows of an area as columns, with a value for each measure. of_area: estimate, error and interval,
+    the last three not a number where nothing shows them; None where no operator is known."""
     people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
     area, answered = sample.areas[place], inside & people.is_respondent
     covered, count = float(people.subscriptions[answered].sum()), int(answered.sum())
@@ -148,11 +172,11 @@ def describe_area(
         "nature_code": [*natures],
     }
     names = [f"{name}{end}" for name in AT.values() for end in ("", "_low", "_high")]
-    if four is None:
+    if of_area is None:
         nothing = ["estimate", "estimate_low", "estimate_high", "per_subscription", "cv_pct", "cv_band_code"]
         beside |= dict.fromkeys([*nothing, *names]) | {"obs_status_code": "O"}
     else:
-        estimate, error, low, high = four
+        estimate, error, low, high = of_area.estimate, of_area.error, of_area.low, of_area.high
         cv_pct = 100 * np.divide(error, estimate, out=0 * error, where=estimate > 0)
         bands = [cv_band(each) for each in cv_pct.tolist()]
         columns |= {
@@ -246,7 +270,7 @@ def predict_area(
     cells: dict[str, RateCell],
     rates: Multiples,
     imputed_freedom: float | None,
-) -> tuple[Array, Array, Array, Array] | None:
+) -> EstimateTable | None:
     """Estimate, error and interval of a country or a small area, for each measure; None where no operator is
     known.
 
@@ -262,8 +286,10 @@ def predict_area(
     if cell.imputed is not None:
         imputed = Imputed(y[1:, mine].sum(axis=1), imputed_freedom)
     own = y[0] if y.ndim == 3 else y
-    found = predicted_figure(own[mine], answered, silent, cell, rates, certain[mine].sum(axis=0), imputed)
+    found = EstimateTable(
+        *predicted_figure(own[mine], answered, silent, cell, rates, certain[mine].sum(axis=0), imputed)
+    )
     if rates.freedom <= 0 and silent.sum() > 0:
-        unknown = np.full_like(found[0], np.nan)
-        return found[0], unknown, unknown, unknown
+        unknown = np.full_like(found.estimate, np.nan)
+        return EstimateTable(found.estimate, unknown, unknown, unknown)
     return found

@@ -15,6 +15,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import last_day as day_of
 from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
 from jobs.base.packages.subscriptions import describe_distance, far_apart
+from jobs.base.tables.contracts import read_contract
 from jobs.base.tables.csv_tables import file_of
 from jobs.study.estimates.investment_account import (
     AccountTables,
@@ -26,6 +27,7 @@ from jobs.study.estimates.public_spending import public_answers
 from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimates.steps.rows import MEASURES, last_day
+from jobs.study.estimates.steps.sample import ENDS, SHARED
 from jobs.study.questionnaire.latest_answers import last_part, question_code
 
 # So many lines are printed; the rest is counted.
@@ -117,6 +119,34 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
         lines.append(f"  and {len(found) - SHOWN} more")
     lines.append(f"columns of these lines: {','.join((*LINE, 'valid_from'))}")
     raise ObservatoryError("\n".join(lines))
+
+
+def refuse_wrong_errors(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError if subscriptions are not between their low and high, if one of these stands
+    alone, or if rows of one error class have different shared errors: a line for each file and rule."""
+    given, low, high = (pl.col(name) for name in ("subscriptions", *ENDS))
+    is_alone = low.is_null() != high.is_null()
+    is_outside = ~((low > 0) & (low <= given) & (given <= high))
+    error_class, shared_pct = (pl.col(name) for name in SHARED)
+    is_split = (shared_pct.n_unique().over(error_class) > 1) & error_class.is_not_null()
+    rules = {
+        f"have one of {' and '.join(ENDS)}: give both, or none": is_alone,
+        f"are not between {' and '.join(ENDS)}": is_outside.fill_null(False),
+        f"have {SHARED[1]} without {SHARED[0]}: name what shares the error": (
+            shared_pct.is_not_null() & error_class.is_null()
+        ),
+        f"have another {SHARED[1]} than rows of their {SHARED[0]}: give one for all": is_split,
+    }
+    wrong = []
+    for table in ("ref.denominator", "ref.operator_frame"):
+        rows, of_row = have[table], read_contract(table).key
+        for says, rule in rules.items():
+            if set(rule.meta.root_names()) <= set(rows.columns):
+                found = rows.filter(rule).select(of_row).sort(of_row).rows()
+                named = ", ".join(" ".join(map(str, each)) for each in found[:3])
+                wrong += [f"{file_of(folder, table)}: {len(found)} row(s) {says} ({named})"] if found else []
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
 
 
 def refuse_unlikely(have: Mapping[str, pl.DataFrame], folder: Path) -> None:

@@ -1,9 +1,15 @@
 """The operators of a channel and period as the estimator takes them, and figures of every area from them.
 
 Frame, denominators and groups are hundreds of rows: they are collected, and the work is numpy's.
+
+Subscriptions that a study takes for a country may be wrong. Its files say by how much: low and high are the 5
+and 95% points of a row's own error, and rows of one error class are all off together by shared_error_pct or
+less in nine of ten cases. No default is set: rows that state nothing are taken as exact.
 """
 
-from collections.abc import Sequence
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -11,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.periods import last_day, months_of
+from jobs.base.core.periods import count_days, last_day, months_of
 from jobs.base.figures.areas import (
     COUNTRY,
     GROUPS,
@@ -36,7 +42,12 @@ from jobs.base.stats.estimation import (
 )
 from jobs.base.stats.intervals import estimated_totals
 from jobs.base.stats.prediction import has_own_rate, point_rate
+from jobs.base.stats.sampling import Z95
 from jobs.base.stats.variance_function import area_factors
+
+ENDS, SHARED = ("subscriptions_low", "subscriptions_high"), ("error_class_code", "shared_error_pct")
+# Shares of days without logs are rounded up to these. A month that lacks more is no answer.
+MISSING = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,15 @@ class Sample:
     areas: list[Area]
     member: Array
     known: Array
-    holding: Array
+    # Of each area the variance of its subscriptions, relative to their square; 0 where they are exact.
+    known_variance: Array
+    # Of each respondent the share of the period's days that its logs lack.
+    missing: Array
+
+    @property
+    def holding(self) -> Array:
+        """The owner of each operator."""
+        return self.weighted.operators.holding
 
     @cached_property
     def cell(self) -> Array:
@@ -95,9 +114,20 @@ class Sample:
     @cached_property
     def factors(self) -> Array:
         """The factor of each area's public error (jobs/base/stats/variance_function.py)."""
-        return area_factors(
-            self.weighted, self.coefficients, self.member, self.known, self.by_ratio, self.holding
-        )
+        return area_factors(self.weighted, self.coefficients, self.member, self.known, self.by_ratio)
+
+    @cached_property
+    def days_variance(self) -> Array:
+        """Of each area the relative variance of taking days without logs to be like the others: the square of
+        the share of days that is missing, by the subscriptions that respondents stand for, rounded up to one
+        of MISSING. Logs are lost where traffic is highest, in many places at once, so errors are added up as
+        if they had one cause; a missing day may have nothing, or three times what others have."""
+        people = self.weighted.operators
+        stands = self.coefficients * people.subscriptions[people.is_respondent]
+        below = stands.sum(axis=1)
+        share = np.divide(stands @ self.missing, below, out=np.zeros_like(below), where=below > 0)
+        found: Array = np.array(MISSING)[np.searchsorted(MISSING[:-1], share - 1e-9)] ** 2
+        return found
 
     @cached_property
     def groups(self) -> dict[str, Array]:
@@ -111,19 +141,51 @@ def select_areas(sample: Sample, codes: Sequence[str]) -> Sample:
     place = {area.code: at for at, area in enumerate(sample.areas)}
     kept = [place[code] for code in codes]
     areas = [sample.areas[at] for at in kept]
-    return replace(sample, areas=areas, member=sample.member[kept], known=sample.known[kept])
+    member, known, variance = (each[kept] for each in (sample.member, sample.known, sample.known_variance))
+    return replace(sample, areas=areas, member=member, known=known, known_variance=variance)
+
+
+@dataclass(frozen=True)
+class Denominator:
+    """A country's subscriptions, and the standard deviations of the logarithm of their errors: of its own,
+    and of the one that all rows of an error class share."""
+
+    subscriptions: float
+    own_error: float = 0.0
+    error_class: str = ""
+    shared_error: float = 0.0
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What a study states of how well it knows subscriptions and days: of countries; framed: of each operator
+    in the frame, as own_error() has it; missing: of each respondent the share of days without logs."""
+
+    denominators: Mapping[str, Denominator]
+    framed: Array
+    missing: Array
+
+
+def own_error(low: float | None, high: float | None) -> float:
+    """The standard deviation of a logarithm whose 5 and 95% points are these; 0 where none are given."""
+    return math.log(high / low) / (2 * Z95) if low and high else 0.0
 
 
 def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, float]:
-    """Each country's subscriptions for a period, from the user's table.
+    """Each country's subscriptions for a period."""
+    return {name: of.subscriptions for name, of in known_denominators(denominator, channel, period).items()}
+
+
+def known_denominators(denominator: pl.DataFrame, channel: str, period: str) -> dict[str, Denominator]:
+    """Each country's subscriptions for a period and their errors, from the user's table.
 
     The row of the period itself; else of the shortest period that holds it; else the latest before its end.
     """
     months = set(months_of(period))
-    found: dict[str, tuple[tuple[bool, bool, int, str], float]] = {}
-    for country, given, subscriptions in (
+    found: dict[str, tuple[tuple[bool, bool, int, str], Denominator]] = {}
+    for country, given, subscriptions, low, high, error_class, shared_pct in (
         denominator.filter(pl.col("channel_code") == channel)
-        .select("country_code", "period_code", "subscriptions")
+        .select("country_code", "period_code", "subscriptions", *ENDS, *SHARED)
         .rows()
     ):
         spans = months_of(given)
@@ -132,7 +194,9 @@ def known_subscriptions(denominator: pl.DataFrame, channel: str, period: str) ->
             continue
         rank = (given == period, holds, -len(spans) if holds else 0, spans[-1])
         if country not in found or rank > found[country][0]:
-            found[country] = (rank, float(subscriptions))
+            shared = math.log1p(float(shared_pct or 0) / 100) / Z95
+            own = Denominator(float(subscriptions), own_error(low, high), error_class or "", shared)
+            found[country] = (rank, own)
     return {country: value for country, (_, value) in found.items()}
 
 
@@ -155,7 +219,8 @@ def sample_of(
         rows_on_day(reference.operator_frame, day)
         .filter(pl.col("channel_code") == channel)
         .select(
-            "respondent_id", "holding_id", "country_code", "size_code", frame_subscriptions="subscriptions"
+            *("respondent_id", "holding_id", "country_code", "size_code", *ENDS),
+            frame_subscriptions="subscriptions",
         )
         .sort("respondent_id")
     )
@@ -176,30 +241,81 @@ def sample_of(
     reported = (
         people.select(pl.coalesce("own", "frame_subscriptions").cast(pl.Float64)).to_series().to_numpy()
     )
-    country = people["country_code"].to_numpy().astype(object)
-    known = known_subscriptions(reference.denominator, channel, period)
-    stands = assign_subscriptions(reported, country, is_respondent, known)
+    respondents = people.filter(is_respondent).select("respondent_id")
+    given = respondents.join(answered, on="respondent_id", how="left", maintain_order="left")
+    missing = np.zeros(given.height)
+    if "day_count" in given.columns:
+        whole = count_days(period)
+        missing = 1 - given["day_count"].fill_null(whole).cast(pl.Float64).to_numpy() / whole
+    operators = Operators(
+        respondent=people["respondent_id"].to_numpy().astype(object),
+        country=people["country_code"].to_numpy().astype(object),
+        region=people["region_code"].to_numpy().astype(object),
+        development=people["development_code"].to_numpy().astype(object),
+        size=people["size_code"].to_numpy().astype(object),
+        subscriptions=reported,
+        is_respondent=is_respondent,
+        holding=people["holding_id"].to_numpy().astype(object),
+    )
+    stated = Stated(
+        known_denominators(reference.denominator, channel, period),
+        np.array([own_error(*ends) for ends in people.select(ENDS).rows()]),
+        missing,
+    )
+    return weigh_operators(operators, stated, countries, seed_of(*key, channel, period), replicates), given
+
+
+def weigh_operators(
+    operators: Operators, stated: Stated, countries: pl.DataFrame, seed: int, replicates: int
+) -> Sample:
+    """The sample of operators with the subscriptions that they or the frame reported. countries: of
+    classify_countries()."""
+    country, is_respondent = operators.country, operators.is_respondent
+    known = {name: of.subscriptions for name, of in stated.denominators.items()}
+    stands = assign_subscriptions(operators.subscriptions, country, is_respondent, known)
     of_country = {name: float(stands[country == name].sum()) for name in sorted(set(country.tolist()))}
     # Operators that nobody listed have subscriptions too: areas count them.
     of_country |= {name: value for name, value in known.items() if value > of_country.get(name, 0.0)}
     listed = list_areas(countries.filter(pl.col("country_code").is_in(list(of_country))))
-    operators = Operators(
-        respondent=people["respondent_id"].to_numpy().astype(object),
-        country=country,
-        region=people["region_code"].to_numpy().astype(object),
-        development=people["development_code"].to_numpy().astype(object),
-        size=people["size_code"].to_numpy().astype(object),
-        subscriptions=stands,
-        is_respondent=is_respondent,
-    )
+    people = replace(operators, subscriptions=stands)
     member = np.array([are_in_area(area, country) for area in listed])
     groups = {area.code: member[place] for place, area in enumerate(listed) if area.code in GROUPS}
-    drawn = weight_respondents(operators, groups, seed_of(*key, channel, period), replicates)
     totals = np.array([sum(of_country.get(name, 0.0) for name in area.countries) for area in listed])
-    holding = people["holding_id"].to_numpy().astype(object)
-    return Sample(drawn, listed, member, totals, holding), people.filter(is_respondent).select(
-        "respondent_id"
-    ).join(answered, on="respondent_id", how="left", maintain_order="left")
+    silent = silent_errors(people, of_country, stated)
+    squares = [known_variance([silent[name] for name in area.countries if name in silent]) for area in listed]
+    variance = np.divide(squares, totals**2, out=np.zeros_like(totals), where=totals > 0)
+    weighted = weight_respondents(people, groups, seed, replicates)
+    return Sample(weighted, listed, member, totals, variance, stated.missing)
+
+
+def silent_errors(
+    people: Operators, of_country: Mapping[str, float], stated: Stated
+) -> dict[str, Denominator]:
+    """Errors of the subscriptions of countries with silent or unlisted operators; where all answered, what
+    they report stands. Of a country without a denominator they are those of its silent operators in the
+    frame, each by itself."""
+    found = {}
+    for name, total in of_country.items():
+        inside = people.country == name
+        silent = inside & ~people.is_respondent
+        if not silent.any() and total <= people.subscriptions[inside].sum() * (1 + 1e-9):
+            continue
+        if name in stated.denominators:
+            found[name] = replace(stated.denominators[name], subscriptions=total)
+        elif total > 0:
+            off = (people.subscriptions * stated.framed)[silent]
+            found[name] = Denominator(total, float(np.sqrt(off @ off)) / total)
+    return found
+
+
+def known_variance(countries: Sequence[Denominator]) -> float:
+    """The variance of the sum of countries' subscriptions: their own errors each by itself, those of a class
+    together."""
+    shared: dict[str, float] = defaultdict(float)
+    for each in countries:
+        shared[each.error_class] += each.subscriptions * each.shared_error
+    own = sum((each.subscriptions * each.own_error) ** 2 for each in countries)
+    return own + sum(off**2 for off in shared.values())
 
 
 def point_estimates(sample: Sample, y: Array) -> dict[str, list[float | None]]:
@@ -247,13 +363,19 @@ def in_cell(sample: Sample, label: str) -> Array:
 
 
 def subscriptions_of(sample: Sample, place: int) -> tuple[Array, Array, str]:
-    """Subscriptions of an area's respondents and of its silent operators, those that nobody listed as one of
-    them; and the cell that it lies in, '' where it lies in several."""
+    """Subscriptions of an area's respondents and of its silent operators by their owners, those that nobody
+    listed as one of them; and the cell that it lies in, '' where it lies in several."""
     people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
     labels = set(sample.cell[inside].tolist())
-    silent = people.subscriptions[inside & ~people.is_respondent]
-    answered = people.subscriptions[inside & people.is_respondent]
+    both = (inside & people.is_respondent, inside & ~people.is_respondent)
+    answered, silent = (by_owner(sample.weighted, those) for those in both)
     unlisted = known - silent.sum() - answered.sum()
     if unlisted > 1e-6 * known:
         silent = np.append(silent, unlisted)
     return answered, silent, labels.pop() if len(labels) == 1 else ""
+
+
+def by_owner(sample: Weighted, chosen: Array) -> Array:
+    """Subscriptions of these operators, those of one holding together."""
+    owner = np.unique(sample.owner[chosen], return_inverse=True)[1]
+    return np.bincount(owner, sample.operators.subscriptions[chosen])
