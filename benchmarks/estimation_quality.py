@@ -5,6 +5,7 @@
     python -m benchmarks.estimation_quality --change              writes its section on changes alone
     python -m benchmarks.estimation_quality --cost                writes its section on cost alone
     python -m benchmarks.estimation_quality --intervals           writes that on a release's intervals
+    python -m benchmarks.estimation_quality --inexact             writes that on wrong subscriptions
 
 Certain spam of a channel; samples differ in who answers. By area: the part of the largest operator, the bias
 of the estimate, how often its 95% interval holds the truth, how often the band of non-response does (from
@@ -17,6 +18,7 @@ from collections.abc import Callable
 
 from benchmarks.change_quality import CHANGE_TITLE, describe_change
 from benchmarks.cost_quality import COST_TITLE, describe_cost
+from benchmarks.inexact_quality import INEXACT_TITLE, describe_inexact
 from benchmarks.interval_quality import FEW, INTERVALS_TITLE, MANY, REVERSED, describe_intervals
 from benchmarks.parts_quality import PARTS_TITLE, describe_parts
 from sample_data.membership import World
@@ -185,6 +187,7 @@ def main() -> None:
     parser.add_argument("--change", action="store_true")
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--intervals", action="store_true")
+    parser.add_argument("--inexact", action="store_true")
     asked = parser.parse_args()
     samples = asked.samples
     if asked.parts:
@@ -195,7 +198,9 @@ def main() -> None:
         replace_section(COST_TITLE, describe_cost(samples))
     if asked.intervals:
         replace_section(INTERVALS_TITLE, describe_intervals(samples))
-    if asked.parts or asked.change or asked.cost or asked.intervals:
+    if asked.inexact:
+        replace_section(INEXACT_TITLE, describe_inexact(samples))
+    if asked.parts or asked.change or asked.cost or asked.intervals or asked.inexact:
         return
     text = HEAD.format(samples=samples, drawn=DRAWN)
     for title, channel, by_size, selective in SETTINGS:
@@ -205,7 +210,7 @@ def main() -> None:
     of_bands = memberships(samples)
     print(of_bands)
     others = describe_change(samples) + describe_parts(samples) + describe_cost(samples)
-    others += describe_intervals(samples)
+    others += describe_intervals(samples) + describe_inexact(samples)
     FILE.write_text(text + of_bands + others, encoding="utf-8")
 
 
