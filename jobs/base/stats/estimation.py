@@ -139,7 +139,8 @@ class Weighted:
 
     @cached_property
     def unit(self) -> Array:
-        """What is drawn: all operators that a holding has in a stratum. The unit of each operator."""
+        """The unit that is drawn: all operators that a holding has in a stratum. The unit of each
+        operator."""
         both = self.index * (int(self.owner.max(initial=0)) + 1) + self.owner
         found: Array = np.unique(both, return_inverse=True)[1]
         return found

@@ -229,7 +229,7 @@ def with_wholes(rows: pl.DataFrame, spam_volume: pl.DataFrame) -> pl.DataFrame:
 
 
 def matched_contributions(figures: pl.DataFrame, reference: Reference) -> list[dict[str, object]]:
-    """What each matched respondent contributed to the figures that may leave: those of PUBLISHED, and of no
+    """Contributions of each matched respondent to the figures that may leave: those of PUBLISHED, and of no
     month."""
     return [
         {"table_name": TABLE, "period_code": period, "respondent_id": person["respondent_id"]}

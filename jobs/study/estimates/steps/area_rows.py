@@ -89,7 +89,7 @@ def estimate_columns(
 
 
 def area_terms(sample: Sample, factors: Array, place: int) -> dict[str, float]:
-    """What an area's public error rests on beside the variance of rates: its factor, and the relative
+    """Return the terms of an area's public error beside the variance of rates: its factor, and the relative
     variances of its subscriptions and of days without logs. No contribution is in them."""
     found = {
         "area_factor": factors,
@@ -113,10 +113,10 @@ def public_factors(sample: Sample, y: Array) -> Array:
 
 
 def public_terms(sample: Sample, y: Array) -> dict[str, list[object]]:
-    """What the errors of a release rest on beside an area's factor, of each measure: the variance of rates,
-    rounded up, its degrees of freedom, and the largest p that it is safe for; none where nothing shows a
-    variance. Of imputed values the variance has that of the world's total by imputation alone, as if it were
-    one of rates, too. y: of estimate_columns()."""
+    """Return the terms of each measure's errors beside an area's factor: the variance of rates, rounded up,
+    its degrees of freedom, and the largest p that it is safe for; none where nothing shows a variance. Of
+    imputed values the variance has that of the world's total by imputation alone, as if it were one of rates,
+    too. y: of estimate_columns()."""
     own = y[0] if y.ndim == 3 else y
     spread = spread_of(sample.weighted, own)
     variance = spread.variance

@@ -64,7 +64,8 @@ def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def missing_in_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Of asked_of_frame() those that the frame of operators does not have on the last day of the period."""
+    """Return the rows of asked_of_frame() that the frame of operators does not have on the last day of the
+    period."""
     asked = asked_of_frame(have).with_columns(day=last_day(pl.col("period_code")))
     frame = have["ref.operator_frame"].select(
         "respondent_id", "valid_from", "valid_to", listed="channel_code"
@@ -251,7 +252,7 @@ def asked_prices(have: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
 def mixed_currencies(
     prices: Mapping[str, Any], known: Mapping[tuple[str, int], str], base_year: int
 ) -> list[str]:
-    """What to do where a country's answers of a year, and its price levels, are in two currencies."""
+    """Say what to do where a country's answers of a year, and its price levels, are in two currencies."""
     country, year = prices["country_code"], prices["price_year"]
     now, base = known[country, year], known[country, base_year]
     lines = [

@@ -52,7 +52,7 @@ MISSING = (0.0, 0.005, 0.01, 0.02, 0.05, 0.1)
 
 @dataclass(frozen=True)
 class Reference:
-    """What is known of operators and countries whether they answer or not; small tables."""
+    """The small tables of operators and countries, whether they answer or not."""
 
     operator_frame: pl.DataFrame
     denominator: pl.DataFrame
@@ -91,7 +91,7 @@ class Sample:
 
     @cached_property
     def coefficients(self) -> Array:
-        """What each respondent's figure is multiplied with in each area's estimate, areas x respondents."""
+        """Factors of respondents' figures in areas' estimates, areas x respondents."""
         people, weights = self.weighted.operators, self.weighted.weights[0]
         answering = people.is_respondent
         x = people.subscriptions[answering]
@@ -118,10 +118,10 @@ class Sample:
 
     @cached_property
     def days_variance(self) -> Array:
-        """Of each area the relative variance of taking days without logs to be like the others: the square of
-        the share of days that is missing, by the subscriptions that respondents stand for, rounded up to one
-        of MISSING. Logs are lost where traffic is highest, in many places at once, so errors are added up as
-        if they had one cause; a missing day may have nothing, or three times what others have."""
+        """Return each area's relative variance of taking days without logs to be like the others: the square
+        of the share of days that is missing, by the subscriptions that respondents stand for, rounded up to
+        one of MISSING. Logs are lost where traffic is highest, in many places at once, so errors are added up
+        as if they had one cause; a missing day may have nothing, or three times what others have."""
         people = self.weighted.operators
         stands = self.coefficients * people.subscriptions[people.is_respondent]
         below = stands.sum(axis=1)
@@ -158,8 +158,8 @@ class Denominator:
 
 @dataclass(frozen=True)
 class Stated:
-    """What a study states of how well it knows subscriptions and days: of countries; framed: of each operator
-    in the frame, as own_error() has it; missing: of each respondent the share of days without logs."""
+    """The stated errors of subscriptions and days: of countries; framed: of each operator in the frame, as
+    own_error() has it; missing: of each respondent the share of days without logs."""
 
     denominators: Mapping[str, Denominator]
     framed: Array

@@ -231,11 +231,11 @@ def compute_apart(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """The table's rows: its transform over the tables that its contract reads, and of answers over those to
     the questions that it names; with how much of each area the frame has, where its contract says so."""
-    about = read_contract(table)
-    inputs = {name: have[name] if name in have else reference_table(name) for name in about.reads}
+    contract = read_contract(table)
+    inputs = {name: have[name] if name in have else reference_table(name) for name in contract.reads}
     if ANSWERS in inputs:
-        inputs[ANSWERS] = keep_asked(have[ANSWERS], about.questions)
-    return conform_frame(cover_rows(run_kernel(table, inputs), table, have), table).sort(about.key)
+        inputs[ANSWERS] = keep_asked(have[ANSWERS], contract.questions)
+    return conform_frame(cover_rows(run_kernel(table, inputs), table, have), table).sort(contract.key)
 
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
