@@ -50,8 +50,13 @@ class Moves:
         return found
 
     def find_short(self, weights: Array) -> Array:
-        """Which of them may not reach their goal."""
-        found: Array = self.square_reach(weights) < self.lack**2
+        """Which of them may not reach their goal. Of most the largest |w| that weights make of any z as long
+        as theirs shows that they do."""
+        largest = np.linalg.norm(weights @ weights.T, 2)
+        found: Array = self.free - largest * np.einsum("ij,ij->i", self.along, self.along) < self.lack**2
+        left = np.flatnonzero(found)
+        nearer = Moves(self.numbers[left], self.lack[left], self.free[left], self.along[left])
+        found[left] = nearer.square_reach(weights) < nearer.lack**2
         return found
 
 
