@@ -57,23 +57,25 @@ TEXT = """
 Estimates are rates times subscriptions. Official statistics count SIM cards and no mailboxes, so a study
 states in `denominator.csv` how wrong its subscriptions may be, or takes them as exact, and its outputs say
 which. Of a figure's squared coefficient of variation `subscriptions_variance` is due to them, and
-`days_variance` to scaling months with missing days. Errors that countries of one source share add up before
-they are squared, own errors after. Both are part of a release's intervals and of the study's own; the
-study's own draw holdings, not operators.
+`days_variance` to scaling months with missing days. An error that countries of one source share does not
+average out over them; errors of their own do. Both are part of a release's intervals and of the study's own
+(`own`), for which holdings are drawn, not operators.
 
 Certain spam by e-mail, who answers does not depend on spam: {memberships} memberships for each row,
 {samples} sample(s) of each; the share of 95% intervals that hold the truth, and their mean width (the
 logarithm of the upper end over the lower). `without` is a release's interval without these two terms: how
-much of a width is due to them. Countries are those whose rows may leave, by band. Subscriptions are off as
-stated with a standard deviation of 20% for each country by itself and 10% for all together. Where busy days
-are missing, half of the respondents' logs lack 1 to 9 days of {days}, their busiest; days' logarithms have
-a standard deviation of {of_days}.
+much of a width is due to them. Countries are those whose rows may leave, by the band of the interval of that
+row: rows of one membership do not hold the same countries. Subscriptions are off as stated with a standard
+deviation of 20% for each country by itself and 10% for all together, so in nine of ten cases by less than a
+factor of 1.39, and of 1.18: more than in the guide's examples. Where busy days are missing, half of the
+respondents' logs lack 1 to 9 days of {days}, their busiest; days' logarithms have a standard deviation of
+{of_days}.
 
-Where subscriptions are off by twice what is stated, intervals are too short: no column shows it. That a
-missing day errs by as much as a day has is a judgement, and so is what a study states without a source.
-Countries' rates are taken to be alike in how the errors of their subscriptions add up. Where a dozen
-owners' operators are alike and answer together, all that the study's own intervals of the world miss lies
-above them: their arms are of one length, those of a release are not.
+Where subscriptions are off by twice what is stated, intervals are too short: no column shows it. If in doubt,
+state more. That a missing day errs by as much as a day has is a judgement, and so is what a study states
+without a source. Countries' rates are taken to be alike in how the errors of their subscriptions add up.
+Where a dozen owners' operators are alike and answer together, all that the study's own intervals of the world
+miss lies above them: their arms are of one length, those of a release are not.
 
 | membership | intervals | world | regions | groups | acceptable | caution | unreliable |
 |---|---|--:|--:|--:|--:|--:|--:|"""

@@ -154,7 +154,8 @@ it, those of countries 13% narrower, whose factors were multiplied by 1.6 instea
 operators or their owners, whichever gives more. Counting operators alone, with these arms, 89% of 200
 intervals of the world held the truth where a dozen owners have 40% of the large operators, each with one rate
 for all, and these answer together; with owners they are 23% wider. The study's own intervals once counted
-operators alone: of 150 of the world 82.7% held the truth there, of regions 93.7%. Now they draw owners.
+operators alone: of 150 of the world 82.7% held the truth there, of regions 93.7%. Now owners are drawn,
+which is better and [not enough](#subscriptions-owners-and-days).
 
 They are still too short where rates have tails that few respondents show (Pareto), and in a region whose
 rates differ more than all others': the one number cannot know of it, and an interval that did would bound
