@@ -134,7 +134,7 @@ def describe_subscriptions(rows: pl.DataFrame) -> list[str]:
             shares.append((channel, 100 * subscriptions / whole if whole > 0 else 0.0))
     if not any(share for _, share in shares):
         return ["Subscriptions are taken as exact: the study states no error of them."] if shares else []
-    listed = ", ".join(f"{share:.0f}% ({channel})" for channel, share in shares)
+    listed = ", ".join(f"{numbers.format_whole_percent(share)} ({channel})" for channel, share in shares)
     return [
         f"Of the squared width of the intervals of all countries together {listed} is due to errors of"
         " subscriptions. They are the study's judgement unless its sources state them."

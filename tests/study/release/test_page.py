@@ -88,6 +88,7 @@ def test_corrected_spam_stands_before_what_filters_saw() -> None:
     terms = {"area_factor": "0.02", "rates_variance": "0.5", "days_variance": "0"}
     for subscriptions, says in (
         ("0", "Subscriptions are taken as exact"),
+        ("0.000001", "<1% (E-mail) is due to errors of subscriptions."),
         ("0.0025", "20% (E-mail) is due to errors of subscriptions. They are the study's judgement"),
     ):
         known = [pl.lit(each).alias(name) for name, each in terms.items()]
