@@ -55,7 +55,7 @@ INTERVAL = ("estimate", "area_factor", "rates_variance", "rates_freedom", "subsc
 LARGE = 0.25
 ANYONE, ALL_SERIES = "", ""
 # Targets of which an end is this many times as far as p are taken for free; how exact cones are held.
-FAR, HELD, MOST_CUTS = 1.5, 1e-6, 60
+FAR, HELD, FIRST_CUTS, MOST_CUTS = 1.5, 1e-6, 12, 60
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,14 @@ class Cone:
 
     def holds(self, change: Array) -> bool:
         return bool(np.linalg.norm(self.base + self.rows @ change) <= 1 + HELD)
+
+    def reach(self, change: Array) -> float:
+        """Which part of a change is within it."""
+        moved = self.rows @ change
+        square, line, spare = moved @ moved, self.base @ moved, max(1.0 - self.base @ self.base, 0.0)
+        if square + 2 * line <= spare:
+            return 1.0
+        return float((np.sqrt(line**2 + square * spare) - line) / square)
 
 
 @dataclass(frozen=True)
@@ -757,22 +765,36 @@ class Block:
     def ask_cones(
         self, programs: Programs, gain: Array, seen: Array, p: float, cones: Sequence[Cone]
     ) -> float:
-        """How far a target moves within cones. What the second solver finds too near counts if tangents that
-        are added to the linear program prove it."""
-        self.report.second += 1
-        point = solve_second_order(programs, gain, seen, FAR * p, cones)
-        if gain @ point >= p * (1 - 1e-3):
-            return float(gain @ point)
-        off = math.inf
-        for _ in range(MOST_CUTS):
-            if not sum(programs.cut(cone, point) for cone in cones):
-                break
+        """How far a target moves within cones: by tangents that are added to the linear program, and where a
+        few do not show it, by the second solver. What it finds too near counts if more tangents prove it."""
+        try:
+            off = self.cut_cones(programs, gain, p, cones, FIRST_CUTS)
+            if off < math.inf:
+                return off
+            self.report.second += 1
+            point = solve_second_order(programs, gain, seen, FAR * p, cones)
+            if gain @ point >= p * (1 - 1e-3):
+                return float(gain @ point)
+            return self.cut_cones(programs, gain, p, cones, MOST_CUTS)
+        finally:
+            programs.drop_cuts()
+
+    @staticmethod
+    def cut_cones(programs: Programs, gain: Array, p: float, cones: Sequence[Cone], count: int) -> float:
+        """How far a target moves, if so many rounds of tangents show that it is at least p, by a point within
+        all cones, or less; else infinity."""
+        for _ in range(count):
             point = programs.solve(gain, FAR * p)
             off = float(gain @ point)
             if off < p:
-                break
-        programs.drop_cuts()
-        return off
+                return off
+            parts = [cone.reach(point) for cone in cones]
+            if off * min(parts) >= p:
+                return off * min(parts)
+            for cone, part in zip(cones, parts, strict=True):
+                if part < 1:
+                    programs.cut(cone, part * point)
+        return math.inf
 
 
 def weigh(factors: Array, of: Sequence[Terms]) -> Terms:
