@@ -1,24 +1,26 @@
 """The attacker of its own on published files of a twelfth and an eighth of the countries, made by the
-commands' own code; money with parts of nothing is among them. More: python -m benchmarks.independent."""
+commands' own code; money with parts of nothing is among them. More, and three releases in a row:
+python -m benchmarks.independent."""
 
 from pathlib import Path
 
 import pytest
 
-from benchmarks.independent import IN_A_ROW, MEMBERSHIPS, P_PCT, RAISED, attack_membership, deal
+from benchmarks.independent import MEMBERSHIPS, P_PCT, RAISED, attack_membership, deal
 from jobs.study.public.secret import VALUE
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("number", "every", "count"),
-    [(0, 12, IN_A_ROW), (RAISED[0], MEMBERSHIPS, 1)],
-    ids=["three", "dominated"],
+    [(0, 12, 2), (RAISED[0], MEMBERSHIPS, 1)],
+    ids=["two", "dominated"],
 )
 def test_nothing_is_found(
     number: int, every: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three releases in a row; and one of a membership in which an operator has most of its region."""
+    """Two releases in a row; and one of a membership in which an operator has most of its region."""
     monkeypatch.setenv(VALUE, f"{P_PCT}")
     countries, raised = deal(number, every)
     report = attack_membership(tmp_path / "study", f"{number}", countries, raised, count, P_PCT)

@@ -24,7 +24,7 @@ OPTIONS: dict[str, bool | float | str] = {
 # By how much of its size a row may be broken.
 FEASIBLE = 1e-7
 # How much farther solutions are sought with tangents, and how often at most.
-FARTHER, TANGENTS = 1.05, 12
+FARTHER, TANGENTS = 1.05, 20
 # A gain is enough within rounding; a row with a lesser price holds nothing.
 NEAR, PRICED = 1e-6, 1e-9
 
