@@ -11,7 +11,7 @@ from jobs.study.public.secret import VALUE
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     ("number", "every", "count"),
     [(0, 12, 2), (RAISED[0], MEMBERSHIPS, 1)],

@@ -162,7 +162,7 @@ def test_waivers_are_of_every_kind(nodes: list[dict[str, pl.DataFrame]]) -> None
 
 
 @pytest.mark.long
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(2400)
 def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each twelfth country, by the commands' own code: estimated, protected, attacked, signed, published.
     Then the attack on all four, as anyone and as each holding; and on their costs, made by a gate that does

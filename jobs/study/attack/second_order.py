@@ -18,7 +18,7 @@ from jobs.study.attack.cones import Cones
 
 Array = np.ndarray
 # How often h is set anew, and what part of the gain looked for each time has to bring.
-TURNS, BROUGHT = 4, 0.01
+TURNS, BROUGHT = 2, 0.01
 # So many times its size a class may rise here.
 MOST = 1e3
 
