@@ -102,7 +102,7 @@ class Program:
 
         Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
         (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
-        does.
+        does. Where TANGENTS leave it open, a second-order program has the last word.
         """
         highs, best, touched = self.highs, np.zeros_like(change), list[int]()
         gains = gain[: len(change)]
@@ -135,8 +135,9 @@ class Program:
             linear, (rise, fall) = (self.rows, self.low, self.high), np.split(most, 2)
             point = find_far(linear, gains, rise, fall, FARTHER * enough, cones, best)
             inside = cones.reach(point, cones.find_broken(point)).min(initial=1.0) * point
-            if gains @ inside > gains @ best and not cones.find_broken(inside):
-                best = inside if self.is_inside(inside, most) else best
+            is_within = not cones.find_broken(inside) and self.is_inside(inside, most)
+            if is_within and gains @ inside > gains @ best:
+                best = inside
         return best if self.is_inside(best, most) else np.zeros_like(best), touched
 
     def find_holding(self, touched: list[int], cones: Cones) -> list[int]:

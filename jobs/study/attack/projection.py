@@ -22,6 +22,7 @@ w = (I - D½ Q_o Q_o' D½)^-½ D½ Q_o z, by the formula of Sherman, Morrison an
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -44,6 +45,12 @@ class Moves:
     free: Array
     along: Array
 
+    @cached_property
+    def squares(self) -> Array:
+        """|z|² of each, which all attackers share."""
+        found: Array = np.einsum("ij,ij->i", self.along, self.along)
+        return found
+
     def square_reach(self, weights: Array) -> Array:
         """The squares of how far they move. weights: of Projection.weigh_seen()."""
         found: Array = self.free - ((self.along @ weights.T) ** 2).sum(axis=1)
@@ -53,7 +60,7 @@ class Moves:
         """Which of them may not reach their goal. Of most the largest |w| that weights make of any z as long
         as theirs shows that they do."""
         largest = np.linalg.norm(weights @ weights.T, 2)
-        found: Array = self.free - largest * np.einsum("ij,ij->i", self.along, self.along) < self.lack**2
+        found: Array = self.free - largest * self.squares < self.lack**2
         left = np.flatnonzero(found)
         nearer = Moves(self.numbers[left], self.lack[left], self.free[left], self.along[left])
         found[left] = nearer.square_reach(weights) < nearer.lack**2

@@ -57,10 +57,8 @@ class SecondOrder:
         moves = csr_array(cones.moves[shown][:, self.free])
         in_cell = csr_array((np.ones(len(shown)), (place, np.arange(len(shown)))), (self.count, len(shown)))
         weight = cones.weight[shown] / sums[place]
-        self.sums, self.by_sums = (
-            in_cell @ (weight * cones.figures[shown]),
-            in_cell @ (diags_array(weight) @ moves),
-        )
+        self.sums = in_cell @ (weight * cones.figures[shown])
+        self.by_sums = in_cell @ (diags_array(weight) @ moves)
         root = np.sqrt(cones.share[shown] / squares[place])
         is_moved = abs(moves).sum(axis=1) > 0
         figures = root * cones.figures[shown]
@@ -80,12 +78,10 @@ class SecondOrder:
     def add_limits(self, cones: Cones, by_r: Array, is_live: Array) -> None:
         """The sum of (N r)² of each cone, and (r - T)² / 4 of each cell. by_r: N r at the first point."""
         stands, cone = cones.stands[is_live], cones.cone_of_cell[is_live]
-        each = diags_array(np.ones(self.count), format="csr")
+        own, each = diags_array(by_r, format="csr"), diags_array(np.ones(self.count), format="csr")
         for at in np.unique(cone):
             of = np.flatnonzero(cone == at)
-            self.parts.append(
-                self.place_columns(r=vstack([csr_array((1, self.count)), -(diags_array(by_r) @ each)[of]]))
-            )
+            self.parts.append(self.place_columns(r=vstack([csr_array((1, self.count)), -own[of]])))
             self.ends += [np.array([np.sqrt(cones.most[at] + stands[of].sum())]), np.zeros(len(of))]
             self.kinds.append(clarabel.SecondOrderConeT(1 + len(of)))
         apart = [

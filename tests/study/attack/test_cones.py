@@ -137,6 +137,23 @@ def test_a_point_that_breaks_a_cone_counts_for_nothing(
     assert found and all(search.classes.cones.find_broken(point) == [] for point in found)
 
 
+def test_a_far_point_that_breaks_a_cone_counts_for_nothing(
+    search: BlockSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the second-order program gives the solution of rows alone, and all of it is said to be within."""
+    bend, solutions = program.Program.bend, list[Array]()
+
+    def keep_solution(linear: program.Program, change: Array, *given: Any) -> Any:
+        solutions.append(change)
+        return bend(linear, change, *given)
+
+    monkeypatch.setattr(program.Program, "bend", keep_solution)
+    monkeypatch.setattr(Cones, "reach", lambda cones, change, broken: np.ones(len(broken)))
+    monkeypatch.setattr(program, "find_far", lambda *given: solutions[-1])
+    found = [point for point, is_bent, _ in move_targets(search) if is_bent]
+    assert found and all(search.classes.cones.find_broken(point) == [] for point in found)
+
+
 def test_a_variance_that_is_less_than_the_own_one_is_anothers(search: BlockSearch) -> None:
     own = [
         replace(cone, most=0.9 * cone.spread(cone.figures @ search.system.truth))
