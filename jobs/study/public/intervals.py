@@ -8,7 +8,7 @@ follows from the study's files and m from days and weights, so no contribution i
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import polars as pl
 from scipy.special import stdtrit
@@ -16,7 +16,7 @@ from scipy.special import stdtrit
 from jobs.base.tables.public_contracts import VARIANCE, PublicContract
 from jobs.study.disclosure import rules
 from jobs.study.disclosure.coarse import round_outward
-from jobs.study.public.cells import CELL, CONTRIBUTION, SERIES, Basis, EarlierRelease, name_cells
+from jobs.study.public.cells import CONTRIBUTION, SERIES, Basis, EarlierRelease, name_cells
 
 CONFIDENCE = 0.95
 # Rates have a long tail upwards. A sample without the few that have most shows too little, and too small a
@@ -122,19 +122,15 @@ def choose_variances(
     return rows.drop(VARIANCE, FREEDOM).join(now, on=SERIES, how="left", maintain_order="left")
 
 
-def without_variances(rows: pl.DataFrame, series: Iterable[tuple[str, ...]]) -> pl.DataFrame:
-    """The rows, of all series that have the variances of these without any: table, period, channel and
-    codes."""
+def without_variances(rows: pl.DataFrame, series: Collection[tuple[str, ...]]) -> pl.DataFrame:
+    """The rows, without any variance in these series and in those that have theirs: table, period, channel
+    and codes."""
     if WHOSE not in rows.columns:
         return rows
-    named = pl.DataFrame(sorted(series), schema=dict.fromkeys([*SERIES[:3], WHOSE], pl.String), orient="row")
-    lost = rows.join(named, on=[*SERIES[:3], WHOSE], how="semi").select(CELL)
-    none = lost.with_columns(is_lost=pl.lit(True))
-    joined = rows.join(none, on=CELL, how="left", maintain_order="left")
-    kept = pl.col("is_lost").is_null()
-    return joined.with_columns(pl.when(kept).then(pl.col(name)).alias(name) for name in PUBLISHED).drop(
-        "is_lost"
-    )
+    is_lost = pl.any_horizontal(
+        pl.concat_list(*SERIES[:3], of).is_in([list(names) for names in series]) for of in (SERIES[3], WHOSE)
+    ).fill_null(False)
+    return rows.with_columns(pl.when(~is_lost).then(pl.col(name)).alias(name) for name in PUBLISHED)
 
 
 def latest_variances(

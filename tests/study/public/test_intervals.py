@@ -12,7 +12,7 @@ from jobs.base.tables.public_contracts import VARIANCE, PublicContract, public_c
 from jobs.study.disclosure.coarse import round_up_variance
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
-from jobs.study.public.intervals import LOWER, UPPER, choose_variances
+from jobs.study.public.intervals import LOWER, UPPER, choose_variances, without_variances
 from jobs.study.public.volume_change import PAIR
 from jobs.study.release.codebook import NOTES
 from tests.study.public.test_gate import P_PCT
@@ -150,6 +150,17 @@ def test_a_variance_that_is_not_safe_gives_way_to_the_largest_that_is(
     found = choose_variances(series_rows(given), basis(drawn(5), "r1"), ABOUT, [], P_PCT)
     of_world = found.filter(pl.col("area_code") == "WORLD").sort("series")
     assert of_world["rates_variance"].to_list() == expected
+
+
+@pytest.mark.parametrize(("lost", "expected"), [("a", [None, 0.01]), ("b", [None, None])])
+def test_without_a_variance_no_series_has_it_and_its_series_has_none(
+    lost: str, expected: list[float | None]
+) -> None:
+    """Series a has the variance of b. An attack that rests on what a publishes names a."""
+    given = series_rows([("a", 0.5, 13.6), ("b", 0.01, 13.7)])
+    chosen = choose_variances(given, basis(drawn(5), "r1"), ABOUT, [], P_PCT)
+    left = without_variances(chosen, {("study.spam_volume", PERIOD, "EMAIL", lost)})
+    assert left.filter(area_code="WORLD").sort("series")["rates_variance"].to_list() == expected
 
 
 def test_a_variance_stands_while_one_or_two_holdings_changed() -> None:
