@@ -30,7 +30,7 @@ from schemas import settings_page
 
 FORMATS = CODELISTS / "format.csv"
 # The roles of respondents, as the form calls them.
-ASKED = {"O": "operators", "A": "administrations"}
+ASKED = {"O": "operators", "A": "administrations", "M": "vendors, Associates and academia"}
 SETTINGS = SCHEMAS.parent / "docs" / "settings.md"
 GUIDE = SCHEMAS.parent / "docs" / "tsb.md"
 # What stands between these is derived.
@@ -147,22 +147,23 @@ def formats() -> str:
 
 def forms() -> str:
     """The TSB officer's guide with its table of which form feeds which table."""
-    yearly = {question.id for question in all_questions() if question.yearly}
+    yearly = {(role, question.id) for question in all_questions() if question.yearly for role in question.who}
     given = {question.id for question in all_questions() if question.given}
-    lines = [
-        "| table | operators, a year | operators, a quarter or month | administrations, a year |"
-        " administrations, a quarter or month |",
-        "|---|---|---|---|---|",
-    ]
+    heads: dict[tuple[str, bool], str] = {}
+    for role, name in ASKED.items():
+        if any(role == whose for whose, _ in yearly):
+            heads |= {(role, False): f"{name}, a year", (role, True): f"{name}, a quarter or month"}
+        else:
+            heads |= {(role, False): f"{name}, any period"}
+    lines = [f"| table | {' | '.join(heads.values())} |", "|---" * (1 + len(heads)) + "|"]
     for table in tables_of("study"):
         asked = [each for each in read_contract(table).questions if each[1] not in given]
         if asked:
             cells = [
                 list_questions(
-                    [id for whose, id in asked if whose == role and not (is_short and id in yearly)]
+                    [id for whose, id in asked if whose == role and not (is_short and (role, id) in yearly)]
                 )
-                for role in ASKED
-                for is_short in (False, True)
+                for role, is_short in heads
             ]
             lines.append(f"| `{table}` | {' | '.join(cells)} |")
     before, _, rest = GUIDE.read_text(encoding="utf-8").partition(BEGIN)

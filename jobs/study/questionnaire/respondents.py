@@ -19,7 +19,7 @@ COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids"
 
 @dataclass(frozen=True)
 class Respondent:
-    """A respondent. role: O an operating agency or provider, A an administration."""
+    """A respondent. role: O an operating agency or provider, A an administration, M another member."""
 
     id: str
     name: str

@@ -102,11 +102,29 @@ def test_labels_of_a_list_differ_in_each_language_and_mean_one_code_in_all() -> 
 
 
 def test_the_core_set_is_small_and_each_role_has_its_own_questions() -> None:
-    for role in ("O", "A"):
+    for role in ("O", "A", "M"):
         whole, core = form_for(role), form_for(role, core=True)
         assert {each.id for each in core.questions} < {each.id for each in whole.questions}
         assert len(core.questions) <= 25
     assert "sp711" not in form_for("O").indicators and "sp303.EMAIL.attempted" not in form_for("A").indicators
+    assert len(form_for("M").questions) <= 10
+
+
+def test_a_vendors_form_is_made_filled_in_and_read_back_in_every_language() -> None:
+    """Of a year and of a quarter it is the same; its own questions are of no other role."""
+    vendor = RESPONDENTS["filter-works"]
+    own = {"sp1001.EMAIL.filtering": ("yesno", "yes"), "sp1002.EMAIL": 2.4, "sp1003.EMAIL": ("basis", "SAMPLE"),
+           "sp1004.EMAIL": 40_000_000, "sp1005.EMAIL": 51.5, "sp1006.EMAIL": "Mail in 2025, p. 4, works.example"}  # fmt: skip
+    for language in LANGUAGES:
+        book = fill(opened(blank(vendor, language)), own, language)
+        assert str(cell(book, "sp1002.EMAIL", "unit").value) == "CHF"
+        found = assessed(book)
+        assert found.faults == [] and set(own) < set(found.answers)
+        assert found.answers["sp1003.EMAIL"].code == "SAMPLE"
+    assert form_for("M") == form_for("M", period="2025-Q4")
+    assert not {*own} & {*form_for("O").indicators, *form_for("A").indicators}
+    named = assessed(fill(opened(blank(vendor)), own | {"sp1006.EMAIL": "ask jo@works.example"}))
+    assert [(each.indicator, each.key) for each in named.faults] == [("sp1006.EMAIL", "personal")]
 
 
 def test_the_form_of_a_role_without_a_waiver_does_not_speak_of_one() -> None:
@@ -120,7 +138,7 @@ def test_the_form_of_a_role_without_a_waiver_does_not_speak_of_one() -> None:
         assert sum("nobody can be recognized" in each for each in instructions) == 1
 
 
-@pytest.mark.parametrize("role", ["O", "A"])
+@pytest.mark.parametrize("role", ["O", "A", "M"])
 @pytest.mark.parametrize("is_core", [False, True])
 def test_parts_of_a_sum_stand_together_and_every_relation_names_lines_of_the_form(
     role: str, is_core: bool
@@ -930,9 +948,9 @@ def test_the_list_of_respondents_is_checked_row_by_row(tmp_path: Path) -> None:
         read_respondents(file)
 
 
-def test_the_sample_has_respondents_of_every_language_and_both_roles() -> None:
+def test_the_sample_has_respondents_of_every_language_and_role() -> None:
     assert {each.language for each in RESPONDENTS.values()} == set(LANGUAGES)
-    assert {each.role for each in RESPONDENTS.values()} == {"O", "A"}
+    assert {each.role for each in RESPONDENTS.values()} == {"O", "A", "M"}
 
 
 @pytest.mark.parametrize(
