@@ -32,12 +32,16 @@ What countermeasures cost to run in a quarter, {samples} samples for each settin
 true prices lie somewhere within operators' points, at one place for all, and each operator's own figures at
 one of its own. `bias` is the mean estimate over the mean truth, minus one; `interval` how often the 95%
 interval contains the truth; `apart` how often it would if prices erred for each operator by themselves, which
-is why the study draws them together. The last two settings are not in the interval, as for volumes.
+is why the study draws them together. The settings after the first are not in the interval, as for volumes. In
+the last, who states a fixed cost depends on it: operators that pay e times as much for a subscription as
+others of their size are e times as likely to state it.
 """
+# The setting; how answering depends on spam, and stating a fixed cost on how high it is.
 SETTINGS = (
-    ("who answers does not depend on spam", 0.0),
-    ("operators with more spam answer more", 0.5),
-    ("operators with more spam answer less", -0.5),
+    ("who answers does not depend on spam", 0.0, 0.0),
+    ("operators with more spam answer more", 0.5, 0.0),
+    ("operators with more spam answer less", -0.5, 0.0),
+    ("operators with higher fixed costs state them more", 0.0, 1.0),
 )
 NAMES = ("marginal", "stated", "total")
 
@@ -55,12 +59,14 @@ class SimulatedCost:
 @dataclass(frozen=True)
 class CostMembership:
     """A membership with its costs. whole: each operator's mean marginal and fixed cost; level: whether its
-    country's wages are above the median; share: how many of its size state what is fixed."""
+    country's wages are above the median; share: how many of its size state what is fixed; dear: the logarithm
+    of its fixed cost for each subscription, from the mean of its size."""
 
     people: Population
     whole: Array
     level: Array
     share: Array
+    dear: Array
 
 
 @dataclass(frozen=True)
@@ -82,13 +88,19 @@ def cost_membership(channel: str, seed: int = SEED) -> CostMembership:
     of_country = [price[name, int(YEAR)] for name in people.country]
     wage = np.array([(each.wage or 0.0) / each.market for each in of_country])
     level = np.where(wage > np.median(wage), "high", "low").astype(object)
-    return CostMembership(people, whole, level, np.array([STATE[size] for size in people.size]))
+    dear = np.log(whole[:, 1] / people.subscriptions)
+    for size in set(people.size):
+        dear[people.size == size] -= dear[people.size == size].mean()
+    return CostMembership(people, whole, level, np.array([STATE[size] for size in people.size]), dear)
 
 
-def draw_sample(of: CostMembership, random: np.random.Generator, selective: float = 0.0) -> CostSample:
-    """Who sends costs, and where truth lies within each operator's points."""
+def draw_sample(
+    of: CostMembership, random: np.random.Generator, selective: float = 0.0, stating: float = 0.0
+) -> CostSample:
+    """Who sends costs, and where truth lies within each operator's points. stating: how the chance of stating
+    a fixed cost rises with it."""
     sent = answering(of.people, random, selective) & (random.random(len(of.whole)) < SEND)
-    states = random.random(len(sent)) < of.share
+    states = random.random(len(sent)) < of.share * np.exp(stating * of.dear)
     alike = np.full(len(sent), random.standard_normal())
     places = np.stack([alike, random.standard_normal(len(sent))], axis=1)
     deviation = np.array([TOGETHER, OWN_FIGURES])
@@ -113,7 +125,7 @@ def drawn_costs(
     return np.stack([drawn[..., 0], together, together + imputed], axis=-1)
 
 
-def simulate_cost(channel: str, samples: int, selective: float) -> SimulatedCost:
+def simulate_cost(channel: str, samples: int, selective: float, stating: float) -> SimulatedCost:
     of = cost_membership(channel)
     people, whole = of.people, of.whole
     groups = groups_of(people)
@@ -125,7 +137,7 @@ def simulate_cost(channel: str, samples: int, selective: float) -> SimulatedCost
     expected = member @ (whole[:, :1] + fixed)
     estimates, hits, apart = [], [], []
     for number in range(samples):
-        given = draw_sample(of, random, selective)
+        given = draw_sample(of, random, selective, stating)
         truth = member @ given.true
         seed = seed_of("cost", channel, str(number))
         sample = weight_respondents(operators(people, given.sent), groups, seed, DRAWN)
@@ -165,7 +177,7 @@ def given_costs(means: Array, stated: Array) -> GivenCosts:
 
 def show_cost(channel: str, found: Sequence[SimulatedCost]) -> str:
     lines = [f"\n### {channel}, cost"]
-    for (title, _), each in zip(SETTINGS, found, strict=True):
+    for (title, *_), each in zip(SETTINGS, found, strict=True):
         lines += [
             f"\n{title[0].upper()}{title[1:]}:\n",
             "| cost | world: bias | interval | apart | regions: bias | interval | LDC: bias | interval |",
@@ -187,5 +199,5 @@ def describe_cost(samples: int) -> str:
     """The section of docs/estimates.md."""
     parts = [HEAD.format(samples=samples, send=100 * SEND).rstrip()]
     for channel in ("EMAIL", "SMS"):
-        parts.append(show_cost(channel, [simulate_cost(channel, samples, each) for _, each in SETTINGS]))
+        parts.append(show_cost(channel, [simulate_cost(channel, samples, *each) for _, *each in SETTINGS]))
     return "\n".join(parts) + "\n"

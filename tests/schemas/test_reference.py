@@ -115,7 +115,7 @@ def test_joined_codes_are_listed():
         ("channel_class", ["channel_code", "x1244_class_code"], 10),
         ("country_group", ["m49", "group_code", "valid_from"], 392),
         ("population", ["iso3"], 236),
-        ("cost_parameter", ["parameter_code"], 70),
+        ("cost_parameter", ["parameter_code", "price_area_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
         ("cost_model", ["model_code", "output_code"], 117),
         ("cost_model_parameter", ["model_code", "parameter_code"], 167),

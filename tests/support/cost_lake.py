@@ -106,6 +106,8 @@ def write_lake(folder: Path) -> Path:
         rates,
         read_reference(loaded, "ref.operator"),
         read_reference(loaded, "ref.fixed_cost"),
+        reference_table("ref.country"),
+        reference_table("ref.country_group"),
     )
     lake = folder / "lake"
     for table, frame in ((EFFORT, rows), (COST, costs)):

@@ -27,6 +27,7 @@ from jobs.base.costs.month_steps import (
     inputs_of,
     steps_of,
 )
+from jobs.base.costs.price_areas import prices_of_period
 from jobs.base.costs.prices import collect_prices
 from jobs.base.costs.simulation import OVERSTATED, to_money
 from jobs.base.figures import words
@@ -126,8 +127,8 @@ def bound_facts(month: Month) -> list[tuple[str, str]]:
         )
     if bound.priceless:
         facts.append(("missing", f"a price for the work of {list_measures(bound.priceless)}"))
-    facts += [("too high", each) for each in list_reasons(bound.over)]
-    facts += [("too low", each) for each in list_reasons(bound.under)]
+    facts += [("too high", each) for each in list_reasons(month, bound.over)]
+    facts += [("too low", each) for each in list_reasons(month, bound.under)]
     return facts
 
 
@@ -141,9 +142,9 @@ def list_measures(measures: Sequence[tuple[str, str]]) -> str:
     return words.join_words(named)
 
 
-def list_reasons(inputs: Sequence[str]) -> list[str]:
+def list_reasons(month: Month, inputs: Sequence[str]) -> list[str]:
     """Why each input errs: an effort as logs have it, or a parameter with its note."""
-    notes = dict(reference_table(PARAMETER).select("parameter_code", "note").rows())
+    notes = dict(month.parameters.select("parameter_code", "note").rows())
     return [f"{each}: {OVERSTATED.get(each) or notes.get(each) or ''}" for each in inputs]
 
 
@@ -177,7 +178,11 @@ def read_month(name: str, settings: Observatory) -> Month:
     )
     operator = operators[whose]
     figures = [to_fixed_cost(row) for row in fixed_cost_rows(operator)]
-    priced = collect_prices(reference_table(PARAMETER), figures, reference_table(RATE), operator.currency)
+    parameters = prices_of_period(
+        reference_table(PARAMETER),
+        *(operator.country, period, reference_table("ref.country"), reference_table("ref.country_group")),
+    )
+    priced = collect_prices(parameters, figures, reference_table(RATE), operator.currency)
     return Month(
         operator,
         period,
@@ -185,6 +190,7 @@ def read_month(name: str, settings: Observatory) -> Month:
         stored["countermeasure_code"],
         read_files(EFFORT, effort),
         stored,
+        parameters,
         priced,
         versions,
     )

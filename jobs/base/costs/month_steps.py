@@ -34,7 +34,8 @@ PARAMETER, RATE = "ref.cost_parameter", "ref.exchange_rate"
 
 @dataclass(frozen=True)
 class Month:
-    """One operator's month, or a part of it: what the lake has of it, and what prices it."""
+    """One operator's month, or a part of it: what the lake has of it, and what prices it. parameters: the
+    rows of ref.cost_parameter that hold in its country."""
 
     operator: Operator
     period_code: str
@@ -42,6 +43,7 @@ class Month:
     measure: str
     effort: pl.DataFrame
     stored: Mapping[str, Any]
+    parameters: pl.DataFrame
     priced: Prices
     versions: Mapping[str, int]
 
@@ -152,7 +154,7 @@ def format_converted(amount: float, currency: str, shown: str, to_shown: Mapping
 
 def inputs_of(month: Month, used: set[str]) -> list[Input]:
     """The parameters, rates and own figures that the figure takes."""
-    parameters = {row["parameter_code"]: row for row in reference_table(PARAMETER).rows(named=True)}
+    parameters = {row["parameter_code"]: row for row in month.parameters.rows(named=True)}
     rates = {row["currency_code"]: row for row in reference_table(RATE).rows(named=True)}
     inputs = [input_of(parameters[code], code) for code in sorted(used & parameters.keys())]
     for place, item in enumerate(month.priced.fixed):

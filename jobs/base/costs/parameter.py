@@ -3,7 +3,11 @@
 from functools import cache
 from typing import Any
 
+import polars as pl
+
+from jobs.base.core.numbers import format_number, join_ends
 from jobs.base.costs.figure import Explained, FormulaStep, Scope, input_of
+from jobs.base.costs.price_areas import AREA, world_prices
 from jobs.base.costs.published import channel_names
 from jobs.base.figures import words
 from jobs.base.tables.contracts import reference_table
@@ -20,12 +24,27 @@ INVESTMENT_LABELS = {
 
 @cache
 def parameters_in_force() -> dict[str, dict[str, Any]]:
-    """Every parameter in force, by its code."""
+    """Every parameter in force, by its code, as it holds in the world."""
     return {
         row["parameter_code"]: row
-        for row in reference_table(TABLE).rows(named=True)
+        for row in world_prices(reference_table(TABLE)).rows(named=True)
         if row["valid_to"] is None
     }
+
+
+def area_facts(code: str) -> list[tuple[str, str]]:
+    """The points of the parameter in areas that have a row of their own."""
+    rows = reference_table(TABLE).filter(
+        pl.col("parameter_code") == code, pl.col(AREA).is_not_null(), pl.col("valid_to").is_null()
+    )
+    return [
+        (
+            f"in {row[AREA]}",
+            f"{format_number(row['central'])} ({join_ends(*map(format_number, (row['low'], row['high'])))}),"
+            f" of {row['price_year']}: {row['source']}",
+        )
+        for row in rows.sort(AREA).rows(named=True)
+    ]
 
 
 def explain_parameter(code: str) -> Explained:
@@ -54,6 +73,7 @@ def explain_parameter(code: str) -> Explained:
         facts.append(("known error", {"over": "too high", "under": "too low"}[row["bias_code"]]))
     if row["note"]:
         facts.append(("note", row["note"]))
+    facts += area_facts(code)
     formula = row["driver_formula"]
     return Explained(
         name=code,

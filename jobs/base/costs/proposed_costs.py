@@ -16,6 +16,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.costs.investment_assumptions import rate_code
+from jobs.base.costs.price_areas import prices_on_day
 from jobs.base.figures.areas import classify_countries, rows_on_day
 from jobs.base.settings.operator import Operator
 from jobs.base.stats.formula import evaluate_formula, names_in
@@ -48,7 +49,10 @@ def propose_costs(operator: Operator, channel: str, day: dt.date) -> list[Propos
     Raises ObservatoryError without the channel's subscribers or an exchange rate of the currency.
     """
     counts = drivers_of(operator, channel)
-    parameters = rows_on_day(reference_table(PARAMETER), day)
+    parameters = prices_on_day(
+        reference_table(PARAMETER),
+        *(operator.country, day, reference_table("ref.country"), reference_table("ref.country_group")),
+    )
     known = dict(rows_on_day(reference_table(RATE), day).select("currency_code", "usd_per_unit").rows())
     if operator.currency not in known:
         raise ObservatoryError(

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from jobs.base.core.choices import nearest_hint
 from jobs.base.core.column_types import arrow_type, polars_type
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.program import find_sources
@@ -45,7 +46,7 @@ LAYERS = {
 NEEDED = ("table", "description", "key", "fields")
 OPTIONAL = (
     "reads", "kernel", "given_in", "questions", "partition_by", "required", "checks", "merge", "meanings",
-    "also",
+    "also", "variants",
 )  # fmt: skip
 # Where rows come from that no kernel computes, as `given_in` names it.
 PLACES = {
@@ -93,6 +94,16 @@ class Field:
 
 
 @dataclass(frozen=True)
+class Variants:
+    """Rows that stand beside one row of the same `of` whose `by` is empty, which has to exist, and that have
+    the columns `alike` as it has."""
+
+    of: str
+    by: str
+    alike: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Contract:
     """One table: a row is what `description` says; `key` is unique in it.
 
@@ -103,6 +114,7 @@ class Contract:
     that are never null.
     checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
     their description says less. also: codes that a column of rows from outside may have beside its list.
+    variants: of a reference table, whose rows may differ by a column (see Variants).
     """
 
     table: str
@@ -119,6 +131,7 @@ class Contract:
     merge: tuple[tuple[str, str], ...] = ()
     meanings: tuple[tuple[str, str], ...] = ()
     also: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    variants: Variants | None = None
 
     @property
     def layer(self) -> str:
@@ -209,7 +222,17 @@ def read_contract(table: str) -> Contract:
         merge=merge,
         meanings=tuple(raw.get("meanings", {}).items()),
         also=tuple((column, tuple(codes)) for column, codes in raw.get("also", {}).items()),
+        variants=read_variants(file.name, raw["variants"], raw["fields"]) if "variants" in raw else None,
     )
+
+
+def read_variants(file_name: str, raw: Mapping[str, Any], columns: Collection[str]) -> Variants:
+    """The `variants` of a contract. Raises ObservatoryError for a column that the table does not have."""
+    found = Variants(raw["of"], raw["by"], tuple(raw["alike"]))
+    unknown = [each for each in (found.of, found.by, *found.alike) if each not in columns]
+    if unknown:
+        raise ObservatoryError(f"{file_name}: variants names {', '.join(unknown)}, no column of it")
+    return found
 
 
 def expand_reads(given: str, table: str) -> list[str]:
@@ -422,8 +445,9 @@ def reference_table(table: str) -> pl.DataFrame:
 
 
 def refuse_broken_reference(rows: pl.DataFrame, contract: Contract, file_name: str) -> None:
-    """Raise ObservatoryError that names the first row of a reference table that breaks a check or the key.
-    Rows are numbered as in the file, whose first has the names of columns."""
+    """Raise ObservatoryError that names the first row of a reference table that breaks a check, has a code
+    that is not in its column's list, breaks the key or is no variant of another as its contract says. Rows
+    are numbered as in the file, whose first has the names of columns."""
     keys = rows.select(contract.key)
     for _, condition in contract.checks:
         # Half a second to import: most of these tables have no checks.
@@ -431,14 +455,55 @@ def refuse_broken_reference(rows: pl.DataFrame, contract: Contract, file_name: s
 
         broken = (~rows.select(parse_expression(condition).fill_null(False)).to_series()).arg_true()
         if len(broken):
-            named = ", ".join(map(str, keys.row(broken[0])))
             raise ObservatoryError(
-                f"{file_name}, row {broken[0] + 2} ({named}): {condition} does not hold: correct it"
+                f"{file_name}, row {broken[0] + 2} ({name_row(keys, broken[0])}): {condition} does not hold:"
+                " correct it"
             )
+    for field in contract.fields:
+        if field.codelist:
+            also = dict(contract.also).get(field.name, ())
+            # _T is all of a list.
+            known = ["_T", *list_codes(field.codelist), *also]
+            unlisted = (~rows[field.name].is_in(known)).fill_null(False).arg_true()
+            if len(unlisted):
+                raise ObservatoryError(
+                    f"{file_name}, row {unlisted[0] + 2} ({name_row(keys, unlisted[0])}): {field.name}"
+                    f" '{rows[field.name][unlisted[0]]}' is not in the list {field.codelist}"
+                    f"{' and not ' + ', '.join(also) if also else ''}: correct it"
+                )
     if keys.is_duplicated().any():
         first = keys.filter(keys.is_duplicated()).row(0)
         found = [place + 2 for place, key in enumerate(keys.iter_rows()) if key == first][:2]
         raise ObservatoryError(
             f"{file_name}, rows {' and '.join(map(str, found))} have the same key"
-            f" ({', '.join(map(str, first))}): correct it"
+            f" ({name_row(keys, found[0] - 2)}): correct it"
         )
+    if contract.variants:
+        refuse_broken_variants(rows, keys, contract.variants, file_name)
+
+
+def name_row(keys: pl.DataFrame, place: int) -> str:
+    """A row by its key, without columns that are empty."""
+    return ", ".join(str(value) for value in keys.row(place) if value is not None)
+
+
+def refuse_broken_variants(
+    rows: pl.DataFrame, keys: pl.DataFrame, variants: Variants, file_name: str
+) -> None:
+    """Raise ObservatoryError that names the first variant whose row is missing, or that differs from it."""
+    listed = rows.to_dicts()
+    whole = {row[variants.of]: place for place, row in enumerate(listed) if row[variants.by] is None}
+    for place, row in enumerate(listed):
+        where = f"{file_name}, row {place + 2} ({name_row(keys, place)})"
+        if row[variants.of] not in whole:
+            raise ObservatoryError(
+                f"{where}: no row {row[variants.of]} has an empty {variants.by}: add it, or correct the code"
+                f"{nearest_hint(row[variants.of], whole)}"
+            )
+        other = whole[row[variants.of]]
+        for name in variants.alike if row[variants.by] is not None else ():
+            if row[name] != listed[other][name]:
+                raise ObservatoryError(
+                    f"{where}: {name} is '{row[name]}', and row {other + 2}, of all areas, has"
+                    f" '{listed[other][name]}': take the same"
+                )

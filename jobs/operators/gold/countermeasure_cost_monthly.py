@@ -4,6 +4,7 @@ import polars as pl
 
 from jobs.base.costs import simulation
 from jobs.base.costs.fixed_costs import to_fixed_cost
+from jobs.base.costs.price_areas import prices_of_period
 from jobs.base.costs.prices import FixedCost
 from jobs.base.figures.channels import CALLS
 from jobs.base.figures.counting_rules import RECEIVED
@@ -20,19 +21,26 @@ def transform(
     exchange_rate: pl.DataFrame,
     operator: pl.DataFrame,
     fixed_cost: pl.DataFrame,
+    country: pl.DataFrame,
+    country_group: pl.DataFrame,
 ) -> pl.DataFrame:
     """A month of an operator is simulated as a whole: quantiles of a sum are no sum of quantiles. Rates
-    divide points by a number that is known, so each point of a rate is that of the amount, divided."""
-    currency = dict(operator.select("operator_id", "currency_code").iter_rows())
+    divide points by a number that is known, so each point of a rate is that of the amount, divided. Prices
+    are those that hold in the operator's country on the month's last day."""
+    place = {row["operator_id"]: row for row in operator.to_dicts()}
     fixed: dict[str, list[FixedCost]] = {}
     for row in fixed_cost.to_dicts():
         fixed.setdefault(row["operator_id"], []).append(to_fixed_cost(row))
-    parts = [
-        simulation.simulate_costs(
-            effort, cost_parameter, fixed.get(str(whose), []), exchange_rate, currency[str(whose)]
+    months = countermeasure_effort_daily.with_columns(month=pl.col("period_date").dt.strftime("%Y-%m"))
+    parts = []
+    for (whose, month), effort in months.partition_by("operator_id", "month", as_dict=True).items():
+        own = place[str(whose)]
+        prices = prices_of_period(cost_parameter, own["country_code"], str(month), country, country_group)
+        parts.append(
+            simulation.simulate_costs(
+                effort, prices, fixed.get(str(whose), []), exchange_rate, own["currency_code"]
+            )
         )
-        for (whose,), effort in countermeasure_effort_daily.partition_by("operator_id", as_dict=True).items()
-    ]
     costs = pl.concat([pl.DataFrame(schema=simulation.COST), *parts])
     traffic, subscribers = monthly_traffic(spam_volume_daily), sum_subscribers(operator)
     return conform_frame(add_rates(costs, traffic, subscribers), TABLE)

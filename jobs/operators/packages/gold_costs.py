@@ -17,6 +17,7 @@ import polars as pl
 from jobs.base.core.periods import period_bounds
 from jobs.base.costs import simulation
 from jobs.base.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
+from jobs.base.costs.price_areas import prices_of_period
 from jobs.base.costs.prices import Prices, collect_prices
 from jobs.base.costs.simulation import NO_MEASURE
 from jobs.base.figures.words import TOTAL, UNKNOWN
@@ -52,11 +53,16 @@ def costs_of(
     if effort.is_empty():
         return pl.DataFrame(schema=schema)
     figures = [to_fixed_cost(row) for row in fixed_cost_rows(operator)]
-    priced = collect_prices(reference_table(PRICES), figures, reference_table(RATES), operator.currency)
-    samples = sample_parameters(priced.table)
     seen = set(volume.select("period_code", "channel_code").unique().iter_rows())
     made: list[dict[str, Any]] = []
     for (period,), month in sorted(effort.partition_by("period_code", as_dict=True).items()):
+        prices = prices_of_period(
+            reference_table(PRICES),
+            *(operator.country, str(period)),
+            *(reference_table("ref.country"), reference_table("ref.country_group")),
+        )
+        priced = collect_prices(prices, figures, reference_table(RATES), operator.currency)
+        samples = sample_parameters(priced.table)
         share = simulation.share_of_year(str(period), month["period_date"].n_unique())
         rows = month_rows(round_effort(month, least), priced, samples, share)
         made += [

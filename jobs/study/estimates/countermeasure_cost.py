@@ -5,9 +5,9 @@ operators stated; that of others is imputed, in rows of its own, so that it can 
 simulated over operators, point by point, and estimated as all volumes are. An operator's package has three
 points of each amount, not how amounts vary together. So it is assumed:
 
-- Marginal cost is effort times prices that are the same for all operators. An error of a price is one for
-  all, so marginal costs of a strategy stand at the same place of each operator's distribution in a replicate:
-  such errors do not average out.
+- Marginal cost is effort times prices that are the same for all operators, or for all of an area. An error of
+  a price is taken to be one for all, so marginal costs of a strategy stand at the same place of each
+  operator's distribution in a replicate: such errors do not average out.
 - An operator's own figures err for themselves: each operator stands at a place of its own, in all months.
 - Through three points goes the distribution that jobs/base/stats/sampling.py has; it is scaled to the mean.
 - An operator that stated no fixed cost has in each replicate that of another one, of the same size class and

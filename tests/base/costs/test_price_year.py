@@ -2,11 +2,12 @@
 
 import io
 
+import polars as pl
 import pytest
 from rich.console import Console
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.costs.drawing import draw_list
+from jobs.base.costs.drawing import draw_list, restate_figure
 from jobs.base.costs.price_year import PriceBasis, read_basis
 from jobs.base.tables.contracts import reference_table
 from jobs.cli.cost import published_rows
@@ -77,3 +78,20 @@ def test_years_and_currencies_without_rows_are_refused() -> None:
         read_basis(1850, None)
     with pytest.raises(ObservatoryError, match="--currency USB: .* did you mean 'USD'"):
         read_basis(None, "USB")
+
+
+def test_a_model_is_deflated_from_the_year_of_its_data() -> None:
+    """Rao and Reiley published in 2012 what spam cost in 2010; the index rose by 5.3% between the two."""
+    figures = {each.name: each for rows in published_rows().values() for each in rows}
+    for name, printed in (("total", 20e9), ("user_cost", 14e9)):
+        restated = restate_figure(figures[f"rao_reiley_2012/{name}"], PriceBasis(2025, "USD"))
+        prices = INDEX["USD", 2025]["consumer_index"] / INDEX["USD", 2010]["consumer_index"]
+        assert restated is not None and restated.printed == pytest.approx(printed * prices)
+    assert INDEX["USD", 2012]["consumer_index"] / INDEX["USD", 2010]["consumer_index"] == pytest.approx(
+        1.053, abs=0.001
+    )
+    # The hour is theirs, and of the same year.
+    row = reference_table("ref.cost_parameter").row(
+        by_predicate=pl.col("parameter_code") == "user_hour_value", named=True
+    )
+    assert (row["central"], row["price_year"]) == (25, 2010)
