@@ -27,7 +27,8 @@ LEAST_DEVELOPED = "LDC"
 HEADS = ("marginal", "stated", "all", "95%", "imputed")
 TOLD = (
     "US dollars. Marginal: measured effort at {prices}. Stated: with the fixed cost that operators stated, a"
-    " lower bound. All: with that of others, imputed by size and wage level. $: all of it, for each"
+    " lower bound. All: with that of others, imputed by size and wage level, as if who states it were"
+    " random within these; if those that pay more state it more, all is too high. $: all of it, for each"
     " subscription and for 1,000 messages or calls, spam or not."
 )
 

@@ -13,7 +13,8 @@ points of each amount, not how amounts vary together. So it is assumed:
 - An operator that stated no fixed cost has in each replicate that of another one, of the same size class and
   wage level where LEAST_DONORS stated one, for each subscription. Donors are drawn in proportion to their
   subscriptions, from donors that are drawn themselves (approximate Bayesian bootstrap, Rubin and Schenker
-  1986), so that few donors show. Its mean is the donors' amount over their subscriptions.
+  1986), so that few donors show. Its mean is the donors' amount over their subscriptions. Who states one is
+  taken to be random within a class; docs/estimates.md has what follows where it is not.
 """
 
 from collections.abc import Iterator
