@@ -11,7 +11,7 @@ from jobs.base.costs.parameter import area_facts
 from jobs.base.costs.price_areas import prices_of_period, prices_on_day, world_prices
 from jobs.base.figures.areas import GROUPS, list_areas
 from jobs.base.tables import contracts
-from jobs.base.tables.contracts import list_codes, read_contract, reference_table
+from jobs.base.tables.contracts import REFERENCE, list_codes, read_contract, reference_table
 
 TABLE = "ref.cost_parameter"
 COUNTRY, MEMBERS = reference_table("ref.country"), reference_table("ref.country_group")
@@ -85,53 +85,69 @@ def test_every_area_of_the_study_may_have_a_price() -> None:
     )
 
 
+# Where a row that is added stands, and the world's price of transit.
+LAST, WORLDS = (
+    reference_table(TABLE).height + 2,
+    reference_table(TABLE)["parameter_code"].to_list().index("transit_gb") + 2,
+)
+DOES_NOT_HOLD = "does not hold: correct it"
+
+
 @pytest.mark.parametrize(
-    ("area", "changed", "message"),
+    ("area", "changed", "where", "message"),
     [
-        ("LCD", {}, f"row 73 (transit_gb, LCD, 1990-01-01): price_area_code 'LCD' {UNLISTED}"),
-        ("WORLD", {}, f"row 73 (transit_gb, WORLD, 1990-01-01): price_area_code 'WORLD' {UNLISTED}"),
-        ("LDC", {"twice": "yes"}, "rows 73 and 74 have the same key (transit_gb, LDC, 1990-01-01): correct it"),
-        ("", {}, "rows 8 and 73 have the same key (transit_gb, 1990-01-01): correct it"),
+        ("LCD", {}, "transit_gb, LCD", f"price_area_code 'LCD' {UNLISTED}"),
+        ("WORLD", {}, "transit_gb, WORLD", f"price_area_code 'WORLD' {UNLISTED}"),
+        ("LDC", {"low": "-0.1"}, "transit_gb, LDC", f"low >= 0 {DOES_NOT_HOLD}"),
         (
-            "LDC",
-            {"currency_code": "EUR"},
-            "row 73 (transit_gb, LDC, 1990-01-01): currency_code is 'EUR', and row 8, of all areas, has 'USD':"
-            " take the same",
+            *("LDC", {"currency_code": "EUR"}, "transit_gb, LDC"),
+            f"currency_code is 'EUR', and row {WORLDS}, of all areas, has 'USD': take the same",
         ),
         (
-            "LDC",
-            {"low": "-0.1"},
-            "row 73 (transit_gb, LDC, 1990-01-01): low >= 0 does not hold: correct it",
+            *("LDC", {"parameter_code": "transit_gbit"}, "transit_gbit, LDC"),
+            "no row transit_gbit has an empty price_area_code: add it, or correct the code; did you mean"
+            " 'transit_gb'?",
         ),
         (
-            "LDC",
-            {"parameter_code": "transit_gbit"},
-            "row 73 (transit_gbit, LDC, 1990-01-01): no row transit_gbit has an empty price_area_code: add it, or"
-            " correct the code; did you mean 'transit_gb'?",
-        ),
-        (
-            "LDC",
-            {"parameter_code": "shared_asset_share", "cost_kind": "capital"},
-            "row 73 (shared_asset_share, LDC, 1990-01-01): price_area_code IS NULL OR cost_kind <> 'capital' does"
-            " not hold: correct it",
+            *("LDC", {"parameter_code": "shared_asset_share", "cost_kind": "capital"}),
+            "shared_asset_share, LDC",
+            f"price_area_code IS NULL OR cost_kind <> 'capital' {DOES_NOT_HOLD}",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_row_of_an_area_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, area: str, changed: dict[str, str], message: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    area: str,
+    changed: dict[str, str],
+    where: str,
+    message: str,
 ) -> None:
+    told = refusal_of(tmp_path, monkeypatch, area, changed)
+    assert told == f"cost_parameter.csv, row {LAST} ({where}, 1990-01-01): {message}"
+
+
+def test_an_area_stands_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    again = "have the same key (transit_gb, LDC, 1990-01-01): correct it"
+    told = refusal_of(tmp_path, monkeypatch, "LDC", {}, count=2)
+    assert told == f"cost_parameter.csv, rows {LAST} and {LAST + 1} {again}"
+    told = refusal_of(tmp_path, monkeypatch, None, {})
+    assert told == f"cost_parameter.csv, rows {WORLDS} and {LAST} {again.replace(', LDC', '')}"
+
+
+def refusal_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, area: str | None, changed: dict[str, str], count: int = 1
+) -> str:
+    """What is said of the project's file with the price of transit once more, for an area and changed."""
     read_contract(TABLE)
-    text = pl.read_csv(contracts.REFERENCE / "cost_parameter.csv", infer_schema=False)
-    count = 2 if changed.pop("twice", "") else 1
-    row = text.filter(parameter_code="transit_gb").with_columns(price_area_code=pl.lit(area or None))
+    text = pl.read_csv(REFERENCE / "cost_parameter.csv", infer_schema=False)
+    row = text.filter(parameter_code="transit_gb").with_columns(price_area_code=pl.lit(area))
     row = row.with_columns(**{name: pl.lit(value) for name, value in changed.items()})
     pl.concat([text, *[row] * count]).write_csv(tmp_path / "cost_parameter.csv")
-    for name in ("country", "country_group"):
-        (tmp_path / f"{name}.csv").write_bytes((contracts.REFERENCE / f"{name}.csv").read_bytes())
     monkeypatch.setattr(contracts, "REFERENCE", tmp_path)
     with pytest.raises(ObservatoryError) as told:
         reference_table.__wrapped__(TABLE)
-    assert str(told.value) == f"cost_parameter.csv, {message}"
+    return str(told.value)
 
 
 def test_the_prices_of_areas_are_among_the_facts(monkeypatch: pytest.MonkeyPatch) -> None:
