@@ -19,9 +19,7 @@ def describe_prices() -> str:
     """Describe the prices of measured effort, and how many of them have no source."""
     rows = reference_rows("cost_parameter")
     prices = [
-        row
-        for row in rows
-        if row["countermeasures"] and not row["valid_to"] and not row["price_area_code"]
+        row for row in rows if row["countermeasures"] and not row["valid_to"] and not row["price_area_code"]
     ]
     judged = sum(row["source_kind"] == "assumption" for row in prices)
     return f"reference prices, {judged} of {len(prices)} of them judgement of this project"
