@@ -26,6 +26,9 @@ Array = np.ndarray
 # Respondents of a stratum; of a stratum with a ratio of its own.
 FEW, OWN_RATIO = 5, 20
 RESOLUTION = ("LDC", "SIDS", "LLDC", "TRANSITION")
+# Groups that weights are raked to; all groups that are areas.
+RAKED = (*RESOLUTION, "DEVELOPING")
+LISTED = (*RAKED, "DEVELOPED")
 WORLD = "WORLD"
 # The shape of a stratum's share that the linearised error cuts off.
 MOST_SHARE = 0.9
@@ -167,9 +170,7 @@ class Survey:
             name
             for name in self.total
             if name in self.places
-            and (
-                area in (WORLD, self.places[name][0]) or (area in RESOLUTION and area in self.places[name][2])
-            )
+            and (area in (WORLD, self.places[name][0]) or (area in LISTED and area in self.places[name][2]))
         }
 
     def subscription_error(self, area: str) -> float:
@@ -206,7 +207,7 @@ class Survey:
             if (mine & self.answers).any():
                 base[mine & self.answers] = mine.sum() / (mine & self.answers).sum()
         margins = self.ratio_groups(labels)
-        groups = [self.inside(code) for code in RESOLUTION]
+        groups = [self.inside(code) for code in RAKED]
         groups = [mine for mine in groups if (mine & self.answers).sum() >= FEW]
         while True:
             found = rake(base, self.x, [*margins, *groups])

@@ -11,6 +11,7 @@ import pytest
 import sqlglot
 from sqlglot import exp
 
+from jobs.base.figures.areas import HALVES, RESOLUTION
 from jobs.base.tables.attributes import ATTRIBUTES as KINDS
 from jobs.operators.protect.rules import valid_rows
 
@@ -113,7 +114,7 @@ def test_joined_codes_are_listed():
         ("country", ["iso3"], 249),
         ("former_currency", ["iso3", "valid_from"], 14),
         ("channel_class", ["channel_code", "x1244_class_code"], 10),
-        ("country_group", ["m49", "group_code", "valid_from"], 392),
+        ("country_group", ["m49", "group_code", "valid_from"], 587),
         ("population", ["iso3"], 236),
         ("cost_parameter", ["parameter_code", "price_area_code"], 70),
         ("exchange_rate", ["currency_code"], 30),
@@ -276,6 +277,16 @@ def test_country_groups_on_a_day():
         "LDC", dt.date(2024, 12, 13)
     )
     assert len(members("LLDC", dt.date(2026, 11, 23))) == 32
+    # Developing countries and all others are the world, on every day on which either list changes; the
+    # Resolution's footnote counts its groups among the former.
+    listed = {row["iso3"] for row in table("country") if row["itu_region"]}
+    rows = [row for row in table("country_group") if row["group_code"] in HALVES]
+    days = {row[name] for row in rows for name in ("valid_from", "valid_to") if row[name]}
+    for day in sorted({*map(dt.date.fromisoformat, days), dt.date(2026, 11, 23)}):
+        developing, developed = (members(name, day) for name in HALVES)
+        assert developing | developed == listed and not developing & developed
+        assert all(members(group, day) & listed <= developing for group in RESOLUTION)
+    assert len(developing) == 152 and {"IND", "RUS", "TUR"} <= developing and {"JPN", "KOR"} <= developed
     assert sum(row["itu_member"] == "true" for row in table("country")) == 194
 
 

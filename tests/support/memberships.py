@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.base.core.shares import SHARES
 from jobs.base.costs.investment_assumptions import draw_parameters
-from jobs.base.figures.areas import COUNTRY, GROUPS, are_in_area, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, RAKED, are_in_area, list_areas, rows_on_day
 from jobs.base.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents
 from jobs.base.tables.contracts import reference_table, rows_frame
 from jobs.study.estimates import investment_account
@@ -103,7 +103,7 @@ def sample_of_people(people: Population, answered: Array, replicates: int, *key:
     )
     country = people.country.astype(str)
     member = np.array([are_in_area(area, country) for area in AREAS])
-    groups = {area.code: member[place] for place, area in enumerate(AREAS) if area.code in GROUPS}
+    groups = {area.code: member[place] for place, area in enumerate(AREAS) if area.code in RAKED}
     drawn = weight_respondents(operators, groups, seed_of(*key), replicates)
     exact = np.zeros(len(AREAS))
     return Sample(drawn, AREAS, member, member @ people.subscriptions, exact, np.zeros(answered.sum()))

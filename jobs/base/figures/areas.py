@@ -1,4 +1,4 @@
-"""Areas that figures are given for: countries, ITU regions, the Resolution's groups, and the world.
+"""Areas that figures are given for: countries, ITU regions, groups of countries, and the world.
 
 Memberships are dated: a figure is for the groups as they were on the last day of its period.
 """
@@ -16,7 +16,14 @@ from jobs.base.core.errors import ObservatoryError
 
 WORLD = "WORLD"
 # The groups that the Resolution's footnote names.
-GROUPS = ("LDC", "SIDS", "LLDC", "TRANSITION")
+RESOLUTION = ("LDC", "SIDS", "LLDC", "TRANSITION")
+# Weights are raked to the subscriptions of these: of the Resolution's groups, and of developing countries by
+# the list in ref.country_group, which holds them all.
+RAKED = (*RESOLUTION, "DEVELOPING")
+# All other countries follow from the world's subscriptions and need no raking.
+GROUPS = (*RAKED, "DEVELOPED")
+# Both together are the world.
+HALVES = ("DEVELOPING", "DEVELOPED")
 COUNTRY, REGION, GROUP, ALL = "country", "region", "group", "world"
 # An area bears its name where the countries of the frame have so much of its population, in percent.
 COVERED_PCT = 90
@@ -46,8 +53,8 @@ def classify_countries(country: pl.DataFrame, country_group: pl.DataFrame, day: 
     development_code and group_codes.
 
     Development class: LDC; DEVELOPED if the World Bank counts the country as of high income and none of the
-    Resolution's groups holds it; else DEVELOPING. The Resolution's footnote says "include", so the groups
-    alone would leave out countries such as India and Kenya.
+    Resolution's groups holds it; else DEVELOPING. Classes make strata of operators; the areas of the same
+    names follow a list (schemas/reference/NOTES.md), in which Chile and Saudi Arabia are developing.
     """
     groups = (
         rows_on_day(country_group, day)
@@ -65,7 +72,7 @@ def classify_countries(country: pl.DataFrame, country_group: pl.DataFrame, day: 
             choose_code(
                 LDC=held.list.contains("LDC"),
                 DEVELOPED=held.list.contains("WB_HIGH")
-                & (held.list.set_intersection(list(GROUPS)).list.len() == 0),
+                & (held.list.set_intersection(list(RESOLUTION)).list.len() == 0),
                 otherwise="DEVELOPING",
             ).alias("development_code")
         )

@@ -6,7 +6,7 @@ import polars as pl
 from rich.console import RenderableType
 
 from jobs.base.core.numbers import format_whole_percent
-from jobs.base.figures.areas import GROUPS, WORLD
+from jobs.base.figures.areas import HALVES, RESOLUTION, WORLD
 from jobs.cli.study.study_tables import (
     estimates_table,
     explain_areas,
@@ -28,6 +28,8 @@ SHOWN = {
     ("sp903.TRAINING", "yes"): "help needed: training",
     ("sp903.LAW", "yes"): "help needed: law",
 }
+# The areas of a table: all of them do not fit eighty columns.
+SIDE_BY_SIDE = ((WORLD, *HALVES), RESOLUTION)
 TOLD = (
     "Of the administrations that answered the line (how many). Silent ones may differ:"
     " `observatory show study.policy` has both ends. Not for publication: a release has quarters."
@@ -41,22 +43,26 @@ def policy_table(frame: pl.DataFrame) -> list[RenderableType]:
         (row.indicator_code, row.answer_code, row.area_code): row
         for row in to_objects(frame.filter(is_of_period(period)))
     }
-    areas = [WORLD, *GROUPS]
-    told = {
-        text: [found.get((*line, area)) for area in areas]
-        for line, text in SHOWN.items()
-        if any((*line, area) in found for area in areas)
-    }
-    if not told:
-        return []
-    title = f"Policy: what administrations answered for {period}"
-    known = {area: row for (*_, area), row in found.items() if area in areas}
-    heads = [name_area(known[area]) if area in known else area for area in areas]
-    caption = "\n".join([TOLD, *explain_areas(list(known.values()))])
-    table = estimates_table(title, *heads, first="", caption=caption)
-    for text, rows in told.items():
-        table.add_row(text, *map(format_answered, rows))
-    return [table]
+    known = {area: row for (*_, area), row in found.items()}
+    tables = []
+    for areas in SIDE_BY_SIDE:
+        told = {
+            text: [found.get((*line, area)) for area in areas]
+            for line, text in SHOWN.items()
+            if any((*line, area) in found for area in areas)
+        }
+        if not told:
+            continue
+        title = f"Policy: what administrations answered for {period}"
+        heads = [name_area(known[area]) if area in known else area for area in areas]
+        table = estimates_table(title, *heads, first="")
+        for text, rows in told.items():
+            table.add_row(text, *map(format_answered, rows))
+        tables.append(table)
+    for table in tables[-1:]:
+        shown = [known[area] for areas in SIDE_BY_SIDE for area in areas if area in known]
+        table.caption = "\n".join([TOLD, *explain_areas(shown)])
+    return list(tables)
 
 
 def format_answered(row: Any) -> str:

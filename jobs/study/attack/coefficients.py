@@ -21,7 +21,7 @@ import polars as pl
 from jobs.base.core.periods import last_day, months_of
 from jobs.base.figures.areas import (
     COUNTRY,
-    GROUPS,
+    RAKED,
     Area,
     classify_countries,
     join_classes,
@@ -105,7 +105,7 @@ def compute_coefficients(world: World, own: dict[str, float | None], channel: st
     )
     strata = collapse_strata(region, development, size, answers)
     weight = rake_weights(
-        strata, answers, x, [inside[at] for at, area in enumerate(found) if area.code in GROUPS]
+        strata, answers, x, [inside[at] for at, area in enumerate(found) if area.code in RAKED]
     )
     rows = [
         area_coefficients(area, inside[at], answers, x, weight, float(subscriptions[at]), strata)

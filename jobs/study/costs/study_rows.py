@@ -45,6 +45,8 @@ AREAS = {
     "SIDS": "the small island developing States",
     "LLDC": "the landlocked developing countries",
     "TRANSITION": "the economies in transition",
+    "DEVELOPING": "the developing countries",
+    "DEVELOPED": "the developed countries",
 }
 
 

@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas
+from jobs.base.figures.areas import COUNTRY, HALVES, classify_countries, list_areas
 from jobs.base.tables.public_contracts import PublicContract
 from jobs.base.tables.sql import parse_expression
 from jobs.study.attack.coefficients import World
@@ -20,6 +20,8 @@ WORLD = tuple(f"ref.{field.name}" for field in fields(World) if field.name != "p
 # Prices by country, in both currencies in which spending is published; older releases kept none.
 PRICES = "ref.price_level"
 DEFINITION = "definition_code"
+# The rule of hold_halves().
+HALF = "half"
 # A figure; and what a country's rows leave or stay together by.
 CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
 GROUP = ["table_name", "period_code", "channel_code", "area_code"]
@@ -114,6 +116,7 @@ RULES = {
     "threshold": "Too few holdings contributed",
     "p_pct": "One holding could learn what another one contributed",
     "own_rate": "Too few of the country answered to estimate the others at their rate",
+    HALF: "Developing and developed countries are the world, so one leaves only with the other",
     "whole": "Fewer than three holdings set them apart from a figure of all respondents",
     "attack": "The attack found a contribution with them",
 }
@@ -133,6 +136,14 @@ def hold_together(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
     return pl.coalesce(
         rule, pl.when(is_rare).then(holds.over(*GROUP, DEFINITION)).otherwise(others.over(GROUP))
     )
+
+
+def hold_halves(rule: pl.Expr) -> pl.Expr:
+    """Extend what holds one half of the world back to the other, which with the world's row reveals it; and
+    hold a half back without the other, which nobody answered for or is nowhere in the frame."""
+    is_half = pl.col("area_code").is_in(HALVES)
+    leaving = (is_half & rule.is_null()).sum().over(SERIES)
+    return pl.when(is_half & (leaving < len(HALVES))).then(rule.fill_null(HALF)).otherwise(rule)
 
 
 def refuse_rows(
@@ -159,6 +170,7 @@ def refuse_rows(
         .with_columns(definition.alias(DEFINITION), rule=first, is_rare=too_few)
         .with_columns(is_rare=pl.col("is_rare").any().over(*GROUP, DEFINITION))
         .with_columns(rule=pl.when(is_country).then(hold_together(rule, pl.col("is_rare"))).otherwise(rule))
+        .with_columns(rule=hold_halves(pl.col("rule")))
         .filter(pl.col("rule").is_not_null())
         .select(list(HELD_SCHEMA))
     )

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.figures.areas import COUNTRY, REGION
+from jobs.base.figures.areas import COUNTRY, HALVES, REGION
 from jobs.base.figures.areas import GROUP as GROUPED
 from jobs.base.tables.contracts import read_contract
 from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
@@ -99,8 +99,8 @@ def make_public_tables(
 ) -> Protected:
     """The public tables of some periods. earlier: in the order of release.
 
-    Raises Unprotectable if areas alone reveal a contribution; with leave_out_areas the group or region with
-    the fewest units is left out instead, but never the world.
+    Raises Unprotectable if the world, regions or the Resolution's groups alone reveal a contribution; with
+    leave_out_areas the group or region with the fewest units is left out instead, but never the world.
     """
     guarded = {
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
@@ -192,8 +192,8 @@ def choose_dropped(
     """Choose for each finding the figure that most findings rest on, the smallest of several: CELL's columns.
 
     First single rows that their contract lets drop, of a country all by the same definition; then countries,
-    with all their rows of a table, period and channel, series null; with leave_out_areas then groups and
-    regions, as countries. Nothing if all findings rest on others alone.
+    with all their rows of a table, period and channel, series null; then developing and developed countries,
+    and with leave_out_areas other groups and regions, alike. Nothing if all findings rest on others alone.
     """
     columns = (*CELL, "area_kind_code", "estimate")
     figures = {
@@ -221,6 +221,7 @@ def choose_dropped(
     steps: list[tuple[Callable[[Any], bool], bool]] = [
         (lambda cell: cell in single, True),
         (lambda cell: figures[cell][0] == COUNTRY, False),
+        (lambda cell: cell[4] in HALVES, False),
         (lambda cell: leave_out_areas and figures[cell][0] in rank, False),
     ]
     for may_go, is_single in steps:

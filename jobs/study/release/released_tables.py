@@ -1,8 +1,8 @@
 """Public tables as they are released: published codes, flat columns, checked, in a fixed order.
 
 Every file of a release is written from these frames. Areas have the codes of M49 where it has one: 001 the
-world, 199 LDC, 432 LLDC, 722 SIDS; ITU's regions and economies in transition are no areas of M49 and have
-codes of their own.
+world, 199 LDC, 432 LLDC, 722 SIDS; ITU's regions, economies in transition, developing and developed countries
+are no areas of M49 and have codes of their own.
 """
 
 import csv
@@ -28,6 +28,8 @@ AREAS: Mapping[str, tuple[str, str]] = {
     "LLDC": ("432", "Landlocked developing countries"),
     "SIDS": ("722", "Small island developing States"),
     "TRANSITION": ("TRANSITION", "Economies in transition"),
+    "DEVELOPING": ("DEVELOPING", "Developing countries"),
+    "DEVELOPED": ("DEVELOPED", "Developed countries"),
     "AFR": ("ITU_AFR", "Africa (ITU region)"),
     "AMS": ("ITU_AMS", "Americas (ITU region)"),
     "ARB": ("ITU_ARB", "Arab States (ITU region)"),
@@ -43,9 +45,10 @@ WHOLE = (AREAS[WORLD][0], AREAS[WORLD][0] + PART)
 PUBLISHED_STATUS = ("F", "C")
 # What published columns hold, where the study's tables hold something else.
 PUBLISHED = {
-    AREA: "Area: countries, all of them, LDC, LLDC and SIDS by their code of M49; ITU regions and economies"
-    " in transition, which M49 does not have, by codes of their own. With _STUDY at its end a code is of the"
-    " study's countries in the area alone, which have under 90% of its population",
+    AREA: "Area: countries, all of them, LDC, LLDC and SIDS by their code of M49; ITU regions, economies in"
+    " transition, developing and developed countries, which M49 does not have, by codes of their own."
+    " Developed are all countries that are not on the list of developing ones. With _STUDY at its end a code"
+    " is of the study's countries in the area alone, which have under 90% of its population",
     "period_code": "Period: a quarter as 2026-Q4, or a year",
     "conf_status_code": "Free to publish",
 }

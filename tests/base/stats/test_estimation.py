@@ -9,7 +9,7 @@ import svy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.base.figures.areas import GROUPS
+from jobs.base.figures.areas import RAKED
 from jobs.base.stats.estimation import (
     SMALLEST,
     Array,
@@ -190,9 +190,9 @@ class Simulated:
 
 
 def groups_of(people: Population) -> dict[str, Array]:
-    """Which operators are in each of the Resolution's groups, which overlap."""
+    """Which operators are in each group that weights are raked to; groups overlap."""
     held = dict(countries().select("country_code", "group_codes").rows())
-    return {group: np.array([group in held[country] for country in people.country]) for group in GROUPS}
+    return {group: np.array([group in held[country] for country in people.country]) for group in RAKED}
 
 
 def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float = 0.0) -> Simulated:
@@ -204,6 +204,7 @@ def simulated(channel: str, samples: int, by_size: float = 0.0, selective: float
     groups = groups_of(people)
     regions = {name: people.region == name for name in sorted(set(people.region))}
     inside = {"WORLD": np.ones(len(people.spam), dtype=bool)} | regions | groups
+    inside["DEVELOPED"] = ~groups["DEVELOPING"]
     member = np.array(list(inside.values()))
     known, truth = member @ people.subscriptions, member @ people.spam
     largest = [(member * of).max(axis=1) / (member @ of) for of in (people.subscriptions, people.spam)]

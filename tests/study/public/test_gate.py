@@ -10,11 +10,12 @@ from dataclasses import replace
 import polars as pl
 import pytest
 
+from jobs.base.figures.areas import HALVES, WORLD
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.attack.known import EVERYWHERE, Finding, KnownRelease
 from jobs.study.attack.search import Attack
 from jobs.study.disclosure import rules
-from jobs.study.public import gate
+from jobs.study.public import cells, gate
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.knowledge import known_release, list_shapes, of_release
@@ -188,6 +189,62 @@ def test_three_changed_holdings_change_an_area(monkeypatch: pytest.MonkeyPatch) 
     more = country("KEN", *(plain(certain) for certain in (1000, 1100, 1200, 900, 1000, 1100, 1200)))
     rows = unattacked(basis(Small((*AROUND, *more)), "r2"), [first], monkeypatch).public["public.spam_volume"]
     assert set(rows.filter(pl.col("area_code") == "WORLD")["revision_code"]) == {"REVISED"}
+
+
+# Developing countries; in the region of the one that is developed two that two operators dominate, so that it
+# does not follow from the region and the others.
+DEVELOPING = [
+    operator
+    for name in ("NPL", "GHA", "PER")
+    for operator in country(name, *(plain(certain) for certain in (900, 1000, 1100, 1200, 1300, 1400)))
+] + [
+    operator
+    for name in ("TUR", "ALB")
+    for operator in country(name, *(plain(certain) for certain in (5000, 4800, 100, 100, 100)))
+]
+TWO_DEVELOPED = country("POL", plain(1000), plain(1100))
+
+
+def areas_of(released: EarlierRelease) -> set[str]:
+    return set(released.public["public.spam_volume"]["area_code"])
+
+
+@pytest.mark.parametrize("developed", [TWO_DEVELOPED, []], ids=["two holdings", "none in the frame"])
+def test_a_half_leaves_only_with_the_other(
+    developed: list[Operator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = basis(Small((*DEVELOPING, *developed)), "r1")
+    released = unattacked(study, [], monkeypatch)
+    assert WORLD in areas_of(released) and not areas_of(released) & set(HALVES)
+    assert found_in(released) == []
+    held = make_public_tables(study, [], [PERIOD], P_PCT).held_rows.filter(area_code="DEVELOPING")
+    assert set(held["rule"]) == {"half"}
+
+
+def test_the_attack_adds_both_halves_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the rule the world less developing countries is what two developed operators have: each finds
+    the other. The gate's last word then leaves the half out, and the release is made."""
+    study = basis(Small((*DEVELOPING, *TWO_DEVELOPED)), "r1")
+    monkeypatch.setattr(cells, "hold_halves", lambda rule: rule)
+    opened = unattacked(study, [], monkeypatch)
+    assert areas_of(opened) & set(HALVES) >= {"DEVELOPING"}
+    found = found_in(opened)
+    assert {(each.attacker, each.holding) for each in found} >= {("pol-0", "pol-1"), ("pol-1", "pol-0")}
+    assert {"DEVELOPING", WORLD} <= {cell.area_code for each in found for cell in each.cells}
+    made = make_public_tables(study, [], [PERIOD], P_PCT)
+    assert set(made.held_rows.filter(rule="attack")["area_code"]) >= {"DEVELOPING"}
+    released = EarlierRelease(study, made.public)
+    assert WORLD in areas_of(released) and found_in(released) == []
+
+
+def test_both_halves_leave_where_both_are_safe() -> None:
+    safe = country("POL", *(plain(certain) for certain in (900, 1000, 1100, 1200, 1300, 1400)))
+    made = make_public_tables(basis(Small((*DEVELOPING, *safe)), "r1"), [], [PERIOD], P_PCT)
+    rows = made.public["public.spam_volume"].filter(quantity_code="spam_certain")
+    of = dict(rows.select("area_code", "estimate").rows())
+    assert set(HALVES) <= set(of) and made.findings.is_empty()
+    # To the rounding of three digits.
+    assert float(of["DEVELOPING"]) + float(of["DEVELOPED"]) == pytest.approx(float(of[WORLD]), rel=0.01)
 
 
 def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
+from jobs.base.figures.areas import GROUPS, HALVES
 from jobs.base.tables.contracts import reference_table
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release.released_tables import description_of, meanings_of
@@ -66,7 +67,10 @@ def test_codes_of_parts_are_in_the_code_list_of_sdmx(made: SimpleNamespace) -> N
 def test_a_release_says_which_membership_of_groups_it_used(made: SimpleNamespace) -> None:
     folder = made.node.releases / NAME
     found = json.loads((folder / "manifest.json").read_bytes())["group_membership"]
-    assert set(found) == {"LDC", "SIDS", "LLDC", "TRANSITION"}
+    assert set(found) == set(GROUPS)
+    halves = [found[name]["countries"] for name in HALVES]
+    listed = reference_table("ref.country").drop_nulls("itu_region")["iso3"]
+    assert sorted(sum(halves, [])) == sorted(listed)
     ldc = found["LDC"]
     assert ldc["day"] == "2026-12-31" and len(ldc["countries"]) == 44
     # Rows of low confidence are counted as members, and named: their exit was set for this quarter.

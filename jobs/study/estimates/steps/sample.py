@@ -20,7 +20,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import count_days, last_day, months_of
 from jobs.base.figures.areas import (
     COUNTRY,
-    GROUPS,
+    RAKED,
     Area,
     are_in_area,
     classify_countries,
@@ -131,9 +131,9 @@ class Sample:
 
     @cached_property
     def groups(self) -> dict[str, Array]:
-        """Which operators are in each of the Resolution's groups."""
+        """Which operators are in each group that weights are raked to."""
         listed = zip(self.areas, self.member, strict=True)
-        return {area.code: member for area, member in listed if area.code in GROUPS}
+        return {area.code: member for area, member in listed if area.code in RAKED}
 
 
 def select_areas(sample: Sample, codes: Sequence[str]) -> Sample:
@@ -279,7 +279,7 @@ def weigh_operators(
     listed = list_areas(countries.filter(pl.col("country_code").is_in(list(of_country))))
     people = replace(operators, subscriptions=stands)
     member = np.array([are_in_area(area, country) for area in listed])
-    groups = {area.code: member[place] for place, area in enumerate(listed) if area.code in GROUPS}
+    groups = {area.code: member[place] for place, area in enumerate(listed) if area.code in RAKED}
     totals = np.array([sum(of_country.get(name, 0.0) for name in area.countries) for area in listed])
     silent = silent_errors(people, of_country, stated)
     squares = [known_variance([silent[name] for name in area.countries if name in silent]) for area in listed]
