@@ -123,6 +123,7 @@ lock: $(VENV)/tools.stamp  ## Resolve the requirement files of all install sets 
 	@$(LOCK) --extra sftp --extra s3 --extra lineage -c requirements/dev.lock -o requirements/sources.lock
 	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:tools -o requirements/tools.lock
 	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:java -o requirements/java.lock
+	@$(filter-out pyproject.toml,$(LOCK)) --group pyproject.toml:airflow -c requirements/dev.lock -o requirements/airflow.lock
 	@rm -rf $(CACHE)
 
 notebook: setup-dev  ## Run the economist's notebook on the demo's lake, to build/economist.html
