@@ -8,6 +8,7 @@ import pytest
 
 from benchmarks.independent import MEMBERSHIPS, P_PCT, RAISED, attack_membership, deal
 from jobs.study.public.secret import VALUE
+from tests.independent.derived import RATED, SHARES, compute_again
 
 
 @pytest.mark.long
@@ -26,3 +27,6 @@ def test_nothing_is_found(
     report = attack_membership(tmp_path / "study", f"{number}", countries, raised, count, P_PCT)
     assert report.rows > 300 and report.asked > 100
     assert report.intervals > 100 and not report.found and not report.unlike
+    derived = [each for data in tmp_path.rglob("root/*/*/data") for each in compute_again(data)]
+    assert [each for each in derived if each.published != each.own] == []
+    assert len({each.table for each in derived if each.own}) == len({*SHARES, *RATED})

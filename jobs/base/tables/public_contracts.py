@@ -7,8 +7,10 @@
     beside       the public table that rows take figures from, if any: they leave where its rows do
     columns      each column with its role (dimension, measure, attribute) and how it is made coarse:
                  digits (a SQL expression), class (a number), always (a code), made (by the table's
-                 transform, or by the gate for interval and revision); without any of these the value leaves
-                 as it is
+                 transform, or by the gate for interval and revision), derived (rate, share or rank, from
+                 published rows alone); without any of these the value leaves as it is
+    share        for columns derived as share: the codes of the row that others are shares of, by column
+    rank         for columns derived as rank: the column whose codes are ranked
     protect      how the gate and the attacker see the table; without it no respondent is behind the table
     arguments    for what is no linear function of contributions, why it may leave all the same
 
@@ -34,7 +36,7 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any
 
@@ -55,9 +57,10 @@ from jobs.base.tables.sql import parse_condition
 
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
-WAYS = ("digits", "class", "always", "made")
+WAYS = ("digits", "class", "always", "made", "derived")
+DERIVED = ("rate", "share", "rank")
 NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
-OPTIONAL = ("beside", "protect")
+OPTIONAL = ("beside", "protect", "share", "rank")
 RELATIONS = ("chains", "sums", "multiples", "between", "same")
 # Figures of a series with this column are money.
 MONEY = "conversion_code"
@@ -127,6 +130,8 @@ class PublicContract:
     arguments: Mapping[str, str]
     beside: str | None = None
     protect: Protect | None = None
+    share: Mapping[str, str] = field(default_factory=dict)
+    rank: str | None = None
 
     @property
     def name(self) -> str:
@@ -178,6 +183,8 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
         arguments=raw["arguments"],
         beside=raw.get("beside"),
         protect=protect,
+        share=raw.get("share", {}),
+        rank=raw.get("rank"),
     )
     wrong = [*list_wrong_columns(made), *list_wrong_guards(made), *list_wrong_sql(made)]
     if wrong:
@@ -200,12 +207,20 @@ def list_wrong_columns(contract: PublicContract) -> list[str]:
 
 
 def list_wrong_guards(contract: PublicContract) -> list[str]:
-    """List what is wrong with the protection that a contract asks for, or with its reason for none."""
+    """List what is wrong with the protection that a contract asks for, or with its reason for none, and with
+    what it derives from what leaves."""
     protect = contract.protect
+    derived = {each.by for each in contract.columns if each.way == "derived"}
+    said = {"share": list(contract.share), "rank": [contract.rank] if contract.rank else []}
+    wrong = [
+        f"{word} names no dimension, or columns derived as {word} are missing"
+        for word, columns in said.items()
+        if (word in derived) != bool(columns) or not set(columns) <= set(contract.key)
+    ]
     if protect is None:
-        return [] if contract.arguments else ["has neither protect nor arguments"]
+        return wrong + ([] if contract.arguments else ["has neither protect nor arguments"])
     named = {each.field.name: each for each in contract.columns}
-    wrong = [f"series column {name} is no dimension" for name in protect.series if name not in contract.key]
+    wrong += [f"series column {name} is no dimension" for name in protect.series if name not in contract.key]
     if protect.figure not in named or named[protect.figure].way != "digits":
         wrong += [f"figure {protect.figure} is not rounded to digits"]
     if VARIANCE in named and VARIANCE not in contract.arguments:
@@ -265,6 +280,8 @@ def parse_column(name: str, about: dict[str, Any], file_name: str) -> PublicColu
     if way == "class" and read_fields()[name].codelist != CLASSES[by][0]:
         raise ObservatoryError(f"{file_name}: the codes of {name} are not those of {CLASSES[by][0]}")
     codelist = read_fields()[name].codelist
+    if way == "derived" and by not in DERIVED:
+        raise ObservatoryError(f"{file_name}: nothing is derived as '{by}'; known are {', '.join(DERIVED)}")
     if way == "always" and (codelist is None or str(by) not in list_codes(codelist)):
         raise ObservatoryError(f"{file_name}: '{by}' is no code of {name}")
     return PublicColumn(read_fields()[name], role, way, str(by))

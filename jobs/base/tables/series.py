@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 # The code of a whole; and of all its parts together, which differ from the whole where some respondents have
 # no parts.
 ALL, PARTS = "_T", "_S"
+# What a part is where logs do not place it: no known type, source or link.
+UNKNOWN = "_U"
+UNPLACED = ("UNK", UNKNOWN, "unknown")
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ definition and all periods of a year, as spam_volume.
 
 import polars as pl
 
-from jobs.base.tables.series import ALL, PARTS
+from jobs.base.tables.series import ALL, PARTS, UNKNOWN
 from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.spam_volume import CORRECTED
 from jobs.study.estimates.steps.part_rows import estimate_parts
-from jobs.study.estimates.steps.parts import UNKNOWN, Breakdown, split_volumes
+from jobs.study.estimates.steps.parts import Breakdown, split_volumes
 from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.estimates.steps.sample import Reference, known_subscriptions
 

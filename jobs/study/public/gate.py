@@ -36,6 +36,7 @@ from jobs.study.public.cells import (
     name_cells,
     refuse_rows,
 )
+from jobs.study.public.derived import derive_columns
 from jobs.study.public.intervals import choose_variances, without_variances
 from jobs.study.public.knowledge import known_release, list_shapes, of_release, read_rows
 from jobs.study.public.revisions import revise_rows, with_earlier
@@ -158,7 +159,9 @@ def make_public_tables(
             leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
         held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
     public = {
-        contract.table: with_earlier(transform_rows(leaving[name], contract), contract, earlier)
+        contract.table: derive_columns(
+            with_earlier(transform_rows(leaving[name], contract), contract, earlier), contract
+        )
         for name, contract in guarded.items()
     }
     return Protected(

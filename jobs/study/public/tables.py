@@ -12,7 +12,8 @@ from jobs.study.public.intervals import with_intervals
 
 def coarsen_rows(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """The contract's columns of rows that leave; those that are made elsewhere are null, or what the rows
-    have. Ends of intervals, bands and statuses are made of the columns that leave."""
+    have, and those that are derived null. Ends of intervals, bands and statuses are made of the columns that
+    leave."""
     if VARIANCE not in contract.schema:
         return pl.DataFrame([coarsen_column(rows, each) for each in contract.columns])
     own = rows.drop(name for name in OF_ERROR if name != VARIANCE)
@@ -25,6 +26,8 @@ def coarsen_column(rows: pl.DataFrame, column: PublicColumn) -> pl.Series:
     name, kind = column.field.name, polars_type(column.field.type)
     if column.way == "always":
         return pl.Series(name, [column.by] * rows.height, dtype=kind)
+    if column.way == "derived":
+        return pl.Series(name, [None] * rows.height, dtype=kind)
     if column.way == "made":
         return (
             rows[name].cast(kind)
@@ -39,10 +42,14 @@ def coarsen_column(rows: pl.DataFrame, column: PublicColumn) -> pl.Series:
     if column.way == "":
         return rows[name].cast(kind)
     values = rows[name].cast(pl.Float64).to_list()
-    digits = rows.select(parse_expression(column.by).cast(pl.Int64).alias("digits"))
-    count = digits["digits"].to_list() * (rows.height if digits.height == 1 else 1)
     made = [
         None if value is None else round_significant(value, each)
-        for value, each in zip(values, count[: rows.height], strict=True)
+        for value, each in zip(values, digits_of(rows, column), strict=True)
     ]
     return pl.Series(name, made, dtype=pl.Float64).cast(kind)
+
+
+def digits_of(rows: pl.DataFrame, column: PublicColumn) -> list[int]:
+    """The significant digits of a column in each row."""
+    digits = rows.with_columns(digits=parse_expression(column.by).cast(pl.Int64))
+    return digits["digits"].to_list()

@@ -45,6 +45,12 @@ NOTES = (
      " area that differs much from all others has an interval that is too short. They hold under the model"
      " that operators that answered are like those that did not; silent_class_code shows how much rests on"
      " it. A row without rates_variance has no interval, and changes have none."),
+    ("Rates, shares, ranks", "They follow from the other columns of a table. rate_per_subscription is the"
+     " estimate over area_subscriptions, as are its ends. share_pct is the row over the published row of all"
+     " units, types (_S), sources (_S) or routes (_S), with the worse of both bands; a share of two estimates"
+     " has no interval, since how their errors go together is not published. rank_from and rank_to are what"
+     " intervals leave open among the rows that are published. Rounded figures make them good to the digits"
+     " that they have and no further."),
     ("Subscriptions", "Figures are scaled to all subscriptions of an area, which may be wrong."
      " subscriptions_variance is the relative variance that follows from the errors that the study states,"
      " those that all countries of one source share and those of each by itself; they are its judgement"

@@ -33,7 +33,11 @@ MARKS_NOTE = (
     "Marks show how far an estimate would vary between samples. !: its coefficient of variation is 16.6 to"
     " 33.3%, use it with caution. !!: above that, of low reliability, for tables alone and not to be quoted."
 )
-INTERVAL = Column("95% interval", is_minor=True)
+DERIVED_NOTE = (
+    "Shares, and figures for each subscription, follow from published figures alone; subscriptions are those"
+    " of the study's files. A share has the mark of the less certain of its two figures, and no interval."
+)
+INTERVAL, RATE = Column("95% interval", is_minor=True), Column("Each subscription", is_minor=True)
 COST_NOTES = (
     f"Marginal cost is effort measured in operators' logs, times {describe_prices()}. Fixed cost (licences,"
     " staff) is what operators stated. An operator that stated none adds none, so fixed cost and both"
@@ -97,10 +101,13 @@ def volume_section(rows: pl.DataFrame) -> Section:
         heading = f"{channel}: spam in {name_period(own)}, {unit}, {QUANTITIES[quantity]}"
         scale = highest(own)
         lines = [
-            [area_cell(row, scale), number_cell(show_estimate(row)), interval_cell(row)]
+            [
+                area_cell(row, scale), number_cell(show_estimate(row)), interval_cell(row), share_cell(row),
+                rate_cell(row),
+            ]
             for row in own.to_dicts()
-        ]
-        columns = [Column("Area", "text"), Column("Spam"), INTERVAL]
+        ]  # fmt: skip
+        columns = [Column("Area", "text"), Column("Spam"), INTERVAL, Column("Of traffic"), RATE]
         blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{VOLUME}.csv"))
         found += [
             (
@@ -116,7 +123,8 @@ def volume_section(rows: pl.DataFrame) -> Section:
         for area, texts in by_area(found)
     )
     missing = [] if blocks else ["No volume of an area left."]
-    notes = [*VOLUME_NOTES, *describe_subscriptions(listed)]
+    derived = [DERIVED_NOTE] if "share_pct" in listed.columns else []
+    notes = [*VOLUME_NOTES, *derived, *describe_subscriptions(listed)]
     return Section("volume", "How much spam there is", finding, blocks, missing, notes)
 
 
@@ -153,7 +161,7 @@ def cost_section(rows: pl.DataFrame) -> Section:
         areas = {row["area_code"]: row["area_name"] for row in own.to_dicts()}
         period, scale = name_period(own), highest(own.filter(pl.col("strategy_code") == words.TOTAL))
         heading = f"{channel}: US dollars in {period} by area"
-        columns = [Column("Area", "text"), *(Column(name) for name, _ in COMPONENTS.values()), INTERVAL]
+        columns = [Column("Area", "text"), *(Column(name) for name, _ in COMPONENTS.values()), INTERVAL, RATE]
         lines = component_lines(of, areas, scale)
         blocks.append(Block(heading, with_axis(heading, columns, lines, scale), f"{COST}.csv"))
         heading = f"{channel}: US dollars in {period} by area and strategy, marginal and fixed together"
@@ -178,13 +186,14 @@ def cost_section(rows: pl.DataFrame) -> Section:
 
 
 def component_lines(of: CostRows, areas: dict[str, str], scale: float) -> list[list[Cell]]:
-    """A line for each area: its bar, each component, and the interval of both together."""
+    """A line for each area: its bar, each component, and of both together interval and rate."""
     lines = []
     for code, name in areas.items():
         parts = {each: of.get((code, words.TOTAL, each)) for each in COMPONENTS}
         both = parts["stated"]
         bar = area_cell(both or {"area_code": code, "area_name": name}, scale)
-        lines.append([bar, *(bounded_cell(row, each) for each, row in parts.items()), interval_cell(both)])
+        amounts = [bounded_cell(row, each) for each, row in parts.items()]
+        lines.append([bar, *amounts, interval_cell(both), rate_cell(both, COMPONENTS["stated"][1])])
     return lines
 
 
@@ -246,6 +255,18 @@ def bounded_cell(row: Row | None, component: str) -> Cell:
     if row is None:
         return number_cell(numbers.DASH, "muted")
     return number_cell(COMPONENTS[component][1] + show_estimate(row))
+
+
+def share_cell(row: Row) -> Cell:
+    """The share of all traffic, with the mark of its band; nothing in releases without shares."""
+    share = row.get("share_pct")
+    return number_cell(f"{share}% {mark_of(row['share_cv_band_code'])}".rstrip() if share else "", "muted")
+
+
+def rate_cell(row: Row | None, sign: str = "") -> Cell:
+    """The figure for each subscription, after the sign of its bound."""
+    rate = row.get("rate_per_subscription") if row else None
+    return number_cell(sign + rate if rate else "", "muted")
 
 
 def interval_cell(row: Row | None) -> Cell:

@@ -27,6 +27,7 @@ def costs(*rows: tuple[str, str, str, str]) -> pl.DataFrame:
                 "estimate": estimate,
                 "estimate_low": str(int(estimate) // 2), "estimate_high": str(2 * int(estimate)),
                 "cv_band_code": "acceptable",
+                "rate_per_subscription": "0.017" if area == "001" else None,
             }
             for area, strategy, component, estimate in rows
         ]
@@ -45,9 +46,9 @@ def test_cost_stands_by_area_and_by_strategy_as_lower_bounds() -> None:
     section = cost_section(WHOLE)
     by_area, by_strategy = section.blocks
     assert [[cell.text for cell in row] for row in by_area.table.rows] == [
-        ["World", "3M", "≥ 14M", "≥ 17M", "8.5M–34M"],
+        ["World", "3M", "≥ 14M", "≥ 17M", "8.5M–34M", "≥ 0.017"],
         # Fewer than five holdings stated a fixed cost there: no figure left.
-        ["Least developed countries", "1M", "–", "≥ 1.2M", "600k–2.4M"],
+        ["Least developed countries", "1M", "–", "≥ 1.2M", "600k–2.4M", ""],
     ]
     assert [[cell.text for cell in row] for row in by_strategy.table.rows] == [
         ["World", "≥ 390k", "≥ 11M"],
@@ -85,6 +86,12 @@ def test_corrected_spam_stands_before_what_filters_saw() -> None:
         " filter error."
     )
     assert not any("ubscriptions" in note for note in section.notes)
+    derived = {"share_pct": "41", "share_cv_band_code": "caution", "rate_per_subscription": "2.1"}
+    with_rates = volume_section(
+        rows.with_columns(pl.lit(value).alias(name) for name, value in derived.items())
+    )
+    assert [cell.text for cell in with_rates.blocks[0].table.rows[0][3:]] == ["41% !", "2.1"]
+    assert any("follow from published figures" in note for note in with_rates.notes)
     terms = {"area_factor": "0.02", "rates_variance": "0.5", "days_variance": "0"}
     for subscriptions, says in (
         ("0", "Subscriptions are taken as exact"),

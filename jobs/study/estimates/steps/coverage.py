@@ -1,4 +1,5 @@
-"""How many of an area's countries the study's frame has: columns of every table of the study with areas.
+"""How many of an area's countries the study's frame has, and their subscriptions: columns of every table of
+the study with areas.
 
 A table has them if its contract names them; they follow from the frame of operators, denominators and
 populations alone, and no kernel computes them.
@@ -9,11 +10,14 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import Area, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, Area, classify_countries, list_areas, rows_on_day
 from jobs.base.tables.contracts import polars_schema, read_contract, reference_table
 from jobs.study.estimates.steps.sample import known_subscriptions
 
-COLUMNS = ("area_country_count", "frame_country_count", "rated_country_count", "population_pct")
+COLUMNS = (
+    "area_country_count", "frame_country_count", "rated_country_count", "population_pct",
+    "area_subscriptions",
+)  # fmt: skip
 FRAME, DENOMINATOR, POPULATION = "ref.operator_frame", "ref.denominator", "ref.population"
 CHANNEL = "channel_code"
 
@@ -41,7 +45,9 @@ def cover_areas(
     period: str, channel: str | None, have: Mapping[str, pl.DataFrame]
 ) -> list[dict[str, object]]:
     """A row for each area of a period: its countries, those with operators of the channel in the frame, those
-    that figures hold at the rate of others, and the share of the population that the frame's have."""
+    that figures hold at the rate of others, the share of the population that the frame's have, and the
+    subscriptions of all of these, null without a channel and of single countries, whose subscriptions may be
+    another's to publish."""
     day = last_day(period)
     country, groups, population = (
         have[name] if name in have else reference_table(name)
@@ -52,7 +58,9 @@ def cover_areas(
     if channel is not None:
         listed = listed.filter(pl.col(CHANNEL) == channel)
     framed = set(listed["country_code"])
-    known = set() if channel is None else set(known_subscriptions(have[DENOMINATOR], channel, period))
+    known = {} if channel is None else known_subscriptions(have[DENOMINATOR], channel, period)
+    of_operators = listed.group_by("country_code").agg(pl.col("subscriptions").cast(pl.Float64).sum())
+    subscriptions = dict(of_operators.rows()) | known
     return [
         {
             "period_code": period,
@@ -60,8 +68,11 @@ def cover_areas(
             "area_code": area.code,
             "area_country_count": len(area.countries),
             "frame_country_count": len(framed & set(area.countries)),
-            "rated_country_count": len((known - framed) & set(area.countries)),
+            "rated_country_count": len((known.keys() - framed) & set(area.countries)),
             "population_pct": population_pct(area, framed, people),
+            "area_subscriptions": None
+            if channel is None or area.kind == COUNTRY
+            else round(sum(subscriptions.get(each, 0.0) for each in area.countries)),
         }
         for area in list_areas(classify_countries(country, groups, day))
     ]

@@ -25,7 +25,7 @@ import polars as pl
 from jobs.base.core.periods import months_of
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
-from jobs.base.tables.series import ALL, PARTS
+from jobs.base.tables.series import ALL, PARTS, UNKNOWN, UNPLACED
 from jobs.study.estimates.respondent_figure import CELL, LOGS, RESPONDENT_CELL, UNIT
 from jobs.study.estimates.spam_volume import CORRECTED, LABELLED, labelled_definitions
 from jobs.study.estimates.steps import audits
@@ -33,9 +33,6 @@ from jobs.study.estimates.steps.rows import MEASURES, is_month, of_period, perio
 
 # Between the codes of a part.
 JOINED = "/"
-# What a part is where logs do not place it: no known type, source or link.
-UNKNOWN = "_U"
-UNPLACED = ("UNK", UNKNOWN, "unknown")
 # For each kind of sum that has rows, the places of the columns that name it.
 Margins = tuple[tuple[int, ...], ...]
 # What parts add up to in each month, so that certain <= possible <= units in each part.

@@ -1,0 +1,115 @@
+"""Columns that follow from the published rows of a release alone: rates, shares, ranks.
+
+They are made last, of rows as they leave, so that they show nothing that these do not. A rate has an
+interval, since its denominator is one number for both ends. A share has none: how the errors of its two
+estimates go together is not published, and the widest that both intervals leave open says little.
+"""
+
+from collections.abc import Callable, Mapping
+
+import polars as pl
+
+from jobs.base.tables.contracts import list_codes
+from jobs.base.tables.public_contracts import PublicContract
+from jobs.base.tables.series import ALL, PARTS, UNPLACED
+from jobs.study.disclosure.coarse import round_outward, round_significant
+from jobs.study.public.tables import digits_of
+
+AREA, AREA_KIND = "area_code", "area_kind_code"
+LOW, FIGURE, HIGH = "estimate_low", "estimate", "estimate_high"
+BAND, RELEASE = "cv_band_code", "stands_from"
+RATES = {FIGURE: ("rate_per_subscription", 0), LOW: ("rate_low", -1), HIGH: ("rate_high", 1)}
+
+
+def derive_columns(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
+    """The published rows with the columns that their contract derives; others as they are."""
+    wanted = {each.by for each in contract.columns if each.way == "derived"}
+    for name, add in ADDED.items():
+        if name in wanted:
+            rows = add(rows, contract).select(
+                pl.col(each).cast(kind) for each, kind in contract.schema.items()
+            )
+    return rows
+
+
+def figure_digits(rows: pl.DataFrame, contract: PublicContract) -> list[int]:
+    """The significant digits of each row's estimate."""
+    (figure,) = (each for each in contract.columns if each.field.name == FIGURE)
+    return digits_of(rows, figure)
+
+
+def add_rates(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
+    """Estimates and their ends for each subscription: null where no subscription is known."""
+    digits = figure_digits(rows, contract)
+    people = rows["area_subscriptions"].to_list()
+    found = []
+    for name, (rate, outward) in RATES.items():
+        values = [
+            None
+            if value is None or not of
+            else round_outward(value / of, count, outward)
+            if outward
+            else round_significant(value / of, count)
+            for value, of, count in zip(rows[name].cast(pl.Float64).to_list(), people, digits, strict=True)
+        ]
+        found.append(pl.Series(rate, values, dtype=pl.Float64))
+    return rows.with_columns(found)
+
+
+def add_shares(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
+    """Estimates as shares of the row that the contract names, of which both are of one release; of wholes
+    none."""
+    rows = rows.with_columns(digits=pl.Series(figure_digits(rows, contract), dtype=pl.Int64))
+    is_base = pl.all_horizontal(pl.col(name) == code for name, code in contract.share.items())
+    is_whole = pl.all_horizontal(pl.col(name) == ALL for name in contract.share)
+    by = [name for name in contract.key if name not in contract.share]
+    taken = (FIGURE, BAND, RELEASE, "digits")
+    base = rows.filter(is_base).select(*by, *(pl.col(name).name.suffix("_of_base") for name in taken))
+    both = rows.join(base, on=by, how="left", maintain_order="left")
+    part, whole = (pl.col(name).cast(pl.Float64) for name in (FIGURE, f"{FIGURE}_of_base"))
+    is_share = ~is_base & ~is_whole & (whole > 0) & pl.col(RELEASE).eq_missing(pl.col(f"{RELEASE}_of_base"))
+    share = pl.when(is_share).then(pl.min_horizontal(100 * part / whole, pl.lit(100.0)))
+    found = both.select(share=share, digits=pl.min_horizontal("digits", "digits_of_base"))
+    values = [None if value is None else round_significant(value, count) for value, count in found.rows()]
+    # The list has bands in the order of reliability.
+    listed = pl.Enum(list_codes("cv_band"))
+    bands = [pl.col(name).cast(listed) for name in (BAND, f"{BAND}_of_base")]
+    is_worse = bands[1].to_physical() > bands[0].to_physical()
+    return both.with_columns(
+        pl.Series("share_pct", values, dtype=pl.Float64),
+        share_cv_band_code=pl.when(is_share & is_worse.is_not_null()).then(
+            pl.when(is_worse).then(bands[1]).otherwise(bands[0])
+        ),
+    )
+
+
+def add_ranks(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
+    """The best and the worst rank that intervals leave open: of areas of a kind by their rates, of parts of a
+    whole by their estimates. Wholes and parts of unknown kind have none; nor has a row without interval, or
+    one that is alone."""
+    assert contract.rank is not None
+    is_area = contract.rank == AREA
+    low, high = (RATES[end][0] if is_area else end for end in (LOW, HIGH))
+    by = [name for name in contract.key if name != contract.rank] + ([AREA_KIND] if is_area else [])
+    ranked = rows.filter(~pl.col(contract.rank).is_in([ALL, PARTS, *UNPLACED])).select(
+        *contract.key, *([AREA_KIND] if is_area else []), low=low, high=high
+    )
+    ranked = ranked.filter(pl.len().over(by) > 1)
+    others = ranked.select(*by, other_low="low", other_high="high")
+    counted = (
+        ranked.drop_nulls(["low", "high"])
+        .join(others, on=by)
+        .group_by(contract.key)
+        .agg(
+            rank_from=1 + (pl.col("other_low") > pl.col("high")).fill_null(False).sum(),
+            rank_to=(pl.col("other_high") >= pl.col("low")).fill_null(True).sum(),
+        )
+    )
+    return rows.drop("rank_from", "rank_to").join(counted, on=contract.key, how="left", maintain_order="left")
+
+
+ADDED: Mapping[str, Callable[[pl.DataFrame, PublicContract], pl.DataFrame]] = {
+    "rate": add_rates,
+    "share": add_shares,
+    "rank": add_ranks,
+}
