@@ -20,10 +20,12 @@ import xlsxwriter
 from typer.testing import CliRunner
 
 from jobs.base.store.lake import open_lake
+from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.cli.main import app
 from jobs.study.release import clearance
 from jobs.study.release.decisions import record_decision
 from jobs.study.release.recipe import idle_packages
+from tests.independent.derived import compute_again
 from tests.study.release.conftest import READ_AT, P
 from tests.support.byte_search import found_in
 from tests.support.in_process import Run, Told, command_line_of
@@ -141,6 +143,20 @@ def test_the_gate_lets_areas_and_some_countries_leave(made: SimpleNamespace) -> 
     assert f"Next: observatory release clear make {NAME} --deadline DATE" in said
     unasked = "Rows of 8 country(ies) leave. 6 of them have no administration in the list of respondents"
     assert unasked in said and "before publication: BOL, GHA, MWI, PER, POL, UZB." in said
+
+
+def test_every_derived_figure_follows_from_published_ones(made: SimpleNamespace) -> None:
+    """Rates, shares and ranks; the release of the tests' own attack has tables without a row here."""
+    found = compute_again(made.node.releases / NAME / "data")
+    assert [each for each in found if each.published != each.own] == []
+    assert sum(bool(each.own) for each in found) > 100
+    named = {
+        each.field.name
+        for table in public_tables()
+        for each in public_contract(table).columns
+        if each.way == "derived"
+    }
+    assert {each.column for each in found} == named
 
 
 def test_a_release_goes_from_estimates_to_readers_and_back(
