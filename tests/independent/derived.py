@@ -110,14 +110,16 @@ def rank_of(table: str, row: Row, rows: Sequence[Row]) -> dict[str, str]:
     _, ranked = SHARES[table]
     low, high = ("rate_low", "rate_high") if ranked == "area_code" else ("estimate_low", "estimate_high")
     same = [name for name in DIMENSIONS if name in row and name != ranked]
-    same += ["area_kind_code"] if ranked == "area_code" else []
     group = [
-        each
-        for each in rows
-        if all(each[name] == row[name] for name in same) and each[ranked] not in NOT_RANKED
+        each for each in rows if all(each[name] == row[name] for name in same) and is_ranked(each, ranked)
     ]
-    if row[ranked] in NOT_RANKED or len(group) < 2 or not row[low] or not row[high]:
+    if not is_ranked(row, ranked) or len(group) < 2 or not row[low] or not row[high]:
         return none
     better = sum(bool(each[low]) and Fraction(each[low]) > Fraction(row[high]) for each in group)
     worse = sum(bool(each[high]) and Fraction(each[high]) < Fraction(row[low]) for each in group)
     return {"rank_from": str(1 + better), "rank_to": str(len(group) - worse)}
+
+
+def is_ranked(row: Row, ranked: str) -> bool:
+    """Of areas regions alone; of parts those of a known kind."""
+    return row["area_kind_code"] == "region" if ranked == "area_code" else row[ranked] not in NOT_RANKED

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 
 import polars as pl
 
+from jobs.base.figures.areas import REGION
 from jobs.base.tables.contracts import list_codes
 from jobs.base.tables.public_contracts import PublicContract
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
@@ -84,17 +85,19 @@ def add_shares(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
 
 
 def add_ranks(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
-    """The best and the worst rank that intervals leave open: of areas of a kind by their rates, of parts of a
-    whole by their estimates. Wholes and parts of unknown kind have none; nor has a row without interval, or
-    one that is alone."""
+    """The best and the worst rank that intervals leave open: of regions by their rates, since other areas
+    overlap, and of parts of a whole by their estimates. Wholes and parts of unknown kind have none; nor has a
+    row without interval, or one that is alone."""
     assert contract.rank is not None
     is_area = contract.rank == AREA
     low, high = (RATES[end][0] if is_area else end for end in (LOW, HIGH))
-    by = [name for name in contract.key if name != contract.rank] + ([AREA_KIND] if is_area else [])
-    ranked = rows.filter(~pl.col(contract.rank).is_in([ALL, PARTS, *UNPLACED])).select(
-        *contract.key, *([AREA_KIND] if is_area else []), low=low, high=high
+    by = [name for name in contract.key if name != contract.rank]
+    is_part = ~pl.col(contract.rank).is_in([ALL, PARTS, *UNPLACED])
+    ranked = (
+        rows.filter(pl.col(AREA_KIND) == REGION if is_area else is_part)
+        .select(*contract.key, low=low, high=high)
+        .filter(pl.len().over(by) > 1)
     )
-    ranked = ranked.filter(pl.len().over(by) > 1)
     others = ranked.select(*by, other_low="low", other_high="high")
     counted = (
         ranked.drop_nulls(["low", "high"])

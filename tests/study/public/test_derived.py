@@ -1,5 +1,6 @@
 """Rates, shares and ranks of published rows, against numbers by hand."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -63,6 +64,13 @@ def test_a_share_is_of_all_units_and_as_rough_as_the_rougher_figure() -> None:
     assert units["share_pct"] is None and alone["share_pct"] is None
 
 
+def test_a_share_has_no_more_digits_than_a_rougher_base() -> None:
+    rough = "CASE WHEN spam_type_code = '_S' THEN 1 ELSE 3 END"
+    columns = tuple(replace(each, by=rough) if each.way == "digits" else each for each in TYPE.columns)
+    part, _ = derived(replace(TYPE, columns=columns), kind("AD.retail", 123), kind("_S", 400))
+    assert float(part["share_pct"]) == 30
+
+
 def test_no_share_of_figures_of_two_releases_nor_a_band_where_one_has_none() -> None:
     stands, other, both, _, of_both = derived(
         TYPE,
@@ -97,16 +105,18 @@ def test_ranks_are_what_intervals_leave_open() -> None:
     assert found == [(1, 3), (1, 3), (3, 4), (None, None), (None, None), (None, None)]
 
 
-def test_areas_rank_by_rate_among_their_kind() -> None:
+def test_regions_rank_by_rate_and_no_other_area() -> None:
+    """Groups overlap."""
     ends = {"estimate_low": 90, "estimate_high": 110}
     found = derived(
         VOLUME,
         volume("AFR", "units", 100, area_subscriptions=10, **ends),
         volume("EUR", "units", 100, area_subscriptions=20, **ends),
         volume("LDC", "units", 100, area_subscriptions=1, area_kind_code="group", **ends),
+        volume("SIDS", "units", 100, area_subscriptions=5, area_kind_code="group", **ends),
     )
     ranks = [(row["rank_from"], row["rank_to"]) for row in found]
-    assert ranks == [(1, 1), (2, 2), (None, None)]
+    assert ranks == [(1, 1), (2, 2), (None, None), (None, None)]
 
 
 @given(
