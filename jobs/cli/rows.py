@@ -101,12 +101,18 @@ def sketch_estimates(sketches: Iterable[str]) -> list[pl.Expr]:
 def parse_columns(text: str | None, table: str) -> list[str]:
     """The columns that a person names, with commas. Raises ObservatoryError for one that the table lacks."""
     known = contracts.read_contract(table).columns
-    names = [name.strip() for name in (text or "").split(",") if name.strip()]
+    names = split_names(text)
     for name in names:
         if name not in known:
             hint = nearest_hint(name, known)
             raise ObservatoryError(f"--columns: {table} has no column '{name}'{hint}")
-    return list(dict.fromkeys(names))
+    return names
+
+
+def split_names(text: str | None) -> list[str]:
+    """Names that a person gives with commas, each once."""
+    names = [name.strip() for name in (text or "").split(",")]
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def write_rows(
@@ -210,7 +216,7 @@ def format_value(value: object) -> str:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.6g}"
+        return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.6g}"
     text = escape_unseen(str(value))
     return text if cell_len(text) <= LONGEST else set_cell_size(text, LONGEST - 1).rstrip() + "…"
 
