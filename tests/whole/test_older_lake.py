@@ -171,6 +171,7 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("study", "estimate"): ["--files", "{membership}"],
     ("study", "load"): ["{file}"],
     ("study", "check"): [],
+    ("study", "membership"): [],
     ("release", "make"): ["--period", "2026-Q3"],
 }
 OF_RELEASES = ("list", "show", "diff", "page", "revisions", "verify", "sign", "publish", "withdraw")

@@ -73,6 +73,7 @@ OTHERS = {
     "jobs.cli.demo": "prints figures of the made-up membership",
     "jobs.cli.study.study_results": "prints for the study's own team",
     "jobs.cli.study.study_check": "prints for the study's own team",
+    "jobs.cli.study.study_membership": "prints for the study's own team",
     "jobs.cli.cost_sensitivity": "prints for the study's own team",
     "jobs.cli.cost": "costs by published models, of which every row is free",
     "jobs.operators.report.header": "names the command that prints them, and reads none",

@@ -8,11 +8,14 @@ from types import SimpleNamespace
 
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 from jobs.base.figures.areas import GROUPS, HALVES
 from jobs.base.tables.contracts import reference_table
 from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.cli.main import app
 from jobs.study.release.released_tables import description_of, meanings_of
+from tests.conftest import ROOT
 from tests.support.release_study import COUNTRIES
 from tests.support.true_of_few import OF_OTHERS, refuse_world, say_world
 
@@ -82,3 +85,23 @@ def test_a_release_says_which_membership_of_groups_it_used(made: SimpleNamespace
     for name in ("README.md", "codebook.csv"):
         text = (folder / name).read_text("utf-8")
         assert said in text and "Bangladesh: " in text and "outcome not seen" in text
+
+
+def test_groups_without_open_exits_are_printed_and_stay(made: SimpleNamespace) -> None:
+    """With the group itself they would reveal three countries by subtraction."""
+    before = {each: each.read_bytes() for each in made.node.folder.rglob("*") if each.is_file()}
+    told = CliRunner().invoke(
+        app, ["study", "membership", "--config", str(made.node.settings)], catch_exceptions=False
+    )
+    assert told.exit_code == 0, told.output
+    text = " ".join(told.output.split())
+    assert "LDC: spam in 2026-Q4, with and without Bangladesh, Lao PDR and Nepal" in text
+    assert "no release may hold both" in text
+    after = {each: each.read_bytes() for each in made.node.folder.rglob("*") if each.is_file()}
+    assert before == after
+    taking = [
+        str(file.relative_to(ROOT))
+        for file in (ROOT / "jobs").rglob("*.py")
+        if "open_exits" in file.read_text("utf-8") and file.stem != "open_exits"
+    ]
+    assert taking == ["jobs/cli/study/study_membership.py"]
