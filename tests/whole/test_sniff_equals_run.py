@@ -22,8 +22,8 @@ from jobs.operators.sniff.recognising import separate_files
 from jobs.operators.sniff.silver import NETWORKS
 from jobs.operators.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
-from tests.operators.formats.test_formats import LOGS as IN_LAB
 from tests.operators.silver.test_hops import HOPS, log_of
+from tests.support.lab_logs import LOGS as IN_LAB
 from tests.support.mixed import LAB, REPORTS, mixed_logs, mixed_settings, pull_mixed
 from tests.support.samples import SAMPLES, files_of
 from tests.support.whole_runs import operator_toml

@@ -3,7 +3,6 @@ has none. And what each line of golden/ gives by itself."""
 
 import csv
 import json
-from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
@@ -17,20 +16,14 @@ from polars.testing import assert_frame_equal
 
 from jobs.operators.formats import PARSED, TRANSMISSION, VERDICT
 from jobs.operators.formats.delimited.profile_files import list_shipped
-from jobs.operators.formats.registry import COMPANIONS, FORMATS, hosts_of, recognise_format
+from jobs.operators.formats.registry import FORMATS
 from jobs.operators.silver.assembling import settle_rows
 from tests.support.cells import value_of
 from tests.support.examples import examples
-from tests.support.filter_logs import LAB, assert_closed, codes, frame_of, lab, parse, placed, source
+from tests.support.filter_logs import assert_closed, codes, frame_of, lab, parse, placed, source
+from tests.support.lab_logs import LOGS
 from tests.support.samples import SAMPLES, lines_of
 
-# The logs of each format; a companion's lines stand in the logs of another.
-LOGS: dict[str, list[str]] = defaultdict(list)
-for path in sorted(each for each in LAB.rglob("*") if each.is_file()):
-    name, _ = recognise_format(path.read_bytes()[:65_536])
-    for each in [name, *(other.name for other in COMPANIONS if name in hosts_of(other))]:
-        if each in FORMATS:
-            LOGS[each].append(str(path.relative_to(LAB)))
 LONGEST = 80
 
 
@@ -73,11 +66,6 @@ def told(name: str, bronze: pl.LazyFrame) -> list[str]:
         if getattr(kernel, view):
             rows += [f"{view} {row}" for row in getattr(kernel, view)(bronze).collect().to_dicts()]
     return sorted(rows)
-
-
-def test_the_laboratory_has_logs_of_most_kernels() -> None:
-    assert {"postfix", "exim", "rspamd", "kannel", "kamailio", "kamailio_flat", "amavis"} <= set(LOGS)
-    assert len(LOGS) >= 12
 
 
 @pytest.mark.parametrize("name", sorted(LOGS))

@@ -30,6 +30,7 @@ from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.spamassassin import FORMAT as spamassassin
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, codes, frame_of, lab, parse, source
+from tests.support.lab_logs import LAB_LOGS
 from tests.support.samples import CANARIES, SAMPLES
 
 STATED = {each.name: getattr(KERNELS["exim"], each.name) for each in dataclasses.fields(LineFormat)}
@@ -244,21 +245,14 @@ def test_no_format_takes_the_log_of_another() -> None:
 FILTERS = [spamassassin, amavis, opendkim]
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("exim/spamd.log", "spamassassin"),
-        ("postfix/opendmarc.history", "opendmarc_history"),
-        ("postfix/rspamd_history_redis.jsonl", "rspamd_history"),
-        ("postfix/clickhouse_posts.txt", "rspamd_clickhouse"),
-        ("postfix/rspamd.log", "rspamd"),
-        ("postfix/mail.rfc3164.log", "postfix"),
-        ("postfix/mail.rfc5424.log", "postfix"),
-        ("kannel/bearerbox-access.log", "kannel"),
-    ],
-)
+@pytest.mark.parametrize(("name", "expected"), LAB_LOGS.items())
 def test_the_registry_tells_the_logs_apart(name: str, expected: str) -> None:
     assert registry.recognise_format((LAB / name).read_bytes()[:65_536])[0] == expected
+
+
+def test_each_log_of_the_lab_is_known() -> None:
+    logs = {str(each.relative_to(LAB)) for each in LAB.rglob("*log") if each.is_file()}
+    assert logs <= LAB_LOGS.keys()
 
 
 def test_companions_are_known() -> None:

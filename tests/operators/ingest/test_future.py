@@ -20,8 +20,8 @@ from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.state import status
-from tests.operators.formats.test_formats import LOGS
 from tests.support.filter_logs import LAB, lab, source
+from tests.support.lab_logs import LOGS
 from tests.support.samples import files_of
 from tests.support.samples.forms import Log
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml

@@ -17,11 +17,11 @@ from jobs.operators.silver.bucketing import home_of
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import make_messages_in_memory
 from tests.golden.test_golden import CASES, inputs, is_alone
-from tests.operators.formats.test_formats import LOGS
 from tests.support.buckets import assembled_in_buckets, message_in_buckets
 from tests.support.examples import examples
 from tests.support.filter_logs import lab, parse, placed
 from tests.support.held_log import held_log
+from tests.support.lab_logs import LOGS
 from tests.support.samples.sendmail import LOG
 
 PROTECTION = Protection((OperatorSpace("lab", "CHE", ("own.test",), (), (), ()),), None)
