@@ -27,7 +27,7 @@ VERSITYGW := v1.8.0
 SHORT := not site and not remote and not airflow and not long
 
 .PHONY: help demo test test-long test-random test-site test-remote check setup setup-dev setup-spark setup-spark-store setup-sources airflow notebook benchmark docs \
-	test-one format derived lock clean
+	test-one format derived wheel lock clean
 
 help:  ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 14
@@ -140,6 +140,13 @@ benchmark: setup-dev  ## Compare speed and memory with other programs, formats w
 docs: setup-dev  ## Build the documentation as a site, to build/docs; a link that leads nowhere is an error
 	@$(BIN)/sphinx-build -q --fail-on-warning -b html -c docs/site . build/docs
 	@echo "The site: build/docs/index.html"
+
+wheel: setup-dev  ## Build the wheel, to build/wheel, and print its SHA-256
+	@rm -rf build/wheel build/lib build/bdist.*
+	@SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --no-build-isolation --no-index --no-cache-dir \
+		--wheel-dir build/wheel .
+	@rm -rf build/lib build/bdist.*
+	@cd build/wheel && sha256sum *.whl
 
 derived: setup-dev  ## Write the files that derive from the contracts
 	@$(BIN)/python -m schemas.dictionary
