@@ -2,6 +2,7 @@
 
 python -m sample_data.membership     writes sample_data/membership/
 
+Packages are of two quarters: of 2026-Q3 volumes of mail and texts alone, in one row for the quarter.
 The countries and their groups are real (schemas/reference/); operators, subscriptions, prices and figures are
 invented, and say nothing of any country. Three sizes, six regions, rates of spam with heavy tails; of large,
 medium and small operators 75, 50 and 30% answer.
@@ -323,6 +324,37 @@ def audits(
     return rows, truth
 
 
+# The quarter before: how much spam grew since, as the logarithm's mean of each class and its spread between
+# operators. Of those that answer some had not joined; of the others some had answered, and left.
+BEFORE, GROWTH, GROWS_APART = "2026-Q3", {"DEVELOPED": 0.01, "DEVELOPING": 0.06, "LDC": 0.14}, 0.12
+JOINED, LEFT = 0.05, 0.03
+
+
+def quarter_before(
+    people: Population, channel: str, given: list[dict[str, object]], answered: np.ndarray
+) -> tuple[list[dict[str, object]], np.ndarray]:
+    """What operators sent of the quarter before, and the spam of everyone in it. given: the quarter's own."""
+    random = np.random.default_rng([SEED, *b"before", *channel.encode()])
+    growth = np.exp(random.normal([GROWTH[each] for each in people.development], GROWS_APART))
+    chance = random.random(len(growth))
+    has_sent = np.where(answered, chance >= JOINED, chance < LEFT)
+    of = {name: place for place, name in enumerate(people.respondent)}
+    cells: dict[tuple[int, str], dict[str, object]] = {}
+    for row in given:
+        place = of[str(row["respondent_id"])]
+        found = cells.setdefault((place, str(row["outcome_code"])), row | dict.fromkeys(MEASURES, 0))
+        found |= {name: int(str(found[name])) + int(str(row[name])) for name in MEASURES}
+    spam, rows = np.zeros(len(growth)), []
+    for (place, _), row in cells.items():
+        counts = [int(str(row[name])) for name in MEASURES]
+        (before, *_) = parted((counts[0], counts[1], counts[2]), [1 / growth[place]])
+        spam[place] += before[1]
+        if has_sent[place]:
+            of_quarter = {"period_code": BEFORE, "day_count": count_days(BEFORE)}
+            rows.append(row | of_quarter | dict(zip(MEASURES, before, strict=True)))
+    return rows, spam
+
+
 # What is crossed on the way to a kind of link.
 CROSSED = {"hub": "ss7", "aggregator": "internet"}
 
@@ -505,6 +537,7 @@ def write(folder: Path = FOLDER) -> None:
         for code, low, high in reference("budget_band").select("band_code", "low", "high").rows()
     }
     submissions, answers, frame, known, truth, audited = [], [], [], [], [], []
+    submissions_before: list[dict[str, object]] = []
     routed: list[dict[str, object]] = []
     costs: list[dict[str, object]] = []
     shares: list[dict[str, str]] = []
@@ -518,6 +551,7 @@ def write(folder: Path = FOLDER) -> None:
         # Before outbound traffic joins: audits are of what came in.
         of_audits, corrected = audits(people, channel, given, answered)
         audited += of_audits
+        of_quarter, spam_before = quarter_before(people, channel, given, answered)
         if channel == ROUTED:
             # With numbers of their own: they change nothing of the rest.
             of_all, abroad = routes(people, given, np.random.default_rng([SEED, *b"routes"]))
@@ -532,6 +566,11 @@ def write(folder: Path = FOLDER) -> None:
             for row in given
             if str(row["respondent_id"]) not in silent
             for place, month in [(of[str(row["respondent_id"])], str(row["period_code"]))]
+        ]
+        submissions_before += [
+            row | {"holding_id": holding[place], "country_code": people.country[place]}
+            for row in of_quarter
+            for place in [of[str(row["respondent_id"])]]
         ]
         answers += answers_alone(people, channel, given, answered)
         costs += own_costs.package_rows(silent, days)
@@ -573,6 +612,7 @@ def write(folder: Path = FOLDER) -> None:
             figures = {
                 "spam_certain": spam[inside].sum(),
                 "spam_corrected": corrected[inside].sum(),
+                "spam_certain_before": spam_before[inside].sum(),
                 "investment_market": spent[inside].sum(),
                 **own_costs.total_of(inside),
             }
@@ -618,7 +658,7 @@ def write(folder: Path = FOLDER) -> None:
     ]
     folder.mkdir(exist_ok=True)
     tables = {
-        "submission": with_package_waivers(submissions),
+        "submission": [*with_package_waivers(submissions), *submissions_before],
         "submission_route": routed,
         "submission_type": typed,
         "submission_source": sourced,

@@ -102,6 +102,8 @@ def tables(
     """The tables of the study node at one of RELEASES, of all countries or some. raised: operators that count
     so many times as much."""
     have = {name: read_table(FOLDER, name) for name in TABLES}
+    # The chain of releases begins with this quarter.
+    have[SUBMISSION] = have[SUBMISSION].filter(pl.col("period_code").is_in(list(MONTHS)))
     if countries is not None:
         have |= {
             name: have[name].filter(pl.col("country_code").is_in(list(countries)))

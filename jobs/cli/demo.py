@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from jobs.base.settings.config import Observatory
     from jobs.operators.build.run import Run
 
+# The tables of the study that the demo prints.
+OF_STUDY = (
+    "spam_volume", "volume_change", "spam_type", "spam_source", "spam_route", "countermeasure_cost",
+    "public_spending",
+)  # fmt: skip
+
 
 def demo(
     config_file: Config = Path("sample_data/observatory.toml"),
@@ -32,6 +38,7 @@ def demo(
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""
     from jobs.cli.operators.main_figures import main_tables, read_estimates, world_tables
+    from jobs.cli.study.study_change import change_tables
     from jobs.cli.study.study_costs import cost_tables
     from jobs.cli.study.study_parts import route_tables, source_tables, type_tables
     from jobs.cli.study.study_spending import public_spending_table
@@ -41,13 +48,21 @@ def demo(
     problems = pull_all(settings, None, is_followed=True)
     work, _ = run_with_progress(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
-    of_study = ("spam_volume", "spam_type", "spam_source", "spam_route", "countermeasure_cost")
-    volumes, types, sources, routes, costs, public_money = (
+    of_study = (
+        "spam_volume",
+        "volume_change",
+        "spam_type",
+        "spam_source",
+        "spam_route",
+        "countermeasure_cost",
+    )
+    volumes, changes, types, sources, routes, costs, public_money = (
         read_estimates(work.lake, f"study.{table}") for table in (*of_study, "public_spending")
     )
     for table in (
         *main_tables(work.lake),
         *world_tables(volumes, read_truth(membership)),
+        *change_tables(changes),
         *type_tables(types),
         *source_tables(sources),
         *route_tables(routes),

@@ -10,16 +10,17 @@ import pytest
 from jobs.base.figures.areas import GROUPS
 from jobs.base.packages.counts import ROUTE, VOLUME, find_disagreements
 from jobs.base.packages.quality import QUALITY
-from jobs.base.tables.contracts import conform_frame, reference_table
+from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table
 from jobs.base.tables.csv_tables import read_table
-from jobs.study.estimates import mirror, public_spending
+from jobs.study.estimates import mirror, public_spending, volume_change
 from jobs.study.estimates.public_spending import DAYS as DAYS_WORKED
 from jobs.study.estimates.public_spending import MONEY
+from jobs.study.estimates.respondent_figure import CELL, LOGS
 from jobs.study.estimates.spam_volume import cell_rows
 from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.questionnaire.definition import form_for
-from sample_data.membership import FOLDER, countries, write
+from sample_data.membership import BEFORE, FOLDER, countries, write
 
 
 def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -> None:
@@ -96,11 +97,16 @@ REFERENCE = Reference(
 )
 
 
+def months() -> pl.DataFrame:
+    """What operators sent of the quarter, by month."""
+    return read_table(FOLDER, "study.submission").filter(pl.col("period_code").is_in(list(DAYS)))
+
+
 def whole_months() -> pl.DataFrame:
     """Submissions with the days that logs lack made up, as jobs.study.estimates.steps.days does it."""
     days, of = pl.col("day_count"), pl.col("period_code").replace_strict(DAYS)
     return (
-        read_table(FOLDER, "study.submission")
+        months()
         .filter(10 * days >= 9 * of)
         .with_columns(((2 * pl.col(name) * of + days) // (2 * days)).alias(name) for name in MEASURES)
     )
@@ -208,7 +214,7 @@ def test_small_operators_that_only_answer_are_in_the_estimates(
 
 def test_some_logs_lack_days_and_what_is_estimated_does_not() -> None:
     """Without looking at days the e-mail of those that lack some would be lower by as much."""
-    given = read_table(FOLDER, "study.submission").filter(pl.col("direction_code") == "inbound")
+    given = months().filter(pl.col("direction_code") == "inbound")
     month = given.select("respondent_id", "period_code", "channel_code", "day_count").unique()
     lacking = month.filter(pl.col("day_count") < pl.col("period_code").replace_strict(DAYS))
     few = lacking.filter(pl.col("day_count") < 27)
@@ -228,7 +234,7 @@ def test_some_logs_lack_days_and_what_is_estimated_does_not() -> None:
 def test_routes_add_up_to_volumes() -> None:
     """As the study holds a package to it."""
     texts = pl.col("channel_code") == "SMS"
-    tables = {table: read_table(FOLDER, table).filter(texts) for table in (VOLUME, ROUTE)}
+    tables = {VOLUME: months().filter(texts), ROUTE: read_table(FOLDER, ROUTE).filter(texts)}
     assert find_disagreements(tables) == []
     assert set(tables[ROUTE]["respondent_id"]) == set(tables[VOLUME]["respondent_id"])
     assert set(tables[ROUTE]["direction_code"]) == {"inbound", "outbound"}
@@ -249,3 +255,33 @@ def test_grey_routes_show_in_the_mirror() -> None:
     both = hub.filter(pl.col("sent_units") > 0, pl.col("received_units") > 0)
     assert both.height > 0.8 * hub.height
     assert (both["discrepancy_units"] != 0).all()
+
+
+def test_the_change_since_the_quarter_before_is_estimated_around_the_truth() -> None:
+    """It differs by class of countries: spam grows most where countries are least developed."""
+    truth = pl.read_csv(FOLDER / "truth.csv.gz").filter(pl.col("channel_code") == "EMAIL")
+    of = {name: dict(rows.select("area_code", "value").rows()) for (name,), rows in truth.group_by("figure")}
+    before = read_table(FOLDER, "study.submission").filter(
+        pl.col("period_code") == BEFORE, pl.col("channel_code") == "EMAIL"
+    )
+    now = logs("EMAIL").select("respondent_id", "period_code", *CELL, *MEASURES, "day_count", "subscriptions")
+    then = before.group_by("respondent_id", "period_code", *CELL).agg(
+        pl.col(*MEASURES).sum(), pl.col("day_count", "subscriptions").max()
+    )
+    figures = pl.concat([now, then.select(now.columns)]).with_columns(
+        answer_status_code=pl.lit(None, pl.String), given_by_code=pl.lit(LOGS)
+    )
+    assert before["respondent_id"].n_unique() > 300
+    found = volume_change.transform(
+        figures, pl.DataFrame(schema=polars_schema("study.spam_volume")), REFERENCE
+    )
+    rows = found.filter(
+        pl.col("change_pct").is_not_null(), pl.col("quantity_code") == "spam_certain"
+    ).to_dicts()
+    changes = {row["area_code"]: row for row in rows}
+    assert {"WORLD", "AFR", "EUR", "LDC", "SIDS"} <= set(changes)
+    for area, row in changes.items():
+        true = 100 * (of["spam_certain"][area] / of["spam_certain_before"][area] - 1)
+        assert row["change_low_pct"] <= true <= row["change_high_pct"], (area, true, row)
+    assert changes["LDC"]["change_low_pct"] > changes["EUR"]["change_high_pct"]
+    assert changes["LDC"]["change_code"] == "rise" and changes["EUR"]["change_code"] == "unclear"

@@ -11,7 +11,13 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures.reliability import LOW
 from jobs.cli.main import app
 from jobs.study.release.manifest import read_manifest
-from jobs.study.release.page import cost_section, volume_section, write_page
+from jobs.study.release.page import (
+    change_section,
+    cost_section,
+    describe_revisions,
+    volume_section,
+    write_page,
+)
 from tests.support.release import made as made_files
 
 AREAS = {"001": "World", "199": "Least developed countries"}
@@ -144,3 +150,47 @@ def test_an_earlier_release_without_measured_cost_has_a_page(tmp_path: Path) -> 
 def test_no_page_of_what_is_no_release(tmp_path: Path) -> None:
     with pytest.raises(ObservatoryError, match="is no release"):
         CliRunner().invoke(app, ["release", "page", str(tmp_path)], catch_exceptions=False)
+
+
+def changes(*rows: tuple[str, str, str, str]) -> pl.DataFrame:
+    """Released changes by area: estimates of both quarters, and the change."""
+    like = {
+        "channel_code": "EMAIL", "unit_code": "attempted", "definition_code": "OPERATOR",
+        "quantity_code": "spam_certain", "earlier_period_code": "2026-Q3", "later_period_code": "2026-Q4",
+        "holdings_class_code": "FROM_11", "coverage_class_code": "50_75",
+    }  # fmt: skip
+    of_period = {"2026-Q3": "with_after", "2026-Q4": "with_before"}
+    return pl.DataFrame(
+        [
+            like | {"area_code": area, "area_name": AREAS[area], "period_code": period, "match_code": match,
+                    "estimate": estimate, "change_pct": change if match == "with_before" else None}
+            for area, before, after, change in rows
+            for (period, match), estimate in zip(of_period.items(), (before, after), strict=True)
+        ]
+    )  # fmt: skip
+
+
+def test_a_change_stands_between_its_two_figures_with_what_it_rests_on() -> None:
+    section = change_section(
+        changes(("199", "54000000", "66000000", "22"), ("001", "196000000", "212000000", "8.2"))
+    )
+    (block,) = section.blocks
+    assert [[cell.text for cell in row] for row in block.table.rows] == [
+        ["World", "196M", "212M", "+8.2%", "More than 10", "50 to 75%"],
+        ["Least developed countries", "54M", "66M", "+22.0%", "More than 10", "50 to 75%"],
+    ]
+    assert [column.name for column in block.table.columns][1:4] == ["2026-Q3", "2026-Q4", "Change"]
+    assert section.finding == "Spam in the world changed: +8.2% by e-mail from 2026-Q3 to 2026-Q4."
+    assert any("No interval of a change is published" in note for note in section.notes)
+    nothing = change_section(changes(("001", "1", "1", "0")).clear())
+    assert nothing.blocks == [] and nothing.missing
+
+
+def test_the_page_says_how_many_figures_are_revised() -> None:
+    rows = pl.DataFrame({"revision_code": ["NEW", "REVISED", "STANDS", "STANDS"]})
+    (says,) = describe_revisions(rows)
+    assert says.startswith(
+        "Of 4 figures of spam 3 were published before: 1 are revised, 0 are unchanged, and 2"
+    )
+    assert describe_revisions(rows.head(1)) == ["No figure of spam was published before, so none is revised."]
+    assert describe_revisions(rows.rename({"revision_code": "other"})) == []
