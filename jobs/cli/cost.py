@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Explain cost figures, and add those that may be added.", no_args_is_help=True)
 Config = Annotated[Path, typer.Option("--config", help="The settings file; published figures do without.")]
+Prices = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the study's spending: market, or international (dollars of equal purchasing power). Of"
+        " published figures: the year of prices, as 2025.",
+        metavar="market|international|YEAR",
+    ),
+]
+# What --prices takes, and the conversion of the study that it is.
+CONVERSIONS = {"market": "market", "international": "ppp"}
 COSTS, PARAMETER = "gold.countermeasure_cost_monthly", "ref.cost_parameter"
 MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
 
@@ -36,17 +46,19 @@ def explain(
             " of the study, as study.investment/2026/LDC/EMAIL."
         ),
     ],
+    prices: Prices = None,
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """Print how a figure is computed: formula, parameters with sources, versions of inputs, sensitivities."""
     from jobs.base.costs.drawing import draw_figure
 
-    draw_figure(explain_figure(figure, config_file), wide_console(highlight=False))
+    draw_figure(explain_figure(figure, config_file, prices), wide_console(highlight=False))
 
 
 @app.command(name="sum")
 def sum_(
     figures: Annotated[list[str], typer.Argument(help="Two figures or more.")],
+    prices: Prices = None,
     config_file: Config = Path("observatory.toml"),
 ) -> None:
     """Add figures, simulated as one total. Figures of different quantities are refused."""
@@ -56,7 +68,8 @@ def sum_(
     if len(figures) < 2:
         raise ObservatoryError("cost sum: name two figures or more")
     draw_sum(
-        add_figures([explain_figure(each, config_file) for each in figures]), wide_console(highlight=False)
+        add_figures([explain_figure(each, config_file, prices) for each in figures]),
+        wide_console(highlight=False),
     )
 
 
@@ -164,15 +177,33 @@ def published_rows() -> dict[str, list[ListedFigure]]:
     return found
 
 
-def explain_figure(name: str, config_file: Path) -> Explained:
-    """A figure by its name. Raises ObservatoryError with the nearest known name for an unknown one."""
+def explain_figure(name: str, config_file: Path, prices: str | None = None) -> Explained:
+    """A figure by its name, in the prices that are asked for. Raises ObservatoryError for prices that it does
+    not have, and with the nearest known name for an unknown one."""
+    if prices is None:
+        return find_figure(name, config_file)
+    if prices.isdigit():
+        from jobs.base.costs.price_year import restate_explained
+
+        return restate_explained(find_figure(name, config_file), int(prices))
+    if prices not in CONVERSIONS:
+        raise ObservatoryError(
+            f"--prices '{prices}'{nearest_hint(prices, CONVERSIONS)}; of published figures it takes a year"
+        )
+    if not is_study(name):
+        raise ObservatoryError(f"{name}: --prices {prices} is of the study's spending; others take a year")
+    return find_figure(name, config_file, CONVERSIONS[prices])
+
+
+def find_figure(name: str, config_file: Path, conversion: str | None = None) -> Explained:
+    """A figure by its name; of the study at this conversion."""
     from jobs.base.costs.parameter import explain_parameter, parameters_in_force
     from jobs.base.costs.published import explain_published, matching_figures, published_figures
 
     if is_study(name):
         from jobs.study.costs.figures import explain_study
 
-        return explain_study(name, config.load_settings(config_file))
+        return explain_study(name, config.load_settings(config_file), conversion)
     if MONTH.match(name):
         from jobs.base.costs.month import explain_month
 

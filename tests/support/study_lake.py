@@ -135,6 +135,39 @@ def public() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def types() -> list[dict[str, Any]]:
+    """Spam of a quarter, three quarters of it advertising of retail; the world's subscriptions are 7,000."""
+    return [
+        estimated(area, float(subscriptions) * share)
+        | {"period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": "attempted"}
+        | {"definition_code": "OPERATOR", "quantity_code": "spam_certain", "spam_type_code": code}
+        | {"part_holding_count": 5, "other_holding_count": 0, "seeing_count": 6}
+        for area, (_, subscriptions, _) in AREAS.items()
+        for code, share in (("_T", 1.0), ("_S", 1.0), ("AD.retail", 0.75), ("PHISH.mail", 0.25))
+    ]
+
+
+def costs() -> list[dict[str, Any]]:
+    return [
+        estimated(area, spend * share * part)
+        | {"period_code": "2026-Q4", "channel_code": "EMAIL", "strategy_code": strategy}
+        | {"cost_component_code": component, "conversion_code": "market", "part_holding_count": 5}
+        | {"bound_code": "estimate"}
+        for area, (kind, _, spend) in AREAS.items()
+        if kind != "country"
+        for strategy, share in STRATEGIES.items()
+        for component, part in (("stated", 1.0), ("marginal", 0.4))
+    ]
+
+
+def policy() -> list[dict[str, Any]]:
+    """A law that nine of twelve administrations have."""
+    return [
+        {"period_code": "2026", "area_code": "LDC", "area_kind_code": "group", "indicator_code": "sp901",
+         "answer_code": "yes", "answered_count": 12, "chosen_count": 9, "conf_status_code": "N"}
+    ]  # fmt: skip
+
+
 def write_study(folder: Path, settings: str = "") -> Path:
     """The lake with its study tables, the study's files, and the settings file, which is returned."""
     models = figures_in_force(reference_table("ref.cost_model"), reference_table("ref.cost_model_parameter"))
@@ -143,6 +176,9 @@ def write_study(folder: Path, settings: str = "") -> Path:
         "study.investment_gap": [*gap(), untold()],
         "study.spam_volume": volume(),
         "study.public_spending": public(),
+        "study.spam_type": types(),
+        "study.countermeasure_cost": costs(),
+        "study.policy": policy(),
         "study.cost": [row_of(figure) for figure in models.values() if figure.is_cost],
     }
     for table, found in rows.items():

@@ -134,7 +134,7 @@ def reason_against_adding(one: Explained, other: Explained) -> str | None:
     if one.scope.period_code != other.scope.period_code and one.scope.kind == "published":
         return (
             f"{one.name} is of {one.scope.period_code} and {other.name} of {other.scope.period_code}, in the"
-            " prices of their own years: deflate them to one year first."
+            " prices of their own years: --prices YEAR brings both to one."
         )
     if have_overlap(one, other):
         return f"{both} overlap: what they have in common would count twice." + (
@@ -167,7 +167,7 @@ def reason_against_estimates(one: Explained, other: Explained) -> str | None:
     if one.currency_code != other.currency_code:
         return (
             f"{one.name} is in {one.currency_code} and {other.name} in {other.currency_code}: not added. Take"
-            " both at one conversion."
+            " both at one conversion: --prices market or international, without one in the names."
         )
     if one.scope.quantity != other.scope.quantity and not differ_in_unit(one, other):
         what = " and ".join("/".join(each.scope.quantity) for each in (one, other))

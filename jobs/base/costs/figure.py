@@ -51,7 +51,7 @@ class Scope:
     kind: str
     subject: str
     period_code: str
-    part: tuple[str, str]
+    part: tuple[str, ...]
     quantity: tuple[str, ...] = ()
     countries: frozenset[str] = frozenset()
 

@@ -6,12 +6,13 @@ rates for prices. Consumer prices are no price of filters or posts, but every so
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.costs.figure import Explained, FormulaStep, Simulation, formula_number
 from jobs.base.tables.contracts import reference_table
 
 TABLE = "ref.price_index"
@@ -72,11 +73,58 @@ def read_basis(year: int | None, currency: str | None) -> PriceBasis | None:
         return None
     years, currencies = ({key[place] for key in price_rows()} for place in (1, 0))
     if year is not None and year not in years:
-        raise ObservatoryError(
-            f"cost list: --prices {year}: {TABLE} has years from {min(years)} to {max(years)}"
-        )
+        raise ObservatoryError(f"--prices {year}: {TABLE} has years from {min(years)} to {max(years)}")
     if currency is not None and currency not in currencies:
         raise ObservatoryError(
-            f"cost list: --currency {currency}: no row of {TABLE}{nearest_hint(currency, currencies)}"
+            f"--currency {currency}: no row of {TABLE}{nearest_hint(currency, currencies)}"
         )
     return PriceBasis(year, currency)
+
+
+def restate_explained(figure: Explained, year: int) -> Explained:
+    """A published figure in prices of a year, its own currency kept. Raises ObservatoryError for any other
+    figure, and where a year has no index."""
+    basis = read_basis(year, None)
+    assert basis is not None
+    if figure.scope.kind != "published" or figure.currency_code is None:
+        raise ObservatoryError(
+            f"{figure.name}: --prices {year} restates published amounts of money; a figure of the study takes"
+            " market or international"
+        )
+    factor = basis.factor(figure.currency_code, int(figure.scope.period_code))
+    if factor is None:
+        raise ObservatoryError(
+            f"{figure.name}: {TABLE} has no prices of {figure.currency_code} in {figure.scope.period_code} or"
+            f" in {year}"
+        )
+    step = FormulaStep(
+        f"In prices of {year}",
+        f"amount*index_{year}/index_{figure.scope.period_code}",
+        f"amount*{formula_number(factor)}",
+        f"× {formula_number(factor)}",
+    )
+    before = figure.simulation
+    return replace(
+        figure,
+        scope=replace(figure.scope, period_code=str(year)),
+        facts=[
+            *figure.facts,
+            ("prices", f"{basis.describe()} Verdict and formula are of the amount as printed."),
+        ],
+        central=None if figure.central is None else factor * figure.central,
+        points=None if figure.points is None else scale_points(figure.points, factor),
+        printed=None if figure.printed is None else factor * figure.printed,
+        simulation=before
+        and Simulation(
+            before.table, lambda samples: factor * before.total(samples), before.own_parameters, before.owner
+        ),
+        steps=[*figure.steps, step],
+        sensitivities=[
+            replace(each, low=factor * each.low, high=factor * each.high) for each in figure.sensitivities
+        ],
+    )
+
+
+def scale_points(points: tuple[float, float, float], factor: float) -> tuple[float, float, float]:
+    low, middle, high = points
+    return factor * low, factor * middle, factor * high

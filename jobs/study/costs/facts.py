@@ -24,6 +24,11 @@ def channel_name(row: dict[str, Any]) -> str:
     return words.code_name("channel", row["channel_code"])
 
 
+def name_units(code: str) -> str:
+    """The units of a volume, as a sentence has them."""
+    return "recipients and attempts" if code == "attempted" else f"{code}s"
+
+
 def strategy_name(row: dict[str, Any]) -> str:
     code = row["strategy_code"]
     return "all strategies" if code == "_T" else words.lower_first(words.code_name("strategy", code))

@@ -22,6 +22,7 @@ from jobs.base.figures.areas import COUNTRY
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import open_lake
 from jobs.base.tables.contracts import read_contract, reference_table, stage_tables
+from jobs.study.costs.any_row import explain_row
 from jobs.study.costs.facts import (
     ASSUMPTION,
     PARAMETER,
@@ -32,6 +33,7 @@ from jobs.study.costs.facts import (
     estimate_of,
     figure_scope,
     list_facts,
+    name_units,
     parameter_input,
     strategy_name,
 )
@@ -51,21 +53,13 @@ ESTIMAND = {"_T": "investment", "capital": "investment", "operating": "operating
 ANNUAL = "purchase*share*rate/(1-(1+rate)**-life)"
 
 
-def explain_study(name: str, settings: Observatory) -> Explained:
-    """The figure of this name. Raises ObservatoryError where the lake has none such, with the nearest."""
-    of = read_figure(name, settings, explained_tables())
-    explained: Explained = globals()[name_function(of.table)](of)
+def explain_study(name: str, settings: Observatory, conversion: str | None = None) -> Explained:
+    """The figure of this name, at a conversion where one is asked for. Raises ObservatoryError where the lake
+    has none such, with the nearest."""
+    of = read_figure(name, settings, stage_tables("study"), conversion)
+    # A function of this module, where the table has one.
+    explained: Explained = globals().get(f"explain_{read_contract(of.table).name}", explain_row)(of)
     return explained
-
-
-def name_function(table: str) -> str:
-    """The function of this module that explains figures of a table, if there is one."""
-    return f"explain_{read_contract(table).name}"
-
-
-def explained_tables() -> list[str]:
-    """The tables whose figures this module explains."""
-    return [table for table in stage_tables("study") if name_function(table) in globals()]
 
 
 # --- what is spent ----------------------------------------------------------------------------------
@@ -277,7 +271,7 @@ def explain_public_spending(study_row: StudyRow) -> Explained:
 
 def explain_spam_volume(study_row: StudyRow) -> Explained:
     row = study_row.row
-    unit = f"{row['unit_code']}s"
+    unit = name_units(row["unit_code"])
     # The unit last: two units may be added where a measure holds both.
     quantity = (row["definition_code"], row["quantity_code"], row["unit_code"])
     is_corrected = row["quantity_code"] == "spam_corrected"

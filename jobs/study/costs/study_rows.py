@@ -28,11 +28,27 @@ from jobs.base.tables.reference_version import reference_version
 USUAL = {
     "strategy_code": ("_T",),
     "component_code": ("_T",),
+    "cost_component_code": ("stated",),
+    **dict.fromkeys(
+        (
+            "spam_type_code",
+            "source_region_code",
+            "source_country_code",
+            "origin_region_code",
+            "link_code",
+            "transit_code",
+            "size_code",
+            "stage_code",
+        ),
+        ("_T",),
+    ),
+    "match_code": ("with_before",),
     "conversion_code": ("market",),
-    "unit_code": ("recipient", "call"),
+    "unit_code": ("recipient", "call", "attempted"),
     "definition_code": (OPERATOR,),
     "quantity_code": ("spam_certain",),
 }
+CONVERSION = "conversion_code"
 AREAS = {
     "WORLD": "the world",
     "AFR": "Africa",
@@ -72,22 +88,30 @@ def area_name(code: str) -> str:
     return AREAS.get(code) or words.country_name(code)
 
 
-def read_figure(name: str, settings: Observatory, tables: Sequence[str]) -> StudyRow:
-    """The row of this name, of one of these tables. Raises ObservatoryError for an unknown name, with the
-    nearest known one."""
+def read_figure(
+    name: str, settings: Observatory, tables: Sequence[str], conversion: str | None = None
+) -> StudyRow:
+    """The row of this name, of one of these tables. conversion: the code of conversion_code where the name
+    leaves it out. Raises ObservatoryError for an unknown name, with the nearest known one."""
     table, *parts = name.split("/")
     if table not in tables:
         raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest_hint(table, tables)}")
     key = read_contract(table).key
     if len(parts) > len(key):
         raise ObservatoryError(f"figure '{name}': write it as {table}/{'/'.join(key)}")
+    if conversion is not None:
+        if CONVERSION not in key:
+            raise ObservatoryError(f"figure '{name}': {table} has one conversion alone: leave out --prices")
+        if parts[key.index(CONVERSION) :] not in ([], [conversion]):
+            raise ObservatoryError(f"figure '{name}' names another conversion than --prices: leave one out")
     lake = open_lake(settings.lake.root)
     versions = lake.versions()
     rows = read_table(name, table, lake, versions.get(table))
     beside, chosen = rows, []
     for place, column in enumerate(key):
         known = sorted(set(rows[column]))
-        chosen.append(choose_value(name, column, parts[place] if place < len(parts) else None, known))
+        asked = conversion if column == CONVERSION else None
+        chosen.append(choose_value(name, column, parts[place] if place < len(parts) else asked, known))
         rows = rows.filter(pl.col(column) == chosen[-1])
         if column in ("period_code", "channel_code"):
             beside = beside.filter(pl.col(column) == chosen[-1])

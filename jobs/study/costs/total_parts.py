@@ -8,20 +8,19 @@ import polars as pl
 from jobs.base.costs.figure import TotalPart
 from jobs.base.figures import words
 from jobs.base.figures.areas import ALL, COUNTRY, REGION
+from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.series import ALL as WHOLE
+from jobs.base.tables.series import PARTS
 from jobs.study.costs.study_rows import StudyRow, area_name, countries_of
 
 # The number of parts that are shown by name; the others are shown as one.
 SHOWN = 8
-KEYS = {
-    "study.investment": ("area_code", "strategy_code", "component_code", "conversion_code"),
-    "study.investment_gap": ("area_code", "target_code"),
-    "study.spam_volume": ("area_code", "unit_code", "definition_code", "quantity_code"),
-}
 
 
 def rows_beside(study_row: StudyRow, but: str) -> pl.DataFrame:
     """Rows that differ from the figure in one column alone."""
-    same = [name for name in KEYS[study_row.table] if name != but]
+    key = read_contract(study_row.table).key
+    same = [name for name in key if name not in (but, "period_code", "channel_code")]
     return study_row.beside.filter(pl.col(name) == study_row.row[name] for name in same)
 
 
@@ -61,6 +60,20 @@ def by_strategy(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
         for row in rows.rows(named=True)
     ]
     return [("By strategy", group_smallest(parts))] if parts else []
+
+
+def by_code(study_row: StudyRow, column: str, title: str) -> list[tuple[str, list[TotalPart]]]:
+    """All parts together by the codes of a column; of a single part none."""
+    if study_row.row[column] not in (WHOLE, PARTS):
+        return []
+    rows = rows_beside(study_row, column).filter(
+        ~pl.col(column).is_in([WHOLE, PARTS]), pl.col("estimate") > 0
+    )
+    parts = [
+        TotalPart(words.type_name(code) if column == "spam_type_code" else code, float(estimate))
+        for code, estimate in rows.select(column, "estimate").rows()
+    ]
+    return [(title, group_smallest(parts))] if parts else []
 
 
 def by_component(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:

@@ -7,8 +7,10 @@ import pytest
 from rich.console import Console
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.costs.adding import add_figures, reason_against_adding
 from jobs.base.costs.drawing import draw_list, restate_figure
-from jobs.base.costs.price_year import PriceBasis, read_basis
+from jobs.base.costs.price_year import PriceBasis, read_basis, restate_explained
+from jobs.base.costs.published import explain_published
 from jobs.base.tables.contracts import reference_table
 from jobs.cli.cost import published_rows
 from tests.support.in_process import Run, cost_command
@@ -70,6 +72,33 @@ def test_a_list_in_prices_of_2025() -> None:
     # 873.6 and 874 dollars of 2003, times 321.943 over 184.0.
     row = next(line for line in out.splitlines() if line.startswith("nucleus_2003/per_worker"))
     assert row.split()[1:3] == ["1,528.5", "1,529.2"]
+
+
+def test_amounts_of_two_years_add_up_in_prices_of_one(observatory: Run) -> None:
+    """Euros of 2008 for Germany and of 2022 for Ireland."""
+    names = ("caliendo_2012/cost_year", "comreg_2024/harm")
+    before, now = (
+        [restate(explain_published(name)) for name in names]
+        for restate in (lambda each: each, lambda each: restate_explained(each, 2025))
+    )
+    assert "--prices YEAR brings both to one" in str(reason_against_adding(*before))
+    for old, new in zip(before, now, strict=True):
+        rise = (
+            INDEX["EUR", 2025]["consumer_index"] / INDEX["EUR", int(old.scope.period_code)]["consumer_index"]
+        )
+        assert old.points is not None and new.points == pytest.approx([rise * each for each in old.points])
+        assert old.central is not None and new.central == pytest.approx(rise * old.central)
+    total = add_figures(now).points[1]
+    assert total == pytest.approx(sum(each.points[1] for each in now if each.points), rel=0.02)
+    said = " ".join(observatory("sum", *names, "--prices", "2025").out.split())
+    assert said.startswith("Simulated as one total") and "EUR" in said
+
+
+def test_what_is_no_published_money_or_has_no_index_is_not_restated() -> None:
+    with pytest.raises(ObservatoryError, match="restates published amounts of money"):
+        restate_explained(explain_published("nucleus_2004/time_share"), 2025)
+    with pytest.raises(ObservatoryError, match="has no prices of EUR in 2008 or in 1999"):
+        restate_explained(explain_published("caliendo_2012/cost_year"), 1999)
 
 
 def test_years_and_currencies_without_rows_are_refused() -> None:

@@ -1,6 +1,7 @@
 """`observatory cost` on the study's tables: how an estimate came about, and which may be added."""
 
 import io
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +17,18 @@ from jobs.base.costs.figure import Explained, TotalPart
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula
-from jobs.base.tables.contracts import conform_frame, polars_schema, read_contract, reference_table
-from jobs.study.costs.figures import explain_study, explained_tables
+from jobs.base.tables.contracts import (
+    conform_frame,
+    polars_schema,
+    read_contract,
+    reference_table,
+    stage_tables,
+)
+from jobs.cli.cost import explain_figure
+from jobs.study.costs.figures import explain_study
 from tests.support.delta import write_delta
 from tests.support.in_process import Run, cost_command
-from tests.support.study_lake import AREAS, write_study
+from tests.support.study_lake import write_study
 
 Explain = Callable[[str], Explained]
 
@@ -316,7 +324,11 @@ def test_units_are_added_as_measures_permit(explain: Explain) -> None:
             "are different quantities, capital/market and _T/market",
         ),
         (f"{SPENT}ASP/EMAIL/_T/posts", f"{SPENT}EUR/EMAIL", "different quantities are never added"),
-        (f"{SPENT}ASP/EMAIL/_T/_T/ppp", f"{SPENT}EUR/EMAIL", "Take both at one conversion."),
+        (
+            f"{SPENT}ASP/EMAIL/_T/_T/ppp",
+            f"{SPENT}EUR/EMAIL",
+            "Take both at one conversion: --prices market or international",
+        ),
         (f"{SPENT}ASP/EMAIL", "study.investment_gap/2026/EUR/EMAIL/norm", "are of different tables"),
         ("study.investment_gap/2026/ASP/EMAIL/norm", "study.investment_gap/2026/EUR/EMAIL/best", "norm"),
         (f"{SPENT}ASP/EMAIL", "study.cost/japan_jadac_2008/investment", "are no figures of one kind"),
@@ -413,12 +425,90 @@ def test_a_sum_of_estimates_says_how_wide_it_is(observatory: Run, width: int) ->
     assert "as if all errors went together" in words
 
 
-def test_every_table_that_can_be_explained_has_its_key_in_names() -> None:
-    assert set(explained_tables()) == {
-        *("study.cost", "study.investment", "study.investment_gap"),
-        *("study.public_spending", "study.spam_volume"),
-    }
-    assert AREAS["WORLD"][1] == AREAS["ASP"][1] + AREAS["EUR"][1]
+@pytest.mark.parametrize("table", stage_tables("study"))
+def test_every_table_of_the_study_is_taken(explain: Explain, table: str) -> None:
+    """This lake has rows of some; what it lacks is empty, and no table is unknown."""
+    with pytest.raises(ObservatoryError) as told:
+        explain(f"{table}/nothing")
+    assert "is empty: `observatory study estimate`" in str(told.value) or "'nothing'" in str(told.value)
+
+
+TYPES, COSTS = "study.spam_type/2026-Q4/", "study.countermeasure_cost/2026-Q4/"
+
+
+def test_a_type_and_a_cost_are_explained_by_what_all_estimates_have(explain: Explain) -> None:
+    whole = explain(f"{TYPES}WORLD/EMAIL")
+    assert (
+        whole.name.endswith("/attempted/OPERATOR/spam_certain/_T") and whole.unit == "recipients and attempts"
+    )
+    assert whole.estimate is not None and (whole.estimate.low, whole.estimate.high) == (5600, 8750)
+    divided = dict(whole.divided)
+    assert [(part.name, part.value) for part in divided["By type"]] == [
+        ("Advertising: retail", 5250), ("Phishing: mail", 1750),
+    ]  # fmt: skip
+    assert [part.name for part in divided["By region"]] == ["Asia and the Pacific", "Europe"]
+    facts = dict(whole.facts)
+    assert facts["of"].startswith("6 of 12 operators (5 owners), 50% of 7,000 subscriptions")
+    cost = explain(f"{COSTS}ASP/EMAIL")
+    assert cost.name.endswith("/_T/stated/market") and cost.estimand_code == "operating_cost"
+    assert cost.unit == "USD over 2026-Q4" and "By strategy" in dict(cost.divided)
+    assert dict(cost.versions)["study.countermeasure_cost"] == "Delta version 0"
+
+
+def test_a_row_that_is_no_estimate_is_explained_column_by_column(explain: Explain) -> None:
+    found = explain("study.policy/2026/LDC/sp901/yes")
+    assert (
+        found.estimate is None and found.title == "study.policy: 2026, least developed countries, sp901, Yes"
+    )
+    assert dict(found.facts)["answered_count"].startswith("12 ")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        (f"{TYPES}ASP/EMAIL/attempted/OPERATOR/spam_certain/_S", f"{TYPES}ASP/EMAIL/attempted/OPERATOR/"
+         "spam_certain/AD.retail", "overlap"),
+        (f"{COSTS}ASP/EMAIL/_T/marginal", f"{COSTS}EUR/EMAIL/_T/stated", "different quantities"),
+        ("study.policy/2026/LDC/sp901/yes", f"{TYPES}ASP/EMAIL", "are no figures of one kind"),
+    ],
+)  # fmt: skip
+def test_what_such_rows_have_in_common_is_added_once(
+    explain: Explain, one: str, other: str, told: str
+) -> None:
+    assert told in str(reason_against_adding(explain(one), explain(other)))
+
+
+def test_types_apart_are_added(explain: Explain) -> None:
+    pair = [explain(f"{TYPES}ASP/EMAIL/attempted/OPERATOR/spam_certain/{code}") for code in
+            ("AD.retail", "PHISH.mail")]  # fmt: skip
+    assert add_figures(pair).points == (3200, 4000, 5000)
+
+
+def test_prices_choose_the_conversion_that_a_name_leaves_out(observatory: Run) -> None:
+    told = observatory("sum", f"{SPENT}ASP/EMAIL", f"{SPENT}EUR/EMAIL", "--prices", "international")
+    assert "sum 1,600 2,000 2,500 international" in " ".join(told.out.split())
+    assert "800 USD per year" not in told.out
+    assert (
+        f"{SPENT}LDC/EMAIL/_T/_T/market"
+        in observatory("explain", f"{SPENT}LDC/EMAIL", "--prices", "market").out
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "prices", "told"),
+    [
+        (f"{SPENT}LDC/EMAIL/_T/_T/ppp", "market", "names another conversion than --prices"),
+        (f"{VOLUME}FJI/EMAIL", "market", "study.spam_volume has one conversion alone"),
+        (f"{SPENT}LDC/EMAIL", "2025", "a figure of the study takes market or international"),
+        (f"{SPENT}LDC/EMAIL", "markt", "did you mean 'market'?; of published figures it takes a year"),
+        ("nucleus_2004", "market", "is of the study's spending; others take a year"),
+    ],
+)
+def test_prices_that_a_figure_does_not_have_are_refused(
+    settings: Path, name: str, prices: str, told: str
+) -> None:
+    with pytest.raises(ObservatoryError, match=re.escape(told)):
+        explain_figure(name, settings, prices)
 
 
 @pytest.mark.parametrize("width", [80, 120])
