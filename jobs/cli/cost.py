@@ -46,8 +46,8 @@ def explain(
             " of the study, as study.investment/2026/LDC/EMAIL."
         ),
     ],
-    prices: Prices = None,
     config_file: Config = Path("observatory.toml"),
+    prices: Prices = None,
 ) -> None:
     """Print how a figure is computed: formula, parameters with sources, versions of inputs, sensitivities."""
     from jobs.base.costs.drawing import draw_figure
@@ -58,8 +58,8 @@ def explain(
 @app.command(name="sum")
 def sum_(
     figures: Annotated[list[str], typer.Argument(help="Two figures or more.")],
-    prices: Prices = None,
     config_file: Config = Path("observatory.toml"),
+    prices: Prices = None,
 ) -> None:
     """Add figures, simulated as one total. Figures of different quantities are refused."""
     from jobs.base.costs.adding import add_figures
