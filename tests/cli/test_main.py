@@ -65,7 +65,10 @@ def test_each_command_has_help(observatory: Observatory, command: str) -> None:
         (["pull", "--config", "/nowhere.toml"], "Name one with --config"),
         (["status", "--config", "/nowhere.toml"], "Name one with --config"),
         (["shwo"], "No such command 'shwo'"),
-        (["show", "--sql", "SELECT 1", "--where", "units > 1"], "--sql goes without a table, --columns, --where"),
+        (
+            ["show", "--sql", "SELECT 1", "--where", "units > 1"],
+            "--sql goes without a table, --columns",
+        ),
         (["show", "gold.spam_type_daily", "--format", "xml"], "'xml' is not one of"),
         (["show", "gold.spam_type_daily", "--limit", "0"], "--limit"),
         (["run", "--since", "yesterday"], "'yesterday' does not match"),
