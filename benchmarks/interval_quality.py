@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 
 from benchmarks.cost_quality import NAMES, cost_membership, draw_sample, drawn_costs
-from jobs.base.figures.areas import COUNTRY, WORLD, are_in_area
+from jobs.base.figures.areas import COUNTRY, HALVES, WORLD, are_in_area
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.study.estimates.steps.area_rows import public_factors, public_terms
 from jobs.study.estimates.steps.sample import Sample
@@ -172,6 +172,12 @@ are right and no days are missing; [other cases](#subscriptions-owners-and-days)
 | figure and membership | world | regions | groups | countries | large | Africa | above | below |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|"""
 
+OF_HALVES = """
+Developing and developed countries by themselves, {each} samples of each of {memberships} memberships:
+
+| figure and membership | developing | developed |
+|---|--:|--:|"""
+
 
 @dataclass
 class Tally:
@@ -194,7 +200,7 @@ class Tally:
 
 def simulate(draw: Draw, memberships: int, samples: int) -> dict[str, Tally]:
     """By kind of area; `large` of areas but the world of which one operator has more than 30%, of
-    subscriptions or of the figure; `AFR` by itself."""
+    subscriptions or of the figure; Africa and the halves of the world by themselves."""
     found: dict[str, Tally] = defaultdict(lambda: Tally([], [], []))
     member: dict[str, Array] = {}
     seen: Population | None = None
@@ -216,7 +222,7 @@ def simulate(draw: Draw, memberships: int, samples: int) -> dict[str, Tally]:
             down, up = reach_of(factor * variance, freedom)
             of_each = (each.people.subscriptions[member[code]], each.figure[member[code]])
             is_large = code != WORLD and max(float(of.max() / of.sum()) for of in of_each) > LARGE
-            for name in (kind, "AFR" * (code == "AFR"), "large" * is_large):
+            for name in (kind, code * (code in ("AFR", *HALVES)), "large" * is_large):
                 found[name].above.append(truth[code] > estimate * up)
                 found[name].below.append(truth[code] < estimate / down)
                 found[name].width.append(float(np.log(up * down)))
@@ -227,6 +233,7 @@ def describe_intervals(samples: int) -> str:
     """The section of docs/estimates.md, of so many samples for each row."""
     each = max(samples // MEMBERSHIPS, 1)
     lines = [TEXT.format(memberships=MEMBERSHIPS, more=MORE, few=FEWER, samples=each)]
+    halves = [OF_HALVES.format(each=each, memberships=MEMBERSHIPS)]
     for title, draw, memberships in SETTINGS:
         found = simulate(draw, memberships, each)
         regions = found["region"]
@@ -236,5 +243,7 @@ def describe_intervals(samples: int) -> str:
             f"{100 * np.mean(regions.below):.1f}%",
         ]
         lines.append(f"| {title} | {' | '.join(cells)} |")
+        if memberships == MEMBERSHIPS:
+            halves.append(f"| {title} | {' | '.join(found[half].shown for half in HALVES)} |")
         print(lines[-1], flush=True)
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *halves]) + "\n"
