@@ -184,24 +184,17 @@ def read_contract(table: str) -> Contract:
         raise ObservatoryError(f"unknown table '{table}': there is no {file.relative_to(SCHEMAS.parent)}")
     raw = read_yaml(file)
     refuse_words(file.name, raw)
+    if raw["table"] != table:
+        raise ObservatoryError(f"{file.name} says it is {raw['table']}, not {table}")
     unknown = [column for column in raw["fields"] if column not in read_fields()]
     if unknown:
         raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
-    if raw["table"] != table:
-        raise ObservatoryError(f"{file.name} says it is {raw['table']}, not {table}")
     checks = tuple(raw.get("checks", {}).items())
     refuse_unknown_columns(file.name, checks, raw["fields"])
     given_in = tuple(raw.get("given_in", ("project",) if layer == "ref" else ()))
-    if unknown := [place for place in given_in if place not in PLACES]:
-        raise ObservatoryError(
-            f"{file.name}: unknown place {', '.join(unknown)} in given_in; known are {', '.join(PLACES)}"
-        )
+    refuse_unknown(file.name, "place in given_in", given_in, PLACES)
     merge = tuple(raw.get("merge", {}).items())
-    unknown_rules = sorted({rule for _, rule in merge if rule not in MERGES})
-    if unknown_rules:
-        raise ObservatoryError(
-            f"{file.name}: unknown merge rule {', '.join(unknown_rules)}; known are {', '.join(MERGES)}"
-        )
+    refuse_unknown(file.name, "merge rule", [rule for _, rule in merge], MERGES)
     return Contract(
         table=table,
         description=raw["description"].strip(),
@@ -224,6 +217,14 @@ def read_contract(table: str) -> Contract:
         also=tuple((column, tuple(codes)) for column, codes in raw.get("also", {}).items()),
         variants=read_variants(file.name, raw["variants"], raw["fields"]) if "variants" in raw else None,
     )
+
+
+def refuse_unknown(file_name: str, kind: str, given: Iterable[str], known: Collection[str]) -> None:
+    """Refuse words of a contract that are none of those known."""
+    if unknown := sorted({each for each in given if each not in known}):
+        raise ObservatoryError(
+            f"{file_name}: unknown {kind} {', '.join(unknown)}; known are {', '.join(known)}"
+        )
 
 
 def read_variants(file_name: str, raw: Mapping[str, Any], columns: Collection[str]) -> Variants:

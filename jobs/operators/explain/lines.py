@@ -95,28 +95,31 @@ def rows_of_match(
     """
     place = ["stream_id", "offset", "assembly_key"]
     here = rows.join(anchors, on=place, how="semi")
-    times = [
-        row
-        for frame in silver
-        if "last_at" in frame.columns
-        for row in frame.select("first_at", "last_at").rows()
-    ]
     both = [name for name in rows.columns if name in anchors.columns]
     ids = [name for name in IDS if name in both and anchors[name].null_count() < anchors.height]
     names = ids or [name for name in ("sender", "recipient") if name in both]
     events = KERNELS[format_name].copies.events
-    slack = CLOCK_SLACK if ids or events else dt.timedelta(0)
-    during = [pl.col("first_at").is_between(begin - slack, end + slack) for begin, end in times]
     same = [
         pl.col(name).is_in(anchors[name].drop_nulls().unique().implode()).fill_null(False) for name in names
     ]
     if events:
         same.append(pl.struct(events.key).is_in(anchors.select(pl.struct(events.key)).to_series().implode()))
+    during = within_times(silver, CLOCK_SLACK if ids or events else dt.timedelta(0))
     if not during or not same:
         return here
     alike = pl.any_horizontal(same) if ids or events else pl.all_horizontal(same)
     whole = pl.concat([here, rows.filter(pl.any_horizontal(during) & alike)]).unique(place)
     return whole.sort("first_at", "source_id", "stream_id", "offset")
+
+
+def within_times(silver: list[pl.DataFrame], slack: dt.timedelta) -> list[pl.Expr]:
+    """Whether a bronze row begins while one of these rows lasts, give or take `slack`."""
+    return [
+        pl.col("first_at").is_between(begin - slack, end + slack)
+        for frame in silver
+        if "last_at" in frame.columns
+        for begin, end in frame.select("first_at", "last_at").rows()
+    ]
 
 
 def line_places(records: Mapping[str, pl.DataFrame]) -> list[Place]:

@@ -1,10 +1,14 @@
 """An answer for a machine: the same figures as the terminal's view, as JSON."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from jobs.operators.sniff.proposal import describe_shape, propose_profile, source_block
 from jobs.operators.sniff.survey import LogSurvey
 from jobs.operators.sniff.tally import OTHER, REFUSAL
+
+TRANSMISSION_KEYS = ("channel_code", "stage_code", "outcome_code")
+UNIT_KEYS = ("channel_code", "unit_code", "stage_code", "outcome_code")
 
 
 def as_json(answer: LogSurvey) -> dict[str, Any]:
@@ -32,8 +36,8 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
             "rows": documents.rows,
             "quarantined": dict(documents.reasons),
         }
-    tally, zone, units = answer.tally, answer.zone, answer.units
-    assert tally is not None and zone is not None
+    zone = answer.zone
+    assert zone is not None
     return out | {
         "first_at": answer.first_at and answer.first_at.isoformat(),
         "last_at": answer.last_at and answer.last_at.isoformat(),
@@ -43,6 +47,16 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
             "told": zone.evidence,
             "fitting": list(zone.fitting),
         },
+        **read_lines(answer),
+        **unread_lines(answer),
+        **counted_rows(answer),
+        "problems": [str(problem) for problem in answer.problems],
+    }
+
+
+def read_lines(answer: LogSurvey) -> dict[str, Any]:
+    """How much of the log was read, and what became of its lines."""
+    return {
         "is_exact": answer.is_exact,
         "share_read": round(answer.share_read, 6),
         "bytes": sum(each.total for each in answer.progress),
@@ -51,48 +65,53 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
         "records": round(answer.estimate_count(lambda each: each.records)),
         "ignored": round(answer.estimate_count(lambda each: each.ignored)),
         "ignored_refusals": round(answer.estimate_count(lambda each: each.refusals)),
-        "quarantined": {reason: round(count) for reason, count in answer.quarantined_by_reason().items()},
-        "companions": {name: round(count) for name, count in answer.records_by_companion().items()},
-        "not_understood": [
-            {
-                "pattern": row["pattern"],
-                "reason_code": row["reason_code"],
-                "count": row["count"],
-                "file": answer.recognised[row["stream"]].file.name,
-                "line": row["line"],
-                "offset": row["offset"],
-            }
-            for row in tally.refused.list_commonest()
-        ],
-        "ignored_lines": [
-            {
-                "pattern": row["pattern"],
-                "looks_like_refusal": row["reason_code"] == REFUSAL,
-                "count": row["count"],
-                "file": answer.recognised[row["stream"]].file.name,
-                "line": row["line"],
-                "offset": row["offset"],
-            }
-            for reason in (REFUSAL, OTHER)
-            for row in tally.ignored.list_commonest(reason)
-        ],
-        "transmissions": [
-            dict(zip(("channel_code", "stage_code", "outcome_code"), key, strict=True))
-            | {"count": round(count)}
-            for key, count in answer.transmissions.items()
-        ],
-        "verdicts": [
-            dict(zip(("engine_code", "action", "is_spam"), key, strict=True)) | {"count": round(count)}
-            for key, count in answer.verdicts.items()
-        ],
-        "units": [
-            dict(zip(("channel_code", "unit_code", "stage_code", "outcome_code"), key, strict=True))
-            | {"count": round(count)}
-            for key, count in sorted(units.units.items())
-        ]
-        if units
-        else [],
-        "left_out": {name: round(count) for name, count in units.left_out.items()} if units else {},
-        "named_by_filters": round(units.named) if units else 0,
-        "problems": [str(problem) for problem in answer.problems],
+        "quarantined": round_counts(answer.quarantined_by_reason()),
+        "companions": round_counts(answer.records_by_companion()),
     }
+
+
+def unread_lines(answer: LogSurvey) -> dict[str, Any]:
+    """The commonest forms of lines that are in quarantine, and of those that are ignored."""
+    assert answer.tally is not None
+    refused = answer.tally.refused.list_commonest()
+    ignored = [row for reason in (REFUSAL, OTHER) for row in answer.tally.ignored.list_commonest(reason)]
+    return {
+        "not_understood": [name_form(answer, row, reason_code=row["reason_code"]) for row in refused],
+        "ignored_lines": [
+            name_form(answer, row, looks_like_refusal=row["reason_code"] == REFUSAL) for row in ignored
+        ],
+    }
+
+
+def name_form(answer: LogSurvey, row: Mapping[str, Any], **why: Any) -> dict[str, Any]:
+    """A form of lines, why they are no records, how many there are, and where the first stands."""
+    return {
+        "pattern": row["pattern"],
+        **why,
+        "count": row["count"],
+        "file": answer.recognised[row["stream"]].file.name,
+        "line": row["line"],
+        "offset": row["offset"],
+    }
+
+
+def counted_rows(answer: LogSurvey) -> dict[str, Any]:
+    """The rows of silver, and the units that they count as."""
+    units = answer.units
+    return {
+        "transmissions": list_counts(TRANSMISSION_KEYS, answer.transmissions),
+        "verdicts": list_counts(("engine_code", "action", "is_spam"), answer.verdicts),
+        "units": list_counts(UNIT_KEYS, dict(sorted(units.units.items()))) if units else [],
+        "left_out": round_counts(units.left_out) if units else {},
+        "named_by_filters": round(units.named) if units else 0,
+    }
+
+
+def round_counts(counts: Mapping[str, float]) -> dict[str, int]:
+    """Estimated counts as whole numbers."""
+    return {name: round(count) for name, count in counts.items()}
+
+
+def list_counts(names: Sequence[str], counts: Mapping[tuple[Any, ...], float]) -> list[dict[str, Any]]:
+    """A row for each key of counts, its parts by name."""
+    return [dict(zip(names, key, strict=True)) | {"count": round(count)} for key, count in counts.items()]

@@ -138,24 +138,7 @@ def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[t
     try:
         check_access(argument, Access())
         fs, pattern = open_source(argument, Access())
-        if is_remote(argument):
-            shown = list_remote(fs, pattern)
-            if is_http(fs):
-                fs.look_at(shown)
-                problems += [
-                    FileProblem(name, f"cannot be read: {why}") for name, why in sorted(fs.failed.items())
-                ]
-                shown = fs.shown
-                if fs.failed and not shown:
-                    return []
-            sizes = {name: info["size"] for name, info in shown.items() if info["type"] != "directory"}
-            names = list(sizes)
-        else:
-            if is_pattern(pattern):
-                names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
-            else:
-                names = [pattern] if fs.exists(pattern) else []
-            sizes = {} if is_local else {name: fs.size(name) for name in names}
+        sizes = list_sizes(fs, pattern, argument, problems)
     except ImportError as error:
         problems.append(FileProblem(shown_as, f"cannot be listed: {error}. {needed_extra(argument)}"))
         return []
@@ -166,17 +149,38 @@ def files_of(argument: str, until: float, problems: list[FileProblem]) -> list[t
         text = classify_problem(error, f"cannot be listed: {error}")
         problems.append(FileProblem(shown_as, escape_unseen(text)))
         return []
-    if not names:
+    if sizes is None:
+        return []
+    if not sizes:
         text = "no file matches. Quote a wildcard, and check who may read the folder"
         if not is_pattern(pattern):
             text = "no such file. Check the path, or name a wildcard in quotes, such as 'mail.log*'"
         problems.append(FileProblem(shown_as, text))
-    found = [LogFile(name, fs, size) for name, size in sizes.items()]
     if is_local:
         # A FIFO among them may be another program's: what is read from it is gone.
-        files = (local_file(name, None, problems) for name in names)
-        found = [file for file in files if file is not None]
-    return [(absolute_path(argument), file) for file in found]
+        files = [local_file(name, None, problems) for name in sizes]
+    else:
+        files = [LogFile(name, fs, size) for name, size in sizes.items()]
+    return [(absolute_path(argument), file) for file in files if file is not None]
+
+
+def list_sizes(fs: Any, pattern: str, argument: str, problems: list[FileProblem]) -> dict[str, int] | None:
+    """Bytes of each file that an argument names, 0 for those of this machine; None where none of a server's
+    files can be read, which is said."""
+    if not is_remote(argument):
+        if is_pattern(pattern):
+            names = [name for name in fs.glob(pattern) if not fs.isdir(name)]
+        else:
+            names = [pattern] if fs.exists(pattern) else []
+        return {name: fs.size(name) if "://" in argument else 0 for name in names}
+    shown = list_remote(fs, pattern)
+    if is_http(fs):
+        fs.look_at(shown)
+        shown = fs.shown
+        problems += [FileProblem(name, f"cannot be read: {why}") for name, why in sorted(fs.failed.items())]
+        if fs.failed and not shown:
+            return None
+    return {name: info["size"] for name, info in shown.items() if info["type"] != "directory"}
 
 
 def is_there(path: str) -> bool:

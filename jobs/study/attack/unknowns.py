@@ -116,15 +116,23 @@ def try_relations(
                 number[codes].append(atom)
     found: dict[Codes, dict[int, float]] = {}
     for codes in values:
-        terms: dict[int, float] = {}
-        for part, factor in parts[codes]:
-            for below in codes_under(part, base, shape.columns, steps):
-                for atom in number[below]:
-                    terms[atom] = terms.get(atom, 0.0) + factor
-        found[codes] = terms
-        if not is_near(unknowns.sum_atoms(terms), values[codes]):
+        below = (
+            (under, factor)
+            for part, factor in parts[codes]
+            for under in codes_under(part, base, shape.columns, steps)
+        )
+        found[codes] = add_terms((atom, factor) for under, factor in below for atom in number[under])
+        if not is_near(unknowns.sum_atoms(found[codes]), values[codes]):
             unknowns.drop_atoms(kept)
             return None
+    return found
+
+
+def add_terms(terms: Iterable[tuple[int, float]]) -> dict[int, float]:
+    """The factor of each atom, those of one added up."""
+    found: dict[int, float] = {}
+    for atom, factor in terms:
+        found[atom] = found.get(atom, 0.0) + factor
     return found
 
 

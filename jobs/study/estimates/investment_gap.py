@@ -235,19 +235,10 @@ def channel_rows(
     of_country = dict(
         spending.filter(pl.col("area_kind_code") == COUNTRY).select("area_code", "subscriptions").rows()
     )
-    targets: dict[str, dict[str, float]] = {}
-    if NORM in wanted:
-        targets[NORM] = dict.fromkeys(of_country, wanted[NORM][0])
     classes = dict(members.select("country_code", "development_code").rows())
-    for code, group in groups.items():
-        if "rest" not in group:
-            continue
-        targets[code] = {}
-        for name in of_country:
-            price = price_of(prices, name, base)
-            # A group without any asset has none for any class.
-            assets = group["capital"].get(classes[name], 0.0)
-            targets[code][name] = assets + group["rest"] + group["labour"] * price.ppp / price.market
+    rates = {name: price_of(prices, name, base) for name in of_country}
+    dollars = {name: price.ppp / price.market for name, price in rates.items()}
+    targets = country_targets(wanted, groups, classes, rates)
     # A norm is nobody's spending.
     few = {
         code for code, group in groups.items() if code in targets and conf_status_code(group["owners"]) == "C"
@@ -256,8 +247,6 @@ def channel_rows(
         area.code: area.countries
         for area in list_areas(members.filter(pl.col("country_code").is_in(list(of_country))))
     }
-    rates = {name: price_of(prices, name, base) for name in of_country}
-    dollars = {name: price.ppp / price.market for name, price in rates.items()}
     payers = Payers(of_country, dollars, classes)
     assumptions = {code: taken_for_granted(code, assumed, wanted[code], groups.get(code)) for code in wanted}
     rows = []
@@ -297,6 +286,29 @@ def channel_rows(
                 row |= gap_interval(necessary, interval, spent, (low, high))
             rows.append(row)
     return rows
+
+
+def country_targets(
+    wanted: dict[str, tuple[float, str]],
+    groups: dict[str, dict[str, Any]],
+    classes: dict[str, str],
+    rates: dict[str, Price],
+) -> dict[str, dict[str, float]]:
+    """What each target takes to be necessary for a subscription of each country: US dollars a year.
+
+    classes: countries' classes of development. rates: their prices in the base year.
+    """
+    targets = {NORM: dict.fromkeys(rates, wanted[NORM][0])} if NORM in wanted else {}
+    for code, group in groups.items():
+        if "rest" in group:
+            # A group without any asset has none for any class.
+            targets[code] = {
+                name: group["capital"].get(classes[name], 0.0)
+                + group["rest"]
+                + group["labour"] * price.ppp / price.market
+                for name, price in rates.items()
+            }
+    return targets
 
 
 def too_low(
