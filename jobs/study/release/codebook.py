@@ -76,6 +76,34 @@ NOTES = (
     ("Earlier releases", "An area's figure changes only if no holding or at least three changed. Otherwise"
      " the earlier figure stands, and stands_from names its release."),
 )  # fmt: skip
+# What readers ask first, and where the answer is, or why there is none.
+QUESTIONS = (
+    ("How much spam do least developed or developing countries receive, and how did it change?",
+     "spam_volume: areas 199 and DEVELOPING, with their intervals and cv_band_code. volume_change:"
+     " change_pct, without an interval, which would bound what single respondents contributed;"
+     " holdings_class_code and coverage_class_code show what a change rests on."),
+    ("Who sends most to an area?",
+     "spam_source: the regions of source_region_code by share_pct; which of them may be first is where"
+     " rank_from is 1. Single countries of source are not published."),
+    ("What is spent for each mailbox or subscription?",
+     "investment: rate_per_subscription, of all strategies and components (_T), as operators answered for a"
+     " year. countermeasure_cost: what countermeasures cost to run in a quarter. They are never added."),
+    ("What share of spam is fraud, or of another type?",
+     "spam_type: share_pct. Of a group of types, such as FRAUD, it is at least the sum of its published"
+     " types: spam of unknown type (UNK) may be more of it."),
+    ("What share of mail is spam?",
+     "spam_volume: share_pct of the unit attempted, with share_cv_band_code."),
+    ("What is spent, over revenue?",
+     "Not published: official statistics on revenue may not be handed on. Divide estimates of investment by"
+     " your own figures of the same area and year."),
+    ("Which measure stops most for least money?",
+     "Not published: what each measure stopped rests on shares that few operators dominate. countermeasure:"
+     " how many holdings have each in operation. countermeasure_cost: what each costs to run, at least."),
+    ("What is not known?",
+     "What operators that did not answer would have said (coverage_class_code, silent_class_code); countries"
+     " without operators in the frame (population_pct); spam of unknown type or source (UNK, _U); what of"
+     " spam_possible is spam; and every figure whose row is missing, for the reasons above."),
+)  # fmt: skip
 
 
 def columns_of(table: ReleasedTable) -> list[tuple[str, str, str, str, str]]:
@@ -195,6 +223,7 @@ def read_me(
         parts.append("**All figures are made up for a demonstration and are of no real operator.**")
     parts += ["## Tables", "\n".join(f"- **{each.name}**: {each.contract.description}" for each in tables)]
     parts += ["## How to read them", *(f"**{title}.** {text}" for title, text in [*NOTES, *members])]
+    parts += ["## What readers ask first", *(f"**{asked}** {where}" for asked, where in QUESTIONS)]
     parts += ["## What is published although it is no sum of reports"]
     parts += [
         f"**{table.name}, {name}.** {text}"
