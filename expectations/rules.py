@@ -66,7 +66,10 @@ def public_rules(contract: PublicContract) -> list[Rule]:
                 Rule(f"{field.name}_known", f"{field.name} is F or C", IN_SET, (field.name,), ("F", "C"))
             )
         elif field.codelist:
-            rules.append(known(field, (UNKNOWN, *wholes_of(names))))
+            # Codes that others add up to, such as families of types.
+            sums = contract.protect.shape.sums.get(field.name, {}) if contract.protect else {}
+            more = dict.fromkeys((UNKNOWN, *wholes_of(names), *sums))
+            rules.append(known(field, tuple(more)))
     if {LOW, FIGURE, HIGH} <= set(names):
         inside = f"{LOW} <= {FIGURE} AND {FIGURE} <= {HIGH}"
         rules.append(

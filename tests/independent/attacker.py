@@ -258,6 +258,10 @@ class Unknowns:
         """All parts together are the sum of parts, and the whole, too, of who sent all; else at most that."""
         if len(codes) == 4:
             of = [each for each in values if each[:3] == codes[:3] and each[3] not in (TOTAL, TOGETHER)]
+            # Of FRAUD.loan and FRAUD.lottery FRAUD is the sum.
+            for family in {(*each[:3], each[3].split(".")[0]) for each in of if "." in each[3]} & set(of):
+                of.remove(family)
+                found[family] = add_terms(found[each] for each in of if each[3].startswith(f"{family[3]}."))
         else:
             of = [each for each in values if each[:4] == codes[:4] and each[4] != TOTAL]
             if codes[4] != TOTAL:

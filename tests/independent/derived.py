@@ -28,7 +28,7 @@ DIMENSIONS = (
     "spam_type_code", "source_region_code", "origin_region_code", "link_code",
 )  # fmt: skip
 BANDS = ["acceptable", "caution", "unreliable"]
-NOT_RANKED = ("_T", "_S", "UNK", "_U", "unknown")
+NOT_RANKED = ("_T", "_S", "UNK", "_U", "unknown", "AD", "FRAUD", "PHISH", "MALWARE", "PHONE")
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def types() -> list[dict[str, Any]]:
         | {"definition_code": "OPERATOR", "quantity_code": "spam_certain", "spam_type_code": code}
         | {"part_holding_count": 5, "other_holding_count": 0, "seeing_count": 6}
         for area, (_, subscriptions, _) in AREAS.items()
-        for code, share in (("_T", 1.0), ("_S", 1.0), ("AD.retail", 0.75), ("PHISH.mail", 0.25))
+        for code, share in (("_T", 1.0), ("_S", 1.0), ("AD", 0.75), ("AD.retail", 0.75), ("PHISH.mail", 0.25))
     ]
 
 

@@ -55,6 +55,16 @@ MONEY = {
 LINKED = [
     two_parts("public.spam_type", "spam_type_code", ("_T", "AD.retail", "UNK"), SPAM),
     two_parts("public.spam_type", "spam_type_code", ("_S", "AD.retail", "UNK"), SPAM),
+    *(
+        two_parts("public.spam_type", "spam_type_code", codes, SPAM)
+        for codes in (
+            ("AD", "AD.retail", "AD.pharma"),
+            ("FRAUD", "FRAUD.loan", "FRAUD.lottery"),
+            ("PHISH", "PHISH.mail", "PHISH.spear"),
+            ("MALWARE", "MALWARE.link", "MALWARE.attach"),
+            ("PHONE", "PHONE.robocall", "PHONE.wangiri"),
+        )
+    ),
     two_parts("public.spam_source", "source_region_code", ("_T", "EUR", "_U"), SPAM),
     two_parts("public.spam_source", "source_region_code", ("_S", "EUR", "_U"), SPAM),
     two_parts("public.spam_route", "link_code", ("_T", "hub", "peer"), (*SPAM, "_S")),

@@ -196,6 +196,11 @@ def quantity_phrase(code: str) -> str:
     return f"{article} {name} ({words.lower_first(words.code_description('estimand', code))})"
 
 
+def holds_other(one: str, other: str) -> bool:
+    """Whether one of two codes of a column holds the other: the whole all of them, FRAUD FRAUD.loan."""
+    return one == other or "_T" in (one, other) or one.startswith(f"{other}.") or other.startswith(f"{one}.")
+
+
 def have_overlap(one: Explained, other: Explained) -> bool:
     """Whether two figures of one kind have anything in common."""
     if one.estimate is not None:
@@ -203,7 +208,7 @@ def have_overlap(one: Explained, other: Explained) -> bool:
             one.scope.quantity == other.scope.quantity
             and not set(months_of(one.scope.period_code)).isdisjoint(months_of(other.scope.period_code))
             and not one.scope.countries.isdisjoint(other.scope.countries)
-            and all(a == b or "_T" in (a, b) for a, b in zip(one.scope.part, other.scope.part, strict=True))
+            and all(map(holds_other, one.scope.part, other.scope.part))
         )
     if one.scope.kind == "published":
         areas = {one.scope.subject, other.scope.subject}

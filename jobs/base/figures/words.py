@@ -136,6 +136,8 @@ def type_name(code: str | None) -> str:
     family, _, rest = (code or UNKNOWN).partition(".")
     if code == "UNK":
         return "Type not known"
+    if code in FAMILIES:
+        return FAMILIES[code]
     return (
         f"{FAMILIES[family]}: {lower_first(code_name('type', code))}"
         if rest and family in FAMILIES

@@ -44,7 +44,7 @@ def type_tables(frame: pl.DataFrame) -> list[Table]:
         corrected = [row for row in rows if row.quantity_code == "spam_corrected"]
         shown = corrected or [row for row in rows if row.quantity_code == "spam_certain"]
         wholes = {row.area_code: row for row in shown if row.spam_type_code == PARTS}
-        types = [row for row in shown if row.spam_type_code not in (ALL, PARTS)]
+        types = [row for row in shown if row.spam_type_code not in (ALL, PARTS, *words.FAMILIES)]
         title = title_of(shown[0], CORRECTED if corrected else UNCORRECTED)
         table = estimates_table(f"{title}\nby type", *heads_of(shown, *HEADS), first="type")
         for code, row, poor in most_first(types, lambda row: row.spam_type_code):

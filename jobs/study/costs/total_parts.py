@@ -67,7 +67,7 @@ def by_code(study_row: StudyRow, column: str, title: str) -> list[tuple[str, lis
     if study_row.row[column] not in (WHOLE, PARTS):
         return []
     rows = rows_beside(study_row, column).filter(
-        ~pl.col(column).is_in([WHOLE, PARTS]), pl.col("estimate") > 0
+        ~pl.col(column).is_in([WHOLE, PARTS, *words.FAMILIES]), pl.col("estimate") > 0
     )
     parts = [
         TotalPart(words.type_name(code) if column == "spam_type_code" else code, float(estimate))

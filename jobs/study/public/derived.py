@@ -92,7 +92,9 @@ def add_ranks(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     is_area = contract.rank == AREA
     low, high = (RATES[end][0] if is_area else end for end in (LOW, HIGH))
     by = [name for name in contract.key if name != contract.rank]
-    is_part = ~pl.col(contract.rank).is_in([ALL, PARTS, *UNPLACED])
+    # Codes that others add up to are no part beside them.
+    sums = contract.protect.shape.sums.get(contract.rank, {}) if contract.protect else {}
+    is_part = ~pl.col(contract.rank).is_in([ALL, PARTS, *UNPLACED, *sums])
     ranked = (
         rows.filter(pl.col(AREA_KIND) == REGION if is_area else is_part)
         .select(*contract.key, low=low, high=high)

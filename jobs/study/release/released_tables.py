@@ -14,6 +14,7 @@ from functools import cache
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD, is_whole_area, name_countries_alone, name_study_countries
 from jobs.base.tables.contracts import CODELISTS, read_fields, reference_rows, reference_table
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
@@ -173,7 +174,9 @@ def names_of(codelist: str) -> dict[str, str]:
     if codelist.startswith("ref."):
         _, table, column = codelist.split(".")
         return {row[column]: row.get("name") or row[column] for row in reference_rows(table)}
-    return {code: name for code, name, _ in rows_of(codelist)} | COMMON
+    families = {code: f"{name}, all of its types" for code, name in words.FAMILIES.items()}
+    own = {code: name for code, name, _ in rows_of(codelist)}
+    return own | (families if codelist == "type" else {}) | COMMON
 
 
 def meanings_of(column: PublicColumn) -> dict[str, str] | None:

@@ -468,6 +468,8 @@ def test_a_row_that_is_no_estimate_is_explained_column_by_column(explain: Explai
     [
         (f"{TYPES}ASP/EMAIL/attempted/OPERATOR/spam_certain/_S", f"{TYPES}ASP/EMAIL/attempted/OPERATOR/"
          "spam_certain/AD.retail", "overlap"),
+        (f"{TYPES}ASP/EMAIL/attempted/OPERATOR/spam_certain/AD", f"{TYPES}ASP/EMAIL/attempted/OPERATOR/"
+         "spam_certain/AD.retail", "overlap"),
         (f"{COSTS}ASP/EMAIL/_T/marginal", f"{COSTS}EUR/EMAIL/_T/stated", "different quantities"),
         ("study.policy/2026/LDC/sp901/yes", f"{TYPES}ASP/EMAIL", "are no figures of one kind"),
     ],

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.base.core.periods import count_days
+from jobs.base.figures.words import FAMILIES
 from jobs.base.stats.estimation import ratio_totals, seed_of
 from jobs.base.tables.contracts import conform_frame, list_codes, read_contract, reference_table, rows_frame
 from jobs.base.tables.csv_tables import read_table, read_tables
@@ -24,6 +25,9 @@ from jobs.study.estimates.steps.parts import Parted, list_cells, list_sums, spli
 from jobs.study.estimates.steps.sample import Reference, sample_of
 from sample_data.membership import FOLDER
 from tests.support.examples import examples
+
+# Codes of types that are no type beside others.
+SUMS = [ALL, PARTS, *FAMILIES]
 
 ANSWERS, VOLUME = "study.questionnaire_answer", "study.spam_volume"
 FIGURE = respondent_figure.TABLE
@@ -290,9 +294,9 @@ def test_types_times_their_factor_are_the_whole(have: dict[str, pl.DataFrame]) -
         for code, part in (
             (ALL, rows.filter(spam_type_code=ALL)),
             (PARTS, rows.filter(spam_type_code=PARTS)),
-            ("parts", rows.filter(~pl.col("spam_type_code").is_in([ALL, PARTS])).group_by(whose)
+            ("parts", rows.filter(~pl.col("spam_type_code").is_in(SUMS)).group_by(whose)
              .agg(pl.col("estimate").sum())),
-            ("scaled", rows.filter(~pl.col("spam_type_code").is_in([ALL, PARTS])).group_by(whose)
+            ("scaled", rows.filter(~pl.col("spam_type_code").is_in(SUMS)).group_by(whose)
              .agg((pl.col("estimate") * pl.col("part_factor")).sum().alias("estimate"))),
         )
     }  # fmt: skip
@@ -328,5 +332,13 @@ def test_a_month_is_scaled_to_all_its_days_in_each_part() -> None:
 def test_the_public_table_names_every_type() -> None:
     protect = public_contract("public.spam_type").protect
     assert protect is not None
-    for parts in protect.shape.sums["spam_type_code"].values():
-        assert set(parts) == set(list_codes("type"))
+    for code, parts in protect.shape.sums["spam_type_code"].items():
+        of_family = [each for each in list_codes("type") if code in (ALL, PARTS, each.partition(".")[0])]
+        assert sorted(parts) == sorted(of_family) and len(parts) > 1
+
+
+def test_a_family_of_two_types_has_a_row_and_of_one_none() -> None:
+    parts = [("FRAUD.loan",), ("FRAUD.lottery",), ("PHISH.mail",), ("UNK",)]
+    names, sums = list_sums(parts, ())
+    assert names == (*parts, ("FRAUD",), (PARTS,))
+    assert (np.array([1.0, 2.0, 4.0, 8.0]) @ sums).tolist() == [1, 2, 4, 8, 3, 15]

@@ -99,10 +99,11 @@ def test_ranks_are_what_intervals_leave_open() -> None:
         # Any rank is open to it.
         kind("OTHER", 50),
         kind("UNK", 500, estimate_low=400, estimate_high=600),
+        kind("AD", 180, estimate_low=160, estimate_high=205),
         kind("_S", 740, estimate_low=600, estimate_high=800),
     ]
     found = [(row["rank_from"], row["rank_to"]) for row in derived(TYPE, *rows)]
-    assert found == [(1, 3), (1, 3), (3, 4), (None, None), (None, None), (None, None)]
+    assert found == [(1, 3), (1, 3), (3, 4), *[(None, None)] * 4]
 
 
 def test_regions_rank_by_rate_and_no_other_area() -> None:

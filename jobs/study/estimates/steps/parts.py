@@ -11,6 +11,8 @@ One estimator makes all of them:
 - Parts by several columns have rows for the codes of some of them (margins), with ALL of the others, and with
   PARTS of the first where that is among the others. What stands alone in its first margin, and is unknown by
   the last column, has no row beside the margin's.
+- Families of types, such as FRAUD of FRAUD.loan and FRAUD.lottery, have rows, too, where a period and channel
+  have two or more of the family.
 - The whole, ALL, is the figure of study.spam_volume. It rests on answers, too, and so differs from PARTS;
   part_factor is their ratio, one for all parts of a whole. Parts times part_factor add up to the whole.
 - Corrected spam: a call's share of spam is taken to be that of all its parts (audits.correct_parts()).
@@ -33,6 +35,8 @@ from jobs.study.estimates.steps.rows import MEASURES, is_month, of_period, perio
 
 # Between the codes of a part.
 JOINED = "/"
+# Behind the family in the code of a type.
+FAMILY = "."
 # For each kind of sum that has rows, the places of the columns that name it.
 Margins = tuple[tuple[int, ...], ...]
 # What parts add up to in each month, so that certain <= possible <= units in each part.
@@ -208,6 +212,12 @@ def list_sums(
     for kept in margins:
         for place, part in enumerate(parts):
             rows.setdefault(name_margin(part, kept), []).append(place)
+    families: dict[tuple[str, ...], list[int]] = {}
+    for place, part in enumerate(parts):
+        if len(part) == 1 and FAMILY in part[0]:
+            families.setdefault((part[0].partition(FAMILY)[0],), []).append(place)
+    # One of a single part would be the same figure twice.
+    rows |= {family: of for family, of in families.items() if len(of) > 1}
     for part in parts:
         if margins and part[-1] in UNPLACED and len(rows[name_margin(part, margins[0])]) == 1:
             # Its row is the margin's.
