@@ -60,7 +60,7 @@ def released_rows(
 def name_codes(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
     """The rows with the names of codes, but those of areas, whose names stand beside them. Regions of sources
     and origins have no list of their own."""
-    regions = {code: name for code, (_, name) in AREAS.items()} | COMMON
+    regions = {code: name.removesuffix(" (ITU region)") for code, (_, name) in AREAS.items()} | COMMON
     coded = [each for each in about.columns if each.field.name.endswith("_code") and each.field.name != AREA]
     return rows.with_columns(
         pl.col(each.field.name).replace(published_codes(each) or regions)
