@@ -122,12 +122,14 @@ def fraud_in_texts(release: Release) -> Iterator[str]:
     """The share of fraud in spam of Asia's texts, and of all: what is published of its types, at least."""
     for area in (ASIA, WORLD):
         found = release.rows("spam_type", period_code=NOW, area_code=area, channel_code="SMS", **OWN)
-        shares = [row["share_pct"] for row in found if row["spam_type_code"].startswith("FRAUD")]
+        share_of = {row["spam_type_code"]: row["share_pct"] for row in found}
+        single = [share for code, share in share_of.items() if code.startswith("FRAUD.")]
+        shares = [share_of["FRAUD"]] if "FRAUD" in share_of else single
         if not shares or None in shares:
             yield release.quote(HELD)
             continue
         assert 0 < sum(shares) < 100
-        yield f"{found[0]['area_name']}: at least {sum(shares):.3g}% in {len(shares)} types"
+        yield f"{found[0]['area_name']}: at least {sum(shares):.3g}%"
     yield release.quote("spam of unknown type (UNK) may be more of it")
 
 

@@ -89,8 +89,8 @@ QUESTIONS = (
      "investment: rate_per_subscription, of all strategies and components (_T), as operators answered for a"
      " year. countermeasure_cost: what countermeasures cost to run in a quarter. They are never added."),
     ("What share of spam is fraud, or of another type?",
-     "spam_type: share_pct. Of a group of types, such as FRAUD, it is at least the sum of its published"
-     " types: spam of unknown type (UNK) may be more of it."),
+     "spam_type: share_pct. A family of types, such as FRAUD, has a row of its own where it has two types or"
+     " more. It is a lower bound: spam of unknown type (UNK) may be more of it."),
     ("What share of mail is spam?",
      "spam_volume: share_pct of the unit attempted, with share_cv_band_code."),
     ("What is spent, over revenue?",
