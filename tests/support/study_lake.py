@@ -7,7 +7,14 @@ from typing import Any
 import polars as pl
 
 from jobs.base.costs.cost_model import figures_in_force
-from jobs.base.tables.contracts import conform_frame, polars_schema, read_contract, reference_table
+from jobs.base.tables.contracts import (
+    conform_frame,
+    polars_schema,
+    read_contract,
+    reference_table,
+    rows_frame,
+)
+from jobs.study.estimates import user_cost
 from jobs.study.estimates.published import row_of
 from tests.support.delta import write_delta
 
@@ -168,6 +175,34 @@ def policy() -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
+def modelled() -> pl.DataFrame:
+    """What models say of 10 million e-mails in the least developed countries, 2,000 calls there, and of the
+    world; a day's wage in Nepal is 8 dollars, and in the United States 160."""
+    where = {
+        "period_code": "2026-Q4", "area_code": "LDC", "area_kind_code": "group", "population_pct": 100.0,
+        "definition_code": "OPERATOR", "quantity_code": "spam_certain", "conf_status_code": "N",
+    }  # fmt: skip
+    spam = where | {"channel_code": "EMAIL", "unit_code": "attempted", "estimate": 10_000_000}
+    rows = [
+        spam,
+        spam | {"area_code": "NPL", "area_kind_code": "country", "subscriptions": 100},
+        where | {"channel_code": "VOICE_CS", "unit_code": "call", "estimate": 2000},
+    ]
+    levels = [
+        {"country_code": code, "price_year": 2026, "market_rate": 1, "wage_per_day": wage}
+        for code, wage in (("NPL", 8), ("USA", 160))
+    ]
+    parameters = ("cost_parameter", "cost_model", "cost_model_parameter", "price_index")
+    after = ("investment_assumption", "country", "country_group")
+    return user_cost.transform(
+        rows_frame(rows, "study.spam_volume"),
+        rows_frame([], "study.spam_type"),
+        *(reference_table(f"ref.{name}") for name in parameters),
+        rows_frame(levels, "ref.price_level"),
+        *(reference_table(f"ref.{name}") for name in after),
+    )
+
+
 def write_study(folder: Path, settings: str = "") -> Path:
     """The lake with its study tables, the study's files, and the settings file, which is returned."""
     models = figures_in_force(reference_table("ref.cost_model"), reference_table("ref.cost_model_parameter"))
@@ -187,7 +222,14 @@ def write_study(folder: Path, settings: str = "") -> Path:
         plain = schema | numbers if table != "study.cost" else schema
         frame = conform_frame(pl.DataFrame(found, schema=plain), table)
         write_delta(folder / "lake" / table.replace(".", "/"), frame, list(read_contract(table).partition_by))
-    named = [*rows, "study.submission", "study.investment_account", "study.questionnaire_answer"]
+    write_delta(folder / "lake/study/user_cost", modelled(), [])
+    named = [
+        *rows,
+        "study.user_cost",
+        "study.submission",
+        "study.investment_account",
+        "study.questionnaire_answer",
+    ]
     run = {
         "run_id": "s1", "stage_name": "study", "finished_at": AT, "code_revision": "abc1234",
         "table_versions": [{"table_name": table, "version": 0} for table in named],

@@ -103,6 +103,12 @@ def with_joint_names(simulation: Simulation) -> pl.DataFrame:
 def reason_against_adding(one: Explained, other: Explained) -> str | None:
     """Why two figures may not be added, and what may be done instead; None where they may."""
     both = f"{one.name} and {other.name}"
+    for each in (one, other):
+        if each.is_modelled:
+            return (
+                f"{each.name} is modelled: it stands beside what was measured or answered and is added to"
+                " nothing, nor to another model's figure. Show each on a line of its own."
+            )
     if are_components(one, other):
         whole = "/".join([*one.name.split("/")[:5], "_T", one.scope.quantity[1]])
         return (

@@ -97,7 +97,8 @@ class Explained:
     what the comparison with what was printed, or with what the lake holds, says. others: figures of the same
     model. estimate: of a figure of the study, in place of points. divided: an estimate by its parts, each way
     of dividing it with a title. assumptions: its assumptions, in sentences. bound_code: whether it is a lower
-    or an upper bound, a code of the list `bound`.
+    or an upper bound, a code of the list `bound`. is_modelled: a model's figure of this study's spam, which
+    is added to nothing.
     """
 
     name: str
@@ -123,6 +124,7 @@ class Explained:
     estimate: Estimate | None = None
     divided: list[tuple[str, list[TotalPart]]] = field(default_factory=list)
     assumptions: list[str] = field(default_factory=list)
+    is_modelled: bool = False
 
 
 def input_of(row: Mapping[str, Any], code: str) -> Input:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+import polars as pl
+
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.costs.figure import Explained, FormulaStep, Simulation, formula_number
@@ -20,14 +22,16 @@ TABLE = "ref.price_index"
 
 @dataclass(frozen=True)
 class PriceBasis:
-    """Prices of a year, None of each amount's own; a currency, None for each amount's own."""
+    """Prices of a year, None of each amount's own; a currency, None for each amount's own. rows: of
+    ref.price_index as index_rows() has them, None for the project's own."""
 
     year: int | None
     currency: str | None
+    rows: Mapping[tuple[str, int], Mapping[str, Any]] | None = None
 
     def factor(self, currency: str, year: int) -> float | None:
         """Return the factor for amounts of a currency and year; None without an index or a rate."""
-        known = price_rows()
+        known = price_rows() if self.rows is None else self.rows
         wanted = self.year or year
         then, now = known.get((currency, year)), known.get((currency, wanted))
         if wanted == year:
@@ -61,8 +65,13 @@ class PriceBasis:
 
 @cache
 def price_rows() -> dict[tuple[str, int], Mapping[str, Any]]:
+    """The rows of the project's ref.price_index in force, by currency and year."""
+    return index_rows(reference_table(TABLE))
+
+
+def index_rows(price_index: pl.DataFrame) -> dict[tuple[str, int], Mapping[str, Any]]:
     """The rows of ref.price_index in force, by currency and year."""
-    rows = reference_table(TABLE).rows(named=True)
+    rows = price_index.rows(named=True)
     return {(row["currency_code"], row["price_year"]): row for row in rows if row["valid_to"] is None}
 
 

@@ -66,8 +66,8 @@ NUMERIC = ("int", "bigint", "double", "decimal")
 UNITS = (
     "none", "its table", "%", "share", "index", "USD", "international dollar", "mixed dollar", "unit",
     "recipient", "recipient squared", "message", "attempt", "try", "segment", "signature", "sender",
-    "network", "domain", "byte", "microsecond", "day", "file", "table", "row", "record", "line",
-    "operator", "holding", "administration", "country", "country pair", "person", "subscriber",
+    "network", "domain", "byte", "microsecond", "second", "hour", "day", "file", "table", "row", "record",
+    "line", "operator", "holding", "administration", "country", "country pair", "person", "subscriber",
     "subscription", "post",
 )  # fmt: skip
 # How the values of two parts of a table become one; jobs/base/tables/merge.py applies them.

@@ -4,7 +4,7 @@
     description  what a row is
     source       the study table that rows come from
     rows         a SQL condition: the rows of the source that may leave if the gate lets them
-    beside       the public table that rows take figures from, if any: they leave where its rows do
+    beside       the public tables that rows take figures from, if any: they leave where their rows do
     columns      each column with its role (dimension, measure, attribute) and how it is made coarse:
                  digits (a SQL expression), class (a number), always (a code), made (by the table's
                  transform, or by the gate for interval and revision), derived (rate, share or rank, from
@@ -128,7 +128,7 @@ class PublicContract:
     rows: str
     columns: tuple[PublicColumn, ...]
     arguments: Mapping[str, str]
-    beside: str | None = None
+    beside: tuple[str, ...] = ()
     protect: Protect | None = None
     share: Mapping[str, str] = field(default_factory=dict)
     rank: str | None = None
@@ -151,7 +151,7 @@ class PublicContract:
 def public_tables() -> tuple[str, ...]:
     """Every table that may be published; those that read another public table come last."""
     found = [f"public.{file.stem}" for file in sorted(PUBLIC.glob("*.yaml"))]
-    return tuple(sorted(found, key=lambda table: (public_contract(table).beside is not None, table)))
+    return tuple(sorted(found, key=lambda table: (public_contract(table).beside != (), table)))
 
 
 @cache
@@ -181,7 +181,7 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
         rows=str(raw["rows"]),
         columns=columns,
         arguments=raw["arguments"],
-        beside=raw.get("beside"),
+        beside=tuple(raw.get("beside", ())),
         protect=protect,
         share=raw.get("share", {}),
         rank=raw.get("rank"),

@@ -13,12 +13,15 @@ from jobs.base.costs.figure import (
     ListedFigure,
     Scope,
     formula_number,
+    input_of,
 )
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
+from jobs.base.costs.price_year import PriceBasis
 from jobs.base.costs.published import area_name as published_area
 from jobs.base.costs.published import explain_published, matching_figures
+from jobs.base.costs.user_models import POINTS, list_user_models
 from jobs.base.figures import words
-from jobs.base.figures.areas import COUNTRY
+from jobs.base.figures.areas import COUNTRY, rows_on_day
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import open_lake
 from jobs.base.tables.contracts import read_contract, reference_table, stage_tables
@@ -344,6 +347,99 @@ def explain_cost(study_row: StudyRow) -> Explained:
         versions=[*published.versions, *versions_of(study_row)],
         others=[],
     )
+
+
+MODELLED = [
+    "It is modelled, not measured. It is never added to the measured cost of countermeasures, to spending or"
+    " to another model's figure: models value the same time, nuisance and harm in different ways.",
+    "Spam is what operators' filters call spam, all together: private and business users are not told apart.",
+]
+REACHING = {
+    "estimate": "",
+    "upper": "All spam that was counted is taken to have reached users: no published share says how much of"
+    " it does.",
+    "neither": "All scams that were counted are taken to have reached users, and scams of unknown type are"
+    " missing.",
+}
+
+
+def explain_user_cost(study_row: StudyRow) -> Explained:
+    """What a model says that the study's spam costs users, or a published total in base-year prices."""
+    row = study_row.row
+    base = int(assumed_value("base_year"))
+    price = ("ref.price_index", ASSUMPTION)
+    if row["driver"] is None:
+        published = explain_published(row["user_cost_code"].replace(".", "/"))
+        restated = f"{format_number(row['modelled_p50'])} USD of {base}; it is of the world and no area"
+        return replace(
+            published,
+            name=study_row.name,
+            facts=[*published.facts, ("restated", restated)],
+            versions=[*published.versions, *versions_of(study_row, *price)],
+            others=[],
+            assumptions=MODELLED[:1],
+            is_modelled=True,
+        )
+    day = last_day(row["period_code"])
+    parameters = rows_on_day(reference_table(PARAMETER), day)
+    model = next(
+        (
+            each
+            for each in list_user_models(parameters, PriceBasis(base, "USD"))
+            if each.code == row["user_cost_code"]
+        ),
+        None,
+    )
+    if model is None:
+        raise ObservatoryError(
+            f"figure '{study_row.name}': {PARAMETER} has no {row['user_cost_code']} any more: `observatory"
+            " study estimate` computes study.user_cost again"
+        )
+    spam, each = (float(row[name]) for name in ("spam_units", "unit_cost_p50"))
+    factor = row["hour_factor"]
+    formula, numbers = "spam*cost_of_each", f"{formula_number(spam)}*{formula_number(each)}"
+    if factor is not None:
+        formula, numbers = f"{formula}*wages", f"{numbers}*{formula_number(factor)}"
+    points = tuple(float(row[f"modelled_{point}"]) for point in POINTS)
+    facts = [
+        ("rests on", f"{words.code_name('user_basis', row['user_basis_code'])}: "
+         + words.lower_first(words.code_description("user_basis", row["user_basis_code"]))),
+        ("borne by", row["cost_bearer"]),
+        ("of", f"{format_number(spam)} certain spam; how sure that is comes on top of the points"),
+    ]  # fmt: skip
+    if row["hours_p50"] is not None:
+        hours = " to ".join(format_number(row[f"hours_{point}"]) for point in ("p05", "p95"))
+        facts.append(("time", f"{format_number(row['hours_p50'])} hours (5 to 95%: {hours})"))
+        facts.append(
+            ("wages", f"{format_number(factor)} of those that the model values an hour at" if factor else
+             "of some country not known: the hour is the model's own")
+        )  # fmt: skip
+    if model.row["note"]:
+        facts.append(("note", model.row["note"]))
+    return Explained(
+        name=study_row.name,
+        title=f"{row['description']}: {study_row.area}, {words.format_period(row['period_code'])},"
+        f" {channel_name(row)}",
+        estimand_code=row["estimand_code"],
+        unit=f"USD over {row['period_code']}, in prices of {base}",
+        currency_code="USD",
+        scope=figure_scope(study_row, (row["channel_code"], "_T"), (row["user_cost_code"],)),
+        facts=facts,
+        compared=computed_when(study_row),
+        central=points[1],
+        points=(points[0], points[1], points[2]),
+        bound_code=row["bound_code"],
+        steps=[
+            FormulaStep("Spam times what each costs", formula, numbers, f"{format_number(points[1])} USD"),
+            FormulaStep(f"Each, in prices of {model.year}", model.row["driver_formula"],
+                        model.row["driver_formula"], f"{format_number(each)} USD of {base}"),
+        ],
+        inputs=[input_of(each, each["parameter_code"]) for each in model.inputs],
+        versions=versions_of(study_row, "study.spam_volume", "study.spam_type", "ref.price_level",
+                             PARAMETER, *price),
+        assumptions=[*MODELLED, *filter(None, [REACHING[row["bound_code"]]])],
+        is_modelled=True,
+    )  # fmt: skip
 
 
 def cost_rows(table: str, settings: Observatory) -> dict[str, list[ListedFigure]]:

@@ -106,21 +106,26 @@ def draw_components(
 def wage_levels(country: Array, price_level: pl.DataFrame, period: str) -> Array:
     """Whether a day's wage in US dollars is above the median of the frame's operators' countries; "" where it
     is not known."""
+    wage = daily_wages(price_level, period)
+    known = [wage[name] for name in sorted(set(country.tolist())) if name in wage]
+    middle = float(np.median(known)) if known else 0.0
+    level = {name: "high" if amount > middle else "low" for name, amount in wage.items()}
+    return np.array([level.get(name, "") for name in country.tolist()], dtype=object)
+
+
+def daily_wages(price_level: pl.DataFrame, period: str) -> dict[str, float]:
+    """The wage of a day in US dollars of each country that has one, of its last year up to the period's."""
     latest = (
         price_level.filter(pl.col("price_year") <= last_day(period).year)
         .sort("price_year")
         .unique("country_code", keep="last")
         .drop_nulls("wage_per_day")
     )
-    wage = dict(
+    return dict(
         latest.select(
             "country_code", pl.col("wage_per_day").cast(pl.Float64) / pl.col("market_rate").cast(pl.Float64)
         ).rows()
     )
-    known = [wage[name] for name in sorted(set(country.tolist())) if name in wage]
-    middle = float(np.median(known)) if known else 0.0
-    level = {name: "high" if amount > middle else "low" for name, amount in wage.items()}
-    return np.array([level.get(name, "") for name in country.tolist()], dtype=object)
 
 
 @dataclass(frozen=True)

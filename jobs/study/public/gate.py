@@ -302,9 +302,8 @@ def unguarded_tables(
         is_of_study = "period_code" in read_contract(contract.source).partition_by
         if is_of_study:
             rows = rows.filter(pl.col("period_code").is_in(list(periods)))
-        beside = () if contract.beside is None else (public[contract.beside],)
-        made = transform_rows(rows, contract, *beside)
-        if is_of_study and contract.beside is None:
+        made = transform_rows(rows, contract, *(public[each] for each in contract.beside))
+        if is_of_study and not contract.beside:
             made = published_once(made, contract, periods, earlier)
         found[contract.table] = made.sort(contract.key)
     return found

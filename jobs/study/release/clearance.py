@@ -178,7 +178,7 @@ def count_leaving(areas: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """The countries that have rows in tables of a release, with how many; without what others published,
     which stands beside the study's own figures. areas: of each table, areas_of() or comparing.areas_in()."""
     countries = {code: country for country, (code, _) in area_codes().items() if country not in AREAS}
-    own = [codes for name, codes in areas.items() if public_contract(f"public.{name}").beside is None]
+    own = [codes for name, codes in areas.items() if not public_contract(f"public.{name}").beside]
     found = Counter(countries[code] for codes in own for code in codes if code in countries)
     return dict(sorted(found.items()))
 

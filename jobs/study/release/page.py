@@ -24,6 +24,7 @@ from jobs.study.release.released_tables import AREAS, WHOLE
 TEMPLATES = Path(__file__).parent / "templates"
 WORLD_NAME, THE_WORLDS = AREAS["WORLD"][1], "the world's operators"
 VOLUME, CHANGE, COST = "spam_volume", "volume_change", "countermeasure_cost"
+USERS = "user_cost"
 # Of volumes the units that stand for a channel, and the quantity, the better first.
 UNITS = {"attempted": "recipients and attempts", "call": "calls"}
 QUANTITIES = {"spam_corrected": "corrected for filter error", "spam_certain": "as filters saw it"}
@@ -61,6 +62,20 @@ CHANGE_NOTES = (
     " A change of a few percent may be none. It is surer the more holdings reported and the more of the"
     " subscriptions they have. Three digits of each figure make it good to about one percentage point.",
 )
+USER_NOTES = (
+    "These amounts are modelled, not measured, and never added to what countermeasures cost, to spending or"
+    " to each other: models value the same time, nuisance and harm in different ways.",
+    "Of an area they are its published spam times what a published model, or a judgement of this project,"
+    " says of each message or call; time at the wages of the area's countries, where they are known. The 5"
+    " and 95% points are the model's. How sure the spam is comes on top.",
+    "≤: all spam that was counted is taken to have reached users. ~: that too, and scams of unknown type are"
+    " missing. What operators and business users lose no model says by area; the table cost has what others"
+    " print.",
+)
+USER_COLUMNS = [
+    Column("Area", "text"), Column("What", "text"), Column("Modelled"), Column("5 to 95%", is_minor=True),
+    Column("Hours"), Column("Rests on", "text"),
+]  # fmt: skip
 Row = dict[str, str]
 CHANGE_RESTS_ON = ("holdings_class", "coverage_class")
 KNOWN_ERRORS = ("subscriptions_variance", "days_variance")
@@ -282,8 +297,33 @@ def strategy_table(heading: str, of: CostRows, areas: dict[str, str]) -> Table |
     return Table(heading, columns, cells)
 
 
+def user_section(rows: pl.DataFrame) -> Section:
+    """What published models say that spam costs those who receive it, by area."""
+    blocks = []
+    for channel, own in by_channel(rows):
+        heading = f"{channel}: modelled US dollars in {name_period(own)} by area"
+        listed = own.sort(~pl.col("area_code").is_in(WHOLE), "area_code", "user_cost_code")
+        lines = [user_line(row) for row in listed.to_dicts()]
+        blocks.append(Block(heading, Table(heading, USER_COLUMNS, lines), f"{USERS}.csv"))
+    missing = [] if blocks else ["No modelled figure left: no spam of an area is published."]
+    return Section("users", "What models say that spam costs users", "", blocks, missing, list(USER_NOTES))
+
+
+def user_line(row: Row) -> list[Cell]:
+    """A model of an area: its median with the sign of its bound, its points, hours, and what it rests on."""
+    points = numbers.DASH.join(short(row[name]) for name in ("modelled_p05", "modelled_p95"))
+    return [
+        Cell(row["area_name"], tone="strong" if row["area_code"] in WHOLE else ""),
+        Cell(row["description"]),
+        number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"])),
+        number_cell(points, "muted"),
+        number_cell(short(row["hours_p50"]) if row["hours_p50"] else ""),
+        Cell(words.lower_first(words.code_name("user_basis", row["user_basis_code"]))),
+    ]
+
+
 # The table of each section; earlier releases lack some.
-SECTIONS = {VOLUME: volume_section, CHANGE: change_section, COST: cost_section}
+SECTIONS = {VOLUME: volume_section, CHANGE: change_section, COST: cost_section, USERS: user_section}
 
 
 def no_rows(name: str) -> pl.DataFrame:

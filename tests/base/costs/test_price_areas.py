@@ -17,8 +17,8 @@ TABLE = "ref.cost_parameter"
 COUNTRY, MEMBERS = reference_table("ref.country"), reference_table("ref.country_group")
 WORLD_ROW = reference_table(TABLE).filter(parameter_code="transit_gb")
 UNLISTED = (
-    "is not in the list ref.country.iso3 and not AFR, AMS, ARB, ASP, CIS, EUR, LDC, SIDS, LLDC, TRANSITION:"
-    " correct it"
+    "is not in the list ref.country.iso3 and not AFR, AMS, ARB, ASP, CIS, EUR, LDC, SIDS, LLDC, TRANSITION,"
+    " DEVELOPING, DEVELOPED: correct it"
 )
 
 

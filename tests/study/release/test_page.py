@@ -9,12 +9,14 @@ from typer.testing import CliRunner
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures.reliability import LOW
+from jobs.base.tables.public_contracts import public_contract
 from jobs.cli.main import app
 from jobs.study.release.manifest import read_manifest
 from jobs.study.release.page import (
     change_section,
     cost_section,
     describe_revisions,
+    user_section,
     volume_section,
     write_page,
 )
@@ -116,6 +118,21 @@ def test_no_sentence_has_a_cost_of_low_reliability() -> None:
     for band in LOW:
         section = cost_section(WHOLE.with_columns(cv_band_code=pl.lit(band)))
         assert section.finding == "" and section.blocks[0].table.rows[0][3].text == "≥ 17M !!"
+
+
+def test_modelled_cost_has_a_section_of_its_own_and_is_in_no_sentence() -> None:
+    row = dict.fromkeys(public_contract("public.user_cost").schema) | {
+        "period_code": "2026-Q4", "channel_code": "EMAIL", "user_cost_code": "user_seconds_per_spam_email",
+        "area_code": "199", "area_name": "Least developed countries", "description": "Time to delete",
+        "user_basis_code": "model", "bound_code": "upper", "hours_p50": "60", "modelled_p05": "9.1",
+        "modelled_p50": "1234", "modelled_p95": "20000", "spam_units": "1200000",
+    }  # fmt: skip
+    (block,) = (section := user_section(pl.DataFrame([row]))).blocks
+    assert [[cell.text for cell in line] for line in block.table.rows] == [
+        ["Least developed countries", "Time to delete", "≤ 1.23k", "9–20k", "60", "published model"]
+    ]
+    assert section.finding == "" and "modelled, not measured, and never added" in section.notes[0]
+    assert user_section(pl.DataFrame([row]).clear()).missing
 
 
 def test_the_page_says_how_many_prices_are_judgement() -> None:
