@@ -312,13 +312,14 @@ def user_section(rows: pl.DataFrame) -> Section:
 def user_line(row: Row) -> list[Cell]:
     """A model of an area: its median with the sign of its bound, its points, hours, and what it rests on."""
     points = numbers.DASH.join(short(row[name]) for name in ("modelled_p05", "modelled_p95"))
+    basis = words.lower_first(words.code_name("user_basis", row["user_basis_code"]))
     return [
         Cell(row["area_name"], tone="strong" if row["area_code"] in WHOLE else ""),
         Cell(row["description"]),
         number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"])),
         number_cell(points, "muted"),
         number_cell(short(row["hours_p50"]) if row["hours_p50"] else ""),
-        Cell(words.lower_first(words.code_name("user_basis", row["user_basis_code"]))),
+        Cell(f"{basis}, at its own wages" if row["hours_p50"] and not row["hour_factor"] else basis),
     ]
 
 

@@ -129,8 +129,11 @@ def test_modelled_cost_has_a_section_of_its_own_and_is_in_no_sentence() -> None:
     }  # fmt: skip
     (block,) = (section := user_section(pl.DataFrame([row]))).blocks
     assert [[cell.text for cell in line] for line in block.table.rows] == [
-        ["Least developed countries", "Time to delete", "≤ 1.23k", "9–20k", "60", "published model"]
-    ]
+        ["Least developed countries", "Time to delete", "≤ 1.23k", "9–20k", "60",
+         "published model, at its own wages"]
+    ]  # fmt: skip
+    (block,) = user_section(pl.DataFrame([row | {"hour_factor": "0.05"}])).blocks
+    assert block.table.rows[0][-1].text == "published model"
     assert section.finding == "" and "modelled, not measured, and never added" in section.notes[0]
     assert user_section(pl.DataFrame([row]).clear()).missing
 
