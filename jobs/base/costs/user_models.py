@@ -29,9 +29,9 @@ IS_SHOWN = pl.col("period_code").str.contains(r"^\d{4}(-Q[1-4])?$")
 
 @dataclass(frozen=True)
 class Driver:
-    """Spam that a model's cost is of. unit: in which the study counts it; types: the beginnings of the codes
-    of its types, none for all spam. share: the part of it that reaches users, as a formula. bound: which way
-    it errs: all that was counted is more than what reached users, and spam of unknown type is in no type."""
+    """Spam that a model's cost is of. unit: in which the study counts it; types: its families of types, none
+    for all spam. share: the part of it that reaches users, as a formula. bound: which way it errs: all that
+    was counted is more than what reached users, and spam of unknown type is in no type."""
 
     unit: str
     share: str
@@ -39,7 +39,7 @@ class Driver:
     types: tuple[str, ...] = ()
 
 
-SCAM = ("FRAUD.", "PHISH.")
+SCAM = ("FRAUD", "PHISH")
 DRIVERS = {
     "email_spam_sent": Driver("attempted", "1", "estimate"),
     "email_spam_delivered": Driver("attempted", "email_spam_reaching_share", "estimate"),
@@ -139,8 +139,10 @@ def count_spam(name: str, spam_volume: pl.DataFrame, spam_type: pl.DataFrame) ->
         IS_SHOWN,
     )
     if driver.types:
-        starts = [pl.col("spam_type_code").str.starts_with(each) for each in driver.types]
-        own = own.filter(pl.any_horizontal(starts))
+        # A family has a row of its own where it has several types; else its types are added up.
+        family = pl.col("spam_type_code").str.split(".").list.first()
+        has_row = (pl.col("spam_type_code") == family).any().over(*CELL, family)
+        own = own.filter(family.is_in(driver.types), (pl.col("spam_type_code") == family) | ~has_row)
     return own.group_by(CELL).agg(
         spam_units=pl.col("estimate").cast(pl.Float64).sum(),
         area_kind_code=pl.col("area_kind_code").first(),
