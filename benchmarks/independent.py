@@ -48,7 +48,9 @@ def deal(number: int, every: int = MEMBERSHIPS) -> tuple[list[str], dict[str, fl
     if number not in RAISED:
         return countries, {}
     sent = read_table(membership.FOLDER, quarters.SUBMISSION).filter(
-        pl.col("country_code").is_in(countries) & (pl.col("channel_code") == "EMAIL")
+        pl.col("country_code").is_in(countries)
+        & (pl.col("channel_code") == "EMAIL")
+        & (pl.col("period_code") != membership.BEFORE)
     )
     of = sent.group_by("respondent_id").agg(pl.col("units").sum()).sort("units", "respondent_id")
     return countries, {str(of["respondent_id"][-1]): TIMES}
