@@ -394,7 +394,7 @@ def test_a_table_that_is_not_as_its_contract_says_is_told(
             "row 2 (cpu_hour, 1990-01-01): distribution IN ('fixed', 'lognormal', 'triangular')"
             " does not hold",
         ),
-        ("0.01,0.042,0.1,lognormal", "rows 2 and 73 have the same key (cpu_hour, 1990-01-01)"),
+        ("0.01,0.042,0.1,lognormal", "rows 2 and 75 have the same key (cpu_hour, 1990-01-01)"),
     ],
 )
 def test_a_wrong_price_is_named_by_its_row(
