@@ -146,7 +146,7 @@ print("loaded", sorted(packages & sys.modules.keys() | own))
     own = [
         "base",
         "base.core",
-        *(f"base.core.{each}" for each in ("column_types", "errors", "numbers", "program")),
+        *(f"base.core.{each}" for each in ("choices", "column_types", "errors", "numbers", "program")),
         "base.orchestration",
         *(f"base.orchestration.{each}" for each in ("connecting", "deadlines", "exit_codes", "scheduling")),
         "base.places",
