@@ -41,12 +41,12 @@ def pieces_of(name: str, log: str, begin: int, cuts: Iterable[int]) -> list[pl.L
 
 
 def own_lines(name: str) -> list[str]:
-    return [line for log in LOGS[name] for line in lab(log)[:LONGEST]] or lines_of(name)
+    return [line for log in LOGS.get(name, ()) for line in lab(log)[:LONGEST]] or lines_of(name)
 
 
 @cache
 def records_of(name: str) -> list[str]:
-    lines = [line for log in LOGS[name] for line in lab(log)] + lines_of(name)
+    lines = [line for log in LOGS.get(name, ()) for line in lab(log)] + lines_of(name)
     return [
         line for line, (code, _) in zip(lines, codes(FORMATS[name], lines), strict=True) if code == "record"
     ]
