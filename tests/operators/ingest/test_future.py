@@ -165,7 +165,10 @@ def read(
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_a_record_from_the_future_is_quarantined(name: str) -> None:
     # A companion's lines stand in the log of another format; of some, only the sample has lines.
-    logs = [Log(str(recognise_format((LAB / log).read_bytes()[:65_536])[0]), lab(log)) for log in LOGS[name]]
+    logs = [
+        Log(str(recognise_format((LAB / log).read_bytes()[:65_536])[0]), lab(log))
+        for log in LOGS.get(name, ())
+    ]
     logs += files_of(name).values()
     found_any = False
     for log in logs:
@@ -197,7 +200,7 @@ def test_a_record_from_the_future_is_quarantined(name: str) -> None:
 @pytest.mark.parametrize("name", ["postfix", "kannel", "exim", "rspamd"])
 def test_one_line_from_the_future_leaves_the_others(name: str) -> None:
     # Of a filter, its own log: in a mail server's its lines are few, or none.
-    read_all = [(lines, read(name, lines, None)) for log in LOGS[name] for lines in [lab(log)]]
+    read_all = [(lines, read(name, lines, None)) for log in LOGS.get(name, ()) for lines in [lab(log)]]
     # A stamp without a year is never from the future, though an id in its line may name a year.
     dated = [(lines, found) for lines, found in read_all if lines[0].startswith("2026")]
     lines, whole = max(dated, key=lambda each: each[1].rows[name].height)
