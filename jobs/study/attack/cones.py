@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, vstack
+from scipy.sparse import csr_array, diags_array, vstack
 
 from jobs.study.attack.coefficients import Linear
 from jobs.study.attack.known import PublishedCell
@@ -162,6 +162,24 @@ class Cones:
         spreads = self.spreads(self.sum_cells(self.share * y**2), self.sum_cells(self.weight * y))
         broken = np.flatnonzero(spreads > self.most * (1 + ROUNDED))
         return sorted(broken.tolist(), key=lambda at: -spreads[at] / self.most[at])
+
+    def find_begun(self, change: Array) -> set[int]:
+        """The cells in which nobody has anything, and a change gives somebody something."""
+        is_dead = self.sum_cells(self.weight * self.figures) <= 0
+        return set(np.flatnonzero(is_dead & (self.sum_cells(abs(self.moves @ change)) > 0)).tolist())
+
+    def keep_alike(self, cell: int, rise: Array) -> list[Array]:
+        """Rows of changes that are 0 where all of a cell whose figures may rise have the same rate.
+
+        However small rates are, q is that of how they differ: of a change that gives something in a cell of
+        nothing no part is within a cone, unless all there rise together.
+        """
+        moves = self.moves[np.flatnonzero(self.place == cell)]
+        rates = csr_array(diags_array(self.share[self.place == cell]) @ moves).toarray()
+        rates /= self.weight[self.place == cell][:, None]
+        rates = rates[(rates * (rise > 0)).any(axis=1)]
+        rows = rates[1:] - rates[:1]
+        return list(rows / abs(rows).max(axis=1, keepdims=True)) if len(rows) else []
 
     def reach(self, change: Array, broken: Sequence[int]) -> Array:
         """Return, for each cone that a change breaks, the largest part of the change that does not break it:

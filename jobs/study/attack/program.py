@@ -102,17 +102,24 @@ class Program:
 
         Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
         (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
-        does. Where TANGENTS leave it open, a second-order program has the last word.
+        does. In a cell of nothing all rise alike. Where TANGENTS leave it open, a second-order program has
+        the last word.
         """
         highs, best, touched = self.highs, np.zeros_like(change), list[int]()
         gains = gain[: len(change)]
         highs.setOptionValue("simplex_strategy", DUAL)
         # A part of a solution is enough where all of it is more.
         highs.changeRowBounds(len(self.low), -np.inf, FARTHER * enough)
+        alike = set[int]()
         mean = change
         for number in range(TANGENTS):
             # Solutions lie on different sides of what is possible: their mean comes inside sooner.
             mean = mean + (change - mean) * 2 / (number + 2)
+            for cell in cones.find_begun(change) - alike:
+                alike.add(cell)
+                for row in cones.keep_alike(cell, most[: len(change)]):
+                    self.add_row(0.0, row, 0.0)
+                    touched.append(int(cones.cone_of_cell[cell]))
             for point in (change, mean):
                 broken = cones.find_broken(point)
                 parts = cones.reach(point, broken)
@@ -121,9 +128,7 @@ class Program:
                     best = inside
                 for at, part in zip(broken, parts, strict=True):
                     row, end = cones.touch(part * point, at)
-                    of = np.flatnonzero(row).astype(np.int32)
-                    both = np.concatenate([of, of + len(row)]).astype(np.int32)
-                    highs.addRow(-np.inf, end, len(both), both, np.concatenate([row[of], -row[of]]))
+                    self.add_row(-np.inf, row, end)
                     touched.append(at)
             if gains @ best >= enough or gains @ change < enough * (1 - NEAR):
                 break
@@ -140,8 +145,14 @@ class Program:
                 best = inside
         return best if self.is_inside(best, most) else np.zeros_like(best), touched
 
+    def add_row(self, low: float, row: Array, high: float) -> None:
+        """Add a row of changes."""
+        of = np.flatnonzero(row).astype(np.int32)
+        both = np.concatenate([of, of + len(row)]).astype(np.int32)
+        self.highs.addRow(low, high, len(both), both, np.concatenate([row[of], -row[of]]))
+
     def find_holding(self, touched: list[int], cones: Cones) -> list[int]:
-        """The cones whose tangents have a price in the last solution, that of the greatest first. Where none
+        """The cones whose rows have a price in the last solution, that of the greatest first. Where none
         has one, nothing is proved, and any cone may hold the solution."""
         of = self.prices[len(self.low) + 1 :]
         by_cone = np.bincount(touched[: len(of)], abs(of), len(cones.cones))

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.sparse import csc_array, csr_array
 
 from jobs.base.stats.variance_function import spread_of
 from jobs.study.attack import program
-from jobs.study.attack.cones import Array, Cones
+from jobs.study.attack.cones import Array, Cone, Cones
+from jobs.study.attack.known import EVERYWHERE, PublishedCell
 from jobs.study.attack.search import Attack, BlockSearch
 from jobs.study.attack.second_order import find_far
 from jobs.study.estimates.respondent_figure import CELL
@@ -152,6 +154,23 @@ def test_a_far_point_that_breaks_a_cone_counts_for_nothing(
     monkeypatch.setattr(program, "find_far", lambda *given: solutions[-1])
     found = [point for point, is_bent, _ in move_targets(search) if is_bent]
     assert found and all(search.classes.cones.find_broken(point) == [] for point in found)
+
+
+def test_where_nobody_has_anything_all_may_rise_alike() -> None:
+    """Of three who have nothing one alone has no variance that is small enough, however little it gets."""
+    of = PublishedCell("r1", "t", "2026-Q4", "EMAIL", "a", EVERYWHERE)
+    cone = Cone(
+        of, csr_array(np.eye(5)), np.ones(5), np.array([1.0, 1, 1, 2, 3]), np.array([0, 0, 1, 1, 1]), 0.1
+    )
+    cones = Cones([cone], np.array([100.0, 101, 0, 0, 0]), np.arange(5), np.ones(5))
+    linear = program.Program(csc_array(np.ones((1, 5))), np.array([-9.0]), np.array([9.0]))
+    gain = np.array([0, 0, 1.0, 0, 0])
+    found = linear.find_change(
+        np.concatenate([gain, -gain]), np.full(10, 100.0) * ([1] * 7 + [0] * 3), 0.5, cones
+    )
+    assert found is not None and gain @ found[0] >= 0.5
+    assert not cones.find_broken(found[0])
+    assert found[0][2:] == pytest.approx(found[0][2] * np.array([1, 2, 3]))
 
 
 def test_a_variance_that_is_less_than_the_own_one_is_anothers(search: BlockSearch) -> None:
