@@ -26,7 +26,7 @@ VERSITYGW := v1.8.0
 # What `make test` runs.
 SHORT := not site and not remote and not airflow and not long
 
-.PHONY: help demo test test-long test-random test-site test-remote check setup setup-dev setup-spark setup-spark-store setup-sources airflow notebook benchmark docs \
+.PHONY: help demo test test-long test-releases test-random test-site test-remote check setup setup-dev setup-spark setup-spark-store setup-sources airflow notebook benchmark docs \
 	test-one format derived wheel lock clean
 
 help:  ## Show the targets
@@ -43,8 +43,11 @@ test-one: setup-dev  ## The short tests whose name or file has NAME in it, as in
 	@$(BIN)/python -m pytest -q -m "$(SHORT)" -k "$(NAME)"
 
 test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow, more examples of properties
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "airflow or long" --hypothesis-profile thorough
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases" --hypothesis-profile thorough
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and $(SHORT)" --hypothesis-profile thorough
+
+test-releases: setup-dev  ## Releases in a row, attacked together: half an hour, which is more than CI has
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist load -m releases
 
 test-random: setup-dev  ## Property tests with other examples than `make test` tries
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and not site and not remote and not airflow" --hypothesis-profile random

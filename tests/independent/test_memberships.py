@@ -15,8 +15,10 @@ from tests.independent.derived import RATED, SHARES, compute_again
 @pytest.mark.timeout(2400)
 @pytest.mark.parametrize(
     ("number", "every", "count"),
-    [(0, 12, 2), (RAISED[0], MEMBERSHIPS, 1)],
-    ids=["two", "dominated"],
+    [
+        pytest.param(0, 12, 2, marks=pytest.mark.releases, id="two"),
+        pytest.param(RAISED[0], MEMBERSHIPS, 1, id="dominated"),
+    ],
 )
 def test_nothing_is_found(
     number: int, every: int, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

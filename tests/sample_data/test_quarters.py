@@ -163,6 +163,7 @@ def test_waivers_are_of_every_kind(nodes: list[dict[str, pl.DataFrame]]) -> None
 
 
 @pytest.mark.long
+@pytest.mark.releases
 @pytest.mark.timeout(2400)
 def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of each twelfth country, by the commands' own code: estimated, protected, attacked, signed, published.
