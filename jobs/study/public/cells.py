@@ -116,7 +116,7 @@ RULES = {
     "threshold": "Too few holdings contributed",
     "p_pct": "One holding could learn what another one contributed",
     "own_rate": "Too few of the country answered to estimate the others at their rate",
-    HALF: "Developing and developed countries are the world, so one leaves only with the other",
+    HALF: "Developing and developed countries are all countries, so one leaves only with the other",
     "whole": "Fewer than three holdings set them apart from a figure of all respondents",
     "attack": "The attack found a contribution with them",
 }

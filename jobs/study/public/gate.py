@@ -55,9 +55,6 @@ FINDING_COLUMNS = (
     "side",
     "cells",
 )
-# By how much more than p% the gate's attacker is to miss contributions. It reads the figures of parts without
-# those of recipients beside them, which brought another attacker nearer by 0.7% of p (docs/disclosure.md).
-MARGIN = 1.02
 FINDING_SCHEMA = dict.fromkeys(FINDING_COLUMNS, pl.String)
 
 
@@ -135,7 +132,7 @@ def make_public_tables(
             for name, contract in guarded.items()
         ),
     )
-    attack = Attack(join_blocks([*before, now], guarded), shapes, MARGIN * p_pct)
+    attack = Attack(join_blocks([*before, now], guarded), shapes, p_pct)
     found: list[Finding] = []
     while True:
         every = name_wholes(attack.find_all(), guarded)
