@@ -245,7 +245,8 @@ def cost_section(rows: pl.DataFrame) -> Section:
             for row in own.to_dicts()
         }
         areas = {row["area_code"]: row["area_name"] for row in own.to_dicts()}
-        period, scale = name_period(own), highest(own.filter(pl.col("strategy_code") == words.TOTAL))
+        drawn = own.filter(strategy_code=words.TOTAL, cost_component_code="stated")
+        period, scale = name_period(own), highest(drawn)
         heading = f"{channel}: US dollars in {period} by area"
         columns = [Column("Area", "text"), *(Column(name) for name, _ in COMPONENTS.values()), INTERVAL, RATE]
         lines = component_lines(of, areas, scale)

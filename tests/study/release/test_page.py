@@ -70,6 +70,17 @@ def test_cost_stands_by_area_and_by_strategy_as_lower_bounds() -> None:
     assert any("lower bound" in note for note in section.notes)
 
 
+def test_bars_end_where_those_that_are_drawn_do() -> None:
+    """Bars are of both together: the interval of marginal cost alone, which may be far wider, is no bar."""
+    wide = pl.when(pl.col("cost_component_code") == "marginal").then(pl.lit("9000000000"))
+    drawn, all_of_it = (
+        cost_section(each).blocks[0].table
+        for each in (WHOLE, WHOLE.with_columns(estimate_high=wide.otherwise("estimate_high")))
+    )
+    assert drawn.axis == all_of_it.axis == ("0", "34M")
+    assert [line[0].bar for line in drawn.rows] == [line[0].bar for line in all_of_it.rows]
+
+
 def test_what_did_not_leave_is_said() -> None:
     section = cost_section(WHOLE.clear())
     assert section.blocks == [] and section.missing
