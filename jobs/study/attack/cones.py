@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array, diags_array, vstack
+from scipy.sparse import csr_array, vstack
 
 from jobs.study.attack.coefficients import Linear
 from jobs.study.attack.known import PublishedCell
@@ -174,9 +174,8 @@ class Cones:
         However small rates are, q is that of how they differ: of a change that gives something in a cell of
         nothing no part is within a cone, unless all there rise together.
         """
-        moves = self.moves[np.flatnonzero(self.place == cell)]
-        rates = csr_array(diags_array(self.share[self.place == cell]) @ moves).toarray()
-        rates /= self.weight[self.place == cell][:, None]
+        of = np.flatnonzero(self.place == cell)
+        rates = self.moves[of].toarray() * (self.share / self.weight)[of, None]
         rates = rates[(rates * (rise > 0)).any(axis=1)]
         rows = rates[1:] - rates[:1]
         return list(rows / abs(rows).max(axis=1, keepdims=True)) if len(rows) else []

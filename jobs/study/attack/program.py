@@ -115,7 +115,7 @@ class Program:
         for number in range(TANGENTS):
             # Solutions lie on different sides of what is possible: their mean comes inside sooner.
             mean = mean + (change - mean) * 2 / (number + 2)
-            for cell in cones.find_begun(change) - alike:
+            for cell in sorted(cones.find_begun(change) - alike):
                 alike.add(cell)
                 for row in cones.keep_alike(cell, most[: len(change)]):
                     self.add_row(0.0, row, 0.0)
