@@ -4,8 +4,8 @@ make_public_tables() decides by the primary rules, lets earlier figures stand wh
 changed, and asks the attacker. Where that finds a contribution with the variance of a series, the series
 leaves without intervals. Else the smallest of the figures that reveal it is dropped that their contract lets
 drop, such as one by another definition than the operators' own; without one the country that most findings
-rest on. Then the attacker is asked again. If only other areas reveal it, nothing leaves. What earlier
-releases reveal by themselves is recorded, and holds nothing back.
+rest on, then developing or developed countries. Then the attacker is asked again. If only other areas
+reveal it, nothing leaves. What earlier releases reveal by themselves is recorded, and holds nothing back.
 """
 
 import importlib
