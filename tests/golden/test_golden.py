@@ -36,7 +36,7 @@ from jobs.base.tables.contracts import (
 from jobs.operators.silver.frames import COPY, MESSAGE
 from jobs.operators.silver.pipeline import count_once, make_messages_in_memory
 from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, cover_rows
-from jobs.study.estimates.steps.kernels import run_kernel
+from jobs.study.estimates.steps.study_stage import run_kernel
 from jobs.study.questionnaire.latest_answers import keep_asked
 from tests.support.cells import value_of
 from tests.support.kernel_rooms import kernel_module

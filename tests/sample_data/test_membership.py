@@ -12,9 +12,9 @@ from jobs.base.packages.counts import ROUTE, VOLUME, find_disagreements
 from jobs.base.packages.quality import QUALITY
 from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table
 from jobs.base.tables.csv_tables import read_table
-from jobs.study.estimates import mirror, public_spending, volume_change
-from jobs.study.estimates.public_spending import DAYS as DAYS_WORKED
-from jobs.study.estimates.public_spending import MONEY
+from jobs.study.estimates import mirror, volume_change
+from jobs.study.estimates.other_answers import DAYS as DAYS_WORKED
+from jobs.study.estimates.other_answers import MONEY, public_spending
 from jobs.study.estimates.respondent_figure import CELL, LOGS
 from jobs.study.estimates.spam_volume import cell_rows
 from jobs.study.estimates.steps.rows import MEASURES
@@ -80,7 +80,7 @@ def test_administrations_give_public_money_as_the_form_asks() -> None:
                 parts = [Decimal(values[part]) for part in relation.parts if part in values]
                 assert not parts or sum(parts) == Decimal(values[str(relation.target)]), relation
     assert totals > len(given)
-    rows = public_spending.transform(
+    rows = public_spending(
         answers, read_table(FOLDER, "ref.price_level"), reference_table("ref.investment_assumption")
     )
     assert rows.height == of_money.height and rows["country_code"].n_unique() == len(given)

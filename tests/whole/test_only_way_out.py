@@ -52,7 +52,7 @@ LOADS_BY_NAME = {
     "jobs.base.engine.executor",
     "jobs.operators.formats.registry",
     "jobs.operators.gold.kernels",
-    "jobs.study.estimates.steps.kernels",
+    "jobs.study.estimates.steps.study_stage",
     "jobs.study.public.gate",
 }
 # What readers get: the workbook, SDMX, CSV and Parquet, codebook, and what a human approves.
@@ -265,7 +265,7 @@ def test_study_tables_are_named_by_the_studys_own_rooms_and_by_those_listed() ->
 def test_respondents_figures_are_named_where_estimates_are_made_alone() -> None:
     """No module that makes, prints or sends anything else reads what single respondents gave."""
     found = {own for own, module in modules().items() if RESPONDENT & study_tables(module, {})}
-    assert {f"jobs.{RESPONDENT_ROOM}.{table.removeprefix('study.')}" for table in RESPONDENT} <= found
+    assert f"jobs.{RESPONDENT_ROOM}.respondent_figure" in found
     assert all(own.startswith(f"jobs.{RESPONDENT_ROOM}.") for own in found)
     assert not RESPONDENT & {public_contract(table).source for table in public_tables()}
 

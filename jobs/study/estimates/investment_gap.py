@@ -24,7 +24,7 @@ from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_are
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import seed_of
 from jobs.study.estimates.investment_account import PriceLevels, price_of, prices_of
-from jobs.study.estimates.respondent_part import CONTENT, FATE, STOP
+from jobs.study.estimates.spam_part import CONTENT, FATE, STOP
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
 from jobs.study.estimates.steps.investment_targets import authority_code, of_channel, value_of
 from jobs.study.estimates.steps.rows import conf_status_code, is_month, typed_rows

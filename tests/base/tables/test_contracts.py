@@ -37,7 +37,7 @@ from jobs.operators.formats.registry import KERNELS
 from jobs.operators.runs import quality
 from jobs.operators.silver.frames import SILVER
 from jobs.study.estimates.steps import study_stage
-from jobs.study.estimates.steps.kernels import find_kernel, name_inputs
+from jobs.study.estimates.steps.study_stage import find_kernel, name_inputs
 from tests.conftest import ROOT
 from tests.support.kernel_rooms import KERNEL_ROOMS, kernel_module
 

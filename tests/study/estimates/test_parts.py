@@ -18,11 +18,11 @@ from jobs.base.tables.contracts import conform_frame, list_codes, read_contract,
 from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.estimates import respondent_figure, respondent_part, spam_part, spam_volume
+from jobs.study.estimates import respondent_figure, spam_part, spam_volume
 from jobs.study.estimates.steps import audits
-from jobs.study.estimates.steps.kernels import run_kernel
 from jobs.study.estimates.steps.parts import Parted, list_cells, list_sums, split_volumes
 from jobs.study.estimates.steps.sample import Reference, sample_of
+from jobs.study.estimates.steps.study_stage import run_kernel
 from sample_data.membership import FOLDER
 from tests.support.examples import examples
 
@@ -206,7 +206,7 @@ def parts_of(have: dict[str, pl.DataFrame]) -> pl.DataFrame:
         f"study.{name}": have.get(name, rows_frame([], f"study.{name}"))
         for name in ("submission", *(f"submission_{kind}" for kind in ("type", "source", "route")))
     }
-    return computed(respondent_part.TABLE, given | {"ref.country": reference_table("ref.country")})
+    return computed("study.respondent_part", given | {"ref.country": reference_table("ref.country")})
 
 
 @pytest.mark.parametrize("table", ["type", "source", "route"])

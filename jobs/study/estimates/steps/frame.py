@@ -23,7 +23,7 @@ from jobs.study.estimates.investment_account import (
     operators_answers,
     standing_money_answers,
 )
-from jobs.study.estimates.public_spending import public_answers
+from jobs.study.estimates.other_answers import public_answers
 from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimates.steps.rows import MEASURES, last_day

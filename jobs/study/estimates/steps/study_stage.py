@@ -3,14 +3,21 @@
 Great Expectations evaluates the suites of all of the study's tables before one is written. Each table is
 computed and written anew from all submissions and answers: a period that has none any more goes, and so do
 the columns of an earlier contract.
+
+The kernel of a table is transform() of the module of its name, or the function of its name in the module that
+its contract names. Its parameters are the tables that the contract reads, some of them together in a
+dataclass, such as Reference.
 """
 
 import hashlib
+import importlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, get_type_hints
 
 import polars as pl
 
@@ -35,6 +42,7 @@ from jobs.base.tables.contracts import (
     stage_tables,
 )
 from jobs.base.tables.csv_tables import read_table, read_tables
+from jobs.study import estimates
 from jobs.study.estimates.steps import finding_decisions, investment_targets
 from jobs.study.estimates.steps.coverage import DENOMINATOR, cover_rows
 from jobs.study.estimates.steps.frame import (
@@ -45,9 +53,9 @@ from jobs.study.estimates.steps.frame import (
     refuse_wrong,
     refuse_wrong_errors,
 )
-from jobs.study.estimates.steps.kernels import run_kernel
 from jobs.study.questionnaire.latest_answers import keep_asked
 
+Kernel = Callable[..., pl.DataFrame]
 # The project's files that estimates depend on.
 CODE = ("jobs/**/*.py", "jobs/**/*.csv", "schemas/**/*.py", "schemas/**/*.yaml", "schemas/**/*.csv")
 ROUTES, QUALITY = "study.submission_route", "study.submission_quality"
@@ -236,6 +244,35 @@ def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     if ANSWERS in inputs:
         inputs[ANSWERS] = keep_asked(have[ANSWERS], contract.questions)
     return conform_frame(cover_rows(run_kernel(table, inputs), table, have), table).sort(contract.key)
+
+
+def find_kernel(table: str) -> Kernel:
+    """The function that computes a table."""
+    contract = read_contract(table)
+    module = importlib.import_module(f"{estimates.__name__}.{contract.kernel or contract.name}")
+    found: Kernel = getattr(module, contract.name if contract.kernel else "transform")
+    return found
+
+
+def name_inputs(kernel: Kernel) -> dict[str, tuple[str, ...]]:
+    """Return the names of the tables that each parameter takes: of a dataclass those of its fields."""
+    kinds = {name: kind for name, kind in get_type_hints(kernel).items() if name != "return"}
+    return {
+        name: tuple(each.name for each in fields(kind)) if is_dataclass(kind) else (name,)
+        for name, kind in kinds.items()
+    }
+
+
+def run_kernel(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The rows that a table's kernel makes of the tables that its contract reads."""
+    kernel = find_kernel(table)
+    frames = {name.split(".")[1]: have[name] for name in read_contract(table).reads}
+    inputs: dict[str, Any] = {}
+    for name, taken in name_inputs(kernel).items():
+        kind = get_type_hints(kernel)[name]
+        is_alone = taken == (name,)
+        inputs[name] = frames[name] if is_alone else kind(**{each: frames[each] for each in taken})
+    return kernel(**inputs)
 
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:

@@ -5,7 +5,7 @@ import polars as pl
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.estimates.member_answer import TABLE
+from jobs.study.estimates.other_answers import MEMBERS
 from jobs.study.estimates.steps import study_stage
 from jobs.study.estimates.steps.study_stage import ANSWERS, compute_table
 from sample_data.membership import FOLDER
@@ -19,9 +19,9 @@ ENTERED = (
 
 def test_no_other_table_reads_their_answers_and_no_published_table_reads_this_one() -> None:
     readers = {name for name in list_tables() if "M" in {role for role, _ in read_contract(name).questions}}
-    assert readers == {TABLE}
-    assert not [name for name in study_stage.TABLES if TABLE in read_contract(name).reads]
-    assert not [name for name in public_tables() if public_contract(name).source == TABLE]
+    assert readers == {MEMBERS}
+    assert not [name for name in study_stage.TABLES if MEMBERS in read_contract(name).reads]
+    assert not [name for name in public_tables() if public_contract(name).source == MEMBERS]
 
 
 def test_estimates_are_byte_equal_with_and_without_them() -> None:

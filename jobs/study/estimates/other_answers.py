@@ -1,20 +1,25 @@
-"""study.public_spending: what administrations answered that they spend in a year against spam, as answered.
+"""Answers of those who operate no network, as answered: study.public_spending, what administrations spend in
+a year against spam; and study.member_answer, what vendors, Associates and academia sell, charge and measured.
 
-Amounts are deflated in local currency to the base year, then converted at its rates, as operators' are
-(jobs.study.estimates.steps.accounts). Nothing is annualised, divided or scaled up: who did not answer is not
-in it.
+Administrations' amounts are deflated in local currency to the base year, then converted at its rates, as
+operators' are (jobs.study.estimates.steps.accounts). Nothing is annualised, divided or scaled up: who did not
+answer is not in it.
+
+No estimate reads other members' answers, and none leaves: a figure that a member published leaves as a row of
+ref.published_figure, once somebody has read its source.
 """
 
 import polars as pl
 
+from jobs.base.tables.contracts import read_contract
 from jobs.study.estimates.steps.rows import to_decimal
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 
-TABLE = "study.public_spending"
+MEMBERS = "study.member_answer"
 MONEY, DAYS = ("sp701", "sp704", "sp705", "sp711"), "sp706"
 
 
-def transform(
+def public_spending(
     questionnaire_answer: pl.DataFrame, price_level: pl.DataFrame, investment_assumption: pl.DataFrame
 ) -> pl.DataFrame:
     """A row for each answer of an administration. In parts: each answer stands for itself, by respondent_id,
@@ -74,3 +79,11 @@ def public_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     return latest_answers(regulator_answers.filter(pl.col("question_code").is_in([*MONEY, DAYS]))).filter(
         pl.col("value").is_not_null()
     )
+
+
+def member_answer(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
+    """A row for each answer that stands. In parts: each answer stands for itself, by respondent_id,
+    period_code and indicator_code."""
+    given = latest_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
+    # One respondent stands behind it.
+    return given.with_columns(conf_status_code=pl.lit("C")).select(read_contract(MEMBERS).columns)
