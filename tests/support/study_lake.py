@@ -14,8 +14,8 @@ from jobs.base.tables.contracts import (
     reference_table,
     rows_frame,
 )
-from jobs.study.estimates import user_cost
 from jobs.study.estimates.published import row_of
+from jobs.study.estimates.steps.study_stage import run_kernel
 from tests.support.delta import write_delta
 
 AT = dt.datetime(2027, 2, 1, 6, tzinfo=dt.UTC)
@@ -192,15 +192,13 @@ def modelled() -> pl.DataFrame:
         {"country_code": code, "price_year": 2026, "market_rate": 1, "wage_per_day": wage}
         for code, wage in (("NPL", 8), ("USA", 160))
     ]
-    parameters = ("cost_parameter", "cost_model", "cost_model_parameter", "price_index")
-    after = ("investment_assumption", "country", "country_group")
-    return user_cost.transform(
-        rows_frame(rows, "study.spam_volume"),
-        rows_frame([], "study.spam_type"),
-        *(reference_table(f"ref.{name}") for name in parameters),
-        rows_frame(levels, "ref.price_level"),
-        *(reference_table(f"ref.{name}") for name in after),
-    )
+    given = {
+        "study.spam_volume": rows_frame(rows, "study.spam_volume"),
+        "study.spam_type": rows_frame([], "study.spam_type"),
+        "ref.price_level": rows_frame(levels, "ref.price_level"),
+    }
+    others = [name for name in read_contract("study.user_cost").reads if name not in given]
+    return run_kernel("study.user_cost", given | {name: reference_table(name) for name in others})
 
 
 def write_study(folder: Path, settings: str = "") -> Path:

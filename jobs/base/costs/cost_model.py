@@ -103,6 +103,19 @@ def figures_in_force(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str
     return found
 
 
+@dataclass(frozen=True)
+class PublishedModels:
+    """The figures of published models, and the parameters that their formulas take."""
+
+    cost_model: pl.DataFrame
+    cost_model_parameter: pl.DataFrame
+
+    @property
+    def figures(self) -> list[ModelFigure]:
+        """Those in force."""
+        return list(figures_in_force(self.cost_model, self.cost_model_parameter).values())
+
+
 def in_force(table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(pl.col("valid_to").is_null())
 

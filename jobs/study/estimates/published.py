@@ -8,8 +8,8 @@ import polars as pl
 
 from jobs.base.costs.cost_model import (
     ModelFigure,
+    PublishedModels,
     evaluate_figure,
-    figures_in_force,
     judge_reproduction,
     relative_deviation,
 )
@@ -26,11 +26,10 @@ SAME = (
 )  # fmt: skip
 
 
-def cost(cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame) -> pl.DataFrame:
+def cost(models: PublishedModels) -> pl.DataFrame:
     """A row for each figure of a published model that is a cost. In parts: a model needs all of its
     parameters, so the key is model_code."""
-    found = figures_in_force(cost_model, cost_model_parameter)
-    return rows_frame([row_of(figure) for figure in found.values() if figure.is_cost], "study.cost")
+    return rows_frame([row_of(figure) for figure in models.figures if figure.is_cost], "study.cost")
 
 
 def published_volume(published_figure: pl.DataFrame, spam_volume: pl.DataFrame) -> pl.DataFrame:

@@ -14,7 +14,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.costs.cost_model import ModelFigure, evaluate_figure, figures_in_force
+from jobs.base.costs.cost_model import ModelFigure, PublishedModels, evaluate_figure
 from jobs.base.costs.price_year import PriceBasis, index_rows
 from jobs.base.costs.user_models import (
     DRIVERS,
@@ -29,9 +29,10 @@ from jobs.base.costs.user_models import (
 from jobs.base.figures.areas import ALL, COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
 from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.countermeasure_cost import daily_wages
+from jobs.study.estimates.investment_account import PriceLevels
 
 TABLE = "study.user_cost"
-CURRENCY, BASE_YEAR = "USD", "base_year"
+CURRENCY = "USD"
 # What is shown of published totals of the world: time lost, victims' losses, and what one party misses and
 # another keeps.
 WORLD_M49, SHOWN = "001", ("social_cost", "loss", "transfer")
@@ -42,24 +43,21 @@ def transform(
     spam_volume: pl.DataFrame,
     spam_type: pl.DataFrame,
     cost_parameter: pl.DataFrame,
-    cost_model: pl.DataFrame,
-    cost_model_parameter: pl.DataFrame,
+    models: PublishedModels,
     price_index: pl.DataFrame,
-    price_level: pl.DataFrame,
-    investment_assumption: pl.DataFrame,
+    prices: PriceLevels,
     country: pl.DataFrame,
     country_group: pl.DataFrame,
 ) -> pl.DataFrame:
     """A row for each area and model of a quarter or year and channel, and for each published total."""
-    year = dict(investment_assumption.select("assumption_code", "central").rows())[BASE_YEAR]
-    basis = PriceBasis(int(year), CURRENCY, index_rows(price_index))
+    basis = PriceBasis(prices.base_year, CURRENCY, index_rows(price_index))
     schema = polars_schema(TABLE)
-    parts = [pl.DataFrame(printed_rows(cost_model, cost_model_parameter, basis), schema=schema, orient="row")]
+    parts = [pl.DataFrame(printed_rows(models, basis), schema=schema, orient="row")]
     for period in sorted(set(spam_volume.filter(IS_SHOWN)["period_code"])):
         volume, types = (each.filter(pl.col("period_code") == period) for each in (spam_volume, spam_type))
         day = last_day(period)
         factors = hour_factors(
-            volume, daily_wages(price_level, period), classify_countries(country, country_group, day)
+            volume, daily_wages(prices.price_level, period), classify_countries(country, country_group, day)
         )
         for model in list_user_models(rows_on_day(cost_parameter, day), basis):
             parts.append(model_rows(model, volume, types, factors))
@@ -128,15 +126,9 @@ def hour_factors(spam_volume: pl.DataFrame, wages: dict[str, float], countries: 
     )
 
 
-def printed_rows(
-    cost_model: pl.DataFrame, cost_model_parameter: pl.DataFrame, basis: PriceBasis
-) -> list[dict[str, Any]]:
+def printed_rows(models: PublishedModels, basis: PriceBasis) -> list[dict[str, Any]]:
     """A row for each published yearly total of the world, in prices of the basis."""
-    return [
-        row
-        for figure in figures_in_force(cost_model, cost_model_parameter).values()
-        for row in printed_row(figure, basis)
-    ]
+    return [row for figure in models.figures for row in printed_row(figure, basis)]
 
 
 def printed_row(figure: ModelFigure, basis: PriceBasis) -> Iterator[dict[str, Any]]:
