@@ -1,6 +1,7 @@
 """The commands `observatory questionnaire make` and `load`."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -92,9 +93,9 @@ def load(
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
 ) -> None:
-    """Load answers. A file with errors is refused whole; what is to be corrected is written for its sender.
+    """Load answers. What is complete counts; a form with the rest marked is written for its sender.
 
-    Ends with exit code 2 if any file was refused; the others are loaded.
+    Ends with exit code 2 if a file was refused whole; the others are loaded.
     """
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
@@ -115,9 +116,10 @@ def load(
         permissions.prepare_folder(lake.root, settings.lake.group)
         loaded = land_answers(lake, outcomes, respondents, received is not None)
     print_outcomes(outcomes, loaded)
-    refused = [each for each in outcomes if each.faults]
-    for each in refused:
-        write_back(each, output or each.file.parent / "errors")
+    for each in outcomes:
+        if each.faults and not each.is_known:
+            write_back(each, output or each.file.parent / "errors")
+    refused = [each for each in outcomes if each.is_refused]
     if refused:
         raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
 
@@ -148,8 +150,7 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
     table.title_justify = "left"
     for each in outcomes:
         about = each.assessment
-        result = f"{len(each.faults)} to correct" if each.faults else "in order"
-        result = "loaded before" if each.is_known else result if each.faults or loaded is None else "loaded"
+        result = describe_result(each, is_loaded=loaded is not None)
         if each.later_at and not each.is_known:
             result += f"; the answers of {each.later_at:%Y-%m-%d %H:%M} stand"
         table.add_row(
@@ -157,15 +158,25 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
             Text(about.respondent.id if about else ""),
             Text(about.filing.period if about else ""),
             f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
-            f"{len(about.answers):,}" if about else "",
+            f"{len(set(about.answers) - about.lost):,}" if about else "",
             result,
         )
     out.print(table)
     for each in outcomes:
-        if each.assessment and each.assessment.readings and not each.faults:
+        if each.assessment and each.assessment.readings and not each.is_refused:
             show_readings(each)
         if each.faults:
             show_faults(each)
+
+
+def describe_result(outcome: FileOutcome, is_loaded: bool) -> str:
+    """What became of a file, and how many points of it are to be corrected or open."""
+    if outcome.is_known:
+        return "loaded before"
+    counts = Counter("open" if fault.is_gap else "to correct" for fault in outcome.faults)
+    result = "refused" if outcome.is_refused else "loaded" if is_loaded else "in order"
+    points = ", ".join(f"{counts[each]} {each}" for each in ("to correct", "open") if counts[each])
+    return f"{result}: {points}" if points else result
 
 
 def show_faults(outcome: FileOutcome) -> None:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from jobs.base.core.identifiers import has_identifier
 from jobs.base.settings.countries import country_codes
-from jobs.study.questionnaire.definition import DECIMALS, WITHOUT_ANSWER, Question, load_definition
+from jobs.study.questionnaire.definition import DECIMALS, NO_WAIVER, WITHOUT_ANSWER, Question, load_definition
 from jobs.study.questionnaire.filing import Fault, FormCell, FormLine
 from jobs.study.questionnaire.number_formats import number_in_format
 from jobs.study.questionnaire.numbers import Number, NumberProblem, format_number, read_number
@@ -113,7 +113,7 @@ def read_answer(
 
 def cell_fault(line: FormLine, key: str, column: str, **values: object) -> Fault:
     cell = line.cells.get(column) or next(iter(line.cells.values()))
-    return Fault(cell.place, line.indicator, cell.written, "message", key, values)
+    return Fault(cell.place, line.indicator, cell.written, "message", key, values, column)
 
 
 def status_label(asker: Asker, status: str) -> str:
@@ -132,6 +132,7 @@ def read_unavailable(cell: FormCell) -> str | None:
 
 
 def read_note(line: FormLine, faults: list[Fault]) -> str | None:
+    """The note, or None if there is none or it may not be kept."""
     cell = line.cells.get("note")
     if cell is None or cell.is_empty:
         return None
@@ -139,8 +140,10 @@ def read_note(line: FormLine, faults: list[Fault]) -> str | None:
     words = str(cell.value).strip()
     if len(words) > limit:
         faults.append(cell_fault(line, "text_long", "note", length=len(words), limit=limit))
+        return None
     if has_identifier(words):
         faults.append(cell_fault(line, "personal", "note"))
+        return None
     return escape_formula(words)
 
 
@@ -150,13 +153,14 @@ def escape_formula(words: str) -> str:
 
 
 def read_waiver(line: FormLine, question: Question, asker: Asker, faults: list[Fault]) -> str | None:
+    """The waiver; the strictest if the cell cannot be read."""
     cell = line.cells.get("waiver")
     if cell is None or cell.is_empty or fold_words(str(cell.value)) in NOT_AVAILABLE:
         return None
     if asker.role not in question.waiver:
         faults.append(cell_fault(line, "waiver", "waiver"))
         return None
-    return read_choice(cell, "waiver", line, asker, faults, "waiver")
+    return read_choice(cell, "waiver", line, asker, faults, "waiver") or NO_WAIVER
 
 
 def read_choice(

@@ -13,7 +13,7 @@ from jobs.study.questionnaire.checks import (
     foreign_claims,
     missing_answers,
 )
-from jobs.study.questionnaire.definition import form_for, load_definition
+from jobs.study.questionnaire.definition import IDENTITY_SECTION, form_for, load_definition
 from jobs.study.questionnaire.filing import Fault, FilePlace, Filing, FormLine, file_refusal
 from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.respondents import Respondent
@@ -30,6 +30,32 @@ class Assessment:
     lines: dict[str, FormLine]
     faults: list[Fault]
     readings: list[AnswerReading]
+
+    @property
+    def lost(self) -> set[str]:
+        """The indicators whose answers a fault keeps from counting."""
+        return {indicator for fault in self.faults for indicator in fault.lost}
+
+    @property
+    def counted(self) -> dict[str, Answer]:
+        """The answers that count. What is written in a line with a fault is not available until it is
+        corrected: left out, it would count as none in a sum."""
+        found = {}
+        for code in form_for(self.respondent.role, period=self.filing.period).indicators:
+            if code in self.answers and code not in self.lost:
+                found[code] = self.answers[code]
+            elif code in self.lines and not self.lines[code].is_open:
+                found[code] = Answer(code, status="NA")
+        return found
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing of the form can count: an error in whose figures they are or of which days, or no
+        answer beside these."""
+        asked = form_for(self.respondent.role, period=self.filing.period).indicators
+        own = {code for code, question in asked.items() if question.section == IDENTITY_SECTION}
+        is_unclear = any(fault.indicator in own and fault.lost and not fault.is_gap for fault in self.faults)
+        return is_unclear or set(self.answers) - self.lost <= own
 
 
 def assess_filing(
@@ -75,7 +101,7 @@ def assess_filing(
         readings += read
         if answer is not None:
             answers[line.indicator] = answer
-        if answer is not None or any(not line.cells[name].is_empty for name in ("answer", "status")):
+        if answer is not None or not line.is_open:
             filled.add(line.indicator)
     faults += broken_relations(asked, answers, lines, asker)
     faults += missing_answers(asked, filled, answers, lines, asker, filing.file_name)

@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -32,7 +33,9 @@ def broken_relations(
     for relation in form.relations:
         fault = check_relation(relation, form, answers, lines, asker)
         if fault is not None:
-            faults.setdefault((fault.key, fault.indicator), fault)
+            known = faults.get((fault.key, fault.indicator), fault)
+            others = tuple(dict.fromkeys((*known.others, *fault.others)))
+            faults[fault.key, fault.indicator] = replace(known, others=others)
     return list(faults.values())
 
 
@@ -59,14 +62,16 @@ def check_relation(
     if not relation.is_broken(total, target, missing):
         return None
     line = lines[next(code for code in (relation.place, *reversed(relation.parts)) if code in lines)]
+    involved = (*relation.parts, *([relation.target] if isinstance(relation.target, str) else []))
     if len(relation.parts) > 1:
         key = "equals" if relation.is_equal else "sum_at_most"
-        return relation_fault(line, key, sum=format_number(total), target=format_number(target))
+        values = {"sum": format_number(total), "target": format_number(target)}
+        return replace(relation_fault(line, key, **values), others=involved)
     other = name_indicator(str(relation.target), form, asker)
     if relation.is_dates:
         return relation_fault(line, "not_after", target=answers[str(relation.target)].text, other=other)
     values = {"value": format_number(total), "target": format_number(target), "other": other}
-    return relation_fault(line, "at_most", **values)
+    return replace(relation_fault(line, "at_most", **values), others=involved)
 
 
 def check_days(

@@ -16,6 +16,10 @@ DECIMALS = 4
 HALF = Decimal(1).scaleb(-DECIMALS) / 2
 # Statuses that give the reason for no answer.
 WITHOUT_ANSWER = ("NA", "NP", "R")
+# The waiver of a respondent who states none.
+NO_WAIVER = "W0"
+# Its questions say whose the figures are, and of which days.
+IDENTITY_SECTION = "1"
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ COLUMNS = ("code", "question", "unit", "answer", "status", "waiver", "note", "ch
 # The columns that a respondent fills in.
 FILLED = ("answer", "status", "waiver", "note")
 SHOWN = 80
+# Messages of questions without an answer.
+GAPS = ("required", "required_any", "definition_needed")
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,19 @@ class FormLine:
     indicator: str
     cells: dict[str, FormCell]
 
+    @property
+    def is_open(self) -> bool:
+        """Whether it has neither an answer nor a status."""
+        return all(self.cells[name].is_empty for name in ("answer", "status") if name in self.cells)
+
 
 @dataclass(frozen=True)
 class Fault:
-    """An error that a respondent is asked to correct: its place, the text there, and the message's key."""
+    """An error or a gap that a respondent is asked to correct: its place, the text there, and the message's
+    key.
+
+    column: the column that it is in. others: further indicators of which one may be wrong instead.
+    """
 
     place: FilePlace
     indicator: str
@@ -64,6 +75,18 @@ class Fault:
     group: str
     key: str
     values: Mapping[str, object] = field(default_factory=dict)
+    column: str = "answer"
+    others: tuple[str, ...] = ()
+
+    @property
+    def is_gap(self) -> bool:
+        """Whether nothing is wrong, but an answer is missing."""
+        return self.key in GAPS
+
+    @property
+    def lost(self) -> tuple[str, ...]:
+        """The indicators whose answers cannot count: none where only a note or a waiver is wrong."""
+        return (self.indicator, *self.others) if self.column in ("answer", "status") else ()
 
     def format_message(self, language: str) -> str:
         return translate_key(language, self.group, self.key, **{"value": self.written, **self.values})

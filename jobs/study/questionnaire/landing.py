@@ -5,23 +5,24 @@ from typing import Any
 
 from jobs.study.questionnaire.answers import Answer
 from jobs.study.questionnaire.assessment import Assessment
-from jobs.study.questionnaire.definition import Question, form_for, load_definition
+from jobs.study.questionnaire.definition import NO_WAIVER, Question, form_for, load_definition
 from jobs.study.questionnaire.numbers import format_number
 
 TABLE = "study.questionnaire_answer"
-# The waiver of a respondent who states none, and the question whose answer is the waiver for all lines.
-NO_WAIVER, GENERAL_WAIVER = "W0", "sp904"
+# The question whose answer is the waiver for all lines.
+GENERAL_WAIVER = "sp904"
 
 
 def answer_rows(assessment: Assessment, received_at: dt.datetime) -> list[dict[str, Any]]:
-    """One row for each answer of a filing without faults."""
-    assert not assessment.faults
+    """One row for each answer of a filing that counts."""
+    assert not assessment.is_refused
     asked = form_for(assessment.respondent.role)
-    general = assessment.answers.get(GENERAL_WAIVER)
+    counted = assessment.counted
+    general = counted.get(GENERAL_WAIVER)
     parts = {each.code: each for question in asked.questions for each in question.indicators}
     currency = assessment.respondent.currency_of(assessment.filing.period)
     rows = []
-    for code, answer in assessment.answers.items():
+    for code, answer in counted.items():
         question = asked.indicators[code]
         rows.append(
             {

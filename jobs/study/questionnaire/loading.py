@@ -1,4 +1,4 @@
-"""Load files of answers into the lake. A file with errors is not loaded; it goes back to its sender."""
+"""Load files of answers into the lake: what is complete counts, and a form with the rest marked goes back."""
 
 from __future__ import annotations
 
@@ -35,6 +35,11 @@ class FileOutcome:
     @property
     def faults(self) -> list[Fault]:
         return [self.refused] if self.refused else self.assessment.faults if self.assessment else []
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether nothing of the file can count."""
+        return self.refused is not None or (self.assessment is not None and self.assessment.is_refused)
 
 
 @dataclass(frozen=True)
@@ -96,7 +101,7 @@ def check_claims(
 
 
 def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: bool) -> list[dict[str, Any]]:
-    """The rows of files without faults that the lake does not hold yet.
+    """The rows of files that count and that the lake does not hold yet.
 
     is_dated: the time of receipt was given. Such a file is loaded again under another time; without a given
     time, a file that was loaded before is skipped.
@@ -104,7 +109,7 @@ def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: boo
     rows = []
     for outcome in outcomes:
         assessment = outcome.assessment
-        if assessment is None or outcome.faults:
+        if assessment is None or outcome.is_refused:
             continue
         own = (assessment.respondent.id, assessment.filing.period, assessment.filing.sha256)
         known = {(*known[:3],) if not is_dated else known for known in earlier.filings}
@@ -145,12 +150,12 @@ def read_earlier_filings(lake: Lake, outcomes: list[FileOutcome]) -> EarlierFili
 def land_answers(
     lake: Lake, outcomes: list[FileOutcome], respondents: dict[str, Respondent], is_dated: bool
 ) -> int:
-    """Append the answers of the files without faults; the number of rows."""
+    """Append the answers that count; the number of rows."""
     check_claims(outcomes, EarlierFilings(), respondents)
-    if not any(each.assessment and not each.faults for each in outcomes):
+    if all(each.is_refused for each in outcomes):
         return 0
     earlier = read_earlier_filings(lake, outcomes)
-    in_order = [each for each in outcomes if not each.faults]
+    in_order = [each for each in outcomes if not each.is_refused]
     check_claims(in_order, earlier, respondents)
     rows = new_rows(outcomes, earlier, is_dated)
     if rows:

@@ -42,14 +42,3 @@ class Order:
     @property
     def currency(self) -> str:
         return self.respondent.currency_of(self.period)
-
-
-def fault_column(fault: Fault) -> str:
-    """The column that a fault marks."""
-    return (
-        fault.key
-        if fault.key in ("waiver",)
-        else "status"
-        if fault.key in ("either", "unanswered")
-        else "answer"
-    )

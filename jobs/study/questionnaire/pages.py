@@ -4,7 +4,7 @@ from typing import Any
 
 from jobs.study.questionnaire import styles
 from jobs.study.questionnaire.definition import Form, load_definition, may_waive
-from jobs.study.questionnaire.order import Layout, Order, fault_column
+from jobs.study.questionnaire.order import Layout, Order
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import group_keys, option_labels, translate_key
 
@@ -131,7 +131,7 @@ def write_errors(sheet: Any, order: Order, form: Form, layout: Layout, style: An
     sheet.set_row(0, 30)
     for row, fault in enumerate(order.faults, start=3):
         known = fault.indicator in layout.row_of
-        place = layout.cell_reference(fault.indicator, fault_column(fault)) if known else ""
+        place = layout.cell_reference(fault.indicator, fault.column) if known else ""
         if known:
             sheet_name, cell = place.rsplit("!", 1)
             sheet.write(row, 0, sheet_name.strip("'"), style.label)

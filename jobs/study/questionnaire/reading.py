@@ -158,7 +158,8 @@ def merged_answers(sheet: Any, rows: dict[int, str], columns: set[int]) -> list[
         hit = [rows[row] for row in range(merged.min_row, merged.max_row + 1) if row in rows]
         if hit and columns & set(range(merged.min_col, merged.max_col + 1)):
             place = FilePlace(sheet.title, str(merged).split(":")[0])
-            faults.append(Fault(place, hit[0], "", "message", "merged", {"range": str(merged)}))
+            values = {"range": str(merged)}
+            faults.append(Fault(place, hit[0], "", "message", "merged", values, others=tuple(hit)))
     return faults
 
 

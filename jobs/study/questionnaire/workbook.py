@@ -19,7 +19,7 @@ from jobs.study.questionnaire.definition import (
     may_waive,
 )
 from jobs.study.questionnaire.filing import COLUMNS, FILLED
-from jobs.study.questionnaire.order import Layout, Order, fault_column
+from jobs.study.questionnaire.order import Layout, Order
 from jobs.study.questionnaire.pages import write_errors, write_instructions, write_lists
 from jobs.study.questionnaire.reading import IDENTITY
 from jobs.study.questionnaire.texts import group_keys, line_label, translate_key, unit_label
@@ -186,7 +186,7 @@ def write_line(
     wrong: dict[str, list[str]] = {}
     for fault in order.faults:
         if fault.indicator == indicator.code:
-            wrong.setdefault(fault_column(fault), []).append(fault.format_message(language))
+            wrong.setdefault(fault.column, []).append(fault.format_message(language))
     locked = question.given in ("role", "country")
     is_waivable = order.respondent.role in question.waiver
     made = {

@@ -162,6 +162,23 @@ def test_forms_are_made_filled_in_and_loaded(
     assert standing["value"].to_list() == ["5"]
 
 
+def test_a_form_with_open_points_is_loaded_and_sent_back_with_these_marked(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    form = tmp_path / "form.xlsx"
+    form.write_bytes(saved(filled({"sp201": "many", "sp202": None, "sp904": None})))
+    code, out, err = observatory("load", form)
+    assert code == 0 and "loaded: 1 to correct, 2 open" in out and "To send back" in err
+    rows = {row["indicator_code"]: row for row in Lake(str(tmp_path / "lake")).read(TABLE).to_dicts()}
+    assert (rows["sp201"]["value"], rows["sp201"]["answer_status_code"]) == (None, "NA")
+    assert "sp202" not in rows and rows["sp706"]["value"] == "440"
+    back = openpyxl.load_workbook(tmp_path / "errors" / "form.errors.xlsx")["To correct"]
+    assert [row[2].value for row in back.iter_rows(min_row=4)] == ["sp201", "sp202", "sp904"]
+    # Nothing is sent back twice.
+    (tmp_path / "errors" / "form.errors.xlsx").unlink()
+    assert "loaded before" in observatory("load", form)[1] and not list((tmp_path / "errors").iterdir())
+
+
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
 def test_a_form_with_what_is_no_number_is_refused_and_sent_back(
     observatory: Callable[..., tuple[int, str, str]], tmp_path: Path, number: str

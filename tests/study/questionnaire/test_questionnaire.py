@@ -658,6 +658,71 @@ def test_all_errors_of_a_file_are_told_at_once(book: Any) -> None:
     assert keys == ["ambiguous", "country", "over_hundred", "negative"]
 
 
+def lost(changes: dict[str, Any]) -> tuple[set[str], set[str]]:
+    """Of GOOD with changes: the indicators that count no longer, and of these the ones stored as NA."""
+    found = assessed(filled(changes))
+    assert not found.is_refused
+    rows = {row["indicator_code"]: row for row in answer_rows(found, AT)}
+    held = {code for code, row in rows.items() if row["value"] is not None}
+    return set(GOOD) - held, set(rows) - held
+
+
+@pytest.mark.parametrize(
+    ("changes", "gone", "stored"),
+    [
+        # Core questions left open.
+        (dict.fromkeys(("sp201", "sp904", "sp706", "sp601.EMAIL.filtering")), None, set()),
+        ({"sp301.SMS": None}, None, set()),
+        ({"sp201": "many"}, {"sp201"}, {"sp201"}),
+        # Either may be the wrong one.
+        ({"sp303.EMAIL.delivered": 1300000000}, {"sp303.EMAIL.delivered", "sp303.EMAIL.accepted"}, None),
+        ({"sp701._T": 5}, {"sp701.SERVER", "sp701.FIREWALL", "sp701._T"}, None),
+        ({"sp401.EMAIL.AD": 10}, {"sp401.EMAIL.AD", "sp401.EMAIL.PHISH", "sp401.EMAIL.UNK"}, None),
+        # More than each of several: all of them.
+        (
+            {"sp303.EMAIL.delivered": 7000000001},
+            {"sp303.EMAIL.delivered", "sp303.EMAIL.accepted", "sp303.EMAIL.attempted"},
+            None,
+        ),
+    ],
+)  # fmt: skip
+def test_a_fault_loses_its_own_figures_and_not_the_form(
+    changes: dict[str, Any], gone: set[str] | None, stored: set[str] | None
+) -> None:
+    gone = set(changes) if gone is None else gone
+    assert lost(changes) == (gone, gone if stored is None else stored)
+
+
+def test_what_is_wrong_beside_a_figure_does_not_lose_it() -> None:
+    book = filled()
+    cell(book, "sp201", "note").value = "ask jo@works.example"
+    cell(book, "sp202", "waiver").value = "perhaps"
+    found = assessed(book)
+    assert [(each.indicator, each.column) for each in found.faults] == [
+        ("sp201", "note"),
+        ("sp202", "waiver"),
+    ]
+    rows = {row["indicator_code"]: row for row in answer_rows(found, AT)}
+    assert rows["sp201"]["value"] == "820000" and rows["sp201"]["note"] is None
+    # What it allows to publish is not known: nothing, although all other answers are W1.
+    assert (rows["sp202"]["value"], rows["sp202"]["waiver"], rows["sp201"]["waiver"]) == (
+        "4100000",
+        "W0",
+        "W1",
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"sp105.first": "2024-01-01"}, {"sp105.last": "soon"}, {"sp103": "UGA"}, {"sp107": "atlas-gsm"},
+     dict.fromkeys(GOOD), {**dict.fromkeys(GOOD), "sp201": "many"}],
+)  # fmt: skip
+def test_a_form_of_unknown_days_or_owner_or_without_an_answer_is_refused_whole(
+    changes: dict[str, Any],
+) -> None:
+    assert assessed(filled(changes)).is_refused
+
+
 @pytest.mark.parametrize("value", ["n/a", "-", "unknown", "Not available", "非 available", "н/д", "غير متاح"])
 def test_no_figure_is_a_status_of_its_own(value: str, book: Any) -> None:
     cell(book, "sp203").value = value
