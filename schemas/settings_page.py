@@ -1,9 +1,6 @@
 """docs/settings.md: every setting of observatory.toml, from the docstrings of its classes."""
 
-import ast
-import inspect
 from collections.abc import Iterator
-from textwrap import dedent
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -11,6 +8,7 @@ from pydantic_core import PydanticUndefined
 
 from jobs.base.settings.base import Settings
 from jobs.base.settings.config import Observatory
+from jobs.base.settings.docstrings import read_docstrings
 
 
 def write_page() -> str:
@@ -65,18 +63,6 @@ def describe_table(name: str, model: type[Settings]) -> list[str]:
         meaning = meanings[each].replace("|", "\\|")
         lines.append(f"| `{each}` | {describe_default(field)} | {meaning} |")
     return [*lines, ""]
-
-
-def read_docstrings(model: type[Settings]) -> dict[str, str]:
-    """The docstring below each setting of a class, in one line."""
-    (node,) = ast.parse(dedent(inspect.getsource(model))).body
-    body = node.body if isinstance(node, ast.ClassDef) else []
-    found = {}
-    for setting, text in zip(body, body[1:], strict=False):
-        match setting, text:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(words))):
-                found[name] = " ".join(words.split()).rstrip(".")
-    return found
 
 
 def describe_default(field: FieldInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
@@ -9,6 +10,8 @@ from pydantic import Field, field_validator, model_validator
 from jobs.base.core.choices import check_choice
 from jobs.base.settings.access import Access, check_access, check_drop_folder
 from jobs.base.settings.base import MOST_DAYS, Settings
+from jobs.base.settings.countries import check_country
+from jobs.base.settings.values import refuse_repeats
 from jobs.base.tables.contracts import list_codes
 
 
@@ -42,6 +45,9 @@ class Gap(Settings):
 class Study(Settings):
     """Settings of the study node: see [the TSB officer's guide](tsb.md#settings-of-the-study-node)."""
 
+    countries: list[str] = []
+    """The countries of the study, by ISO 3166-1 alpha-3: `study frame` builds its files for them, and `study
+    init --check` names what they lack."""
     respondents: str | None = None
     """The CSV file that lists who is asked."""
     inbox: str | None = None
@@ -62,7 +68,20 @@ class Study(Settings):
     open_share: float = Field(0.02, gt=0, le=1)
     """A suspicious figure that moves the estimate of an area by more than this share of it has to be decided
     on before a release."""
+    deadline: dt.date | None = None
+    """The day until which respondents are asked to answer; letters name it."""
+    return_address: str | None = None
+    """Where respondents send answers, as letters name it: an address of your office, or of a place to upload
+    files to."""
     gap: Gap = Gap()
+
+    @field_validator("countries")
+    @classmethod
+    def known_countries(cls, countries: list[str]) -> list[str]:
+        for code in countries:
+            check_country(code)
+        refuse_repeats(countries, "country")
+        return countries
 
     @field_validator("inbox")
     @classmethod

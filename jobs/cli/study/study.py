@@ -15,7 +15,7 @@ from jobs.base.settings import config
 from jobs.base.settings.study import Gap
 from jobs.cli.arguments import Config, SpendingTarget
 from jobs.cli.console import err, out
-from jobs.cli.study import study_check, study_membership
+from jobs.cli.study import study_check, study_desk, study_membership
 from jobs.study.questionnaire.received import Received, to_utc
 
 app = typer.Typer(
@@ -26,6 +26,9 @@ app = typer.Typer(
 @app.callback()
 def study() -> None:
     """Estimates across operators: volume, investment, reconciliation."""
+
+
+app.command()(study_desk.init)
 
 
 @app.command()

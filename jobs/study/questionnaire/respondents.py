@@ -14,7 +14,17 @@ from jobs.base.settings.countries import country_codes, nearest_country
 from jobs.base.tables.contracts import reference_rows
 from jobs.study.questionnaire.definition import load_definition
 
-COLUMNS = ("respondent_id", "name", "role", "country", "holding", "operator_ids", "language", "size_class")
+# The columns of the list, and what each holds.
+COLUMNS = {
+    "respondent_id": "An id of letters, digits and hyphens; forms and packages bear it",
+    "name": "The organisation's name, of no person",
+    "role": "O, A or M: see below",
+    "country": "ISO 3166-1 alpha-3",
+    "holding": "The owner's id; operators of one owner are one in disclosure control",
+    "operator_ids": "The operators that it answers for, with spaces between; each of one respondent alone",
+    "language": "The language of its form: en, fr, es, ar, zh or ru",
+    "size_class": "S1 to S5 by subscriptions, or empty",
+}
 
 
 @dataclass(frozen=True)

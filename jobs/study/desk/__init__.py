@@ -1,0 +1,4 @@
+"""The officer's desk: a study begun, its frame built, its round of answers watched, its letters written.
+
+Only commands import it.
+"""

@@ -1,0 +1,186 @@
+"""What a study lacks, and what comes next, in the order of docs/tsb.md."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_count, with_noun
+from jobs.base.core.periods import period_before, period_of
+from jobs.base.figures.sizes import size_of
+from jobs.base.settings.config import Observatory
+from jobs.base.settings.release import Release
+from jobs.base.store.lake import Lake
+from jobs.base.tables.csv_tables import read_table
+from jobs.study.estimates.steps.finding_decisions import open_findings
+from jobs.study.estimates.steps.study_stage import ANSWERS, SUBMISSION, is_current
+from jobs.study.public.secret import FILE, VALUE, p_pct
+from jobs.study.questionnaire.respondents import load_respondents
+from jobs.study.release.folders import all_in
+
+# So many names are printed; the rest is counted.
+SHOWN = 6
+# Settings of a study that nobody else can fill in.
+OWN = {
+    "study": ("deadline", "return_address", "receipt_key"),
+    "release": ("agency", "agency_name", "contact"),
+}
+NEEDED = ("ref.operator_frame", "ref.denominator", "ref.price_level")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of a study. missing: a line for each thing that it lacks; a step without is done. do: the
+    command or file that helps."""
+
+    name: str
+    missing: tuple[str, ...]
+    do: str
+
+
+def list_steps(settings: Observatory, file: Path) -> list[Step]:
+    """All steps up to the first release. file: the settings."""
+    steps = [
+        Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
+        Step("respondents", tuple(unasked(settings)), place(settings.study.respondents, "respondents.csv")),
+        Step("frame", tuple(unframed(settings)), "observatory study frame"),
+        Step("keys", tuple(without_keys(settings)), f"{place(settings.study.keyring, 'keys')}/ID.asc"),
+    ]
+    folder = settings.study.files
+    lake = Lake(settings.lake.root)
+    loaded = {table: lake.read(table) for table in (ANSWERS, SUBMISSION) if lake.exists(table)}
+    quarter = period_before(period_of(settings.lake.now.date(), "quarter"))
+    received = sum(rows["respondent_id"].n_unique() for rows in loaded.values())
+    steps.append(
+        Step(
+            "answers",
+            () if received else ("no answer and no package is loaded",),
+            f"observatory questionnaire make --period {quarter}, then load",
+        )
+    )
+    estimated = bool(received) and folder is not None and is_current(lake, settings, Path(folder))
+    steps.append(
+        Step(
+            "estimates",
+            () if estimated else ("none, or older than what they rest on",),
+            "observatory study estimate",
+        )
+    )
+    periods = {period for rows in loaded.values() for period in rows["period_code"]}
+    found = open_findings(lake, periods, settings.study.open_share) if estimated else []
+    open_ones = (f"{with_noun(len(found), 'suspicious figure')} open",) if found else ()
+    if open_ones:
+        steps.append(Step("findings", open_ones, "observatory study check"))
+    steps.append(Step("p", tuple(without_p()), f"write it into the file p; export {FILE}=…/p"))
+    signers = settings.release.signers
+    has_signer = signers is not None and any(Path(signers).glob("*.asc"))
+    steps.append(
+        Step(
+            "signers",
+            () if has_signer else ("no public key of who may sign",),
+            f"{place(signers, 'signers')}/NAME.asc",
+        )
+    )
+    made = all_in(Path(settings.release.root))
+    steps.append(
+        Step("release", () if made else ("none is made",), f"observatory release make --period {quarter}")
+    )
+    return steps
+
+
+def place(path: str | None, otherwise: str) -> str:
+    """The name of a file or folder of the study."""
+    return Path(path or otherwise).name
+
+
+def name_few(names: Iterable[str]) -> str:
+    """The first of these names, and how many more there are."""
+    each = sorted(set(names))
+    more = f" and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
+    return ", ".join(each[:SHOWN]) + more
+
+
+def unset(settings: Observatory) -> Iterator[str]:
+    defaults = Release()
+    for table, names in OWN.items():
+        given = getattr(settings, table)
+        names_unset = [
+            name for name in names if getattr(given, name) in (None, getattr(defaults, name, None))
+        ]
+        if names_unset:
+            yield f"[{table}] {', '.join(names_unset)}"
+    if not settings.study.countries:
+        yield "[study] countries"
+
+
+def unasked(settings: Observatory) -> Iterator[str]:
+    """What the list of respondents lacks: operators, and administrations, of the study's countries."""
+    try:
+        listed = load_respondents(settings).values()
+    except ObservatoryError as error:
+        yield from str(error).splitlines()
+        return
+    for role, name in (("A", "administration"), ("O", "operator")):
+        without = set(settings.study.countries) - {each.country for each in listed if each.role == role}
+        if without:
+            yield f"no {name} of {name_few(without)}"
+
+
+def unframed(settings: Observatory) -> Iterator[str]:
+    """What the study's files lack of its countries and respondents, and sizes that do not fit
+    subscriptions."""
+    if settings.study.files is None:
+        yield "[study] files is not set"
+        return
+    have = {}
+    for table in NEEDED:
+        try:
+            have[table] = read_table(Path(settings.study.files), table)
+        except ObservatoryError as error:
+            yield from str(error).splitlines()
+            continue
+        name = f"{table.partition('.')[2]}.csv"
+        without = set(settings.study.countries) - set(have[table]["country_code"])
+        if without:
+            yield f"{name} has no row of {name_few(without)}"
+    frame = have.get("ref.operator_frame")
+    if frame is None:
+        return
+    odd = [
+        row
+        for row in frame.select("respondent_id", "size_code", "subscriptions").unique().sort(pl.all()).rows()
+        if row[1] != size_of(row[2])
+    ]
+    if odd:
+        who, size, subscriptions = odd[0]
+        yield (
+            f"operator_frame.csv: {who} is {size}, and its {format_count(subscriptions)} subscriptions"
+            f" make it {size_of(subscriptions)}"
+            + (f"; {len(odd) - 1} more are like it" if len(odd) > 1 else "")
+        )
+
+
+def without_keys(settings: Observatory) -> Iterator[str]:
+    """Operators without a public key, which their packages need; answers in forms need none."""
+    if settings.study.keyring is None or settings.study.respondents is None:
+        return
+    if not settings.study.require_signature or not Path(settings.study.respondents).is_file():
+        return
+    listed = load_respondents(settings).values()
+    keys = {file.stem for file in Path(settings.study.keyring).glob("*.asc")}
+    without = {each.id for each in listed if each.role == "O"} - keys
+    if without:
+        yield f"no key of {name_few(without)}: needed of those that send packages"
+
+
+def without_p() -> Iterator[str]:
+    if not os.environ.get(VALUE) and not os.environ.get(FILE):
+        yield f"{FILE} is not set"
+        return
+    try:
+        p_pct()
+    except ObservatoryError as error:
+        yield str(error)

@@ -1,0 +1,56 @@
+"""A study's folder as it begins: the pipeline's own readers take every file."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.config import load_settings
+from jobs.base.tables.csv_tables import read_table, read_tables
+from jobs.study.desk.beginning import TABLES, begin_study
+from jobs.study.estimates.steps.study_stage import REFERENCES
+from jobs.study.questionnaire.respondents import load_respondents, read_respondents
+
+
+def test_readers_take_what_is_written(tmp_path: Path) -> None:
+    begin_study(tmp_path, ["KEN", "NPL"], 2026)
+    settings = load_settings(tmp_path / "observatory.toml")
+    assert settings.study.countries == ["KEN", "NPL"]
+    listed = load_respondents(settings).values()
+    assert [(each.country, each.role) for each in listed] == [("KEN", "A"), ("NPL", "A")]
+    assert len(read_respondents(tmp_path / "examples" / "respondents.csv")) == 1
+    for table in TABLES:
+        assert read_table(tmp_path / "examples", table).height == 1
+    frames = read_tables(tmp_path / "files", REFERENCES)
+    assert frames["ref.operator_frame"].is_empty()
+    # An empty file of products would replace the project's own.
+    assert frames["ref.economy"].height > 100
+    assert (tmp_path / "p").stat().st_mode & 0o777 == 0o600
+
+
+def test_values_to_fill_in_are_settings(tmp_path: Path) -> None:
+    """Each commented sample is accepted once its # is gone."""
+    begin_study(tmp_path, ["KEN"], 2026)
+    file = tmp_path / "observatory.toml"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    filled = [
+        line.removeprefix("# ") if " = " in line and line[-1] in '"}0123456789' else line for line in lines
+    ]
+    assert len([1 for line, given in zip(lines, filled, strict=True) if line != given]) == 7
+    file.write_text("\n".join(filled), encoding="utf-8")
+    settings = load_settings(file)
+    assert settings.release.agency == "SPAMSTAT" and str(settings.study.deadline) == "2027-02-28"
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "p").write_text("9.3", encoding="utf-8")
+    with pytest.raises(ObservatoryError, match="has p already: nothing was written"):
+        begin_study(tmp_path, ["KEN"], 2026)
+    assert [each.name for each in tmp_path.iterdir()] == ["p"]
+
+
+def test_the_guide_has_both_codings_of_size(tmp_path: Path) -> None:
+    begin_study(tmp_path, ["KEN"], 2026)
+    text = (tmp_path / "FILES.md").read_text(encoding="utf-8")
+    assert "| S4 | 1,000,000 to 9,999,999 subscriptions | LARGE |" in text
+    assert "| `subscriptions` | yes | Subscriptions or mailboxes" in text
