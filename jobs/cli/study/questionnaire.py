@@ -26,6 +26,8 @@ from jobs.study.questionnaire.respondents import load_respondents
 
 # So many cells with one message are named; the others are counted.
 MOST_NAMED = 3
+# Files of one call: all are held in memory until the last one is read.
+MOST_FILES = 1000
 
 app = typer.Typer(
     help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
@@ -99,10 +101,15 @@ def load(
     """
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
+    if len(files) > MOST_FILES:
+        raise ObservatoryError(
+            f"{len(files):,} files: at most {MOST_FILES:,} are read at a time, and nothing was loaded. Load"
+            " them in parts, such as one folder after the other"
+        )
     missing = [str(file) for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    outcomes = read_files(files, respondents, to_utc(received))
+    outcomes = read_files(files, respondents, to_utc(received), may_be_early=check)
     refuse_same_time(outcomes)
     if check:
         from jobs.study.questionnaire.loading import EarlierFilings, check_claims
@@ -155,8 +162,8 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
             result += f"; the answers of {each.later_at:%Y-%m-%d %H:%M} stand"
         table.add_row(
             Text(escape_unseen(each.file.name)),
-            Text(about.respondent.id if about else ""),
-            Text(about.filing.period if about else ""),
+            Text(each.respondent_id),
+            Text(each.period),
             f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
             f"{len(set(about.answers) - about.lost):,}" if about else "",
             result,
@@ -175,8 +182,15 @@ def describe_result(outcome: FileOutcome, is_loaded: bool) -> str:
         return "loaded before"
     counts = Counter("open" if fault.is_gap else "to correct" for fault in outcome.faults)
     result = "refused" if outcome.is_refused else "loaded" if is_loaded else "in order"
+    if outcome.assessment and not outcome.is_refused and is_early(outcome):
+        result = "in order, but cannot count before its period has ended"
     points = ", ".join(f"{counts[each]} {each}" for each in ("to correct", "open") if counts[each])
     return f"{result}: {points}" if points else result
+
+
+def is_early(outcome: FileOutcome) -> bool:
+    """Whether a form came in before its period had ended."""
+    return outcome.received_at.astimezone(dt.UTC).date() <= period_bounds(outcome.period)[1]
 
 
 def show_faults(outcome: FileOutcome) -> None:
@@ -235,14 +249,16 @@ def write_back(outcome: FileOutcome, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     about = outcome.assessment
+    whose = "_".join(filter(None, (outcome.respondent_id, outcome.period)))
+    stem = outcome.file.stem if outcome.file.name.startswith(whose) else f"{whose}_{outcome.file.stem}"
     if about is None:
-        file = folder / f"{outcome.file.name}.errors.txt"
+        file = folder / f"{stem}{outcome.file.suffix}.errors.txt"
         file.write_text(
             "\n".join(each.format_message(outcome.language) for each in outcome.faults) + "\n",
             encoding="utf-8",
         )
     else:
-        file = folder / f"{outcome.file.stem}.errors.xlsx"
+        file = folder / f"{stem}.errors.xlsx"
         is_core = set(about.lines) <= set(form_for(about.respondent.role, core=True).indicators)
         order = Order(
             about.respondent,

@@ -1,6 +1,7 @@
 """Assess a whole filing: its answers, or everything that the respondent is asked to correct."""
 
 import datetime as dt
+import re
 from dataclasses import dataclass
 
 from jobs.base.core.identifiers import has_identifier
@@ -17,6 +18,9 @@ from jobs.study.questionnaire.definition import IDENTITY_SECTION, form_for, load
 from jobs.study.questionnaire.filing import Fault, FilePlace, Filing, FormLine, file_refusal
 from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.respondents import Respondent
+
+# The period in the name of a form, behind its respondent's.
+NAMED = re.compile(rf"({PERIOD.pattern})[_.]")
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def assess_filing(
 ) -> Assessment:
     """The assessment of a filing that came in at received_at.
 
-    Raises Refused if the respondent is unknown, if the period is none or had not ended, or if the form is of
-    another version of the questionnaire.
+    Raises Refused if the respondent is unknown, if the period is none, is not the one in the file's name or
+    had not ended, or if the form is of another version of the questionnaire.
     """
     respondent = respondents.get(filing.respondent_id)
     if respondent is None:
@@ -75,6 +79,9 @@ def assess_filing(
         raise file_refusal(filing.file_name, "personal", "message")
     if not PERIOD.fullmatch(filing.period):
         raise file_refusal(filing.file_name, "period", value=filing.period)
+    named = NAMED.match(filing.file_name.removeprefix(f"{respondent.id}_"))
+    if filing.file_name.startswith(f"{respondent.id}_") and named and named[1] != filing.period:
+        raise file_refusal(filing.file_name, "other_period", value=named[1], expected=filing.period)
     last = period_bounds(filing.period)[1]
     if received_at is not None and received_at.astimezone(dt.UTC).date() <= last:
         raise file_refusal(filing.file_name, "not_ended", value=filing.period, last=last.isoformat())

@@ -107,11 +107,12 @@ class Filing:
 
 
 class Refused(Exception):
-    """A file that cannot be read at all; the fault has the reason."""
+    """A file that cannot be read at all; the fault has the reason. identity: whose form it is, if it says."""
 
-    def __init__(self, fault: Fault) -> None:
+    def __init__(self, fault: Fault, identity: Mapping[str, str] | None = None) -> None:
         super().__init__(fault.key)
         self.fault = fault
+        self.identity = identity or {}
 
 
 def file_refusal(file_name: str, key: str, group: str = "file", **values: object) -> Refused:

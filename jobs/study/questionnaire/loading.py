@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from jobs.base.store.lock import as_only_writer
 from jobs.study.questionnaire.assessment import Assessment, assess_filing
 from jobs.study.questionnaire.checks import CLAIMS, double_claims, split_operators
+from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.filing import FILLED, Fault, Refused
 from jobs.study.questionnaire.landing import TABLE, answer_rows
-from jobs.study.questionnaire.reading import guess_language, read_filing
+from jobs.study.questionnaire.reading import PERIOD, guess_language, read_filing
 from jobs.study.questionnaire.respondents import Respondent
 
 if TYPE_CHECKING:
@@ -21,13 +23,16 @@ if TYPE_CHECKING:
 
 @dataclass
 class FileOutcome:
-    """The result for one file. assessment: None if nothing in the file could be read."""
+    """The result for one file. assessment: None if nothing in the file could be read. respondent_id, period:
+    whose form it is and of which period, as the file itself says; empty if it does not."""
 
     file: Path
     received_at: dt.datetime
     language: str
     assessment: Assessment | None = None
     refused: Fault | None = None
+    respondent_id: str = ""
+    period: str = ""
     is_known: bool = False
     # When a later file of the respondent and period came in; its answers replace these.
     later_at: dt.datetime | None = None
@@ -56,23 +61,42 @@ class EarlierFilings:
 
 
 def read_files(
-    files: list[Path], respondents: dict[str, Respondent], received: dt.datetime | None
+    files: list[Path],
+    respondents: dict[str, Respondent],
+    received: dt.datetime | None,
+    may_be_early: bool = False,
 ) -> list[FileOutcome]:
-    """Read and assess every file. received: when the files came in; without it, when each was last saved."""
+    """Read and assess every file. received: when the files came in; without it, when each was last saved.
+    may_be_early: assess forms of periods that have not ended, too."""
     outcomes = []
     for file in files:
         at = received or dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
         outcome = FileOutcome(file, at, guess_language(file.name))
         try:
             filing = read_filing(file)
-            whose = respondents.get(filing.respondent_id)
-            outcome.language = whose.language if whose else outcome.language
-            outcome.assessment = assess_filing(filing, respondents, at)
+            identify(
+                outcome,
+                {"respondent": filing.respondent_id, "period": filing.period, "language": filing.language},
+                respondents,
+            )
+            outcome.assessment = assess_filing(filing, respondents, None if may_be_early else at)
             outcome.language = outcome.assessment.language
         except Refused as refused:
+            identify(outcome, refused.identity, respondents)
             outcome.refused = refused.fault
         outcomes.append(outcome)
     return outcomes
+
+
+def identify(outcome: FileOutcome, identity: Mapping[str, str], respondents: dict[str, Respondent]) -> None:
+    """Note whose form a file is by its own words, and answer in the form's language or the respondent's."""
+    if identity.get("respondent") in respondents:
+        outcome.respondent_id = identity["respondent"]
+        outcome.language = respondents[outcome.respondent_id].language
+    if identity.get("language") in load_definition()["languages"]:
+        outcome.language = identity["language"]
+    if PERIOD.fullmatch(identity.get("period", "")):
+        outcome.period = identity["period"]
 
 
 def check_claims(
@@ -118,6 +142,12 @@ def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: boo
             at
             for whose, period, _, at in earlier.filings
             if (whose, period) == own[:2] and at > outcome.received_at
+        ] + [
+            each.received_at
+            for each in outcomes
+            if (each.respondent_id, each.period) == own[:2]
+            and not each.is_refused
+            and each.received_at > outcome.received_at
         ]
         outcome.later_at = max(later, default=None)
         if not outcome.is_known:

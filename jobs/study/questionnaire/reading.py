@@ -10,6 +10,7 @@ import io
 import json
 import math
 import re
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from jobs.study.questionnaire.filing import (
     Filing,
     FormCell,
     FormLine,
+    Refused,
     file_refusal,
 )
 from jobs.study.questionnaire.texts import load_translations
@@ -40,6 +42,8 @@ MOST_LINES = 20_000
 IDENTITY = "_form"
 KEYS = ("respondent", "period", "language", "version")
 PERIOD = re.compile(r"[12][0-9]{3}(?:-Q[1-4]|-(?:0[1-9]|1[0-2]))?")
+# More letters of western languages beyond ASCII than stand together in a word.
+FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]{4}")
 TABLE_COLUMNS = ("respondent", "period", "indicator", "answer", "status", "waiver", "note")
 
 
@@ -69,11 +73,14 @@ def guess_language(file_name: str) -> str:
 
 
 def read_workbook(name: str, digest: str, content: bytes) -> Filing:
-    refuse_unsafe_workbook(name, content)
+    parts = list_parts(name, content)
     try:
         book = workbooks.open_workbook(content, keep_links=False)
     except Damaged:
         raise file_refusal(name, "not_a_workbook") from None
+    if name.lower().endswith((".xlsm", ".xltm", ".xlsb")) or any("vbaproject" in each for each in parts):
+        # Opened without its macros, for its sender's name.
+        raise Refused(file_refusal(name, "macros").fault, read_identity(book))
     return read_book(name, digest, book)
 
 
@@ -93,8 +100,9 @@ def read_book(name: str, digest: str, book: Any) -> Filing:
     return make_filing(name, digest, identity, lines, faults)
 
 
-def refuse_unsafe_workbook(name: str, content: bytes) -> None:
-    """Raise Refused for a file that is no workbook, has macros, or is too large, before it is opened."""
+def list_parts(name: str, content: bytes) -> list[str]:
+    """The names of a workbook's parts. Raises Refused for a file that is no workbook or is too large, before
+    it is opened."""
     try:
         names = [each.lower() for each in workbooks.check_workbook(content, LIMITS)]
     except workbooks.TooLarge as error:
@@ -102,11 +110,11 @@ def refuse_unsafe_workbook(name: str, content: bytes) -> None:
             raise file_refusal(name, "far", range=error.where) from None
         raise file_refusal(name, "too_large") from None
     except Damaged:
-        raise file_refusal(name, "not_a_workbook") from None
-    if name.lower().endswith((".xlsm", ".xltm", ".xlsb")) or any("vbaproject" in each for each in names):
-        raise file_refusal(name, "macros")
+        is_archive = content.startswith(b"PK") and not zipfile.is_zipfile(io.BytesIO(content))
+        raise file_refusal(name, "cut" if is_archive else "not_a_workbook") from None
     if "[content_types].xml" not in names:
         raise file_refusal(name, "not_a_workbook")
+    return names
 
 
 def read_identity(book: Any) -> dict[str, str] | None:
@@ -199,10 +207,7 @@ def read_csv(name: str, digest: str, content: bytes) -> Filing:
     """The filing in a CSV with the columns of TABLE_COLUMNS, separated by commas, semicolons or tabs."""
     if max(content.count(b"\n"), content.count(b"\r")) > MOST_LINES:
         raise file_refusal(name, "too_large")
-    try:
-        words = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise file_refusal(name, "shape", value=f"UTF-8, byte {error.start}") from None
+    words = decode_text(name, content)
     head = words.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     rows = csv.DictReader(io.StringIO(words, newline=""), delimiter=delimiter)
@@ -212,23 +217,39 @@ def read_csv(name: str, digest: str, content: bytes) -> Filing:
         for column in ("respondent", "period", "indicator", "answer"):
             if column not in header:
                 raise file_refusal(name, "column", value=column, expected=", ".join(TABLE_COLUMNS))
-        found = [(rows.line_num, row) for row in rows]
+        found = [(rows.line_num, row) for row in rows if any(row.values())]
     except csv.Error as error:
         raise file_refusal(name, "shape", value=str(error)) from None
     if not found:
-        raise file_refusal(name, "shape", value="0")
+        raise file_refusal(name, "no_answers", expected=", ".join(TABLE_COLUMNS))
     identity = {key: (found[0][1].get(key) or "").strip() for key in KEYS}
     lines = []
     for number, row in found:
         for key in ("respondent", "period"):
-            if (row[key] or "").strip() != identity[key]:
-                raise file_refusal(name, "shape", value=f"{number}: {key} {row[key]} ≠ {identity[key]}")
+            if (other := (row[key] or "").strip()) != identity[key]:
+                raise file_refusal(name, "several", line=number, value=other or "–", expected=identity[key])
         cells = {
             column: FormCell(row.get(column) or None, FilePlace(name, f"{number}: {column}"))
             for column in FILLED
         }
         lines.append(FormLine((row["indicator"] or "").strip(), cells))
     return make_filing(name, digest, identity, lines, [])
+
+
+def decode_text(name: str, content: bytes) -> str:
+    """The text of a CSV in UTF-8, or in cp1252, as spreadsheets of western languages write it.
+
+    Letters of other alphabets would be read as rows of accents and signs: such a file is refused.
+    """
+    try:
+        words = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        words = content.decode("cp1252", errors="replace")
+        if FOREIGN_LETTERS.search(words):
+            raise file_refusal(name, "encoding") from None
+    if "\0" in words or "\ufffd" in words:
+        raise file_refusal(name, "encoding")
+    return words
 
 
 def read_json(name: str, digest: str, content: bytes) -> Filing:

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -142,8 +143,10 @@ def test_forms_are_made_filled_in_and_loaded(
     os.utime(good, (FIRST.timestamp(), FIRST.timestamp()))
     bad.write_bytes(good.read_bytes())
     code, out, err = observatory("load", good, bad)
-    assert code == 2 and "Le classeur contient des macros" in out
-    assert "macros" in (tmp_path / "errors" / "macros_2025_fr.xlsm.errors.txt").read_text(encoding="utf-8")
+    assert code == 2 and "The workbook contains macros" in out
+    assert "macros" in (tmp_path / "errors" / "savanna-mobile_2025_macros_2025_fr.xlsm.errors.txt").read_text(
+        encoding="utf-8"
+    )
     received = lake.read(TABLE)["received_at"].to_list()
     assert len(received) == 34 and set(received) == {FIRST}
     # A file that was loaded is not loaded again; a later one stands beside it.
@@ -172,11 +175,72 @@ def test_a_form_with_open_points_is_loaded_and_sent_back_with_these_marked(
     rows = {row["indicator_code"]: row for row in Lake(str(tmp_path / "lake")).read(TABLE).to_dicts()}
     assert (rows["sp201"]["value"], rows["sp201"]["answer_status_code"]) == (None, "NA")
     assert "sp202" not in rows and rows["sp706"]["value"] == "440"
-    back = openpyxl.load_workbook(tmp_path / "errors" / "form.errors.xlsx")["To correct"]
+    back = openpyxl.load_workbook(tmp_path / "errors" / "savanna-mobile_2025_form.errors.xlsx")["To correct"]
     assert [row[2].value for row in back.iter_rows(min_row=4)] == ["sp201", "sp202", "sp904"]
     # Nothing is sent back twice.
-    (tmp_path / "errors" / "form.errors.xlsx").unlink()
+    (tmp_path / "errors" / "savanna-mobile_2025_form.errors.xlsx").unlink()
     assert "loaded before" in observatory("load", form)[1] and not list((tmp_path / "errors").iterdir())
+
+
+def test_a_file_is_named_by_its_own_respondent_and_period(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    book = filled({"sp105.last": "soon"})
+    (tmp_path / "Book1.xlsx").write_bytes(saved(book))
+    (tmp_path / "Book2.xlsm").write_bytes(saved(filled()))
+    code, out, err = observatory("load", "Book1.xlsx", "Book2.xlsm")
+    assert code == 2 and out.count("savanna-mobile") == 2 and out.count("refused") == 2
+    assert sorted(each.name for each in (tmp_path / "errors").iterdir()) == [
+        "savanna-mobile_2025_Book1.errors.xlsx", "savanna-mobile_2025_Book2.xlsm.errors.txt",
+    ]  # fmt: skip
+
+
+def test_a_form_is_checked_before_its_period_has_ended_and_loaded_after(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    (tmp_path / "form.xlsx").write_bytes(saved(filled({"sp201": None})))
+    early = ("--received", "2025-12-31", "form.xlsx")
+    code, out, _ = observatory("load", "--check", *early)
+    assert code == 0 and "in order, but cannot count before its period has ended: 1 open" in out
+    assert observatory("load", *early)[0] == 2 and not Lake(str(tmp_path / "lake")).exists(TABLE)
+
+
+def test_of_two_answers_on_one_day_the_later_stands_and_neither_is_lost(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    for name, answer, at in (("b.xlsx", 1, FIRST), ("a.xlsx", 2, FIRST + dt.timedelta(hours=3))):
+        (tmp_path / name).write_bytes(saved(filled({"sp201": answer})))
+        os.utime(tmp_path / name, (at.timestamp(), at.timestamp()))
+    code, out, _ = observatory("load", "a.xlsx", "b.xlsx")
+    assert code == 0 and "loaded; the answers of 2026-11-01 11:00 stand" in out
+    # Both as received at midnight: which is the later one is asked, and nothing is loaded.
+    code, _, err = observatory("load", "--received", "2026-11-02", "a.xlsx", "b.xlsx")
+    assert code == 2 and "came in at the same time: load them one by one" in err.replace("\n", " ")
+    kept = Lake(str(tmp_path / "lake")).read(TABLE).filter(indicator_code="sp201")
+    assert sorted(kept["value"].to_list()) == ["1", "2"]
+    assert latest_answers(kept)["value"].to_list() == ["2"]
+
+
+def test_more_files_than_are_held_in_memory_are_refused(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    code, _, err = observatory("load", *(["form.xlsx"] * 10_000))
+    assert code == 2 and "10,000 files: at most 1,000 are read at a time" in err.replace("\n", " ")
+
+
+def test_the_examples_on_the_page_load_as_printed(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    page = (ROOT / "schemas" / "questionnaire" / "README.md").read_text(encoding="utf-8")
+    (table,) = re.findall(r"```\n(respondent,period.*?)```", page, re.DOTALL)
+    (json,) = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "form.csv").write_text(table, encoding="utf-8")
+    (tmp_path / "form.json").write_text(json, encoding="utf-8")
+    for name in ("form.csv", "form.json"):
+        code, out, _ = observatory("load", name)
+        assert code == 0 and "to correct" not in out and re.search(r"loaded: \d+ open", out), out
+    rows = Lake(str(tmp_path / "lake")).read(TABLE)
+    assert {"820000", "7000000000"} < set(rows["value"].drop_nulls())
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e400"])
@@ -188,7 +252,7 @@ def test_a_form_with_what_is_no_number_is_refused_and_sent_back(
     form.write_text(f'{{"respondent": "savanna-mobile", "period": "2025", "answers": [{answer}]}}')
     code, out, err = observatory("load", form)
     assert code == 2 and "sp201" in out and "1 of 1 files were refused" in err
-    assert list((tmp_path / "errors").glob("form.*"))
+    assert list((tmp_path / "errors").glob("*_form.*"))
 
 
 @pytest.mark.parametrize(

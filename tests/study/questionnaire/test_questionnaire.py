@@ -346,11 +346,13 @@ def plain_answers() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
-def test_the_same_answers_as_csv_are_the_same_rows(tmp_path: Path, delimiter: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+def test_the_same_answers_as_csv_are_the_same_rows(tmp_path: Path, delimiter: str, encoding: str) -> None:
     file = tmp_path / "form.xlsx.csv"
-    file.write_bytes(b"\xef\xbb\xbf" + as_csv(delimiter))
+    name = {"sp104": "Société Générale des Télécoms"}
+    file.write_bytes(as_csv(delimiter, name).decode().encode(encoding))
     rows = answer_rows(assessed_file(file), AT)
-    expected = answer_rows(assessed(filled(), "form.xlsx.csv"), AT)
+    expected = answer_rows(assessed(filled(name), "form.xlsx.csv"), AT)
     assert essence(rows) == essence(expected)
 
 
@@ -877,18 +879,36 @@ def bomb() -> bytes:
     return stream.getvalue()
 
 
+HEAD = b"respondent,period,indicator,answer\n"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "key"),
     [
-        ("form_2025_fr.xlsm", lambda: blank(is_core=True), "macros"),
-        ("form_2025_fr.xlsx", lambda: with_part(blank(is_core=True), "xl/vbaProject.bin"), "macros"),
+        ("form_2025_en.xlsm", lambda: blank(language="fr", is_core=True), "macros"),
+        ("Book1.xlsx", lambda: with_part(blank(language="fr", is_core=True), "xl/vbaProject.bin"), "macros"),
         ("form_2025_fr.xlsx", lambda: b"\xd0\xcf\x11\xe0 an old or protected workbook", "not_a_workbook"),
         ("form_2025_fr.ods", lambda: b"", "not_a_workbook"),
-        ("form_2025_fr.xlsx", lambda: blank(is_core=True)[:20000], "not_a_workbook"),
+        ("form_2025_fr.xlsx", lambda: blank(is_core=True)[:20000], "cut"),
         ("form_2025_fr.xlsx", without_identity, "damaged"),
         ("form_2025_fr.xlsx", bomb, "too_large"),
         ("form_2025_fr.csv", lambda: b"indicator,answer\nsp201,1\n", "column"),
-        ("form_2025_fr.csv", lambda: b"\xff\xfe", "shape"),
+        ("form_2025_fr.csv", lambda: HEAD, "no_answers"),
+        (
+            "form_2025_fr.csv",
+            lambda: f"{HEAD.decode()}savanna-mobile,2025,sp101,д\n".encode("utf-16"),
+            "encoding",
+        ),
+        (
+            "form_2025_fr.csv",
+            lambda: HEAD + "savanna-mobile,2025,sp101,Ассоциация".encode("cp1251"),
+            "encoding",
+        ),
+        (
+            "form_2025_fr.csv",
+            lambda: HEAD + b"savanna-mobile,2025,sp201,1\nsavanna-mobile,2024,sp202,1",
+            "several",
+        ),
         ("form_2025_fr.json", lambda: b"[]", "shape"),
         ("form_2025_fr.json", lambda: b"{", "shape"),
     ],
@@ -907,6 +927,7 @@ def test_what_is_no_form_is_refused_in_the_language_of_the_form(
 @pytest.mark.parametrize(
     ("key", "value", "fault"),
     [
+        ("period", "2024", "other_period"),
         ("respondent", "nobody", "unknown_respondent"),
         ("period", "last year", "period"),
         ("version", "0.1", "version"),
@@ -918,7 +939,7 @@ def test_a_changed_hidden_sheet_is_refused(key: str, value: str, fault: str) -> 
         if row[0].value == key:
             row[1].value = value
     with pytest.raises(Refused) as refused:
-        assessed(book)
+        assessed(book, "savanna-mobile_2025_en.xlsx")
     assert refused.value.fault.key == fault
 
 
