@@ -1,5 +1,6 @@
 """Read a line of a form: an answer, or the faults that the respondent is asked to correct."""
 
+import calendar
 import datetime as dt
 import re
 from dataclasses import dataclass
@@ -103,6 +104,8 @@ def read_answer(
             readings.append(AnswerReading(line, "number", format_number(read.value)))
         given = {"value": read.value}
     else:
+        if question.kind == "date" and read != answer.written:
+            readings.append(AnswerReading(line, "number", read))
         given = {"text" if question.kind in ("text", "date") else "code": read}  # type: ignore[dict-item]
     return (
         Answer(line.indicator, **given, status=status or "A", waiver=waiver, note=note),  # type: ignore[arg-type]
@@ -217,11 +220,22 @@ def read_cell(cell: FormCell, question: Question, asker: Asker) -> Number | str 
 def read_date(cell: FormCell) -> str | NumberProblem:
     if isinstance(cell.value, dt.date):
         return cell.value.isoformat()[:10]
-    digits = re.fullmatch(r"(\d{4})[-./年]?(\d{2})[-./月]?(\d{2})日?", fold_words(str(cell.value)))
-    try:
-        return dt.date(*map(int, digits.groups())).isoformat() if digits else NumberProblem("not_a_date")
-    except ValueError:
+    words = fold_words(str(cell.value))
+    if digits := re.fullmatch(r"(\d{4})[-./年]?(\d{2})[-./月]?(\d{2})日?", words):
+        year, *rest = map(int, digits.groups())
+        orders = [rest]
+    elif digits := re.fullmatch(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})", words):
+        # The day or the month first: read where only one of the two is a date, or both are the same.
+        *rest, year = map(int, digits.groups())
+        orders = [rest, rest[::-1]]
+    else:
         return NumberProblem("not_a_date")
+    days = {dt.date(year, month, day) for month, day in orders if is_day(year, month, day)}
+    return days.pop().isoformat() if len(days) == 1 else NumberProblem("not_a_date")
+
+
+def is_day(year: int, month: int, day: int) -> bool:
+    return year > 0 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
 
 
 def read_measure(cell: FormCell, question: Question, asker: Asker) -> Number | NumberProblem:

@@ -111,7 +111,9 @@ def assess_filing(
         if answer is not None or not line.is_open:
             filled.add(line.indicator)
     faults += broken_relations(asked, answers, lines, asker)
-    faults += missing_answers(asked, filled, answers, lines, asker, filing.file_name)
+    told = {indicator for fault in faults for indicator in fault.lost}
+    missing = missing_answers(asked, filled, answers, lines, asker, filing.file_name)
+    faults += [each for each in missing if each.indicator not in told]
     faults += changed_givens(asked, answers, lines, respondent)
     faults += foreign_claims(answers, lines, respondent, respondents)
     wrong, read = check_days(answers, lines, filing.period)
