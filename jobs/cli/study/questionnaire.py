@@ -17,6 +17,7 @@ from jobs.base.places import permissions
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
+from jobs.cli.study import questionnaire_desk
 from jobs.study.questionnaire.definition import form_for, load_definition
 from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
@@ -84,6 +85,9 @@ def make(
         )
 
 
+app.command()(questionnaire_desk.status)
+
+
 @app.command()
 def load(
     files: Annotated[list[Path], typer.Argument(help="Workbooks, CSV or JSON files.", metavar="FILE…")],
@@ -118,10 +122,12 @@ def load(
         loaded = None
     else:
         from jobs.base.store.lake import open_lake
+        from jobs.study.desk.asking import record_forms
 
         lake = open_lake(settings.lake.root)
         permissions.prepare_folder(lake.root, settings.lake.group)
         loaded = land_answers(lake, outcomes, respondents, received is not None)
+        record_forms(lake, outcomes, respondents)
     print_outcomes(outcomes, loaded)
     for each in outcomes:
         if each.faults and not each.is_known:

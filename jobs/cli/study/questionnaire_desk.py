@@ -1,0 +1,100 @@
+"""The command `observatory questionnaire status`: where each respondent stands."""
+
+import dataclasses
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings import config
+from jobs.cli.arguments import Config
+from jobs.cli.console import err, out
+from jobs.cli.rows import OutputFormat
+from jobs.study.questionnaire.reading import PERIOD
+from jobs.study.questionnaire.respondents import load_respondents
+
+if TYPE_CHECKING:
+    from jobs.study.desk.asking import Standing
+
+
+def parse_period(period: str) -> str:
+    if not PERIOD.fullmatch(period):
+        raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
+    return period
+
+
+def status(
+    period: Annotated[str, typer.Option(help="A year, 2026-Q4 or 2026-11.")],
+    config_file: Config = Path("observatory.toml"),
+    format: Annotated[
+        OutputFormat, typer.Option(help="table, or csv with every column and every error.")
+    ] = OutputFormat.table,
+    output: Annotated[Path | None, typer.Option(help="Write to this file, as CSV by default.")] = None,
+) -> None:
+    """Show who answered a period, was refused and why, has gaps, or is silent and since when.
+
+    Whoever the list of respondents names was asked. Forms count as they were when last loaded; packages of
+    any of the period's months count as answers.
+    """
+    import polars as pl
+
+    from jobs.base.store.lake import open_lake
+    from jobs.cli.rows import write_rows
+    from jobs.study.desk.asking import Standing, list_standings
+
+    settings = config.load_settings(config_file)
+    standings = list_standings(
+        open_lake(settings.lake.root), load_respondents(settings), parse_period(period)
+    )
+    if format is OutputFormat.table and output is None:
+        show_standings(standings, period, settings.study.deadline, settings.lake.now.date())
+        return
+    kinds: dict[str, pl.DataType] = {each.name: pl.String() for each in dataclasses.fields(Standing)}
+    kinds |= dict.fromkeys(("received_at", "heard_at"), pl.Datetime("us", "UTC"))
+    kinds |= dict.fromkeys(("to_correct_count", "open_count"), pl.Int64())
+    frame = pl.DataFrame([dataclasses.asdict(each) for each in standings], schema=kinds)
+    csv = OutputFormat.csv if format is OutputFormat.table else format
+    write_rows(frame, "status", csv, output, out, err)
+
+
+def show_standings(
+    standings: Sequence["Standing"], period: str, deadline: dt.date | None, today: dt.date
+) -> None:
+    """Print how many are in each state, then a row for each respondent."""
+    counts = Counter(each.state for each in standings)
+    said = ", ".join(f"{counts[state]} {state}" for state in dict.fromkeys(each.state for each in standings))
+    out.print(f"{period}: {len(standings)} asked: {said}", highlight=False, markup=False)
+    if deadline is not None:
+        days = (deadline - today).days
+        when = f"in {days} days" if days > 0 else "today" if days == 0 else f"{-days} days ago"
+        out.print(f"Deadline: {deadline}, {when}", highlight=False, markup=False)
+    table = Table("respondent", "state", "by", "received", "what is open")
+    for each in standings:
+        table.add_row(
+            Text(each.respondent_id),
+            each.state,
+            each.by,
+            f"{each.received_at:%Y-%m-%d}" if each.received_at else "",
+            Text(describe_open(each)),
+        )
+    out.print(table)
+
+
+def describe_open(standing: "Standing") -> str:
+    """What the staff has to know of a respondent: counts and the first error; of a silent one, since when."""
+    if standing.state == "silent":
+        heard = standing.heard_at
+        return f"last heard of on {heard:%Y-%m-%d}" if heard else "never heard of"
+    parts = [
+        f"{number} {name}"
+        for number, name in ((standing.to_correct_count, "to correct"), (standing.open_count, "open"))
+        if number
+    ]
+    first = standing.why.partition("\n")[0]
+    return "; ".join(filter(None, [", ".join(parts), first]))

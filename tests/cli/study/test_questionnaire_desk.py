@@ -1,0 +1,24 @@
+"""`observatory questionnaire status`."""
+
+from pathlib import Path
+
+from jobs.base.store.lake import Lake
+from tests.cli.conftest import Observatory
+from tests.support.returned_forms import AT, load
+
+
+def test_the_command_says_who_is_silent_and_since_when(observatory: Observatory, tmp_path: Path) -> None:
+    load(Lake(str(tmp_path / "lake")), tmp_path, {"sp706": None}, AT)
+    text = f'[lake]\nroot = "lake"\n[study]\nrespondents = "{tmp_path}/list.csv"\ndeadline = 2026-02-28\n'
+    (tmp_path / "observatory.toml").write_text(text, encoding="utf-8")
+    head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
+    rows = ["savanna-mobile,Savanna,O,KEN,s,savanna-mobile,en,", "fji-administration,Fiji,A,FJI,,,en,"]
+    (tmp_path / "list.csv").write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
+    words = ("questionnaire", "status", "--period", "2025", "--config", tmp_path / "observatory.toml")
+    told = observatory(*words)
+    assert told.code == 0, told.err
+    assert "2025: 2 asked: 1 gaps, 1 silent" in told.out and "Deadline: 2026-02-28," in told.out
+    assert "1 open; sp706: " in told.out and "never heard of" in told.out
+    csv = observatory(*words, "--format", "csv")
+    assert csv.out.splitlines()[0].startswith("respondent_id,name,role,country,language,state,by,received_at")
+    assert observatory("questionnaire", "status", "--period", "soon", *words[4:]).code == 2
