@@ -86,6 +86,7 @@ def make(
 
 
 app.command()(questionnaire_desk.status)
+app.command()(questionnaire_desk.letters)
 
 
 @app.command()

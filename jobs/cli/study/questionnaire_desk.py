@@ -1,7 +1,9 @@
-"""The command `observatory questionnaire status`: where each respondent stands."""
+"""The commands `observatory questionnaire status` and `letters`: where respondents stand, and
+what to write to them."""
 
 import dataclasses
 import datetime as dt
+import enum
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +13,9 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import with_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
@@ -61,6 +65,66 @@ def status(
     frame = pl.DataFrame([dataclasses.asdict(each) for each in standings], schema=kinds)
     csv = OutputFormat.csv if format is OutputFormat.table else format
     write_rows(frame, "status", csv, output, out, err)
+
+
+class Letter(enum.StrEnum):
+    """The kinds of letters; jobs/study/desk/letters.py says to whom each goes."""
+
+    circular = "circular"
+    reminder = "reminder"
+    correction = "correction"
+    thanks = "thanks"
+
+
+def letters(
+    kind: Annotated[
+        Letter,
+        typer.Argument(
+            help="circular to all, reminder to the silent, correction on errors or gaps, or thanks."
+        ),
+    ],
+    period: Annotated[str, typer.Option(help="A year, 2026-Q4 or 2026-11.")],
+    config_file: Config = Path("observatory.toml"),
+    respondent: Annotated[
+        list[str] | None, typer.Option(help="These respondents alone, by id. Default: all whom it concerns.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the letters.")] = Path("letters"),
+) -> None:
+    """Write letters as text files, each in its respondent's language. Nothing is sent.
+
+    Who gets one follows from `questionnaire status`; agency, contact, deadline and return address come from
+    the settings.
+    """
+    from jobs.base.store.lake import open_lake
+    from jobs.study.desk.asking import list_standings
+    from jobs.study.desk.letters import choose_recipients, read_sender, write_letter
+    from jobs.study.questionnaire.definition import load_definition
+
+    settings = config.load_settings(config_file)
+    known = load_respondents(settings)
+    for each in respondent or []:
+        if each not in known:
+            raise ObservatoryError(f"--respondent: unknown '{each}'{nearest_hint(each, known)}")
+    sender = read_sender(settings, kind, settings.lake.now.date())
+    standings = list_standings(open_lake(settings.lake.root), known, parse_period(period))
+    chosen = [
+        each
+        for each in choose_recipients(kind, standings)
+        if not respondent or each.respondent_id in respondent
+    ]
+    output.mkdir(parents=True, exist_ok=True)
+    for standing in chosen:
+        name = f"{kind}_{standing.respondent_id}_{period}_{standing.language}.txt"
+        (output / name).write_text(write_letter(kind, standing, period, sender), encoding="utf-8")
+    of = Counter(each.language for each in chosen)
+    said = ", ".join(f"{count} {language}" for language, count in sorted(of.items()))
+    out.print(f"{with_noun(len(chosen), 'letter')} in {output}{f': {said}' if said else ''}", highlight=False)
+    unseen = sorted(set(of) - set(load_definition()["reviewed"]))
+    if unseen:
+        out.print(
+            f"No native speaker has reviewed the words in {', '.join(unseen)}: these letters say so.",
+            highlight=False,
+        )
 
 
 def show_standings(

@@ -44,7 +44,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
     "study.gap": {"norm": None},
     "release": {
         "agency": None,
-        "agency_name": None,
+        "agency_name": "The study of spam",
         "contact": None,
         "licence": "CC-BY-4.0",
         "root": "releases",
@@ -57,8 +57,7 @@ MODELS: Mapping[str, type[Settings]] = {"study": Study, "study.gap": Gap, "relea
 # What a setting without a value may be, in its comment.
 SAMPLES = {
     "receipt_key": '"study@example.org"', "deadline": "2027-02-28", "return_address": '"study@example.org"',
-    "norm": "{ EMAIL = 0.8, SMS = 0.2 }", "agency": '"SPAMSTAT"', "agency_name": '"The study of spam"',
-    "contact": '"study@example.org"',
+    "norm": "{ EMAIL = 0.8, SMS = 0.2 }", "agency": '"SPAMSTAT"',    "contact": '"study@example.org"',
 }  # fmt: skip
 WIDTH = 98
 SUBSCRIPTIONS = 1_200_000

@@ -26,7 +26,7 @@ SHOWN = 6
 # Settings of a study that nobody else can fill in.
 OWN = {
     "study": ("deadline", "return_address", "receipt_key"),
-    "release": ("agency", "agency_name", "contact"),
+    "release": ("agency", "contact"),
 }
 NEEDED = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 

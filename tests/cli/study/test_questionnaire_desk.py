@@ -22,3 +22,29 @@ def test_the_command_says_who_is_silent_and_since_when(observatory: Observatory,
     csv = observatory(*words, "--format", "csv")
     assert csv.out.splitlines()[0].startswith("respondent_id,name,role,country,language,state,by,received_at")
     assert observatory("questionnaire", "status", "--period", "soon", *words[4:]).code == 2
+
+
+def test_letters_go_to_the_silent(observatory: Observatory, tmp_path: Path) -> None:
+    (tmp_path / "observatory.toml").write_text(
+        '[lake]\nroot = "lake"\nread_at = 2027-02-01T00:00:00Z\n[study]\nrespondents = "list.csv"\n'
+        'deadline = 2027-02-28\nreturn_address = "a@example.org"\n'
+        '[release]\nagency_name = "The study"\ncontact = "c@example.org"\n',
+        encoding="utf-8",
+    )
+    head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
+    (tmp_path / "list.csv").write_text(f"{head}\nfji-admin,Fiji,A,FJI,,,fr,\n", encoding="utf-8")
+    last = (
+        "--period",
+        "2026-Q4",
+        "--config",
+        tmp_path / "observatory.toml",
+        "--output",
+        tmp_path / "letters",
+    )
+    told = observatory("questionnaire", "letters", "reminder", *last)
+    assert told.code == 0, told.err
+    assert "1\u00a0letter in" in told.out and "No native speaker has reviewed the words in fr" in told.out
+    text = (tmp_path / "letters" / "reminder_fji-admin_2026-Q4_fr.txt").read_text(encoding="utf-8")
+    assert text.startswith("Rappel: chiffres de 2026-Q4")
+    assert "0\u00a0letters" in observatory("questionnaire", "letters", "thanks", *last).out
+    assert observatory("questionnaire", "letters", "threat", *last).code == 2

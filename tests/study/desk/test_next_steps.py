@@ -24,7 +24,7 @@ def steps_of(folder: Path) -> dict[str, Step]:
 
 def test_a_new_study_lacks_nearly_all(begun: Path) -> None:
     steps = steps_of(begun)
-    assert steps["settings"].missing[1] == "[release] agency, agency_name, contact"
+    assert steps["settings"].missing[1] == "[release] agency, contact"
     assert steps["respondents"].missing == ("no operator of KEN, NPL",)
     assert "operator_frame.csv has no row of KEN, NPL" in steps["frame"].missing
     assert steps["answers"].missing and steps["estimates"].missing and steps["release"].missing

@@ -1,0 +1,104 @@
+"""Letters to respondents as text files, each in its respondent's language. The program sends none of them."""
+
+import datetime as dt
+import textwrap
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.config import Observatory
+from jobs.base.settings.release import Release
+from jobs.study.desk.asking import Standing
+from jobs.study.questionnaire.definition import load_definition, may_waive
+from jobs.study.questionnaire.texts import translate_key
+
+# The states that each kind of letter is for.
+KINDS = {
+    "circular": ("refused", "to correct", "gaps", "silent", "answered"),
+    "reminder": ("silent",),
+    "correction": ("refused", "to correct", "gaps"),
+    "thanks": ("answered",),
+}
+# Those that ask for a form to come back.
+ASKING = ("circular", "reminder", "correction")
+WIDTH = 78
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sends a letter, and where the answer goes."""
+
+    agency: str
+    contact: str
+    deadline: dt.date | None
+    return_address: str | None
+
+
+def read_sender(settings: Observatory, kind: str, today: dt.date) -> Sender:
+    """The sender by the settings. Raises ObservatoryError with what they lack for this kind of letter."""
+    release, study = settings.release, settings.study
+    wrong = []
+    if release.contact == Release().contact:
+        wrong.append("[release] contact is not set: letters name it")
+    if kind in ASKING:
+        wrong += [
+            f"[study] {name} is not set: letters name it"
+            for name in ("deadline", "return_address")
+            if getattr(study, name) is None
+        ]
+        if study.deadline is not None and study.deadline < today:
+            wrong.append(f"[study] deadline, {study.deadline}, is over: set the day until which you now ask")
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
+    return Sender(release.agency_name, release.contact, study.deadline, study.return_address)
+
+
+def choose_recipients(kind: str, standings: Iterable[Standing]) -> list[Standing]:
+    """Those to whom a letter of this kind goes."""
+    return [each for each in standings if each.state in KINDS[kind]]
+
+
+def write_letter(kind: str, standing: Standing, period: str, sender: Sender) -> str:
+    """The letter to one respondent. standing: where it stands in the period that the letter is of."""
+    language = standing.language
+    return "\n\n".join(wrap(text, language) for text in paragraphs(kind, standing, period, sender)) + "\n"
+
+
+def paragraphs(kind: str, standing: Standing, period: str, sender: Sender) -> Iterator[str]:
+    language = standing.language
+
+    def say(key: str, group: str = "letter", **values: object) -> str:
+        return translate_key(language, group, key, **values)
+
+    received = f"{standing.received_at:%Y-%m-%d}" if standing.received_at else ""
+    yield say(f"subject_{kind}", period=period)
+    yield say("to", name=standing.name)
+    if kind == "circular":
+        yield say("mandate", "title")
+        yield say("circular", agency=sender.agency, period=period)
+    elif kind == "reminder":
+        yield say("reminder", period=period)
+    elif kind == "correction":
+        wrong, gaps = standing.to_correct_count, standing.open_count
+        yield say("correction", period=period, received=received, wrong=wrong, open=gaps)
+        if standing.state == "refused":
+            yield say("refused")
+    else:
+        yield say("thanks", period=period, received=received)
+        yield say("12", "instruction")
+    if kind in ASKING:
+        yield say("13", "instruction")
+        yield say("return", deadline=sender.deadline, address=sender.return_address)
+        yield say("09" if may_waive(standing.role) else "09A", "instruction")
+        yield say("08", "instruction")
+    yield say("contact", contact=sender.contact)
+    yield sender.agency
+    if language not in load_definition()["reviewed"]:
+        yield f"({say('unofficial', 'word')})"
+
+
+def wrap(text: str, language: str) -> str:
+    """A paragraph in lines; addresses are not broken, and Chinese, which has no spaces, stays in one line."""
+    if language == "zh":
+        return text
+    return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)

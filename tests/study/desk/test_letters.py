@@ -1,0 +1,61 @@
+"""Letters to respondents in the six languages."""
+
+import dataclasses
+import datetime as dt
+
+import pytest
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.config import Observatory
+from jobs.study.desk.asking import STATES, Standing
+from jobs.study.desk.letters import KINDS, Sender, choose_recipients, read_sender, write_letter
+from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.texts import translate_key
+
+SENDER = Sender("The study of spam", "study@example.org", dt.date(2027, 2, 28), "answers@example.org")
+AT = dt.datetime(2027, 2, 3, tzinfo=dt.UTC)
+REFUSED = Standing("a", "Rift Mail", "O", "TZA", "en", "refused", "form", AT, AT, 2, 1, "why")
+SETTINGS = {
+    "study": {"deadline": "2027-02-28", "return_address": "answers@example.org"},
+    "release": {"agency_name": "The study of spam", "contact": "study@example.org"},
+}
+
+
+@pytest.mark.parametrize("language", load_definition()["languages"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_letter_has_its_facts_and_no_blank(kind: str, language: str) -> None:
+    text = write_letter(kind, dataclasses.replace(REFUSED, language=language), "2026-Q4", SENDER)
+    assert "{" not in text
+    facts = ["2026-Q4", "Rift Mail", "study@example.org", "The study of spam"]
+    facts += ["2027-02-28", "answers@example.org"] if kind != "thanks" else ["2027-02-03"]
+    assert [each for each in facts if each not in text] == []
+    unofficial = translate_key(language, "word", "unofficial")
+    assert text.endswith(f"({unofficial})\n") == (language != "en")
+    assert all(len(line) <= 78 for line in text.splitlines()) or language == "zh"
+
+
+def test_a_refused_form_is_told_apart_and_administrations_waive_nothing() -> None:
+    refused = translate_key("en", "letter", "refused")
+    assert refused in write_letter("correction", REFUSED, "2026", SENDER)
+    taken = dataclasses.replace(REFUSED, state="gaps", role="A")
+    text = write_letter("correction", taken, "2026", SENDER)
+    assert refused not in text and "sp904" not in text
+    assert "sp904" in write_letter("circular", REFUSED, "2026", SENDER)
+
+
+def test_who_gets_which() -> None:
+    standings = [dataclasses.replace(REFUSED, state=state) for state in STATES]
+    got = {kind: [each.state for each in choose_recipients(kind, standings)] for kind in KINDS}
+    assert got["circular"] == list(STATES) and got["reminder"] == ["silent"]
+    assert got["correction"] == ["refused", "to correct", "gaps"] and got["thanks"] == ["answered"]
+
+
+def test_settings_that_letters_name() -> None:
+    settings = Observatory.model_validate(SETTINGS)
+    assert read_sender(settings, "circular", dt.date(2027, 2, 28)) == SENDER
+    with pytest.raises(ObservatoryError, match="deadline, 2027-02-28, is over"):
+        read_sender(settings, "reminder", dt.date(2027, 3, 1))
+    assert read_sender(settings, "thanks", dt.date(2027, 3, 1)) == SENDER
+    with pytest.raises(ObservatoryError) as refused:
+        read_sender(Observatory(), "circular", dt.date(2027, 2, 1))
+    assert len(str(refused.value).splitlines()) == 3
