@@ -1,4 +1,4 @@
-"""Rates, shares and ranks of a release, computed again from the other columns of its CSV files.
+"""Rates, shares, ranks and unit costs of a release, computed again from the other columns of its CSV files.
 
 What equals a function of other published figures opens nothing that these do not. It imports nothing of the
 project: rules are those of the release's codebook, and arithmetic is exact.
@@ -19,7 +19,8 @@ SHARES = {
     "spam_source": ({"source_region_code": "_S"}, "source_region_code"),
     "spam_route": ({"origin_region_code": "_S", "link_code": "_T"}, "link_code"),
 }
-RATED = ("spam_volume", "countermeasure_cost", "investment")
+UNIT_COSTS = "countermeasure_cost"
+RATED = ("spam_volume", UNIT_COSTS, "investment")
 RATES = {"rate_per_subscription": ("estimate", ROUND_HALF_EVEN), "rate_low": ("estimate_low", ROUND_FLOOR),
          "rate_high": ("estimate_high", ROUND_CEILING)}  # fmt: skip
 # What tells rows of one table apart.
@@ -44,16 +45,22 @@ class Computed:
 def compute_again(data: Path) -> list[Computed]:
     """Every derived figure of the tables in a release's folder `data`."""
     found = []
-    for name in dict.fromkeys((*SHARES, *RATED)):
-        (file,) = data.glob(f"{name}.*csv")
-        with file.open(encoding="utf-8", newline="") as lines:
-            rows: list[Row] = list(csv.DictReader(lines))
+    tables = {name: read_rows(data, name) for name in dict.fromkeys((*SHARES, *RATED))}
+    for name, rows in tables.items():
         for row in rows:
             own = (rates_of(name, row) if name in RATED else {}) | (
                 {**share_of(name, row, rows), **rank_of(name, row, rows)} if name in SHARES else {}
             )
+            if name == UNIT_COSTS:
+                own |= thousand_of(row, tables["spam_volume"])
             found += [Computed(name, column, row[column], value) for column, value in own.items()]
     return found
+
+
+def read_rows(data: Path, table: str) -> list[Row]:
+    (file,) = data.glob(f"{table}.*csv")
+    with file.open(encoding="utf-8", newline="") as lines:
+        return list(csv.DictReader(lines))
 
 
 def digits_of(table: str, row: Row) -> int:
@@ -76,6 +83,29 @@ def rates_of(table: str, row: Row) -> dict[str, str]:
         if row[of] and people not in ("", "0")
         else ""
         for column, (of, way) in RATES.items()
+    }
+
+
+def thousand_of(row: Row, volumes: Sequence[Row]) -> dict[str, str]:
+    """Money for 1,000 messages or calls of all traffic, and the worse band."""
+    none = {"cost_per_thousand": "", "thousand_cv_band_code": ""}
+    same = ("period_code", "area_code", "channel_code", "stands_from")
+    codes = {"quantity_code": "units", "definition_code": "OPERATOR"}
+    whole = [
+        each
+        for each in volumes
+        if all(each[name] == row[name] for name in same)
+        and all(each[name] == code for name, code in codes.items())
+        and each["unit_code"] in ("attempted", "call")
+    ]
+    if not whole or not Fraction(whole[0]["estimate"]):
+        return none
+    (units,) = whole
+    bands = [each["cv_band_code"] for each in (row, units)]
+    cost = 1000 * Fraction(row["estimate"]) / Fraction(units["estimate"])
+    return {
+        "cost_per_thousand": rounded(cost, digits_of(UNIT_COSTS, row), ROUND_HALF_EVEN),
+        "thousand_cv_band_code": max(bands, key=BANDS.index) if all(bands) else "",
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.independent import MEMBERSHIPS, P_PCT, RAISED, attack_membership, deal
 from jobs.study.public.secret import VALUE
-from tests.independent.derived import RATED, SHARES, compute_again
+from tests.independent.derived import RATED, SHARES, UNIT_COSTS, compute_again
 
 
 @pytest.mark.long
@@ -31,4 +31,6 @@ def test_nothing_is_found(
     assert report.intervals > 100 and not report.found and not report.unlike
     derived = [each for data in tmp_path.rglob("root/*/*/data") for each in compute_again(data)]
     assert [each for each in derived if each.published != each.own] == []
-    assert len({each.table for each in derived if each.own}) == len({*SHARES, *RATED})
+    shown = {(each.table, each.column) for each in derived if each.own}
+    assert {table for table, _ in shown} == {*SHARES, *RATED}
+    assert {table for table, column in shown if column == "cost_per_thousand"} == {UNIT_COSTS}

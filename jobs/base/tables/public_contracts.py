@@ -7,10 +7,11 @@
     beside       the public tables that rows take figures from, if any: they leave where their rows do
     columns      each column with its role (dimension, measure, attribute) and how it is made coarse:
                  digits (a SQL expression), class (a number), always (a code), made (by the table's
-                 transform, or by the gate for interval and revision), derived (rate, share or rank, from
-                 published rows alone); without any of these the value leaves as it is
+                 transform, or by the gate for interval and revision), derived (rate, share, rank or
+                 thousand, from published rows alone); without any of these the value leaves as it is
     share        for columns derived as share: the codes of the row that others are shares of, by column
     rank         for columns derived as rank: the column whose codes are ranked
+    thousand     for columns derived as thousand: the public table whose units money is divided by
     protect      how the gate and the attacker see the table; without it no respondent is behind the table
     arguments    for what is no linear function of contributions, why it may leave all the same
 
@@ -58,9 +59,9 @@ from jobs.base.tables.sql import parse_condition
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
 WAYS = ("digits", "class", "always", "made", "derived")
-DERIVED = ("rate", "share", "rank")
+DERIVED = ("rate", "share", "rank", "thousand")
 NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
-OPTIONAL = ("beside", "protect", "share", "rank")
+OPTIONAL = ("beside", "protect", "share", "rank", "thousand")
 RELATIONS = ("chains", "sums", "multiples", "between", "same")
 # Figures of a series with this column are money.
 MONEY = "conversion_code"
@@ -132,6 +133,7 @@ class PublicContract:
     protect: Protect | None = None
     share: Mapping[str, str] = field(default_factory=dict)
     rank: str | None = None
+    thousand: str | None = None
 
     @property
     def name(self) -> str:
@@ -185,6 +187,7 @@ def parse_contract(raw: Mapping[str, Any], table: str, file_name: str) -> Public
         protect=protect,
         share=raw.get("share", {}),
         rank=raw.get("rank"),
+        thousand=raw.get("thousand"),
     )
     wrong = [*list_wrong_columns(made), *list_wrong_guards(made), *list_wrong_sql(made)]
     if wrong:
@@ -217,6 +220,8 @@ def list_wrong_guards(contract: PublicContract) -> list[str]:
         for word, columns in said.items()
         if (word in derived) != bool(columns) or not set(columns) <= set(contract.key)
     ]
+    if ("thousand" in derived) != (contract.thousand is not None):
+        wrong += ["thousand names no table, or columns derived as thousand are missing"]
     if protect is None:
         return wrong + ([] if contract.arguments else ["has neither protect nor arguments"])
     named = {each.field.name: each for each in contract.columns}

@@ -1,17 +1,21 @@
-"""Columns that follow from the published rows of a release alone: rates, shares, ranks.
+"""Columns that follow from the published rows of a release alone: rates, shares, ranks, unit costs.
 
 They are made last, of rows as they leave, so that they show nothing that these do not. A rate has an
-interval, since its denominator is one number for both ends. A share has none: how the errors of its two
-estimates go together is not published, and the widest that both intervals leave open says little.
+interval, since its denominator is one number for both ends. A share has none, nor has money for 1,000 units:
+how the errors of the two estimates go together is not published, and the widest that both intervals leave
+open says little.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
 from jobs.base.figures.areas import REGION
+from jobs.base.figures.counting_rules import OPERATOR
+from jobs.base.figures.own_figures import ALL as UNITS
+from jobs.base.figures.own_figures import COUNTED
 from jobs.base.tables.contracts import list_codes
-from jobs.base.tables.public_contracts import PublicContract
+from jobs.base.tables.public_contracts import PublicContract, public_contract
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
 from jobs.study.disclosure.coarse import round_outward, round_significant
 from jobs.study.public.tables import digits_of
@@ -22,15 +26,22 @@ BAND, RELEASE = "cv_band_code", "stands_from"
 RATES = {FIGURE: ("rate_per_subscription", 0), LOW: ("rate_low", -1), HIGH: ("rate_high", 1)}
 
 
-def derive_columns(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
-    """The published rows with the columns that their contract derives; others as they are."""
+def derive_columns(
+    rows: pl.DataFrame, contract: PublicContract, public: Mapping[str, pl.DataFrame]
+) -> pl.DataFrame:
+    """The published rows with the columns that their contract derives; others as they are. public: all that
+    leaves, before any column was derived."""
     wanted = {each.by for each in contract.columns if each.way == "derived"}
     for name, add in ADDED.items():
         if name in wanted:
-            rows = add(rows, contract).select(
-                pl.col(each).cast(kind) for each, kind in contract.schema.items()
-            )
-    return rows
+            rows = as_contracted(add(rows, contract), contract)
+    if contract.thousand is None:
+        return rows
+    return as_contracted(add_unit_costs(rows, contract, public[contract.thousand]), contract)
+
+
+def as_contracted(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
+    return rows.select(pl.col(each).cast(kind) for each, kind in contract.schema.items())
 
 
 def figure_digits(rows: pl.DataFrame, contract: PublicContract) -> list[int]:
@@ -60,25 +71,54 @@ def add_rates(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
 def add_shares(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """Estimates as shares of the row that the contract names, of which both are of one release; of wholes
     none."""
-    rows = rows.with_columns(digits=pl.Series(figure_digits(rows, contract), dtype=pl.Int64))
     is_base = pl.all_horizontal(pl.col(name) == code for name, code in contract.share.items())
     is_whole = pl.all_horizontal(pl.col(name) == ALL for name in contract.share)
     by = [name for name in contract.key if name not in contract.share]
+    rows = rows.with_columns(digits=pl.Series(figure_digits(rows, contract), dtype=pl.Int64))
+    share = pl.when(~is_base & ~is_whole)
+    return with_quotients(rows, rows.filter(is_base), by, 100).with_columns(
+        share_pct=share.then(pl.col("quotient").clip(upper_bound=100)),
+        share_cv_band_code=share.then("worse_band"),
+    )
+
+
+def add_unit_costs(rows: pl.DataFrame, contract: PublicContract, spam_volume: pl.DataFrame) -> pl.DataFrame:
+    """Money for each 1,000 messages or calls, refused attempts included, that the same release has of the
+    area, channel and period."""
+    assert contract.thousand is not None
+    volumes = public_contract(contract.thousand)
+    units = spam_volume.filter(
+        pl.col("unit_code").is_in(COUNTED), quantity_code=UNITS, definition_code=OPERATOR
+    )
+    units = units.with_columns(digits=pl.Series(figure_digits(units, volumes), dtype=pl.Int64))
+    rows = rows.with_columns(digits=pl.Series(figure_digits(rows, contract), dtype=pl.Int64))
+    by = [name for name in contract.key if name in volumes.key]
+    return with_quotients(rows, units, by, 1000).with_columns(
+        cost_per_thousand="quotient", thousand_cv_band_code="worse_band"
+    )
+
+
+def with_quotients(rows: pl.DataFrame, base: pl.DataFrame, by: Sequence[str], times: float) -> pl.DataFrame:
+    """Rows with `quotient`: so many times their estimate over that of the base with the same codes, with the
+    digits of the rougher one; and with `worse_band`, the worse of both bands. Both are null where the base is
+    missing, nothing, or of another release. rows, base: have `digits`."""
     taken = (FIGURE, BAND, RELEASE, "digits")
-    base = rows.filter(is_base).select(*by, *(pl.col(name).name.suffix("_of_base") for name in taken))
+    base = base.select(*by, *(pl.col(name).name.suffix("_of_base") for name in taken))
     both = rows.join(base, on=by, how="left", maintain_order="left")
     part, whole = (pl.col(name).cast(pl.Float64) for name in (FIGURE, f"{FIGURE}_of_base"))
-    is_share = ~is_base & ~is_whole & (whole > 0) & pl.col(RELEASE).eq_missing(pl.col(f"{RELEASE}_of_base"))
-    share = pl.when(is_share).then(pl.min_horizontal(100 * part / whole, pl.lit(100.0)))
-    found = both.select(share=share, digits=pl.min_horizontal("digits", "digits_of_base"))
+    is_one = (whole > 0) & pl.col(RELEASE).eq_missing(pl.col(f"{RELEASE}_of_base"))
+    found = both.select(
+        quotient=pl.when(is_one).then(times * part / whole),
+        digits=pl.min_horizontal("digits", "digits_of_base"),
+    )
     values = [None if value is None else round_significant(value, count) for value, count in found.rows()]
     # The list has bands in the order of reliability.
     listed = pl.Enum(list_codes("cv_band"))
     bands = [pl.col(name).cast(listed) for name in (BAND, f"{BAND}_of_base")]
     is_worse = bands[1].to_physical() > bands[0].to_physical()
     return both.with_columns(
-        pl.Series("share_pct", values, dtype=pl.Float64),
-        share_cv_band_code=pl.when(is_share & is_worse.is_not_null()).then(
+        pl.Series("quotient", values, dtype=pl.Float64),
+        worse_band=pl.when(is_one & is_worse.is_not_null()).then(
             pl.when(is_worse).then(bands[1]).otherwise(bands[0])
         ),
     )

@@ -158,11 +158,13 @@ def make_public_tables(
         for name in leaving:
             leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
         held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
-    public = {
-        contract.table: derive_columns(
-            with_earlier(transform_rows(leaving[name], contract), contract, earlier), contract
-        )
+    coarse = {
+        contract.table: with_earlier(transform_rows(leaving[name], contract), contract, earlier)
         for name, contract in guarded.items()
+    }
+    public = {
+        contract.table: derive_columns(coarse[contract.table], contract, coarse)
+        for contract in guarded.values()
     }
     return Protected(
         public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)

@@ -48,9 +48,10 @@ NOTES = (
     ("Rates, shares, ranks", "They follow from the other columns of a table. rate_per_subscription is the"
      " estimate over area_subscriptions, as are its ends. share_pct is the row over the published row of all"
      " units, types (_S), sources (_S) or routes (_S), with the worse of both bands; a share of two estimates"
-     " has no interval, since how their errors go together is not published. rank_from and rank_to are what"
-     " intervals leave open among the rows that are published. Rounded figures make them good to the digits"
-     " that they have and no further."),
+     " has no interval, since how their errors go together is not published; nor has cost_per_thousand, money"
+     " for 1,000 messages or calls of all traffic (units of spam_volume), for the same reason. rank_from and"
+     " rank_to are what intervals leave open among the rows that are published. Rounded figures make them"
+     " good to the digits that they have and no further."),
     ("Subscriptions", "Figures are scaled to all subscriptions of an area, which may be wrong."
      " subscriptions_variance is the relative variance that follows from the errors that the study states,"
      " those that all countries of one source share and those of each by itself; they are its judgement"
@@ -87,7 +88,9 @@ QUESTIONS = (
      " rank_from is 1. Single countries of source are not published."),
     ("What is spent for each mailbox or subscription?",
      "investment: rate_per_subscription, of all strategies and components (_T), as operators answered for a"
-     " year. countermeasure_cost: what countermeasures cost to run in a quarter. They are never added."),
+     " year. countermeasure_cost: what countermeasures cost to run in a quarter. They are never added."
+     " Its cost_per_thousand is for 1,000 messages or calls; over share_pct of spam_volume, times 100, for"
+     " 1,000 that are spam."),
     ("What share of spam is fraud, or of another type?",
      "spam_type: share_pct. A family of types, such as FRAUD, has a row of its own where it has two types or"
      " more. It is a lower bound: spam of unknown type (UNK) may be more of it."),

@@ -1,5 +1,6 @@
 """Rates, shares and ranks of published rows, against numbers by hand."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from jobs.base.tables.contracts import read_yaml
 from jobs.base.tables.public_contracts import PUBLIC, parse_contract, public_contract
 from jobs.study.public.derived import derive_columns
 
+Rows = Sequence[dict[str, Any]]
 VOLUME, TYPE = public_contract("public.spam_volume"), public_contract("public.spam_type")
 LIKE = {
     "period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": "attempted",
@@ -20,9 +22,10 @@ LIKE = {
 }  # fmt: skip
 
 
-def derived(about: Any, *rows: dict[str, Any]) -> list[dict[str, Any]]:
+def derived(about: Any, *rows: dict[str, Any], volumes: Rows = ()) -> list[dict[str, Any]]:
     given_rows = pl.DataFrame([LIKE | row for row in rows], schema=about.schema, strict=False)
-    found = derive_columns(given_rows, about)
+    beside = pl.DataFrame([LIKE | row for row in volumes], schema=VOLUME.schema, strict=False)
+    found = derive_columns(given_rows, about, {VOLUME.table: beside})
     assert found.schema == about.schema and found.height == len(rows)
     return found.to_dicts()
 
@@ -85,6 +88,26 @@ def test_no_share_of_figures_of_two_releases_nor_a_band_where_one_has_none() -> 
     assert float(both["share_pct"]) == 20 and of_both["share_pct"] is None
 
 
+def test_money_for_1000_units_is_of_all_traffic_and_as_rough_as_the_rougher_figure() -> None:
+    def money(area: str, estimate: float, **more: Any) -> dict[str, Any]:
+        codes = {"strategy_code": "_T", "cost_component_code": "stated", "conversion_code": "market"}
+        return {"area_code": area, "estimate": estimate} | codes | more
+
+    volumes = [
+        volume("AFR", "units", 4_000_000, cv_band_code="caution"),
+        volume("AFR", "units", 8_000_000, definition_code="CONSENT"),
+        volume("AFR", "spam_certain", 2_000_000),
+        volume("EUR", "units", 4_000_000, stands_from="2026-Q4/v1.0.0"),
+        volume("ARB", "units", 0),
+    ]
+    rows = [money("AFR", 5_100), *(money(area, 5_100) for area in ("EUR", "ARB", "AMS"))]
+    seen, *others = derived(public_contract("public.countermeasure_cost"), *rows, volumes=volumes)
+    # 1.275 dollars, of an estimate with two digits.
+    assert (float(seen["cost_per_thousand"]), seen["thousand_cv_band_code"]) == (1.3, "caution")
+    # Of another release; of no traffic; of an area whose traffic did not leave.
+    assert [(row["cost_per_thousand"], row["thousand_cv_band_code"]) for row in others] == [(None, None)] * 3
+
+
 def test_types_are_shares_of_all_types_and_the_whole_is_none() -> None:
     """_T is from other respondents, too; a type over it would be too small."""
     found = derived(TYPE, kind("AD.retail", 10), kind("UNK", 15), kind("_S", 50), kind("_T", 100))
@@ -137,6 +160,7 @@ def test_an_interval_holds_its_rate(
     [
         ({"rank": None}, "rank names no dimension, or columns derived as rank are missing"),
         ({"share": {"estimate": "units"}}, "share names no dimension"),
+        ({"thousand": "public.spam_volume"}, "columns derived as thousand are missing"),
         (
             {"columns": {"share_pct": {"role": "measure", "derived": "ratio"}}},
             "nothing is derived as 'ratio'",
