@@ -48,16 +48,8 @@ def demo(
     problems = pull_all(settings, None, is_followed=True)
     work, _ = run_with_progress(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
-    of_study = (
-        "spam_volume",
-        "volume_change",
-        "spam_type",
-        "spam_source",
-        "spam_route",
-        "countermeasure_cost",
-    )
     volumes, changes, types, sources, routes, costs, public_money = (
-        read_estimates(work.lake, f"study.{table}") for table in (*of_study, "public_spending")
+        read_estimates(work.lake, f"study.{table}") for table in OF_STUDY
     )
     for table in (
         *main_tables(work.lake),

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.base.tables.public_contracts import public_contract, public_tables
 from tests.conftest import ROOT
 
 PUBLIC = ROOT / "build" / "public" / "2026-Q4"
@@ -59,7 +60,31 @@ def release() -> Release:
     """The version that was published last; the demo runs if there is none."""
     if not list(PUBLIC.glob("v*")):
         subprocess.run([sys.executable, "-m", "jobs", "demo"], cwd=ROOT, check=True, capture_output=True)
-    return Release(max(PUBLIC.glob("v*"), key=lambda folder: folder.stat().st_mtime))
+    # Signatures lie beside the folders of versions.
+    found = Release(max(PUBLIC.glob("v*/README.md"), key=lambda file: file.stat().st_mtime).parent)
+    if lacking := columns_lacking(found):
+        pytest.fail(
+            f"{found.folder} was made by earlier code, without {', '.join(lacking)}: the next version is made"
+            " by `observatory demo`, or by this test once the folder build/public is gone",
+            pytrace=False,
+        )
+    return found
+
+
+def columns_lacking(release: Release) -> list[str]:
+    """Columns that the contracts of guarded tables name and a release's files do not have."""
+    lacking = []
+    for contract in map(public_contract, public_tables()):
+        if contract.protect is None:
+            continue
+        files = list(release.folder.glob(f"data/{contract.name}.*csv"))
+        header = files[0].read_text("utf-8").partition("\n")[0].split(",") if files else []
+        lacking += [
+            f"{contract.name}.{each.field.name}"
+            for each in contract.columns
+            if each.way != "always" and each.field.name not in header
+        ]
+    return lacking
 
 
 def developing(release: Release) -> Iterator[str]:
@@ -112,10 +137,14 @@ def dollars_for_each_mailbox(release: Release) -> Iterator[str]:
         )
         return f"{row['rate_per_subscription']} from {row['rate_low']} to {row['rate_high']} dollars"
 
+    def show_unit_cost(row: Row) -> str:
+        assert row["cost_per_thousand"] is None or row["thousand_cv_band_code"]
+        return f"{show_rate(row)}, {row['cost_per_thousand']} for 1,000 messages"
+
     mail = {"area_code": AFRICA, "channel_code": "EMAIL"}
     yield release.say(show_rate, "investment", period_code=YEAR, **mail, **ALL)
     cost = {"strategy_code": "_T", "cost_component_code": "stated", "conversion_code": "market"}
-    yield release.say(show_rate, "countermeasure_cost", period_code=NOW, **mail, **cost)
+    yield release.say(show_unit_cost, "countermeasure_cost", period_code=NOW, **mail, **cost)
 
 
 def fraud_in_texts(release: Release) -> Iterator[str]:
