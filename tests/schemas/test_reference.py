@@ -112,6 +112,7 @@ def test_joined_codes_are_listed():
         ("definition", ["definition_code", "valid_from"], 10),
         ("measure", ["measure_code", "unit_code", "stage_code", "outcome_code"], 300),
         ("country", ["iso3"], 249),
+        ("country_name", ["iso3"], 249),
         ("former_currency", ["iso3", "valid_from"], 14),
         ("channel_class", ["channel_code", "x1244_class_code"], 10),
         ("country_group", ["m49", "group_code", "valid_from"], 587),

@@ -15,12 +15,14 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import period_bounds
 from jobs.base.places import permissions
 from jobs.base.settings import config
+from jobs.base.settings.config import Observatory
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.cli.study import questionnaire_desk
 from jobs.study.questionnaire.definition import form_for, load_definition
 from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
+from jobs.study.questionnaire.order import Letterhead, Order
 from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.received import Received, to_utc
 from jobs.study.questionnaire.respondents import load_respondents
@@ -51,10 +53,10 @@ def make(
     output: Annotated[Path, typer.Option(help="Folder of the forms.")] = Path("questionnaires"),
 ) -> None:
     """Make the forms: a workbook for each respondent."""
-    from jobs.study.questionnaire.order import Order
     from jobs.study.questionnaire.workbook import make_workbook
 
-    known = load_respondents(config.load_settings(config_file))
+    settings = config.load_settings(config_file)
+    known = load_respondents(settings)
     period = period or str(dt.datetime.now(dt.UTC).year - 1)
     if not PERIOD.fullmatch(period):
         raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
@@ -76,7 +78,9 @@ def make(
     for whose in chosen:
         spoken = language or whose.language
         name = f"{whose.id}_{period}_{spoken}{'_core' if core else ''}.xlsx"
-        (output / name).write_bytes(make_workbook(Order(whose, spoken, period, core)))
+        (output / name).write_bytes(
+            make_workbook(Order(whose, spoken, period, core, letterhead=read_letterhead(settings)))
+        )
     out.print(f"{len(chosen)} form{'' if len(chosen) == 1 else 's'} in {output}", soft_wrap=True)
     if last >= today:
         out.print(
@@ -87,6 +91,13 @@ def make(
 
 app.command()(questionnaire_desk.status)
 app.command()(questionnaire_desk.letters)
+
+
+def read_letterhead(settings: Observatory) -> Letterhead:
+    """What forms say of the study's office: what the settings name of it."""
+    study, release = settings.study, settings.release
+    contact = f"{release.agency_name}, {release.contact}" if "contact" in release.model_fields_set else None
+    return Letterhead(study.deadline.isoformat() if study.deadline else None, study.return_address, contact)
 
 
 @app.command()
@@ -132,7 +143,7 @@ def load(
     print_outcomes(outcomes, loaded)
     for each in outcomes:
         if each.faults and not each.is_known:
-            write_back(each, output or each.file.parent / "errors")
+            write_back(each, output or each.file.parent / "errors", read_letterhead(settings))
     refused = [each for each in outcomes if each.is_refused]
     if refused:
         raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
@@ -247,11 +258,10 @@ def show_readings(outcome: FileOutcome) -> None:
         out.print(Text(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
 
 
-def write_back(outcome: FileOutcome, folder: Path) -> None:
+def write_back(outcome: FileOutcome, folder: Path, letterhead: Letterhead) -> None:
     """Write the form to send back: the respondent's own answers, a list of all errors, and a comment on each
     cell to correct. If the file could not be read, write the reason as text."""
     from jobs.base.core.patterns import escape_unseen
-    from jobs.study.questionnaire.order import Order
     from jobs.study.questionnaire.workbook import make_workbook
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -274,6 +284,7 @@ def write_back(outcome: FileOutcome, folder: Path) -> None:
             is_core,
             form_cells(about),
             tuple(outcome.faults),
+            letterhead,
         )
         file.write_bytes(make_workbook(order))
     err.print(Text(f"To send back: {escape_unseen(str(file))}"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from jobs.base.core.periods import period_bounds
 from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, status_label
-from jobs.study.questionnaire.definition import Form, Question, Relation
+from jobs.study.questionnaire.definition import NOT_APPLICABLE, OFFERED, Form, Question, Relation
 from jobs.study.questionnaire.filing import Fault, FilePlace, FormLine
 from jobs.study.questionnaire.numbers import format_number
 from jobs.study.questionnaire.respondents import Respondent
@@ -129,7 +129,7 @@ def missing_answers(
     asker: Asker,
     file_name: str,
 ) -> list[Fault]:
-    """A fault for each required question without an answer.
+    """A fault for each required question without an answer, except on channels that are not offered.
 
     answered: indicators with a filled cell, right or wrong, so that an error is reported once. Some figures
     require another answer; a status instead of a figure does not.
@@ -137,6 +137,11 @@ def missing_answers(
     faults = []
     figures = {code for code, answer in answers.items() if answer.value is not None}
     by_id = {question.id: question for question in form.questions}
+    absent = {
+        code.partition(".")[2]
+        for code, answer in answers.items()
+        if code.startswith(f"{OFFERED}.") and answer.status == NOT_APPLICABLE
+    }
     needed = {
         code: next(each for each in needing if each in figures)
         for code, needing in form.needing.items()
@@ -145,6 +150,8 @@ def missing_answers(
     for question in form.questions:
         spared = by_id.get(question.instead or "")
         if question.required is None or (spared is not None and is_answered(spared, answered)):
+            continue
+        if question.id != OFFERED and question.channels <= absent:
             continue
         key, wanting = "definition_needed", [each for each in question.codes if each in needed]
         if not wanting:

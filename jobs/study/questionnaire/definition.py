@@ -18,6 +18,9 @@ HALF = Decimal(1).scaleb(-DECIMALS) / 2
 WITHOUT_ANSWER = ("NA", "NP", "R")
 # The waiver of a respondent who states none.
 NO_WAIVER = "W0"
+# Its line of a channel has the status NP if the respondent does not offer the channel.
+OFFERED = "sp205"
+NOT_APPLICABLE = "NP"
 # Its questions say whose the figures are, and of which days.
 IDENTITY_SECTION = "1"
 
@@ -107,6 +110,11 @@ class Question:
     @property
     def has_total(self) -> bool:
         return self.indicators[-1].part == TOTAL
+
+    @property
+    def channels(self) -> set[str | None]:
+        """The channels of its indicators; None where one is of no channel."""
+        return {each.channel for each in self.indicators}
 
     @property
     def codes(self) -> list[str]:

@@ -29,6 +29,15 @@ class Layout:
 
 
 @dataclass(frozen=True)
+class Letterhead:
+    """What the first sheet says of the study's office, as far as its settings do."""
+
+    deadline: str | None = None
+    return_address: str | None = None
+    contact: str | None = None
+
+
+@dataclass(frozen=True)
 class Order:
     """The inputs of a workbook. filled: values already in cells, by indicator and column."""
 
@@ -38,6 +47,7 @@ class Order:
     is_core: bool = False
     filled: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
+    letterhead: Letterhead = Letterhead()
 
     @property
     def currency(self) -> str:

@@ -1,9 +1,10 @@
 """The pages of a workbook beside the questions: instructions, lists of codes, and errors to correct."""
 
+from dataclasses import asdict
 from typing import Any
 
 from jobs.study.questionnaire import styles
-from jobs.study.questionnaire.definition import Form, load_definition, may_waive
+from jobs.study.questionnaire.definition import OFFERED, Form, load_definition, may_waive
 from jobs.study.questionnaire.order import Layout, Order
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import group_keys, option_labels, translate_key
@@ -30,7 +31,7 @@ def write_lists(sheet: Any, form: Form, order: Order, layout: Layout, style: Any
             sheet.write(number, 1, label, style.label)
         layout.list_range[codelist] = f"={name}!$B${row + 2}:$B${row + 1 + len(entries)}"
         row += len(entries) + 2
-    countries = country_names()
+    countries = country_names(language)
     sheet.write(row, 0, translate_key(language, "column", "code"), style.header)
     sheet.write(row, 1, translate_key(language, "word", "country"), style.header)
     for number, (code, label) in enumerate(sorted(countries.items()), start=row + 1):
@@ -54,23 +55,36 @@ def write_instructions(
     sheet.write(0, 0, translate_key(language, "title", "name"), style.cover)
     sheet.write_blank(0, 1, None, style.cover)
     sheet.write(1, 0, translate_key(language, "title", "mandate"), style.plain)
+    if language not in load_definition()["reviewed"]:
+        sheet.write(2, 0, translate_key(language, "word", "unofficial"), style.plain)
     facts = {
         "respondent": f"{whose.name} ({whose.id})",
-        "country": f"{country_names()[whose.country]} ({whose.country})",
+        "country": f"{country_names(language)[whose.country]} ({whose.country})",
         "period": order.period,
+        **{key: value for key, value in asdict(order.letterhead).items() if value},
         "currency": order.currency,
         "version": f"{load_definition()['id']} {load_definition()['version']}",
     }
     row = 3
     for key, value in facts.items():
         sheet.write(row, 0, translate_key(language, "word", key), style.fact)
-        sheet.write(row, 1, value, style.fact_value)
+        sheet.write_string(row, 1, value, style.fact_value)
+        row += 1
+    waived = translate_key(language, "instruction", "09" if may_waive(whose.role) else "09A")
+    about = {
+        "purpose": translate_key(language, "cover", "purpose"),
+        "confidentiality": f"{translate_key(language, 'cover', 'confidentiality')} {waived}",
+    }
+    for key, words in about.items():
+        sheet.write(row, 0, translate_key(language, "word", key), style.fact)
+        sheet.write(row, 1, words, style.prose)
+        sheet.set_row(row, styles.row_height((words, 78)))
         row += 1
     row = write_progress(sheet, row + 1, form, language, counts, style)
     sheet.write(row, 0, translate_key(language, "sheet", "instructions"), style.header)
     sheet.write_blank(row, 1, None, style.header)
     core = translate_key(language, "word", "core")
-    for number, key in enumerate(instruction_keys(order), start=1):
+    for number, key in enumerate(instruction_keys(order, form), start=1):
         row += 1
         words = translate_key(language, "instruction", key, currency=order.currency, core=core)
         sheet.write(row, 0, number, style.number)
@@ -80,10 +94,11 @@ def write_instructions(
     sheet.protect("", styles.PROTECTION)
 
 
-def instruction_keys(order: Order) -> list[str]:
-    """The keys of the instructions; a form of the core set leaves out the one on the core set, and a role
-    without a waiver the one that explains it."""
-    others = {"09A" if may_waive(order.respondent.role) else "09"} | ({"10"} if order.is_core else set())
+def instruction_keys(order: Order, form: Form) -> list[str]:
+    """The keys of the instructions, without confidentiality, which stands above them; a form of the core set
+    leaves out the one on the core set, and one without traffic by channel the one on channels not offered."""
+    others = {"09", "09A"} | ({"10"} if order.is_core else set())
+    others |= set() if any(each.id == OFFERED for each in form.questions) else {"14"}
     return [key for key in sorted(group_keys("instruction")) if key not in others]
 
 

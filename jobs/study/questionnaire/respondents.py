@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from jobs.base.core.choices import nearest_hint
@@ -13,6 +14,7 @@ from jobs.base.settings.config import Observatory
 from jobs.base.settings.countries import country_codes, nearest_country
 from jobs.base.tables.contracts import reference_rows
 from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.texts import fold_words
 
 # The columns of the list, and what each holds.
 COLUMNS = {
@@ -131,6 +133,19 @@ def currency_on(country: str, day: dt.date) -> str | None:
     return next((row["currency"] for row in reference_rows("country") if row["iso3"] == country), "") or None
 
 
-def country_names() -> dict[str, str]:
-    """The English name of each country by its code; ref.country has no other names."""
-    return {row["iso3"]: row["name_en"] for row in reference_rows("country")}
+@cache
+def country_names(language: str) -> dict[str, str]:
+    """The name of each country in a language by its code (ISO 3166-1 alpha-3)."""
+    table = "country" if language == "en" else "country_name"
+    return {row["iso3"]: row[f"name_{language}"] for row in reference_rows(table)}
+
+
+@cache
+def countries_by_name() -> dict[str, str]:
+    """The code of each country by the code itself and by its name in any language."""
+    return {
+        fold_words(words): code
+        for language in load_definition()["languages"]
+        for code, name in country_names(language).items()
+        for words in (code, name)
+    }

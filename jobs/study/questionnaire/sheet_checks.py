@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from jobs.base.core.periods import period_bounds
 from jobs.study.questionnaire.checks import is_own_year
-from jobs.study.questionnaire.definition import Form, Indicator, Question, Relation
+from jobs.study.questionnaire.definition import NOT_APPLICABLE, OFFERED, Form, Indicator, Question, Relation
 from jobs.study.questionnaire.numbers import format_number
 from jobs.study.questionnaire.texts import translate_key
 
@@ -92,6 +92,15 @@ def required_check(question: Question, form: Form, places: Places, language: str
     instead = next((each for each in form.questions if each.id == question.instead), None)
     if instead is not None:
         condition = f"AND({condition},{answered_count(instead, places)}=0)"
+    if question.id != OFFERED and f"{OFFERED}.EMAIL" in places.row_of and None not in question.channels:
+        here = places.sheet_of[question.indicators[0].code]
+        label = translate_key(language, "status", NOT_APPLICABLE)
+        statuses = [
+            places.cell_reference(f"{OFFERED}.{channel}", "status", seen_from=here)
+            for channel in sorted(map(str, question.channels))
+        ]
+        offered = ",".join(f"{status}<>{quote_text(label)}" for status in statuses)
+        condition = f"AND({condition},OR({offered}))"
     return f'=IF({condition},{quoted_fault(language, required_key(question))},"✓")'
 
 

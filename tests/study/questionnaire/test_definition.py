@@ -2,6 +2,7 @@
 which."""
 
 import io
+from collections import Counter
 from pathlib import Path
 
 import openpyxl
@@ -37,10 +38,14 @@ def test_who_reads_answers_says_which() -> None:
         assert bool(about.questions) == (ANSWERS in about.reads), about.table
 
 
-def test_a_form_of_less_than_a_year_asks_for_no_money() -> None:
-    """Accounts and public spending are of years: nothing of a quarter's money would be counted."""
+def test_a_form_of_less_than_a_year_asks_for_no_money_and_no_policy() -> None:
+    """Accounts and public spending are of years: nothing of a quarter's money would be counted. Laws and
+    standards change too rarely to be asked for every quarter."""
     money = {"study.investment_account", "study.public_spending"}
     read = {each for table in money for each in read_contract(table).questions}
+    read |= {("O", "sp605"), ("O", "sp606")} | {
+        ("A", id) for id in ("sp605", "sp606", "sp901", "sp902", "sp903")
+    }
     yearly = {(role, question.id) for question in all_questions() if question.yearly for role in question.who}
     assert yearly == read
     for role in ("O", "A"):
@@ -50,6 +55,14 @@ def test_a_form_of_less_than_a_year_asks_for_no_money() -> None:
         assert {question.id for question in year.questions} - asked == {
             id for whose, id in read if whose == role
         }
+
+
+def test_a_quarters_form_has_at_most_sixty_cells_a_channel() -> None:
+    counts = Counter(
+        each.channel for question in form_for("O", period="2026-Q4").questions for each in question.indicators
+    )
+    assert max(count for channel, count in counts.items() if channel) <= 60
+    assert counts["EMAIL"] == 41 and counts[None] <= 20
 
 
 def test_money_in_a_quarters_form_is_refused_and_not_dropped(tmp_path: Path) -> None:

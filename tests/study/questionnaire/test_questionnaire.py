@@ -7,7 +7,7 @@ import json
 import string
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,9 @@ from jobs.study.questionnaire.definition import all_questions, form_for, load_de
 from jobs.study.questionnaire.filing import Refused
 from jobs.study.questionnaire.landing import answer_rows
 from jobs.study.questionnaire.loading import EarlierFilings, check_claims, form_cells, new_rows, read_files
-from jobs.study.questionnaire.order import Order
+from jobs.study.questionnaire.order import Letterhead, Order
 from jobs.study.questionnaire.reading import read_filing
-from jobs.study.questionnaire.respondents import read_respondents
+from jobs.study.questionnaire.respondents import country_names, read_respondents
 from jobs.study.questionnaire.sheet_checks import group_range
 from jobs.study.questionnaire.texts import (
     codes_by_label,
@@ -135,6 +135,7 @@ def test_the_form_of_a_role_without_a_waiver_does_not_speak_of_one() -> None:
         assert book.worksheets[1].column_dimensions["F"].hidden == is_hidden
         instructions = [str(cell.value) for row in book.worksheets[0].iter_rows() for cell in row]
         assert any("sp904" in each for each in instructions) != is_hidden
+        assert any("sp205" in each for each in instructions) != is_hidden
         assert sum("nobody can be recognized" in each for each in instructions) == 1
 
 
@@ -184,6 +185,64 @@ def test_a_form_is_locked_but_for_its_answers_and_knows_whose_it_is() -> None:
     assert sheet.freeze_panes == "C4" and sheet.row_dimensions[1].hidden and sheet.print_title_rows == "$3:$3"
     assert sheet.page_setup.orientation == "landscape" and sheet.page_setup.fitToHeight == 0
     assert not sheet.merged_cells.ranges
+
+
+def test_the_first_sheet_says_who_asks_until_when_and_what_for() -> None:
+    letterhead = Letterhead("2027-02-28", "forms@study.example", "The study, ask@study.example")
+    for language in LANGUAGES:
+        order = Order(RESPONDENTS["atlas-telecom"], language, "2025", True, letterhead=letterhead)
+        sheet = opened(make_workbook(order)).worksheets[0]
+        shown = {row[0].value: row[1].value for row in sheet.iter_rows(max_col=2)}
+        for key, value in asdict(letterhead).items():
+            assert shown[translate_key(language, "word", key)] == value
+        assert shown[translate_key(language, "word", "country")] == f"{country_names(language)['SEN']} (SEN)"
+        assert shown[translate_key(language, "word", "purpose")] == translate_key(
+            language, "cover", "purpose"
+        )
+        # Nobody who speaks them has read the translations.
+        assert (translate_key(language, "word", "unofficial") in shown) == (language != "en")
+    assert translate_key("en", "word", "deadline") not in {
+        row[0].value for row in opened(blank()).worksheets[0].iter_rows()
+    }
+
+
+def test_a_country_is_read_by_its_name_in_any_language() -> None:
+    named = {"Marruecos": "MAR", " côte d’ivoire ": "CIV", "中国": "CHN", "ken": "KEN", "Кения": "KEN"}
+    for words, code in named.items():
+        found = assessed(filled({"sp502.EMAIL.1": words}))
+        assert found.answers["sp502.EMAIL.1"].code == code
+    folded = [{fold_words(name): code for code, name in country_names(each).items()} for each in LANGUAGES]
+    assert all(len(names) == 249 for names in folded)
+    # No name is that of one country here and of another there.
+    assert all(
+        code == others.get(name, code)
+        for names in folded
+        for name, code in names.items()
+        for others in folded
+    )
+
+
+def test_the_arabic_percent_sign_is_the_same_everywhere() -> None:
+    assert not any("٪" in words["ar"] for keys in load_translations().values() for words in keys.values())
+
+
+def test_a_channel_that_is_not_offered_goes_with_one_answer() -> None:
+    """The form of an operator of mail alone: by the sheet's formulas and by what loading says."""
+    others = [f"sp205.{each}" for each in load_definition()["dimensions"]["channel"] if each != "EMAIL"]
+    mail = {code: None for code in GOOD if "SMS" in code or "VOICE" in code} | {"sp501.EMAIL.peer": 100}
+    book = filled(mail)
+    open_before = {fault.indicator.split(".")[0] for fault in assessed(book).faults}
+    assert open_before == {"sp305", "sp306"}
+    for code in others:
+        cell(book, code, "status").value = "Not applicable"
+    assert assessed(book).faults == []
+    formula = (
+        cell(book, "sp306.VOICE_CS.attempted", "check")
+        .parent.cell(cell(book, "sp306.VOICE_CS.attempted").row - 1, 8)
+        .value
+    )
+    status = cell(book, "sp205.VOICE_IP", "status")
+    assert f"'{status.parent.title}'!{status.coordinate}<>\"Not applicable\"" in formula
 
 
 def test_arabic_runs_from_right_to_left_and_the_others_do_not() -> None:
@@ -558,9 +617,9 @@ BAD: dict[str, tuple[Callable[[Any], None], str, str]] = {
         "“perhaps” is not in the list. Choose one of: Yes; No.",
     ),
     "no country": (
-        puts("sp502.EMAIL.1", "France"),
+        puts("sp502.EMAIL.1", "Frankreich"),
         "5 Routes and sources!D35",
-        "“France” is not a country code of three letters (ISO 3166-1), such as KEN. Take it from the sheet Code lists.",
+        "“Frankreich” is not a country code of three letters (ISO 3166-1), such as KEN. Take it from the sheet Code lists.",
     ),
     "a text that is too long": (
         puts("sp107", "x" * 501),
