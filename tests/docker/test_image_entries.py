@@ -91,7 +91,7 @@ def test_the_pipelines_image_makes_a_release_of_twelve_countries(tmp_path: Path)
         ("release", "show", "2026-Q4/v1.0.0"),
     ):
         assert say_world(ended(found.command({}, *words), environment, str(study))) == [], words
-    refuse_world(study / "releases" / "2026-Q4" / "v1.0.0", tmp_path / "page")
+    refuse_world(study / "releases" / "2026-Q4" / "v1.0.0", tmp_path / "site")
 
 
 def free_port() -> str:

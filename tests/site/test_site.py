@@ -13,10 +13,9 @@ from typing import Any
 import pytest
 
 from jobs.operators.report.page import write_page
-from jobs.study.release.page import write_page as write_release_page
-from tests.study.release.test_page import WHOLE
-from tests.support.release import write as write_release
+from jobs.study.site.writing import write_site
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
+from tests.support.site_release import write_whole
 
 pytestmark = pytest.mark.site
 
@@ -55,7 +54,7 @@ addEventListener("load", () => {
     bars: [...document.querySelectorAll(".bar")]
       .filter(e => e.getClientRects().length && e.getBoundingClientRect().width < 60).length,
     thin: [...document.querySelectorAll("figure:not(.half)")].filter(
-      e => e.getClientRects().length && e.clientWidth < e.closest(".blocks").clientWidth - 1
+      e => e.getClientRects().length && e.clientWidth < (e.closest(".blocks")?.clientWidth ?? 0) - 1
     ).map(e => e.querySelector("h3")?.textContent),
   }, "*");
 });
@@ -74,6 +73,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("site")
     write_page(figures(), OPERATORS, validation(is_broken=True), ABOUT, folder)
     return folder
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("published")
+    write_site(write_whole(folder), folder / "site")
+    return folder / "site"
 
 
 def measured(browser: str, folder: Path, page: str, width: int, profile: Path) -> tuple[dict[str, Any], str]:
@@ -108,13 +114,14 @@ def test_the_report_fits_and_can_be_read(browser: str, folder: Path, width: int,
 
 
 @pytest.mark.parametrize("width", [1200, 390])
-def test_the_page_of_a_release_fits(browser: str, width: int, tmp_path: Path) -> None:
-    release = write_release(tmp_path / "releases")
-    WHOLE.write_csv(release / "data" / "countermeasure_cost.csv")
-    write_release_page(release, tmp_path / "page")
-    told, log = measured(browser, tmp_path / "page", "index.html", width, tmp_path / "profile")
+@pytest.mark.parametrize(
+    "page", ["index", "volume", "sources", "measures", "policy", "area-001", "quality", "data"]
+)
+def test_pages_of_a_release_fit(browser: str, published: Path, page: str, width: int, tmp_path: Path) -> None:
+    """Tables of many areas scroll inside the page on a phone; the page itself never does."""
+    told, log = measured(browser, published, f"{page}.html", width, tmp_path / "profile")
     assert told["scrolled"] <= width
-    assert told["wide"] == [] and told["bars"] == 0
+    assert (told["wide"] == [] or width == 390) and told["bars"] == 0
     assert told["asked"] == []
     assert "CONSOLE" not in log
 
@@ -127,14 +134,9 @@ def test_the_page_of_rules_fits(browser: str, folder: Path, width: int, tmp_path
     assert "CONSOLE" not in log
 
 
-def test_intervals_stand_in_print(browser: str, tmp_path: Path) -> None:
-    release = write_release(tmp_path / "releases")
-    WHOLE.write_csv(release / "data" / "countermeasure_cost.csv")
-    write_release_page(release, tmp_path / "page")
+def test_intervals_stand_in_print(browser: str, published: Path, tmp_path: Path) -> None:
     printed = tmp_path / "page.pdf"
     command = [browser, *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", f"--print-to-pdf={printed}"]
-    subprocess.run([*command, (tmp_path / "page" / "index.html").as_uri()], check=True, timeout=120)
+    subprocess.run([*command, (published / "volume.html").as_uri()], check=True, timeout=120)
     read = subprocess.run(["pdftotext", "-layout", printed, "-"], check=True, capture_output=True, text=True)
-    assert "8.5M–34M" in read.stdout
-    # Its heading takes two lines.
-    assert re.search(r" 95% .*\n.* interval ", read.stdout)
+    assert "9.81M–17.3M" in read.stdout

@@ -8,7 +8,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 
-from jobs.study.release.page import write_page
+from jobs.study.site.writing import write_site
 
 WORLD = re.compile(r"\bworld\b", re.IGNORECASE)
 # Names of sources, and tables of what others published, who speak of the world themselves.
@@ -35,8 +35,8 @@ def texts_of_workbook(content: bytes) -> str:
     )
 
 
-def refuse_world(release: Path, page: Path) -> dict[str, Any]:
-    """Fail if README, workbook, tables, codebook or page of a release speak of the world, or set a figure of
+def refuse_world(release: Path, site: Path) -> dict[str, Any]:
+    """Fail if README, workbook, tables, codebook or site of a release speak of the world, or set a figure of
     its few countries beside one of all. The rows of its tables of areas, by table."""
     (workbook,) = release.glob("*.xlsx")
     (codebook,) = release.glob("codebook*.csv")
@@ -46,7 +46,11 @@ def refuse_world(release: Path, page: Path) -> dict[str, Any]:
     own = [line for line in codebook.read_text("utf-8").splitlines() if line.split(",")[0] not in OF_OTHERS]
     # A code list names all its codes, those that stand in no table, too.
     assert [line for line in say_world("\n".join(own)) if ",world," not in line] == []
-    assert say_world(re.sub(r"<[^>]*>", "\n", write_page(release, page).read_text("utf-8"))) == []
+    write_site(release, site)
+    for page in site.glob("*.html"):
+        # That of others' figures has their own words; the dictionary is the codebook, which was read above.
+        if page.stem not in ("others", "dictionary"):
+            assert say_world(re.sub(r"<[^>]*>", "\n", page.read_text("utf-8"))) == [], page.name
     tables = {
         file.name.split(".")[0]: pl.read_csv(file, infer_schema=False)
         for file in sorted((release / "data").glob("*.csv"))

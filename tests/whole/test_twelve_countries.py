@@ -59,12 +59,12 @@ def test_twelve_countries_from_an_empty_folder(
     run("2027-03-02", "release", "sign", f"releases/{NAME}", "--key", keys.officer)
     run("2027-03-02", "release", "publish", NAME, "--by", "A. Officer")
     run("2027-03-02", "release", "verify", f"public/{NAME}", "--signers", "signers")
-    run("2027-03-02", "release", "page", f"public/{NAME}")
+    run("2027-03-02", "release", "site", f"public/{NAME}")
     run("2027-03-02", "release", "revisions", f"public/{NAME}")
-    of_areas = refuse_world(folder / "public" / NAME, tmp_path / "page")
+    of_areas = refuse_world(folder / "public" / NAME, tmp_path / "site")
     # The figures of several tables left, so that their sentences were read.
     assert {"spam_volume", "investment", "investment_gap"} <= {
         name for name, rows in of_areas.items() if rows.height
     }
-    assert "received spam" in (tmp_path / "page" / "index.html").read_text("utf-8")
+    assert "in 12 countries of the study" in (tmp_path / "site" / "index.html").read_text("utf-8")
     assert not [each for each in os.listdir(folder / "restricted") if each == "refused"]

@@ -1,6 +1,4 @@
-"""The commands `observatory release`: from protected tables to a published folder, and to a page of its main
-figures.
-"""
+"""The commands `observatory release`: from protected tables to a published folder, and to a site."""
 
 from __future__ import annotations
 
@@ -23,21 +21,22 @@ if TYPE_CHECKING:
     from jobs.study.release.clearance import Clearance
 
 
-def page(
+def site(
     folder: Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")],
-    output: Annotated[Path, typer.Option(help="Folder of the page, outside the release.")] = Path("page"),
+    output: Annotated[Path, typer.Option(help="Folder of the site, outside the release.")] = Path("site"),
 ) -> None:
-    """Draw a release's volumes and what countermeasures cost as a page; it needs no lake and no settings."""
-    from jobs.study.release.page import write_page
+    """Write a release as a folder of pages that anyone can read; it needs no lake and no settings."""
+    from jobs.study.site.writing import write_site
 
-    out.print(f"Page: {write_page(folder, output)}", soft_wrap=True, highlight=False)
+    digest = write_site(folder, output)
+    out.print(f"Site: {output / 'index.html'}\ndigest {digest}", soft_wrap=True, highlight=False)
 
 
 app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw.", no_args_is_help=True)
 clear = typer.Typer(help="Ask each administration about its own rows.", no_args_is_help=True)
 app.add_typer(clear, name="clear")
 app.command()(revisions)
-app.command()(page)
+app.command()(site)
 SETTINGS = Path("observatory.toml")
 Name = Annotated[str, typer.Argument(help="A release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")]

@@ -1,4 +1,4 @@
 """Releases: made from public tables alone, cleared, signed, published, verified and withdrawn.
 
-Only commands and desk import it.
+Only commands, desk and site import it.
 """

@@ -31,9 +31,8 @@ def test_every_sentence_is_true_of_twelve_countries(made: SimpleNamespace, tmp_p
     folder = made.node.folder
     assert say_world((folder / "estimated.txt").read_text("utf-8")) == []
     assert say_world(made.said) == []
-    of_areas = refuse_world(made.node.releases / NAME, tmp_path / "page")
-    page = (tmp_path / "page" / "index.html").read_text("utf-8")
-    assert "12 countries of the study received spam" in page
+    of_areas = refuse_world(made.node.releases / NAME, tmp_path / "site")
+    assert "in 12 countries of the study" in (tmp_path / "site" / "index.html").read_text("utf-8")
     volume = of_areas["spam_volume"]
     names = dict(volume.select("area_code", "area_name").rows())
     assert names["001_STUDY"] == "12 countries of the study"

@@ -1,0 +1,216 @@
+"""Pages on the release itself: quality, method, dictionary, glossary, and how to use the data."""
+
+import datetime as dt
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from jobs.base.core import numbers
+from jobs.base.core.periods import last_day
+from jobs.base.figures import words
+from jobs.base.page.blocks import Cell, Column, Table
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.release.codebook import NOTES, QUESTIONS
+from jobs.study.release.released_tables import description_of, meanings_of
+from jobs.study.site import sentences
+from jobs.study.site.figures import SiteFigure, text_column
+from jobs.study.site.pages import RULES, Page, PageSection
+from jobs.study.site.reading import PublishedRelease
+from jobs.study.site.texts import ESMS, say
+
+# Code lists whose words stand on pages.
+GLOSSARY = (
+    "unit", "quantity", "cv_band", "coverage_class", "holdings_class", "silent_class", "strategy",
+    "cost_component", "investment_component", "conversion", "route", "share_class", "answered_class",
+    "user_basis", "channel",
+)  # fmt: skip
+SQL = (
+    "SELECT area_name, share_pct, estimate, estimate_low, estimate_high\n"
+    "FROM read_csv('data/{file}', types = {{'area_code': 'VARCHAR'}})\n"
+    "WHERE {condition}\n"
+    "ORDER BY share_pct DESC;"
+)
+CONDITION = {
+    "channel_code": "EMAIL", "unit_code": "attempted", "quantity_code": "spam_certain",
+    "definition_code": "OPERATOR", "area_kind_code": "region",
+}  # fmt: skip
+PANDAS = (
+    "import pandas as pd\n\n"
+    "rows = pd.read_csv('data/{file}', dtype={{'area_code': str}})\n"
+    "found = rows.query(\"{condition}\").sort_values('share_pct', ascending=False)\n"
+    "print(found[['area_name', 'share_pct', 'estimate', 'estimate_low', 'estimate_high']])"
+)
+R = (
+    'rows <- read.csv("data/{file}", colClasses = c(area_code = "character"))\n'
+    "found <- subset(rows, {condition})\n"
+    'found[order(-found$share_pct), c("area_name", "share_pct", "estimate", "estimate_low", "estimate_high")]'
+)
+
+
+def about_pages(release: PublishedRelease, folder: Path) -> list[Page]:
+    """folder: of the release, for its validation."""
+    return [
+        quality_page(release, folder),
+        method_page(),
+        dictionary_page(release),
+        glossary_page(),
+        data_page(release),
+    ]
+
+
+def publisher_of(release: PublishedRelease) -> dict[str, str]:
+    """What a release says of itself, for sentences."""
+    about = release.about
+    return {
+        "publisher": about["publisher"],
+        "contact": about["contact"],
+        "licence": about["licence"],
+        "title": about["title"],
+        "version": about["version"],
+        "name": f"{release.period}/{about['version']}",
+        "day": words.format_day(day_of(release)),
+        "digest": release.digest,
+    }
+
+
+def day_of(release: PublishedRelease) -> dt.date:
+    return last_day(release.period)
+
+
+def quality_page(release: PublishedRelease, folder: Path) -> Page:
+    """The quality report in the order of ESMS."""
+    passed, rules = count_rules(folder)
+    protected, low = sentences.protected_counts(release)
+    given = publisher_of(release) | {
+        "tables": str(len(release.tables)),
+        "rows": numbers.format_count(sum(rows.height for rows in release.tables.values())),
+        "period": sentences.name_period(release.period).capitalize(),
+        "year": release.period[:4],
+        "passed": numbers.format_count(passed),
+        "rules": numbers.format_count(rules),
+        "answered": " ".join(sentences.answered(release)),
+        "all": numbers.format_count(protected),
+        "low": numbers.format_count(low),
+        "new": sentences.whats_new(release),
+        "changes": say("unsure.change"),
+        "made_up": say("band") if release.is_made_up else say("quality.no_comment"),
+    }
+    terms = [(f"{at}. {say(f'esms.{at}.head')}", say(f"esms.{at}.text", **given)) for at in ESMS]
+    rules_held = [say(f"areas.rule.{rule}") for rule in RULES]
+    return Page(
+        "quality",
+        say("page.quality"),
+        say("quality.lead"),
+        [
+            PageSection(terms=terms),
+            PageSection(say("quality.held"), [*rules_held, say("quality.held_count")]),
+            PageSection(say("unsure"), sentences.whats_unsure(release)),
+        ],
+    )
+
+
+def count_rules(folder: Path) -> tuple[int, int]:
+    """How many rules on public tables passed, of how many."""
+    results = json.loads((folder / "validation.json").read_bytes())["results"]
+    each = [bool(rule["success"]) for table in results for rule in table["results"]]
+    return sum(each), len(each)
+
+
+def method_page() -> Page:
+    arguments = [
+        (f"{contract.name}, {column}", text)
+        for contract in map(public_contract, public_tables())
+        for column, text in contract.arguments.items()
+    ]
+    sections = [
+        PageSection(terms=NOTES),
+        PageSection(say("method.questions"), terms=QUESTIONS),
+        PageSection(say("method.leaves"), terms=arguments),
+    ]
+    return Page("method", say("page.method"), say("method.lead"), sections)
+
+
+def dictionary_page(release: PublishedRelease) -> Page:
+    sections, codes = [], {}
+    for contract in map(public_contract, public_tables()):
+        rows = release.tables[contract.name]
+        columns = [text_column(f"dictionary.{each}") for each in ("column", "role", "unit", "means")]
+        lines = []
+        for each in contract.columns:
+            name = each.field.name
+            if name not in rows.columns:
+                continue
+            lines.append(
+                [Cell(name), Cell(each.role), Cell(each.field.unit or ""), Cell(description_of(name))]
+            )
+            used = set(rows[name].drop_nulls()) if each.role != "measure" and name != "area_code" else set()
+            for code, meaning in (meanings_of(each) or {}).items():
+                if code in used:
+                    codes[name, code] = meaning
+        figure = SiteFigure(contract.name, contract.name, "", Table(contract.name, columns, lines))
+        sections.append(PageSection(texts=[contract.description], figures=[figure]))
+    columns = [text_column(f"dictionary.{each}") for each in ("column", "code", "means")]
+    lines = [[Cell(name), Cell(code), Cell(meaning)] for (name, code), meaning in sorted(codes.items())]
+    listed = Table(say("dictionary.codes"), columns, lines)
+    sections.append(PageSection(figures=[SiteFigure("", say("dictionary.codes"), "", listed)]))
+    return Page("dictionary", say("page.dictionary"), say("dictionary.lead"), sections)
+
+
+def glossary_page() -> Page:
+    sections = []
+    for codelist in GLOSSARY:
+        rows = words.codelist_rows(codelist).values()
+        terms = [(row["name"], row["description"]) for row in rows]
+        sections.append(PageSection(say(f"glossary.{codelist}"), terms=terms))
+    return Page("glossary", say("page.glossary"), say("glossary.lead"), sections)
+
+
+def code_of(template: str, file: str, equals: str, mark: str, between: str) -> str:
+    condition = between.join(f"{name} {equals} {mark}{value}{mark}" for name, value in CONDITION.items())
+    return template.format(file=file, condition=condition)
+
+
+def lines_to_run(release: PublishedRelease) -> Mapping[str, str]:
+    """Lines that read the volume of e-mail by region, by the program that runs them."""
+    file = release.files["spam_volume"].name
+    return {
+        "DuckDB": code_of(SQL, file, "=", "'", " AND "),
+        "pandas": code_of(PANDAS, file, "==", "'", " and "),
+        "R": code_of(R, file, "==", '"', " & "),
+    }
+
+
+def data_page(release: PublishedRelease) -> Page:
+    given = publisher_of(release)
+    stem = f"spam-{release.period}-{given['version']}"
+    workbook = f"{stem}.{'made-up.' if release.is_made_up else ''}xlsx"
+    before = sorted(set(release.revised["release"]) - {given["name"]})
+    releases = say("data.releases", names=", ".join(before)) if before else say("data.no_releases")
+    columns = [text_column("data.table"), Column(say("data.rows")), text_column("dictionary.means")]
+    lines = [
+        [Cell(file.name), Cell(numbers.format_count(release.tables[name].height)), Cell(about_table(name))]
+        for name, file in release.files.items()
+    ]
+    files = SiteFigure("", say("data.files"), "", Table(say("data.files"), columns, lines))
+    links = [(file.name, f"data/{file.name}") for file in release.files.values()]
+    return Page(
+        "data",
+        say("page.data"),
+        say("data.lead"),
+        [
+            *(PageSection(program, code=code) for program, code in lines_to_run(release).items()),
+            PageSection("Excel", [say("data.excel", file=workbook)]),
+            PageSection(figures=[files], links=links),
+            PageSection(say("cite"), [say("citation", table="…", **given)]),
+            PageSection(
+                say("data.check"),
+                [say("data.check_text"), say("data.check_site"), releases],
+                code=f"observatory release verify {given['name']} --signers KEYS\nsha256sum -c files.sha256",
+            ),
+        ],
+    )
+
+
+def about_table(name: str) -> str:
+    """The first sentence of a table's description."""
+    return public_contract(f"public.{name}").description.split(". ")[0].rstrip(".") + "."

@@ -1,0 +1,675 @@
+"""The charts of the site, each with its figures as a table: rows of the release in, cells and bars out."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.base.core import numbers
+from jobs.base.costs.prices import describe_prices
+from jobs.base.figures import words
+from jobs.base.page.blocks import Cell, Column, Part, Picture, Table, number_cell, range_bar, stack_parts
+from jobs.base.page.world_map import MapCountry, draw_map, load_positions
+from jobs.base.tables.series import ALL, PARTS, UNPLACED
+from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, area_codes, names_of
+from jobs.study.site.reading import PublishedRelease, Row, better_quantity, by_channel, volume_rows
+from jobs.study.site.sentences import (
+    change_rows,
+    has_interval,
+    head_channel,
+    main_rows,
+    money_title,
+    name_area,
+    name_band,
+    name_channel,
+    name_period,
+    part_title,
+    quoted_change,
+    rate_title,
+    show_share,
+    total_spending,
+    volume_title,
+    whole_row,
+)
+from jobs.study.site.texts import say
+
+COMPONENTS = {"marginal": "", "fixed": "≥ ", "stated": "≥ "}
+# Shades of a matrix, by share in percent.
+SHADES = (5, 15, 30, 50)
+# Width and number of names of the map, on wide and on narrow screens.
+MAPS = ((960, 12), (480, 5))
+
+
+@dataclass(frozen=True)
+class SiteFigure:
+    """source: the table of the release. about: unit, definition, what was done, period. note: how to read
+    it."""
+
+    source: str
+    title: str
+    about: str
+    table: Table
+    note: str = ""
+    picture: Picture | None = None
+
+
+# --- cells ------------------------------------------------------------------------------------------
+
+
+def text_column(key: str) -> Column:
+    return Column(say(key), "text")
+
+
+AREA_COLUMN = text_column("area")
+INTERVAL, RELIABILITY = Column(say("interval"), is_minor=True), text_column("reliability")
+
+
+def tone_of(row: Row) -> str:
+    return "strong" if row[AREA] in WHOLE else ""
+
+
+def short(value: str) -> str:
+    return numbers.format_compact(value)
+
+
+def interval_cell(row: Row, low: str = "estimate_low", high: str = "estimate_high") -> Cell:
+    if not (row.get(low) and row.get(high)):
+        return number_cell("", "muted")
+    return number_cell(f"{short(row[low])}{numbers.DASH}{short(row[high])}", "muted")
+
+
+def band_cell(row: Row, column: str = "cv_band_code") -> Cell:
+    return Cell(name_band(row[column]), tone="muted")
+
+
+def share_text(row: Row) -> str:
+    return show_share(row["share_pct"]) if row["share_pct"] else ""
+
+
+def describe_volume(rows: pl.DataFrame) -> str:
+    """Unit, definition, seen or corrected, and period of rows of one series."""
+    row = rows.row(0, named=True)
+    parts = (
+        say(f"unit.{row['unit_code']}"), say("definition"), say(f"quantity.{row['quantity_code']}"),
+        name_period(row["period_code"]),
+    )  # fmt: skip
+    return "; ".join(parts)
+
+
+# --- scales -----------------------------------------------------------------------------------------
+
+
+def log_axis(rows: Sequence[Row]) -> tuple[int, int]:
+    """The powers of ten between which all values lie."""
+    values = [
+        float(row[name])
+        for row in rows
+        for name in ("estimate_low", "estimate", "estimate_high")
+        if row[name] and float(row[name]) > 0
+    ]
+    if not values:
+        return 0, 1
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return low, max(high, low + 1)
+
+
+def log_labels(low: int, high: int) -> tuple[str, ...]:
+    """A label for each power of ten, of every second or third where there are many."""
+    step = next(
+        step for step in (1, 2, 3, high - low) if (high - low) % step == 0 and (high - low) // step <= 5
+    )
+    return tuple(numbers.format_compact(10**power) for power in range(low, high + 1, step))
+
+
+def log_bar(row: Row, low: int, high: int) -> tuple[Part, ...]:
+    """An interval with its estimate on a scale of powers of ten; the estimate alone without one."""
+
+    def at(value: str) -> float:
+        return math.log10(max(float(value), 10**low)) - low
+
+    if not row["estimate"] or float(row["estimate"]) <= 0:
+        return ()
+    ends = ("estimate_low", "estimate_high") if has_interval(row) else ("estimate", "estimate")
+    return range_bar(at(row[ends[0]]), at(row["estimate"]), at(row[ends[1]]), high - low)
+
+
+def plain_bar(row: Row, names: tuple[str, str, str], scale: float) -> tuple[Part, ...]:
+    """An interval with its estimate on a scale from zero. names: of the ends and the estimate between."""
+    if not row[names[1]]:
+        return ()
+    low, middle, high = (float(row[name] or row[names[1]]) for name in names)
+    return range_bar(low, middle, high, scale)
+
+
+def top_of(rows: Sequence[Row], *names: str) -> float:
+    return max((float(row[name]) for row in rows for name in names if row[name]), default=0.0)
+
+
+def from_zero(scale: float) -> tuple[str, str]:
+    return "0", numbers.format_compact(scale)
+
+
+# --- volume -----------------------------------------------------------------------------------------
+
+
+def volume_figures(release: PublishedRelease) -> list[SiteFigure]:
+    rows = volume_rows(release)
+    found = []
+    for channel, of_channel in by_channel(rows):
+        areas = better_quantity(of_channel.filter(pl.col("area_kind_code") != "country"))
+        countries = better_quantity(of_channel.filter(pl.col("area_kind_code") == "country"))
+        if areas.height:
+            found.append(volume_figure(volume_title(channel, areas), areas))
+            found.append(rate_figure(channel, areas))
+        found += change_figures(release, channel)
+        if countries.height:
+            title = say("volume.countries", channel=head_channel(channel), count=countries.height)
+            found.append(volume_figure(title, countries.sort(AREA_NAME)))
+    return found
+
+
+def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
+    """Volumes with intervals on a scale of powers of ten."""
+    listed = rows.to_dicts()
+    low, high = log_axis(listed)
+    columns = [AREA_COLUMN, Column(say("spam")), INTERVAL, Column(say("of_traffic")), RELIABILITY]
+    lines = [
+        [
+            Cell(row[AREA_NAME], bar=log_bar(row, low, high), tone=tone_of(row)),
+            number_cell(short(row["estimate"])),
+            interval_cell(row),
+            number_cell(share_text(row), "muted"),
+            band_cell(row),
+        ]
+        for row in listed
+    ]
+    table = Table(title, columns, lines, axis=log_labels(low, high))
+    return SiteFigure("spam_volume", title, describe_volume(rows), table, say("volume.scale"))
+
+
+def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
+    """Volumes for each subscription: what makes small and large areas comparable."""
+    listed, title = rows.to_dicts(), rate_title(channel, rows)
+    names = ("rate_low", "rate_per_subscription", "rate_high")
+    scale = top_of(listed, *names)
+    lines = [
+        [
+            Cell(row[AREA_NAME], bar=plain_bar(row, names, scale), tone=tone_of(row)),
+            number_cell(short(row[names[1]]) if row[names[1]] else ""),
+            interval_cell(row, "rate_low", "rate_high"),
+            band_cell(row),
+        ]
+        for row in listed
+    ]
+    columns = [AREA_COLUMN, Column(say("rate")), INTERVAL, RELIABILITY]
+    table = Table(title, columns, lines, axis=from_zero(scale))
+    return SiteFigure("spam_volume", title, describe_volume(rows), table)
+
+
+def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
+    rows = change_rows(release).filter(pl.col("channel_code") == channel)
+    if rows.is_empty():
+        return []
+    before = name_period(rows["earlier_period_code"][0])
+    given = {"channel": head_channel(channel), "before": before}
+    volume = main_rows(release).get(channel)
+    row = quoted_change(release, volume) if volume else None
+    title = say("change.plain", **given)
+    if row is not None:
+        change = numbers.format_change(row["change_pct"])
+        title = say("change.title", **given, change=change, area=name_area(row))
+    columns = [
+        AREA_COLUMN, Column(say("change")), Column(say("spam")), text_column("holdings"),
+        text_column("subscriptions"),
+    ]  # fmt: skip
+    lines = [
+        [
+            Cell(row[AREA_NAME], tone=tone_of(row)),
+            number_cell(numbers.format_change(row["change_pct"])),
+            number_cell(short(row["estimate"])),
+            *(
+                Cell(words.code_name(name, row[f"{name}_code"]), tone="muted")
+                for name in ("holdings_class", "coverage_class")
+            ),
+        ]
+        for row in rows.to_dicts()
+    ]
+    note = f"{say('change.note')} {say('unsure.change')}"
+    return [SiteFigure("volume_change", title, describe_volume(rows), Table(title, columns, lines), note)]
+
+
+def map_figure(release: PublishedRelease) -> SiteFigure | None:
+    """The map of the first channel with countries that have rows of their own."""
+    for channel, own in by_channel(volume_rows(release).filter(pl.col("area_kind_code") == "country")):
+        rows = better_quantity(own).sort(AREA_NAME)
+        places = [place for row in rows.to_dicts() if (place := place_of(row))]
+        title = say("map", count=len(places), channel=name_channel(channel))
+        spoken = f"{title} ({say('made_up')})" if release.is_made_up else title
+        note = say("map.note", quantity=say(f"quantity.{rows['quantity_code'][0]}"))
+        table = volume_figure(title, rows).table
+        picture = Picture(*(draw_map(places, spoken, width, labels) for width, labels in MAPS))
+        return SiteFigure("spam_volume", title, describe_volume(rows), table, note, picture)
+    return None
+
+
+def place_of(row: Row) -> MapCountry | None:
+    """A country's row on the map; None where the map does not have the country."""
+    iso3 = {code: each for each, (code, _) in area_codes().items()}[row[AREA]]
+    at = load_positions().get(iso3)
+    return MapCountry(words.country_name(iso3), *at, int(float(row["estimate"]))) if at else None
+
+
+# --- types, sources, routes -------------------------------------------------------------------------
+
+
+def type_figures(release: PublishedRelease) -> list[SiteFigure]:
+    names = {code: words.type_name(code) for code in names_of("type")}
+    rows = release.last("spam_type").filter(~pl.col("spam_type_code").is_in([ALL, PARTS]))
+    found = []
+    for channel, own in by_channel(rows):
+        best = better_quantity(own)
+        found += part_figures(channel, best, "spam_type_code", "part.type", names)
+        families = best.filter(pl.col("spam_type_code").is_in([*words.FAMILIES, "OTHER", "UNK"]))
+        listed = families if families.height else best
+        title = say("part.matrix", channel=head_channel(channel))
+        found += matrix("spam_type", title, listed, "spam_type_code", names)
+    return found
+
+
+def source_figures(release: PublishedRelease) -> list[SiteFigure]:
+    names = {code: label for code, (_, label) in area_codes().items()}
+    names = {code: label.removesuffix(" (ITU region)") for code, label in names.items()}
+    names |= {"_U": words.code_name("channel", "_U")}
+    rows = release.last("spam_source").filter(~pl.col("source_region_code").is_in([ALL, PARTS]))
+    found = []
+    for channel, own in by_channel(rows):
+        title = say("sources.matrix", channel=head_channel(channel))
+        found += matrix("spam_source", title, own, "source_region_code", names)
+        found += part_figures(channel, own, "source_region_code", "part.source", names)
+    return found
+
+
+def route_figures(release: PublishedRelease) -> list[SiteFigure]:
+    names = names_of("route")
+    rows = release.last("spam_route").filter(
+        pl.col("origin_region_code") == PARTS, pl.col("link_code") != ALL
+    )
+    found = []
+    for channel, own in by_channel(rows):
+        found += part_figures(channel, own, "link_code", "part.route", names)
+        title = say("part.matrix", channel=head_channel(channel))
+        found += matrix("spam_route", title, own, "link_code", names)
+    return found
+
+
+def part_figures(
+    channel: str, rows: pl.DataFrame, column: str, heading: str, names: dict[str, str]
+) -> list[SiteFigure]:
+    """Shares of the parts of all countries together, the largest first, what has no known place last."""
+    own = rows.filter(pl.col(AREA).is_in(WHOLE))
+    if own.is_empty():
+        return []
+    is_unplaced = pl.col(column).is_in(UNPLACED)
+    listed = own.sort(is_unplaced, -pl.col("share_pct").cast(pl.Float64), column, nulls_last=True).to_dicts()
+    scale = top_of(listed, "share_pct")
+    title = part_title(channel, own, names, column)
+    columns = [
+        text_column(heading), Column(say("share")), Column(say("rank")),
+        Column(say("spam"), is_minor=True), INTERVAL, RELIABILITY,
+    ]  # fmt: skip
+    lines = [
+        [
+            Cell(names[row[column]], bar=stack_parts(("certain", float(row["share_pct"] or 0)), scale=scale)),
+            number_cell(share_text(row)),
+            number_cell(rank_text(row), "muted"),
+            number_cell(short(row["estimate"])),
+            interval_cell(row),
+            band_cell(row, "share_cv_band_code"),
+        ]
+        for row in listed
+    ]
+    table = Table(title, columns, lines, axis=("0", show_share(str(scale))))
+    return [SiteFigure(SOURCE_OF[column], title, describe_volume(own), table, say("part.note"))]
+
+
+SOURCE_OF = {"spam_type_code": "spam_type", "source_region_code": "spam_source", "link_code": "spam_route"}
+
+
+def rank_text(row: Row) -> str:
+    ends = (row["rank_from"], row["rank_to"])
+    return numbers.merge_ends(*ends) if all(ends) else ""
+
+
+def matrix(
+    source: str, title: str, rows: pl.DataFrame, column: str, names: dict[str, str]
+) -> list[SiteFigure]:
+    """Shares: a row for each area, a column for each part. Those of low reliability in brackets."""
+    codes = [code for code in names if code in set(rows[column])]
+    codes.sort(key=lambda code: code in UNPLACED)
+    shares = {(row[AREA], row[column]): row for row in rows.to_dicts()}
+    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    lines = [
+        [
+            Cell(label, tone="strong" if area in WHOLE else ""),
+            *(shade_cell(shares.get((area, code))) for code in codes),
+        ]
+        for area, label in areas.items()
+    ]
+    if not lines:
+        return []
+    columns = [AREA_COLUMN, *(Column(names[code]) for code in codes)]
+    return [
+        SiteFigure(source, title, describe_volume(rows), Table(title, columns, lines), say("matrix.note"))
+    ]
+
+
+def shade_cell(row: Row | None) -> Cell:
+    """A share with a shade for its size; one of low reliability in brackets, without a shade."""
+    if row is None or not row["share_pct"]:
+        return number_cell(numbers.DASH, "muted")
+    if row["share_cv_band_code"] not in ("acceptable", "caution"):
+        return number_cell(f"({share_text(row)})", "muted")
+    return number_cell(share_text(row), f"shade{sum(float(row['share_pct']) >= edge for edge in SHADES)}")
+
+
+# --- measures and money -----------------------------------------------------------------------------
+
+
+def quarter_text(row: Row | None) -> str:
+    """A share as a quarter: 25–50%."""
+    return numbers.DASH if row is None else f"{row['share_from_pct']}{numbers.DASH}{row['share_below_pct']}%"
+
+
+def measure_figures(release: PublishedRelease) -> list[SiteFigure]:
+    return [*use_figures(release), *cost_figures(release)]
+
+
+def use_figures(release: PublishedRelease) -> list[SiteFigure]:
+    found = []
+    for channel, own in by_channel(release.last("countermeasure")):
+        title = say("measures.use", channel=head_channel(channel))
+        names = {code: strategy_name(code) for code in words.codelist_rows("strategy")}
+        lines = quarter_lines(own, "strategy_code", list(names))
+        columns = [AREA_COLUMN, *(Column(name) for name in names.values())]
+        period = name_period(own["period_code"][0])
+        note = say("measures.use_note")
+        found.append(SiteFigure("countermeasure", title, period, Table(title, columns, lines), note))
+    return found
+
+
+def quarter_lines(rows: pl.DataFrame, column: str, codes: Iterable[str]) -> list[list[Cell]]:
+    """A line for each area, with a quarter for each code."""
+    of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
+    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    return [
+        [
+            Cell(label, tone="strong" if area in WHOLE else ""),
+            *(number_cell(quarter_text(of.get((area, code)))) for code in codes),
+        ]
+        for area, label in areas.items()
+    ]
+
+
+def strategy_name(code: str) -> str:
+    return words.code_name("strategy", code).removesuffix(" strategies")
+
+
+def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
+    """Running cost of countermeasures: by area and component, and by area and strategy."""
+    found = []
+    for channel, own in by_channel(release.last("countermeasure_cost")):
+        stated = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") == ALL)
+        title = money_title("cost", channel, whole_row(stated))
+        period, note = name_period(own["period_code"][0]), say("cost.note", prices=describe_prices())
+        table = cost_table(title, own.filter(pl.col("strategy_code") == ALL))
+        found.append(SiteFigure("countermeasure_cost", title, period, table, note))
+        by_strategy = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") != ALL)
+        if by_strategy.height:
+            title = say("cost.strategy", channel=head_channel(channel))
+            table = amounts_table(title, by_strategy, "strategy_code", strategy_name, "≥ ")
+            found.append(SiteFigure("countermeasure_cost", title, period, table))
+    return found
+
+
+def cost_table(title: str, rows: pl.DataFrame) -> Table:
+    """A line for each area: each component, and interval, rate and reliability of both together."""
+    of = {(row[AREA], row["cost_component_code"]): row for row in rows.to_dicts()}
+    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    drawn = [row for (_, component), row in of.items() if component == "stated"]
+    low, high = log_axis(drawn)
+    columns = [
+        AREA_COLUMN, *(Column(say(f"cost.{each}")) for each in COMPONENTS), INTERVAL,
+        Column(say("rate"), is_minor=True), RELIABILITY,
+    ]  # fmt: skip
+    lines = []
+    for area, label in areas.items():
+        both = of.get((area, "stated"))
+        bar = log_bar(both, low, high) if both else ()
+        lines.append(
+            [
+                Cell(label, bar=bar, tone="strong" if area in WHOLE else ""),
+                *(amount_cell(of.get((area, each)), sign) for each, sign in COMPONENTS.items()),
+                interval_cell(both or {}),
+                number_cell(
+                    f"≥ {both['rate_per_subscription']}" if both and both["rate_per_subscription"] else ""
+                ),
+                band_cell(both or {"cv_band_code": None}),
+            ]
+        )
+    return Table(title, columns, lines, axis=log_labels(low, high))
+
+
+def amount_cell(row: Row | None, sign: str = "") -> Cell:
+    """An amount with the sign of its bound; one of low reliability in brackets."""
+    if row is None:
+        return number_cell(numbers.DASH, "muted")
+    text = sign + short(row["estimate"])
+    is_low = row["cv_band_code"] not in ("acceptable", "caution")
+    return number_cell(f"({text})" if is_low else text)
+
+
+def amounts_table(
+    title: str, rows: pl.DataFrame, column: str, name: Callable[[str], str], sign: str = ""
+) -> Table:
+    """Amounts: a line for each area, a column for each code."""
+    codes = sorted(set(rows[column]))
+    of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
+    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    lines = [
+        [
+            Cell(label, tone="strong" if area in WHOLE else ""),
+            *(amount_cell(of.get((area, code)), sign) for code in codes),
+        ]
+        for area, label in areas.items()
+    ]
+    return Table(title, [AREA_COLUMN, *(Column(name(code)) for code in codes)], lines)
+
+
+def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
+    market = release.last("investment").filter(pl.col("conversion_code") == "market")
+    found = []
+    for channel, own in by_channel(total_spending(release)):
+        title, listed = money_title("investment", channel, whole_row(own)), own.to_dicts()
+        names = ("rate_low", "rate_per_subscription", "rate_high")
+        scale = top_of(listed, *names)
+        lines = [
+            [
+                Cell(row[AREA_NAME], bar=plain_bar(row, names, scale), tone=tone_of(row)),
+                number_cell(row[names[1]] or ""),
+                number_cell(short(row["estimate"])),
+                interval_cell(row),
+                band_cell(row),
+            ]
+            for row in listed
+        ]
+        columns = [AREA_COLUMN, Column(say("rate")), Column(say("investment.total")), INTERVAL, RELIABILITY]
+        table = Table(title, columns, lines, axis=from_zero(scale))
+        period = name_period(own["period_code"][0])
+        found.append(SiteFigure("investment", title, period, table))
+        parts = market.filter(
+            pl.col("channel_code") == channel,
+            (pl.col("strategy_code") != ALL) | (pl.col("component_code") != ALL),
+        ).with_columns(
+            part=pl.when(pl.col("strategy_code") != ALL).then("strategy_code").otherwise("component_code")
+        )
+        if parts.height:
+            title = say("investment.parts", channel=head_channel(channel))
+            found.append(
+                SiteFigure("investment", title, period, amounts_table(title, parts, "part", part_name))
+            )
+    return [*found, *gap_figures(release)]
+
+
+def part_name(code: str) -> str:
+    """A strategy or a component of spending."""
+    named = strategy_name(code)
+    return words.code_name("investment_component", code) if named.endswith("(no name)") else named
+
+
+def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
+    found = []
+    for channel, own in by_channel(release.last("investment_gap")):
+        row = whole_row(own)
+        given = {"channel": head_channel(channel)}
+        title = say("gap.plain", **given, norm=own["target_per_subscription"][0])
+        if row is not None and row["gap"] and row["cv_band_code"] in ("acceptable", "caution"):
+            title = say("gap.title", **given, gap=numbers.format_rounded(row["gap"]), area=name_area(row))
+        lines = [
+            [
+                Cell(each[AREA_NAME], tone=tone_of(each)),
+                *(number_cell(numbers.format_compact(each[name])) for name in ("necessary", "spend", "gap")),
+                interval_cell(each, "gap_low", "gap_high"),
+                band_cell(each),
+            ]
+            for each in own.to_dicts()
+        ]  # fmt: skip
+        columns = [
+            AREA_COLUMN, *(Column(say(f"gap.{each}")) for each in ("needed", "spent", "gap")), INTERVAL,
+            RELIABILITY,
+        ]  # fmt: skip
+        about = name_period(own["period_code"][0])
+        found.append(
+            SiteFigure("investment_gap", title, about, Table(title, columns, lines), say("gap.note"))
+        )
+    return found
+
+
+# --- policy, users, others --------------------------------------------------------------------------
+
+
+def policy_figures(release: PublishedRelease) -> list[SiteFigure]:
+    """A table for each pillar: a line for each question and answer, a column for each area but regions."""
+    rows = release.last("policy").filter(pl.col("area_kind_code") != "region")
+    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    found = []
+    for pillar in words.codelist_rows("gci_pillar"):
+        own = rows.filter(pl.col("pillar_code") == pillar)
+        if own.is_empty():
+            continue
+        of = {(row["indicator_code"], row["answer_code"], row[AREA]): row for row in own.to_dicts()}
+        asked = (
+            own.select("indicator_code", "answer_code", "indicator_text")
+            .unique()
+            .sort("indicator_code", "answer_code")
+        )
+        lines = [
+            [
+                Cell(text),
+                Cell(words.code_name("policy_answer", answer), tone="muted"),
+                *(number_cell(quarter_text(of.get((code, answer, area)))) for area in areas),
+            ]
+            for code, answer, text in asked.rows()
+        ]  # fmt: skip
+        title = say("policy.title", pillar=words.code_name("gci_pillar", pillar))
+        columns = [
+            text_column("policy.line"), text_column("policy.answer"),
+            *(Column(label) for label in areas.values()),
+        ]  # fmt: skip
+        about = name_period(own["period_code"][0])
+        found.append(SiteFigure("policy", title, about, Table(title, columns, lines), say("policy.note")))
+    return found
+
+
+def user_figures(release: PublishedRelease) -> list[SiteFigure]:
+    found = []
+    for channel, own in by_channel(release.last("user_cost")):
+        title = say("users.title", channel=head_channel(channel))
+        lines = [
+            [
+                Cell(row[AREA_NAME], tone=tone_of(row)),
+                Cell(row["description"]),
+                number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"])),
+                interval_cell(row, "modelled_p05", "modelled_p95"),
+                number_cell(short(row["hours_p50"]) if row["hours_p50"] else ""),
+                Cell(words.code_name("user_basis", row["user_basis_code"]), tone="muted"),
+            ]
+            for row in own.to_dicts()
+        ]  # fmt: skip
+        columns = [
+            AREA_COLUMN, text_column("users.what"), Column(say("users.modelled")),
+            Column(say("users.points"), is_minor=True), Column(say("users.hours")),
+            text_column("users.rests"),
+        ]  # fmt: skip
+        about = name_period(own["period_code"][0])
+        found.append(SiteFigure("user_cost", title, about, Table(title, columns, lines), say("users.note")))
+    return found
+
+
+def other_figures(release: PublishedRelease) -> list[SiteFigure]:
+    """Volumes and costs that others printed."""
+    return [*published_figures(release), *model_figures(release)]
+
+
+def published_figures(release: PublishedRelease) -> list[SiteFigure]:
+    rows = release.tables["published_volume"]
+    if rows.is_empty():
+        return []
+    title = say("others.volumes")
+    lines = [
+        [
+            Cell(row["statistic_text"]),
+            Cell(row["issuer"]),
+            Cell(row["period_code"]),
+            Cell(row[AREA_NAME]),
+            Cell(printed_text(row)),
+            number_cell(short(row["own_value"]) if row["own_value"] else ""),
+            Cell(row["base_text"] or "", tone="muted"),
+            Cell(row["source"], tone="muted"),
+        ]
+        for row in rows.sort("channel_code", "period_code").to_dicts()
+    ]  # fmt: skip
+    columns = [
+        text_column("others.figure"), text_column("others.issuer"), text_column("others.period"),
+        AREA_COLUMN, text_column("others.printed"), Column(say("others.own")),
+        Column(say("others.base"), "text", True), Column(say("others.source"), "text", True),
+    ]  # fmt: skip
+    return [SiteFigure("published_volume", title, "", Table(title, columns, lines))]
+
+
+def printed_text(row: Row) -> str:
+    """A figure as others printed it: at least 58.5bn calls a year."""
+    bound = words.code_name("published_bound", row["published_bound_code"])
+    return f"{bound} {short(row['printed_value'])} {row['unit_text']}"
+
+
+def model_figures(release: PublishedRelease) -> list[SiteFigure]:
+    rows = release.tables["cost"]
+    if rows.is_empty():
+        return []
+    title = say("others.costs")
+    lines = [
+        [
+            Cell(f"{row['model_code']}: {row['output_code']}"),
+            Cell(row["period_code"]),
+            Cell(words.code_name("estimand", row["estimand_code"]), tone="muted"),
+            Cell(f"{numbers.format_compact(row['amount_printed'])} {row['unit_text']}"),
+            number_cell(numbers.format_compact(row["amount_central"])),
+        ]
+        for row in rows.to_dicts()
+    ]
+    columns = [
+        text_column("others.model"), text_column("others.period"), text_column("others.kind"),
+        text_column("others.printed"), Column(say("others.again")),
+    ]  # fmt: skip
+    return [SiteFigure("cost", title, "", Table(title, columns, lines))]

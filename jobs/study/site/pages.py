@@ -1,0 +1,244 @@
+"""Which pages the site has, and what stands on each: sections of sentences, figures and lists."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from jobs.base.core import numbers
+from jobs.base.figures import words
+from jobs.base.page.blocks import Cell, Column, Table, number_cell
+from jobs.base.tables.public_contracts import public_contract
+from jobs.study.release.released_tables import AREA, AREA_NAME, area_codes, published_codes
+from jobs.study.site import figures, sentences
+from jobs.study.site.figures import (
+    INTERVAL,
+    RELIABILITY,
+    SiteFigure,
+    band_cell,
+    interval_cell,
+    share_text,
+    short,
+)
+from jobs.study.site.reading import KINDS, PublishedRelease, Row
+from jobs.study.site.sentences import ChannelCard, name_period
+from jobs.study.site.texts import say
+
+RULES = ("holdings", "dominance", "silent", "attack", "consent")
+
+
+@dataclass(frozen=True)
+class PageSection:
+    """title: empty for the first of a page. terms: words with their meanings. links: names with their files.
+    code: lines to run, as they are."""
+
+    title: str = ""
+    texts: Sequence[str] = ()
+    figures: Sequence[SiteFigure] = ()
+    terms: Sequence[tuple[str, str]] = ()
+    links: Sequence[tuple[str, str]] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page. name: of its file, without .html. cards: of the front page."""
+
+    name: str
+    title: str
+    lead: str
+    sections: Sequence[PageSection]
+    cards: Sequence[ChannelCard] = field(default_factory=list)
+
+
+# Of each subject the figures, and why it may have none.
+SUBJECTS: Mapping[str, tuple[Callable[[PublishedRelease], list[SiteFigure]], str]] = {
+    "volume": (figures.volume_figures, "why_held"),
+    "types": (figures.type_figures, "why_held"),
+    "sources": (figures.source_figures, "why_held"),
+    "routes": (figures.route_figures, "why_held"),
+    "measures": (figures.measure_figures, "why_money"),
+    "investment": (figures.investment_figures, "why_money"),
+    "policy": (figures.policy_figures, "why_held"),
+    "users": (figures.user_figures, "why_held"),
+    "others": (figures.other_figures, "why_held"),
+}
+
+
+def main_pages(release: PublishedRelease) -> list[Page]:
+    """The front page, a page for each subject, the list of areas, and a page for each area."""
+    return [
+        front_page(release),
+        *(subject_page(release, name) for name in SUBJECTS),
+        areas_page(release),
+        *(area_page(release, area) for area in release.areas),
+    ]
+
+
+def front_page(release: PublishedRelease) -> Page:
+    found = figures.map_figure(release)
+    sections = [
+        PageSection(figures=[found] if found else [], links=[(say("more"), "volume.html")]),
+        PageSection(say("answered"), sentences.answered(release) or [say("card.none")]),
+        PageSection(say("money"), sentences.money(release), links=links_to("measures", "investment")),
+        PageSection(say("new"), [sentences.whats_new(release)]),
+        PageSection(say("unsure"), sentences.whats_unsure(release), links=links_to("quality")),
+    ]
+    return Page(
+        "index", release.about["title"], sentences.headline(release), sections, sentences.cards(release)
+    )
+
+
+def links_to(*names: str) -> list[tuple[str, str]]:
+    return [(say(f"page.{name}"), f"{name}.html") for name in names]
+
+
+def subject_page(release: PublishedRelease, name: str) -> Page:
+    make, why = SUBJECTS[name]
+    found = make(release)
+    texts = [] if found else [say("no_rows", why=say(why))]
+    if name == "volume" and release.tables["volume_change"].is_empty():
+        texts.append(say("no_rows", why=say("why_change")))
+    if name == "investment" and release.tables["investment_gap"].is_empty():
+        texts.append(say("why_norm"))
+    return Page(name, say(f"page.{name}"), say(f"{name}.lead"), [PageSection(texts=texts, figures=found)])
+
+
+# --- areas ------------------------------------------------------------------------------------------
+
+
+def page_of(area: str) -> str:
+    """The name of an area's page."""
+    return f"area-{area.lower()}"
+
+
+def areas_page(release: PublishedRelease) -> Page:
+    sections = []
+    for kind in KINDS:
+        own = [
+            (label, f"{page_of(area)}.html")
+            for area, label in release.areas.items()
+            if release.kind_of(area) == kind
+        ]
+        if own:
+            sections.append(PageSection(say(f"areas.{kind}"), links=own))  # fmt: skip
+    rules = [say(f"areas.rule.{rule}") for rule in RULES]
+    texts = [say("areas.rules"), *rules, say("areas.ask", contact=release.about["contact"])]
+    without = [
+        words.country_name(iso3)
+        for iso3, (code, _) in area_codes().items()
+        if len(iso3) == 3 and iso3 in words.country_names() and code not in release.areas
+    ]
+    texts.append(say("areas.list", names=", ".join(sorted(without))))  # fmt: skip
+    return Page(
+        "areas", say("page.areas"), say("areas.lead"), [*sections, PageSection(say("areas.without"), texts)]
+    )
+
+
+def area_page(release: PublishedRelease, area: str) -> Page:
+    """Every published row of an area, by table."""
+    label = release.areas[area]
+    headline = sentences.headline(release, [area])
+    lead = say("area.none", area=label) if headline == say("headline.none") else headline
+    found = [
+        area_figure(name, own)
+        for name, rows in release.tables.items()
+        if "area_kind_code" in rows.columns and (own := rows.filter(pl.col(AREA) == area)).height
+    ]
+    return Page(
+        page_of(area), label, lead, [PageSection(texts=[say("area.lead", area=label)], figures=found)]
+    )
+
+
+def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
+    """The rows of a table for one area, with codes by their names."""
+    contract = public_contract(f"public.{name}")
+    codes = {each.field.name: published_codes(each) or {} for each in contract.columns}
+    keys = [
+        key
+        for key in contract.key
+        if key != AREA and (key in ("period_code", "channel_code") or rows[key].n_unique() > 1)
+    ]
+    title = say("area.title", table=TITLES[name], area=rows[AREA_NAME][0], count=rows.height)
+    has = {
+        column: column in rows.columns
+        for column in ("share_pct", "rate_per_subscription", "change_pct", "cv_band_code")
+    }
+    columns = [*(Column(HEADINGS.get(key, key), "text") for key in keys), Column(say("figure"))]
+    intervals = [gap_or_interval(row) for row in rows.to_dicts()]
+    has_intervals = any(cell.text for cell in intervals)
+    columns += [INTERVAL] if has_intervals else []
+    columns += [Column(say(text)) for column, text in EXTRAS.items() if has[column]]
+    columns += [RELIABILITY] if has["cv_band_code"] else []
+    lines = [
+        [
+            *(Cell(name_code(row, key, codes[key])) for key in keys),
+            number_cell(value_text(row)),
+            *([interval] if has_intervals else []),
+            *(number_cell(extra_text(row, column)) for column in EXTRAS if has[column]),
+            *([band_cell(row)] if has["cv_band_code"] else []),
+        ]
+        for row, interval in zip(rows.to_dicts(), intervals, strict=True)
+    ]  # fmt: skip
+    return SiteFigure(name, title, contract.description.split(". ")[0] + ".", Table(title, columns, lines))
+
+
+EXTRAS = {"share_pct": "share", "rate_per_subscription": "rate", "change_pct": "change"}
+HEADINGS = {
+    "period_code": say("column.period"), "channel_code": say("column.channel"),
+    "unit_code": say("column.unit"), "definition_code": say("column.definition"),
+    "quantity_code": say("column.quantity"),
+    "spam_type_code": say("part.type"), "source_region_code": say("part.source"),
+    "link_code": say("part.route"),
+    "strategy_code": say("column.strategy"), "component_code": say("column.component"),
+    "cost_component_code": say("column.component"), "conversion_code": say("column.conversion"),
+    "indicator_code": say("policy.line"), "answer_code": say("policy.answer"),
+    "match_code": say("column.match"),
+    "user_cost_code": say("users.what"), "origin_region_code": say("column.origin"),
+    "earlier_period_code": say("column.earlier"), "target_code": say("column.target"),
+    "later_period_code": say("column.later"),
+}  # fmt: skip
+TITLES = {
+    "spam_volume": say("page.volume"), "volume_change": say("change"), "spam_type": say("page.types"),
+    "spam_source": say("page.sources"), "spam_route": say("page.routes"), "countermeasure": say("title.use"),
+    "countermeasure_cost": say("title.cost"), "investment": say("page.investment"),
+    "investment_gap": say("title.gap"), "policy": say("page.policy"), "user_cost": say("page.users"),
+}  # fmt: skip
+
+
+def name_code(row: Row, key: str, codes: Mapping[str, str]) -> str:
+    """What a key column says, in words."""
+    code = row[key]
+    if key.endswith("period_code"):
+        return name_period(code)
+    texts = {"indicator_code": "indicator_text", "user_cost_code": "description"}
+    if key in texts:
+        return str(row[texts[key]])
+    return words.type_name(code) if key == "spam_type_code" and code not in codes else codes.get(code, code)
+
+
+def value_text(row: Row) -> str:
+    """The figure of a row, whichever its table has."""
+    if "share_from_pct" in row:
+        return figures.quarter_text(row)
+    value = row.get("gap") or row.get("modelled_p50") or row.get("estimate")
+    return short(value) if value else numbers.DASH
+
+
+def gap_or_interval(row: Row) -> Cell:
+    for low, high in (
+        ("estimate_low", "estimate_high"),
+        ("gap_low", "gap_high"),
+        ("modelled_p05", "modelled_p95"),
+    ):
+        if row.get(low):
+            return interval_cell(row, low, high)
+    return number_cell("", "muted")  # fmt: skip
+
+
+def extra_text(row: Row, column: str) -> str:
+    if not row[column]:
+        return ""
+    if column == "share_pct":
+        return share_text(row)
+    return numbers.format_change(row[column]) if column == "change_pct" else short(row[column])

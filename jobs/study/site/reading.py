@@ -1,0 +1,135 @@
+"""What the site is made of: a verified release's manifest and its published tables, as their CSV has them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.figures import words
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.release import triangle
+from jobs.study.release.comparing import csv_files_in, tables_in
+from jobs.study.release.manifest import read_manifest, verify_release
+from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE
+
+Row = dict[str, Any]
+# What a manifest says of who published; those of older programs lack it.
+PUBLISHER = ("publisher", "contact", "licence")
+# Of volumes the unit that stands for a channel, and the quantity, the better first.
+UNITS = ("attempted", "call")
+QUANTITIES = ("spam_corrected", "spam_certain")
+OPERATOR = "OPERATOR"
+CHANNELS = ("EMAIL", "SMS", "VOICE")
+
+
+@dataclass(frozen=True)
+class PublishedRelease:
+    """A verified release. about: its manifest. tables, files: by the table's name."""
+
+    about: Mapping[str, Any]
+    digest: str
+    tables: Mapping[str, pl.DataFrame]
+    files: Mapping[str, Path]
+    revised: pl.DataFrame
+
+    @property
+    def period(self) -> str:
+        return str(self.about["period"])
+
+    @property
+    def is_made_up(self) -> bool:
+        return bool(self.about["is_made_up"])
+
+    def last(self, table: str) -> pl.DataFrame:
+        """The rows of a table's last period, those of all countries first, then by area."""
+        rows = self.tables[table]
+        if rows.is_empty():
+            return rows
+        last = rows.filter(pl.col("period_code") == rows["period_code"].max())
+        return last.sort(~pl.col(AREA).is_in(WHOLE), area_order(), AREA, maintain_order=True)
+
+    @cached_property
+    def areas(self) -> dict[str, str]:
+        """The name of every area with rows of this study, by its code: all countries, groups, countries."""
+        found: dict[str, tuple[int, str]] = {}
+        for rows in self.tables.values():
+            if AREA in rows.columns and "area_kind_code" in rows.columns:
+                for code, label, kind in rows.select(AREA, AREA_NAME, "area_kind_code").unique().rows():
+                    found[code] = (KINDS.index(kind), label)
+        return {
+            code: label for code, (_, label) in sorted(found.items(), key=lambda each: (*each[1], each[0]))
+        }
+
+    def kind_of(self, area: str) -> str:
+        """What an area is: world, region, group or country."""
+        for rows in self.tables.values():
+            if AREA in rows.columns and "area_kind_code" in rows.columns:
+                kinds = rows.filter(pl.col(AREA) == area)["area_kind_code"]
+                if kinds.len():
+                    return str(kinds[0])
+        raise KeyError(area)
+
+
+KINDS = ("world", "region", "group", "country")
+
+
+def area_order() -> pl.Expr:
+    """Regions, then groups, then countries."""
+    return pl.col("area_kind_code").replace_strict({kind: at for at, kind in enumerate(KINDS)}, default=9)
+
+
+def read_release(folder: Path) -> PublishedRelease:
+    """A release, verified. Raises ObservatoryError for one that does not verify, that an older program made,
+    or that lacks a table or a column."""
+    digest = verify_release(folder)
+    about = read_manifest(folder)
+    lacking = [name for name in PUBLISHER if not isinstance(about.get(name), str)]
+    if lacking:
+        raise ObservatoryError(
+            f"{folder} is of an older form: its manifest lacks {', '.join(lacking)}. Draw it with the program"
+            f" that made it ({about['software']}), or make the next version of the release"
+        )
+    tables = tables_in(folder)
+    wrong = []
+    for contract in map(public_contract, public_tables()):
+        if contract.name not in tables:
+            wrong.append(f"{folder} has no table {contract.name}")
+            continue
+        wanted = [each.field.name for each in contract.columns if each.way != "always"]
+        if missing := [name for name in wanted if name not in tables[contract.name].columns]:
+            wrong.append(f"{folder}: table {contract.name} lacks the columns {', '.join(missing)}")
+    if wrong:
+        raise ObservatoryError(
+            "\n".join([*wrong, "An older program made it: no page is drawn of a part of a release"])
+        )
+    return PublishedRelease(about, digest, tables, csv_files_in(folder), triangle.read_triangle(folder))
+
+
+def volume_rows(release: PublishedRelease) -> pl.DataFrame:
+    """Volumes of spam by the operators' own definition, of the unit that stands for a channel."""
+    return release.last("spam_volume").filter(
+        pl.col("definition_code") == OPERATOR,
+        pl.col("unit_code").is_in(UNITS),
+        pl.col("quantity_code").is_in(QUANTITIES),
+    )
+
+
+def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Each channel that has rows, in the order of the list of channels, and its rows."""
+    for code in words.codelist_rows("channel"):
+        own = rows.filter(pl.col("channel_code") == code)
+        if own.height:
+            yield code, own
+
+
+def better_quantity(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows of the better quantity that there is: corrected for filter error, or as filters saw it."""
+    for quantity in QUANTITIES:
+        own = rows.filter(pl.col("quantity_code") == quantity)
+        if own.height:
+            return own
+    return rows.clear()

@@ -1,0 +1,359 @@
+"""Sentences with figures of the release's rows. No sentence has an estimate of low reliability."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from jobs.base.core import numbers
+from jobs.base.figures import words
+from jobs.base.figures.reliability import LOW, may_be_quoted
+from jobs.base.tables.public_contracts import public_contract
+from jobs.base.tables.series import ALL, UNKNOWN
+from jobs.study.release.released_tables import AREA, AREAS, WHOLE
+from jobs.study.site.reading import (
+    CHANNELS,
+    QUANTITIES,
+    UNITS,
+    PublishedRelease,
+    Row,
+    better_quantity,
+    by_channel,
+    volume_rows,
+)
+from jobs.study.site.texts import say
+
+WORLD = AREAS["WORLD"][0]
+KNOWN_ERRORS = ("subscriptions_variance", "days_variance")
+
+
+@dataclass(frozen=True)
+class ChannelCard:
+    """A channel on the front page. share: the large figure, empty where none may be quoted."""
+
+    name: str
+    share: str
+    base: str
+    volume: str
+    change: str
+    reliability: str
+
+
+# --- words ------------------------------------------------------------------------------------------
+
+
+def name_channel(code: str) -> str:
+    """A channel in the middle of a sentence."""
+    known = f"channel.{code}"
+    return say(known) if code in (*CHANNELS, "VOICE_CS", "VOICE_IP") else words.code_name("channel", code)
+
+
+def head_channel(code: str) -> str:
+    """A channel at the head of a sentence."""
+    name = name_channel(code)
+    return name[:1].upper() + name[1:]
+
+
+def name_period(code: str) -> str:
+    year, _, quarter = code.partition("-Q")
+    return say("period.quarter", quarter=quarter, year=year) if quarter else words.format_period(code)
+
+
+def name_area(row: Row) -> str:
+    """An area in the middle of a sentence."""
+    return f"the {words.lower_first(row['area_name'])}" if row[AREA] == WORLD else str(row["area_name"])
+
+
+def name_band(code: str | None) -> str:
+    """Reliability in words."""
+    return say(f"band.{code or 'none'}")
+
+
+def show_share(value: str) -> str:
+    return f"{numbers.format_significant(value)}%"
+
+
+def quote(value: str) -> str:
+    """An estimate in a sentence."""
+    return numbers.format_rounded(value)
+
+
+def ends_of(row: Row) -> dict[str, str]:
+    return {"low": quote(row["estimate_low"]), "high": quote(row["estimate_high"])}
+
+
+def has_interval(row: Row) -> bool:
+    return bool(row.get("estimate_low") and row.get("estimate_high"))
+
+
+def has_share(row: Row | None) -> bool:
+    """Whether a sentence may have the share of a row."""
+    return bool(row and row["share_pct"] and may_be_quoted(row["share_cv_band_code"]))
+
+
+# --- all countries together -------------------------------------------------------------------------
+
+
+def main_rows(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> dict[str, Row]:
+    """Of each channel the volume of an area, of the better quantity that there is."""
+    rows = volume_rows(release).filter(pl.col(AREA).is_in(areas))
+    return {channel: better_quantity(own).row(0, named=True) for channel, own in by_channel(rows)}
+
+
+def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
+    """The finding in one sentence: shares of spam by channel, grouped by the area that they are of."""
+    found: dict[str, list[str]] = {}
+    for channel, row in main_rows(release, areas).items():
+        if has_share(row):
+            part = say("headline.part", share=show_share(row["share_pct"]), channel=name_channel(channel))
+            found.setdefault(name_area(row), []).append(part)
+    if not found:
+        return say("headline.none")
+    parts = [say("headline.area", parts=words.join_words(parts), area=area) for area, parts in found.items()]
+    return say("headline", period=name_period(release.period), parts="; ".join(parts))
+
+
+def cards(release: PublishedRelease) -> list[ChannelCard]:
+    """E-mail, SMS and calls: a card for each channel with a row, and one that says there is none."""
+    rows = main_rows(release)
+    found = []
+    for group in CHANNELS:
+        own = [channel for channel in rows if channel.split("_")[0] == group]
+        found += [channel_card(release, channel, rows[channel]) for channel in own]
+        if not own:
+            found.append(ChannelCard(head_channel(group), "", "", say("card.none"), "", ""))
+    return found
+
+
+def channel_card(release: PublishedRelease, channel: str, row: Row) -> ChannelCard:
+    share = show_share(row["share_pct"]) if has_share(row) else ""
+    base = say("card.base", channel=name_channel(channel)) if share else ""
+    return ChannelCard(
+        head_channel(channel),
+        share,
+        base,
+        volume_sentence(row),
+        change_sentence(release, row),
+        name_band(row["cv_band_code"]),
+    )
+
+
+def volume_sentence(row: Row) -> str:
+    if not may_be_quoted(row["cv_band_code"]):
+        return say("unquoted")
+    given = {
+        "estimate": quote(row["estimate"]),
+        "unit": say(f"short.{row['unit_code']}"),
+        "area": name_area(row),
+        "quantity": say(f"quantity.{row['quantity_code']}"),
+    }
+    if not has_interval(row):
+        return say("card.volume_only", **given)
+    return say("card.volume", **given, **ends_of(row))
+
+
+def change_rows(release: PublishedRelease) -> pl.DataFrame:
+    """Changes of spam as filters saw it, of the unit that stands for a channel."""
+    return release.last("volume_change").filter(
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("unit_code").is_in(UNITS),
+        pl.col("quantity_code") == QUANTITIES[-1],
+        pl.col("match_code") == "with_before",
+        pl.col("change_pct").is_not_null(),
+    )
+
+
+def quoted_change(release: PublishedRelease, volume: Row) -> Row | None:
+    """The change of a volume, if the volume may be quoted and its change is published."""
+    if not may_be_quoted(volume["cv_band_code"]):
+        return None
+    same = (pl.col(name) == volume[name] for name in (AREA, "channel_code"))
+    rows = change_rows(release).filter(*same)
+    return rows.row(0, named=True) if rows.height else None
+
+
+def change_sentence(release: PublishedRelease, volume: Row) -> str:
+    row = quoted_change(release, volume)
+    if row is None:
+        return say("card.no_change")
+    return say(
+        "card.change",
+        change=numbers.format_change(row["change_pct"]),
+        before=name_period(row["earlier_period_code"]),
+    )
+
+
+def answered(release: PublishedRelease) -> list[str]:
+    """Who answered, by channel."""
+    return [
+        say(
+            "answered.part",
+            channel=head_channel(channel),
+            holdings=words.lower_first(words.code_description("holdings_class", row["holdings_class_code"])),
+            coverage=words.lower_first(words.code_name("coverage_class", row["coverage_class_code"])),
+            area=name_area(row),
+            frame=row["frame_country_count"],
+            of=row["area_country_count"],
+        )
+        for channel, row in main_rows(release).items()
+    ]
+
+
+def money(release: PublishedRelease) -> list[str]:
+    """What countermeasures cost and what was spent, by channel."""
+    costs = release.last("countermeasure_cost").filter(
+        pl.col(AREA).is_in(WHOLE), pl.col("strategy_code") == ALL, pl.col("cost_component_code") == "stated"
+    )
+    spent = total_spending(release).filter(pl.col(AREA).is_in(WHOLE))
+    found = [
+        money_sentence(key, channel, own.row(0, named=True))
+        for key, rows in (("money.cost", costs), ("money.spent", spent))
+        for channel, own in by_channel(rows)
+    ]
+    return [*found, say("money.apart")] if found else [say("why_money")]
+
+
+def total_spending(release: PublishedRelease) -> pl.DataFrame:
+    return release.last("investment").filter(
+        pl.col("strategy_code") == ALL, pl.col("component_code") == ALL, pl.col("conversion_code") == "market"
+    )
+
+
+def money_sentence(key: str, channel: str, row: Row) -> str:
+    given = {"channel": name_channel(channel), "area": name_area(row)}
+    if not (may_be_quoted(row["cv_band_code"]) and has_interval(row)):
+        return say(f"{key}_unquoted", **given)
+    period = name_period(row["period_code"])
+    return say(key, **given, estimate=quote(row["estimate"]), period=period, **ends_of(row))
+
+
+# --- what is new, what is unsure --------------------------------------------------------------------
+
+
+def count_revisions(release: PublishedRelease) -> dict[str, int]:
+    """How many protected figures are new, revised, unchanged, or stand as they were."""
+    count: dict[str, int] = {}
+    for rows in release.tables.values():
+        if "revision_code" in rows.columns:
+            for code, number in rows.group_by("revision_code").len().rows():
+                count[code] = count.get(code, 0) + number
+    return count
+
+
+def whats_new(release: PublishedRelease) -> str:
+    count = count_revisions(release)
+    if not sum(number for code, number in count.items() if code != "NEW"):
+        return say("new.first")
+    given = {
+        name: numbers.format_count(count.get(name.upper(), 0))
+        for name in ("new", "revised", "same", "stands")
+    }
+    return say("new.count", all=numbers.format_count(sum(count.values())), **given)
+
+
+def count_low(rows: pl.DataFrame) -> int:
+    """How many rows are of low reliability."""
+    return rows.filter(pl.col("cv_band_code").is_in(LOW)).height
+
+
+def whats_unsure(release: PublishedRelease) -> list[str]:
+    volume = release.tables["spam_volume"]
+    found = [
+        say(
+            "unsure.low", all=numbers.format_count(volume.height), low=numbers.format_count(count_low(volume))
+        )
+    ]
+    for channel, row in main_rows(release).items():
+        silent = words.lower_first(words.code_name("silent_class", row["silent_class_code"]))
+        found.append(say("unsure.silent", channel=head_channel(channel), silent=silent, area=name_area(row)))
+    for key, table, column, code in (
+        ("unsure.type", "spam_type", "spam_type_code", "UNK"),
+        ("unsure.source", "spam_source", "source_region_code", UNKNOWN),
+    ):
+        rows = release.last(table).filter(pl.col(AREA).is_in(WHOLE), pl.col(column) == code)
+        for channel, own in by_channel(rows):
+            row = better_quantity(own).row(0, named=True)
+            if has_share(row):
+                found.append(say(key, channel=head_channel(channel), share=show_share(row["share_pct"])))
+    found += [
+        say("unsure.subscriptions", channel=head_channel(channel), share=numbers.format_whole_percent(share))
+        for channel, row in main_rows(release).items()
+        if (share := subscriptions_share(row)) is not None
+    ]
+    return [*found, say("unsure.change")]
+
+
+def subscriptions_share(row: Row) -> float | None:
+    """How much of an interval's squared width is due to errors of subscriptions, in percent."""
+    terms = [row[name] for name in ("area_factor", "rates_variance", *KNOWN_ERRORS)]
+    if None in terms:
+        return None
+    factor, rates, subscriptions, days = map(float, terms)
+    whole = factor * rates + subscriptions + days
+    return 100 * subscriptions / whole if whole > 0 and subscriptions else None
+
+
+# --- titles -----------------------------------------------------------------------------------------
+
+
+def volume_title(channel: str, rows: pl.DataFrame) -> str:
+    """The finding of a chart of volumes: that of all countries, if it may be quoted."""
+    row = whole_row(rows)
+    if row is None or not may_be_quoted(row["cv_band_code"]) or not has_share(row):
+        return say("volume.plain", channel=head_channel(channel))
+    return say(
+        "volume.title",
+        channel=head_channel(channel),
+        estimate=quote(row["estimate"]),
+        unit=say(f"short.{row['unit_code']}"),
+        area=name_area(row),
+        share=show_share(row["share_pct"]),
+    )
+
+
+def rate_title(channel: str, rows: pl.DataFrame) -> str:
+    row = whole_row(rows)
+    if row is None or not may_be_quoted(row["cv_band_code"]) or not row["rate_per_subscription"]:
+        return say("rate.plain", channel=head_channel(channel))
+    return say(
+        "rate.title",
+        channel=head_channel(channel),
+        rate=numbers.format_rounded(row["rate_per_subscription"]),
+        unit=say(f"short.{row['unit_code']}"),
+        area=name_area(row),
+    )
+
+
+def money_title(key: str, channel: str, row: Row | None) -> str:
+    if row is None or not may_be_quoted(row["cv_band_code"]):
+        return say(f"{key}.plain", channel=head_channel(channel))
+    given = {"channel": head_channel(channel), "area": name_area(row)}
+    return say(f"{key}.title", **given, estimate=quote(row["estimate"]))
+
+
+def part_title(channel: str, rows: pl.DataFrame, names: dict[str, str], column: str) -> str:
+    """Which part comes first, as far as intervals tell. rows: the parts of one area with their ranks."""
+    given = {"channel": name_channel(channel), "area": name_area(rows.row(0, named=True))}
+    first = rows.filter(pl.col("rank_from") == "1").to_dicts()
+    if len(first) == 1 and has_share(first[0]):
+        return say(
+            "part.first", **given, part=names[first[0][column]], share=show_share(first[0]["share_pct"])
+        )
+    if len(first) > 1:
+        return say("part.open", **given, parts=words.join_words(names[row[column]] for row in first))
+    return say("part.plain", **given)
+
+
+def whole_row(rows: pl.DataFrame) -> Row | None:
+    """The row of all countries together."""
+    own = rows.filter(pl.col(AREA).is_in(WHOLE))
+    return own.row(0, named=True) if own.height else None
+
+
+def protected_counts(release: PublishedRelease) -> tuple[int, int]:
+    """How many protected estimates there are, and how many are of low reliability."""
+    own = [
+        rows for name, rows in release.tables.items()
+        if public_contract(f"public.{name}").protect is not None and "cv_band_code" in rows.columns
+    ]  # fmt: skip
+    return sum(rows.height for rows in own), sum(count_low(rows) for rows in own)

@@ -1,0 +1,60 @@
+"""Every number in a sentence of the site is that of the release's CSV."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from jobs.study.site.writing import write_site
+from tests.support.site_numbers import recompute_sentences
+from tests.support.site_release import write_whole
+
+MONEY = ("countermeasure_cost", "investment", "investment_gap")
+
+
+def test_of_a_release_with_rows_in_every_table(drawn: SimpleNamespace) -> None:
+    assert recompute_sentences(drawn.site) > 40
+
+
+def test_of_two_channels_a_single_region_and_no_money(tmp_path: Path) -> None:
+    areas = {"WORLD": "world", "AFR": "region"}
+    release = write_whole(tmp_path, channels=("EMAIL", "SMS"), areas=areas, empty=MONEY)
+    write_site(release, tmp_path / "site")
+    assert recompute_sentences(tmp_path / "site") > 20
+
+
+def test_of_twelve_countries(made: SimpleNamespace, tmp_path: Path) -> None:
+    write_site(made.node.releases / "2026-Q4" / "v1.0.0", tmp_path / "site")
+    assert recompute_sentences(tmp_path / "site") > 20
+
+
+@pytest.mark.parametrize("band", ["unreliable", "few_holdings"])
+def test_no_sentence_has_a_figure_of_low_reliability(band: str, tmp_path: Path) -> None:
+    low = {"cv_band_code": band, "share_cv_band_code": band}
+    tables = ("spam_volume", "spam_type", "spam_source", "spam_route")
+    changed = dict.fromkeys(tables, low) | dict.fromkeys(MONEY, {"cv_band_code": band})
+    write_site(write_whole(tmp_path, changed=changed), tmp_path / "site")
+    recompute_sentences(tmp_path / "site")
+    front = (tmp_path / "site" / "index.html").read_text("utf-8")
+    assert "No share of spam" in front and "it stands in the tables alone" in front
+    assert "12.5M" in (tmp_path / "site" / "volume.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("was", "wrong"),
+    [
+        ("41.2%", "41.3%"),
+        ("12.5\N{NO-BREAK SPACE}million", "12.4\N{NO-BREAK SPACE}million"),
+        ("193 of 195", "192 of 195"),
+        ("+8.4%", "+8.3%"),
+    ],
+)
+def test_a_wrong_number_is_found(was: str, wrong: str, drawn: SimpleNamespace, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "data").symlink_to(drawn.site / "data")
+    for file in drawn.site.glob("*.html"):
+        text = file.read_text("utf-8")
+        (site / file.name).write_text(text.replace(was, wrong, 1) if file.stem == "index" else text, "utf-8")
+    with pytest.raises(AssertionError):
+        recompute_sentences(site)

@@ -1,0 +1,176 @@
+"""The folder of a site: whole or not there, the same bytes everywhere, complete in itself, and safe."""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.cli.main import app
+from jobs.study.release.manifest import compute_digest
+from jobs.study.site.about_pages import lines_to_run
+from jobs.study.site.reading import read_release
+from jobs.study.site.writing import write_site
+from tests.conftest import ROOT
+from tests.support.release import ABOUT
+from tests.support.release import write as write_volumes
+from tests.support.site_release import write_whole
+
+NASTY = '<script>alert("1")</script> & "quoted" =1+1'
+LINK = re.compile(r'(?:href|src)="([^"]*)"')
+
+
+def change_manifest(release: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    file = release / "manifest.json"
+    about = json.loads(file.read_bytes())
+    change(about)
+    file.chmod(0o644)
+    file.write_text(json.dumps(about), "utf-8")
+
+
+def change_table(release: Path, name: str, text: str) -> None:
+    """Another content of a table's file, which the manifest names by its digest."""
+    file = release / "data" / name
+    file.chmod(0o644)
+    file.write_text(text, "utf-8")
+    entry = {"sha256": compute_digest(file.read_bytes()), "bytes": 1}
+    change_manifest(release, lambda about: about["files"].update({f"data/{name}": entry}))
+
+
+def lose_table(release: Path) -> None:
+    (release / "data" / "user_cost.made-up.csv").unlink()
+    lost = "data/user_cost.made-up.csv"
+    change_manifest(release, lambda about: about["files"].pop(lost))
+
+
+def damage_table(release: Path) -> None:
+    file = release / "data" / "policy.made-up.csv"
+    file.chmod(0o644)
+    file.write_bytes(file.read_bytes() + b"\n")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (damage_table, "policy.made-up.csv was changed"),
+        (lambda release: change_manifest(release, lambda about: about.pop("publisher")), "of an older form"),
+        (lose_table, "has no table user_cost"),
+        (lambda release: change_table(release, "policy.made-up.csv", "period_code\n"), "policy lacks"),
+        (lambda release: (release / "manifest.json").unlink(), "is no release"),
+    ],
+)  # fmt: skip
+def test_what_is_no_whole_release_gets_no_page(
+    spoil: Callable[[Path], None], says: str, tmp_path: Path
+) -> None:
+    release = write_whole(tmp_path)
+    (release / "data").chmod(0o755)
+    spoil(release)
+    with pytest.raises(ObservatoryError, match=says):
+        write_site(release, tmp_path / "site")
+    assert [each.name for each in tmp_path.iterdir()] == ["2026-Q4"]
+
+
+def test_nothing_is_overwritten_but_an_earlier_site(drawn: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(ObservatoryError, match="lies in the release"):
+        write_site(drawn.release, drawn.release / "site")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "mine.txt").write_text("mine")
+    with pytest.raises(ObservatoryError, match="is no site"):
+        write_site(drawn.release, tmp_path / "site")
+    (tmp_path / "site" / "mine.txt").unlink()
+    for _ in range(2):
+        assert write_site(drawn.release, tmp_path / "site") == drawn.digest
+
+
+def test_the_command_says_where_the_site_is(drawn: SimpleNamespace, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["release", "site", str(drawn.release), "--output", str(tmp_path / "s")])
+    assert done.exit_code == 0 and done.output == f"Site: {tmp_path}/s/index.html\ndigest {drawn.digest}\n"
+
+
+def test_the_same_bytes_in_another_zone_locale_and_core_count(drawn: SimpleNamespace, tmp_path: Path) -> None:
+    other = {"TZ": "Pacific/Auckland", "LC_ALL": "C", "POLARS_MAX_THREADS": "1", "PYTHONHASHSEED": "7"}
+    program = "import sys; from pathlib import Path; from jobs.study.site.writing import write_site\n"
+    program += "print(write_site(Path(sys.argv[1]), Path(sys.argv[2])))"
+    command = [sys.executable, "-c", program, str(drawn.release), str(tmp_path / "site")]
+    ran = subprocess.run(
+        command, env=os.environ | other, cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert ran.stdout.strip() == drawn.digest
+
+
+def test_the_site_needs_nothing_else(drawn: SimpleNamespace) -> None:
+    """No dead link, no other host, no script; each page is small, and says that its figures are made up."""
+    for file in drawn.site.glob("*.html"):
+        text = file.read_text("utf-8")
+        for link in LINK.findall(text):
+            assert link in ("data:,", "#main") or (drawn.site / html.unescape(link)).is_file(), (file, link)
+        assert "<script" not in text and "url(" not in text and "@import" not in text
+        assert len(text) < 300_000 and "MADE-UP FIGURES" in text
+        for picture in re.findall(r'<svg[^>]*aria-label="([^"]*)"', text):
+            assert "made up" in picture
+    assert "url(" not in (drawn.site / "style.css").read_text("utf-8")
+    check = subprocess.run(["sha256sum", "--check", "--quiet", "files.sha256"], cwd=drawn.site, check=False)
+    assert check.returncode == 0
+    for file in drawn.release.glob("data/*.csv"):
+        assert (drawn.site / "data" / file.name).read_bytes() == file.read_bytes()
+
+
+def test_what_others_wrote_is_text_and_no_page(tmp_path: Path) -> None:
+    about = replace(ABOUT, agency_name=NASTY, contact=NASTY, licence=NASTY)
+    changed = {"policy": {"indicator_text": NASTY}, "user_cost": {"description": NASTY}}
+    write_site(write_whole(tmp_path, about, changed=changed), tmp_path / "site")
+    pages = {file.stem: file.read_text("utf-8") for file in (tmp_path / "site").glob("*.html")}
+    assert not [name for name, text in pages.items() if "<script" in text]
+    for name in ("index", "policy", "users", "area-001"):
+        assert "&lt;script&gt;" in pages[name], name
+    assert not [
+        name for name, text in pages.items() if "MADE-UP" in text or "made up" in text and "svg" in text
+    ]
+
+
+def test_what_a_release_does_not_have_is_said(tmp_path: Path) -> None:
+    empty = ("countermeasure_cost", "investment", "investment_gap", "volume_change", "spam_route")
+    write_site(write_whole(tmp_path, channels=("SMS",), empty=empty), tmp_path / "site")
+    pages = {file.stem: file.read_text("utf-8") for file in (tmp_path / "site").glob("*.html")}
+    assert pages["index"].count("No figure of all countries together is published.") == 2
+    assert "No money was published" in pages["index"] and "No money was published" in pages["investment"]
+    assert (
+        "No change is published that could be quoted." in pages["index"]
+        and "A gap needs a norm" in pages["investment"]
+    )
+    assert "This release has no such figure." in pages["routes"]
+
+
+def test_a_release_of_volumes_alone_is_not_drawn_in_part(tmp_path: Path) -> None:
+    write_volumes(tmp_path)
+    with pytest.raises(ObservatoryError, match="no page is drawn of a part of a release"):
+        write_site(tmp_path / "2026-Q4" / "v1.0.0", tmp_path / "site")
+
+
+def test_lines_on_the_page_of_data_run(drawn: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(drawn.site)
+    lines = lines_to_run(read_release(drawn.release))
+    page = html.unescape((drawn.site / "data.html").read_text("utf-8"))
+    assert all(text in page for text in lines.values())
+    found = duckdb.sql(lines["DuckDB"]).fetchall()
+    assert found == [("Africa (ITU region)", 41.2, 12_500_000, 9_810_000, 17_300_000)]
+    ran = subprocess.run([sys.executable, "-c", lines["pandas"]], check=True, capture_output=True, text=True)
+    assert re.search(r"Africa \(ITU region\)\s+41.2\s+12500000\s+9810000\s+17300000", ran.stdout)
+
+
+def test_an_area_without_rows_is_named_with_the_rules_for_all(drawn: SimpleNamespace) -> None:
+    page = (drawn.site / "areas.html").read_text("utf-8")
+    assert "area-242.html" in page and not (drawn.site / "area-776.html").exists()
+    without = page[page.index("They are: ") :]
+    assert "Tonga" in without and "Fiji" not in without.split("</p>")[0]

@@ -1,0 +1,340 @@
+"""Sentences with a figure on the main pages of a site, recomputed from the release's CSV by code of its own.
+
+A sentence of a main page that has a digit and that nothing here recomputes fails, and so does a figure of low
+reliability.
+"""
+
+import csv
+import html
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Row = dict[str, str]
+CHANNELS = {"e-mail": "EMAIL", "sms": "SMS", "circuit-switched calls": "VOICE_CS", "ip calls": "VOICE_IP"}
+QUANTITIES = {
+    "corrected for filter error": "spam_corrected",
+    "as filters saw it, not corrected": "spam_certain",
+}
+SIZES = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
+LOW = {"unreliable", "one_respondent", "few_holdings"}
+MAIN = (
+    "index",
+    "volume",
+    "types",
+    "sources",
+    "routes",
+    "measures",
+    "investment",
+    "policy",
+    "users",
+    "others",
+)
+# Sentences that are the same in every release, or that name no figure of it.
+STATIC = re.compile(
+    r"^Left out|X\.1231|95% point|A rank of 1–3|Shares are of all spam|reference prices|^20\d\d$"
+    r"|quarter \d of 20\d\d$|MADE-UP|Spam and the cost"
+)
+
+
+class Figures:
+    """A release's tables, and what a sentence says against them."""
+
+    def __init__(self, data: Path) -> None:
+        self.tables: dict[str, list[Row]] = {}
+        for file in data.glob("*.csv"):
+            with file.open(encoding="utf-8", newline="") as lines:
+                self.tables[file.name.split(".")[0]] = list(csv.DictReader(lines))
+
+    def one(self, table: str, area: str, channel: str, **codes: str) -> Row:
+        """The row of the last period that a sentence is of."""
+        wanted = {"channel_code": CHANNELS[channel.lower()], "area_name": name_of(area)} | codes
+        found = [
+            row for row in self.tables[table]
+            if all(row[name] == value for name, value in wanted.items())
+            and row.get("unit_code", "call") in ("attempted", "call")
+            and row.get("definition_code", "OPERATOR") == "OPERATOR"
+        ]  # fmt: skip
+        last = max((row["period_code"] for row in found), default="")
+        found = [row for row in found if row["period_code"] == last]
+        assert len(found) == 1, (table, wanted, len(found))
+        return found[0]
+
+    def better(self, table: str, area: str, channel: str, **codes: str) -> Row:
+        """Corrected spam, or where there is none what filters saw."""
+        named = [
+            row for row in self.tables[table]
+            if row["quantity_code"] == "spam_corrected" and row["area_name"] == name_of(area)
+            and row["channel_code"] == CHANNELS[channel.lower()]
+        ]  # fmt: skip
+        quantity = "spam_corrected" if named else "spam_certain"
+        return self.one(table, area, channel, quantity_code=quantity, **codes)
+
+
+def name_of(area: str) -> str:
+    return "World" if area == "the world" else area
+
+
+def number(text: str) -> float:
+    """A figure as a sentence writes it: 2.99 billion; 1,234."""
+    value, _, size = text.replace(",", "").replace("\N{NO-BREAK SPACE}", " ").partition(" ")
+    return float(value) * SIZES.get(size, 1)
+
+
+def same(text: str, value: str) -> None:
+    assert f"{number(text):.3g}" == f"{float(value):.3g}", (text, value)
+
+
+def quotable(band: str) -> None:
+    assert band not in LOW, band
+
+
+N = r"(\d[\d.,]*(?:\s(?:million|billion|trillion))?)"
+
+
+def headline(figures: Figures, parts: str) -> None:
+    for part in parts.split("; "):
+        shares, area = re.fullmatch(r"(.+?) in (.+)", part).groups()  # type: ignore[union-attr]
+        for share, channel in re.findall(r"([\d.]+)% of (.+?)(?:, | and |$)", shares):
+            row = figures.better("spam_volume", area, channel)
+            same(share, row["share_pct"])
+            quotable(row["share_cv_band_code"])
+
+
+def volume(figures: Figures, channel: str, estimate: str, area: str, share: str) -> None:
+    row = figures.better("spam_volume", area, channel)
+    same(estimate, row["estimate"])
+    same(share, row["share_pct"])
+    quotable(row["cv_band_code"])
+    quotable(row["share_cv_band_code"])
+
+
+def rate(figures: Figures, channel: str, value: str, area: str) -> None:
+    row = figures.better("spam_volume", area, channel)
+    same(value, row["rate_per_subscription"])
+    quotable(row["cv_band_code"])
+
+
+def change(figures: Figures, channel: str, value: str, area: str, quarter: str, year: str) -> None:
+    row = figures.one("volume_change", area, channel, match_code="with_before", quantity_code="spam_certain")
+    assert f"{float(row['change_pct']):+.1f}" == value and row["earlier_period_code"] == f"{year}-Q{quarter}"
+
+
+def since(figures: Figures, channel: str, quarter: str, year: str) -> None:
+    rows = [
+        row for row in figures.tables["volume_change"] if row["channel_code"] == CHANNELS[channel.lower()]
+    ]
+    assert {row["earlier_period_code"] for row in rows} == {f"{year}-Q{quarter}"}
+
+
+def part(figures: Figures, name: str, area: str, share: str, channel: str) -> None:
+    found = [
+        row for table in ("spam_type", "spam_source", "spam_route") for row in figures.tables[table]
+        if row["area_name"] == name_of(area) and row["channel_code"] == CHANNELS[channel.lower()]
+        and (row["rank_from"], row["rank_to"]) == ("1", "1") and f"{float(row['share_pct']):g}" == share
+    ]  # fmt: skip
+    assert found, (name, area, share)
+    quotable(found[0]["share_cv_band_code"])
+
+
+REGIONS = {
+    "AFR": "Africa", "AMS": "Americas", "ARB": "Arab States", "ASP": "Asia and the Pacific",
+    "CIS": "Commonwealth of Independent States", "EUR": "Europe",
+}  # fmt: skip
+
+
+def left_open(figures: Figures, channel: str, area: str, names: str) -> None:
+    """Which parts may come first: of regions of source all and no other are named."""
+    firsts = [
+        {row[column] for row in figures.tables[table]
+         if row["area_name"] == name_of(area) and row["channel_code"] == CHANNELS[channel.lower()]
+         and row["rank_from"] == "1"}
+        for table, column in (("spam_type", "spam_type_code"), ("spam_source", "source_region_code"),
+                              ("spam_route", "link_code"))
+    ]  # fmt: skip
+    named = {code for code, name in REGIONS.items() if name in names}
+    assert any(
+        len(codes) > 1 and (named == codes if codes & REGIONS.keys() else not named) for codes in firsts
+    )
+
+
+def cost(figures: Figures, channel: str, area: str, estimate: str, ends: tuple[str, ...] = ()) -> None:
+    row = figures.one("countermeasure_cost", area, channel, strategy_code="_T", cost_component_code="stated")
+    money(row, estimate, ends)
+
+
+def spent(figures: Figures, channel: str, area: str, estimate: str, ends: tuple[str, ...] = ()) -> None:
+    codes = {"strategy_code": "_T", "component_code": "_T", "conversion_code": "market"}
+    money(figures.one("investment", area, channel, **codes), estimate, ends)
+
+
+def money(row: Row, estimate: str, ends: tuple[str, ...]) -> None:
+    same(estimate, row["estimate"])
+    for text, name in zip(ends, ("estimate_low", "estimate_high"), strict=False):
+        same(text, row[name])
+    quotable(row["cv_band_code"])
+
+
+def gap(figures: Figures, channel: str, value: str, area: str) -> None:
+    row = figures.one("investment_gap", area, channel)
+    same(value, row["gap"])
+    quotable(row["cv_band_code"])
+
+
+def answered(figures: Figures, channel: str, area: str, frame: str, of: str) -> None:
+    row = figures.better("spam_volume", area, channel)
+    assert (row["frame_country_count"], row["area_country_count"]) == (frame, of)
+
+
+def low(figures: Figures, every: str, unreliable: str) -> None:
+    rows = figures.tables["spam_volume"]
+    assert len(rows) == number(every) and sum(row["cv_band_code"] in LOW for row in rows) == number(
+        unreliable
+    )
+
+
+def silent(figures: Figures, channel: str, share: str, area: str) -> None:
+    code = share.replace(" to ", "_").removesuffix("%")
+    code = code.replace("under ", "UNDER_").replace("75% and more", "FROM_75")
+    assert figures.better("spam_volume", area, channel)["silent_class_code"] == code
+
+
+def unknown(table: str, column: str, code: str) -> Callable[..., None]:
+    def check(figures: Figures, channel: str, share: str) -> None:
+        rows = [
+            row for row in figures.tables[table]
+            if row["area_code"] in ("001", "001_STUDY") and row["channel_code"] == CHANNELS[channel.lower()]
+            and row[column] == code
+        ]  # fmt: skip
+        row = min(rows, key=lambda each: each["quantity_code"] != "spam_corrected")
+        same(share, row["share_pct"])
+
+    return check
+
+
+def subscriptions(figures: Figures, channel: str, share: str) -> None:
+    rows = [row for row in figures.tables["spam_volume"] if row["area_code"] in ("001", "001_STUDY")]
+    names = {row["area_name"] for row in rows if row["channel_code"] == CHANNELS[channel.lower()]}
+    row = figures.better("spam_volume", names.pop(), channel)
+    terms = {
+        name: float(row[name])
+        for name in ("area_factor", "rates_variance", "subscriptions_variance", "days_variance")
+    }
+    whole = (
+        terms["area_factor"] * terms["rates_variance"]
+        + terms["subscriptions_variance"]
+        + terms["days_variance"]
+    )
+    exact = 100 * terms["subscriptions_variance"] / whole
+    assert share == "<1" and exact < 0.5 or abs(float(share.strip("<>")) - exact) <= 0.5 + 1e-9  # fmt: skip
+
+
+def new(figures: Figures, *counts: str) -> None:
+    codes = [
+        row["revision_code"] for rows in figures.tables.values() for row in rows if "revision_code" in row
+    ]
+    found = [len(codes), *(codes.count(code) for code in ("NEW", "REVISED", "SAME", "STANDS"))]
+    assert [number(each) for each in counts] == found
+
+
+def countries(figures: Figures, count: str, channel: str) -> None:
+    rows = [
+        row for row in figures.tables["spam_volume"]
+        if row["area_kind_code"] == "country" and row["channel_code"] == CHANNELS[channel.lower()]
+    ]  # fmt: skip
+    assert len({row["area_code"] for row in rows}) == int(count)
+
+
+def norm(figures: Figures, channel: str, value: str) -> None:
+    rows = figures.tables["investment_gap"]
+    assert value in {
+        row["target_per_subscription"] for row in rows if row["channel_code"] == CHANNELS[channel.lower()]
+    }
+
+
+C = r"([\w -]+)"
+CHECKS: list[tuple[str, Callable[..., Any]]] = [
+    (r"Spam in quarter \d of \d{4}: (.+)\.", headline),
+    (rf"{C}: {N} spam (?:messages|calls) in (.+), ([\d.]+)% of traffic", volume),
+    (rf"{C}: {N} spam (?:messages|calls) for each subscription in (.+)", rate),
+    (rf"{C}: ([+-][\d.]+)% in (.+) since quarter (\d) of (\d+)", change),
+    (rf"{C}: change of spam since quarter (\d) of (\d+)", since),
+    (r"(.+) comes first in (.+): ([\d.]+)% of spam by (.+)", part),
+    (rf"Spam by {C} in (.+): intervals leave open which comes first of (.+)", left_open),
+    (rf"{C}: at least {N} US dollars in (.+)", lambda f, c, e, a: cost(f, c, a, e)),
+    (rf"{C}: {N} US dollars a year in (.+)", lambda f, c, e, a: spent(f, c, a, e)),
+    (rf"{C}: {N} US dollars below the norm in (.+)", gap),
+    (rf"{C}: spending beside a norm of ([\d.]+) US dollars for each subscription", norm),
+    (rf"Countermeasures for {C} cost operators of (.+) at least {N} US dollars to run in .+ \({N} to {N}\).*",
+     lambda f, c, a, e, *ends: cost(f, c, a, e, ends)),
+    (rf"Operators of (.+) spent {N} US dollars against spam by {C} in .+ \({N} to {N}\).*",
+     lambda f, a, e, c, *ends: spent(f, c, a, e, ends)),
+    (rf"{C}: .+ of the subscriptions of (.+)\. The frame of operators covers (\d+) of (\d+) countries\.",
+     answered),
+    (rf"Of {N} estimates of volume, {N} are of low reliability\..*", low),
+    (rf"{C}: (.+) of the estimate for (.+) stands for operators.*", silent),
+    (rf"{C}: the type of ([\d.]+)% of spam is unknown.*", unknown("spam_type", "spam_type_code", "UNK")),
+    (rf"{C}: ([\d.]+)% of spam could not be placed.*", unknown("spam_source", "source_region_code", "_U")),
+    (rf"{C}: ([<>]?[\d.]+)% of the squared width.*", subscriptions),
+    (rf"Of {N} protected figures, {N} are new, {N} are revised, {N} are unchanged, and {N} stand.*", new),
+    (rf"(\d+) countries have a volume of spam by {C} of their own", countries),
+    (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),
+]  # fmt: skip
+
+
+def texts_in(page: str) -> list[str]:
+    """Headings, paragraphs and terms, without cards, tables, footers and what a reader opens."""
+    body = page[page.index("<main") : page.index("</main>")]
+    body = re.sub(r"<(table|details|svg|pre)\b.*?</\1>", "", body, flags=re.DOTALL)
+    body = re.sub(r'<div class="card">.*?</div>', "", body, flags=re.DOTALL)
+    found = re.findall(r"<(?:h[123]|p|dd)[^>]*>(.*?)</(?:h[123]|p|dd)>", body, flags=re.DOTALL)
+    texts = [html.unescape(re.sub(r"<[^>]+>", "", each)).strip() for each in found]
+    return [each.replace("\N{NON-BREAKING HYPHEN}", "-").replace("\N{WORD JOINER}", "") for each in texts]
+
+
+def check_cards(figures: Figures, page: str) -> int:
+    """Every figure on the cards of the front page."""
+    count = 0
+    for card in re.findall(r'<div class="card">(.*?)</div>', page, flags=re.DOTALL):
+        text = html.unescape(re.sub(r"<[^>]+>", "\n", card))
+        channel = text.split("\n")[1].strip()
+        told = re.search(
+            rf"{N} spam (?:messages|calls) in (.+?)(?: \({N} to {N}\))?, (.+?)(?:; no interval)?\.\n", text
+        )
+        if told:
+            estimate, area, lowest, highest, quantity = told.groups()
+            row = figures.one("spam_volume", area, channel, quantity_code=QUANTITIES[quantity])
+            money(row, estimate, (lowest, highest) if lowest else ())
+            if share := re.search(r"\n([\d.]+)%\n", text):
+                same(share[1], row["share_pct"])
+                quotable(row["share_cv_band_code"])
+            if changed := re.search(r"([+-][\d.]+)% since quarter (\d) of (\d+)", text):
+                change(figures, channel, changed[1], area, changed[2], changed[3])
+            count += 1
+        else:
+            assert not re.search(r"\d", text), text
+    return count
+
+
+def recompute_sentences(site: Path) -> int:
+    """How many sentences were recomputed. Fails for a sentence with a digit that nothing recomputes."""
+    figures = Figures(site / "data")
+    count = 0
+    for file in [*(site / f"{name}.html" for name in MAIN), *site.glob("area-*.html")]:
+        page = file.read_text("utf-8")
+        count += check_cards(figures, page)
+        for text in texts_in(page):
+            if not re.search(r"\d", text):
+                continue
+            if file.name.startswith("area-") and not text.startswith("Spam in"):
+                continue
+            for pattern, check in CHECKS:
+                if found := re.fullmatch(pattern, text):
+                    check(figures, *found.groups())
+                    count += 1
+                    break
+            else:
+                if not STATIC.search(text):
+                    raise AssertionError(f"{file.name}: nothing recomputes: {text}")
+    return count

@@ -1,0 +1,124 @@
+"""A made-up release with rows in every table, for tests of what is drawn of it; its figures are of nobody."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.release import folders, manifest, triangle
+from jobs.study.release.about import About
+from jobs.study.release.codebook import json_bytes
+from jobs.study.release.released_tables import csv_of, release_table
+from tests.support.release import ABOUT
+
+Row = dict[str, Any]
+MADE_UP = replace(ABOUT, is_made_up=True)
+AREAS = {"WORLD": "world", "AFR": "region", "LDC": "group", "FJI": "country"}
+ESTIMATED: Row = {
+    "period_code": "2026-Q4", "definition_code": "OPERATOR", "quantity_code": "spam_certain",
+    "estimate": 12_500_000, "estimate_low": 9_810_000, "estimate_high": 17_300_000, "area_factor": 0.01,
+    "rates_variance": 1.25, "rates_freedom": 95.0, "subscriptions_variance": 0.001, "days_variance": 0.0,
+    "rate_per_subscription": 15.8, "rate_low": 14.1, "rate_high": 18.3, "cv_band_code": "acceptable",
+    "share_cv_band_code": "acceptable", "coverage_class_code": "50_75", "holdings_class_code": "FROM_11",
+    "silent_class_code": "25_50", "area_country_count": 195, "frame_country_count": 193,
+    "rated_country_count": 0, "population_pct": 99.93, "nature_code": "E", "obs_status_code": "E",
+    "conf_status_code": "F", "revision_code": "NEW",
+}  # fmt: skip
+UNITS = {"EMAIL": "attempted", "SMS": "attempted", "VOICE_IP": "call"}
+
+
+def rows_of(channels: Iterable[str], areas: Mapping[str, str]) -> dict[str, list[Row]]:
+    """Rows of each table that estimates, by its name."""
+    found: dict[str, list[Row]] = {name: [] for name in (each.split(".")[1] for each in public_tables())}
+    for at, channel in enumerate(channels, 1):
+        for area, kind in areas.items():
+            own = ESTIMATED | {
+                "channel_code": channel, "area_code": area, "area_kind_code": kind,
+                "unit_code": UNITS[channel], "share_pct": 40.2 + at,
+            }  # fmt: skip
+            found["spam_volume"].append(own)
+            if kind == "country":
+                continue
+            for code, share in (("_S", None), ("FRAUD.loan", 31.5 + at), ("AD.retail", 18.7), ("UNK", 12.1)):
+                ranks = {"rank_from": 1, "rank_to": 1} if code == "FRAUD.loan" else {}
+                found["spam_type"].append(own | {"spam_type_code": code, "share_pct": share} | ranks)
+            for code, share in (("AFR", 61.5), ("EUR", 30.4), ("_U", 8.25)):
+                ranks = {"rank_from": 1, "rank_to": 2} if code != "_U" else {}
+                found["spam_source"].append(
+                    own | ranks
+                    | {"source_region_code": code, "share_pct": share, "source_basis_code": "address"}
+                )  # fmt: skip
+            found["spam_route"].append(
+                own | {"origin_region_code": "_S", "link_code": "hub", "share_pct": 77.7,
+                       "rank_from": 1, "rank_to": 1}
+            )  # fmt: skip
+            for code, change in (("with_before", 8.4), ("with_after", None)):
+                found["volume_change"].append(
+                    own | {"match_code": code, "earlier_period_code": "2026-Q3", "change_pct": change,
+                           "later_period_code": "2026-Q4", "period_code": "2026-Q4" if change else "2026-Q3"}
+                )  # fmt: skip
+            for component in ("marginal", "fixed", "stated"):
+                found["countermeasure_cost"].append(
+                    own | {"strategy_code": "_T", "cost_component_code": component,
+                           "conversion_code": "market"}
+                )  # fmt: skip
+            year = own | {"period_code": "2026", "strategy_code": "_T"}
+            for strategy, component in (("_T", "_T"), ("filtering", "_T"), ("_T", "capital")):
+                found["investment"].append(
+                    year | {"strategy_code": strategy, "component_code": component,
+                            "conversion_code": "market"}
+                )  # fmt: skip
+            found["investment_gap"].append(
+                year | {"target_code": "norm", "target_per_subscription": 0.5, "necessary": 458_000_000,
+                        "spend": 12_500_000, "spend_low": 9_810_000, "spend_high": 17_300_000,
+                        "gap": 445_500_000, "gap_low": 440_700_000, "gap_high": 448_190_000}
+            )  # fmt: skip
+            quarter = {
+                "share_class_code": "25_50",
+                "share_from_pct": 25,
+                "share_below_pct": 50,
+                "answered_class_code": "20_49",
+            }
+            found["countermeasure"].append(year | quarter | {"strategy_code": "filtering"})
+            found["policy"].append(
+                year | quarter | {"indicator_code": f"sp901.{channel}", "answer_code": "OPTIN",
+                                  "pillar_code": "legal", "indicator_text": f"Legal model: {channel}"}
+            )  # fmt: skip
+            found["user_cost"].append(
+                own | {"user_cost_code": f"seconds_{at}", "description": "Time to delete",
+                       "user_basis_code": "model", "bound_code": "upper",
+                       "modelled_p05": 1.1, "modelled_p50": 5.5, "modelled_p95": 9.9}
+            )  # fmt: skip
+    return found
+
+
+def write_whole(
+    root: Path,
+    about: About = MADE_UP,
+    channels: Iterable[str] = ("EMAIL", "SMS", "VOICE_IP"),
+    areas: Mapping[str, str] = AREAS,
+    empty: Iterable[str] = (),
+    changed: Mapping[str, Row] | None = None,
+) -> Path:
+    """The folder of a release with every table, of the files that a site is drawn from alone. empty: tables
+    without rows. changed: by table, values that all
+    its rows have instead."""
+    of_table = rows_of(channels, areas)
+    tables = []
+    for name in public_tables():
+        short = name.split(".")[1]
+        schema = public_contract(name).schema
+        own = [] if short in empty else of_table[short]
+        rows = [
+            {column: row.get(column) for column in schema} | (changed or {}).get(short, {}) for row in own
+        ]
+        tables.append(release_table(name, pl.DataFrame(rows, schema=schema)))
+    files = {f"data/{about.file_name(each.name, 'csv')}": csv_of(each) for each in tables}
+    files[about.file_name(triangle.NAME, "csv")] = triangle.format_triangle(triangle.build_triangle([]))
+    files["validation.json"] = json_bytes({"results": [{"results": [{"success": True}, {"success": True}]}]})
+    folder = root / about.period / about.version
+    folders.write_folder(folder, files | {manifest.NAME: manifest.format_manifest(about, files, {}, "")})
+    return folder
