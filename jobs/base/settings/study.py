@@ -73,6 +73,11 @@ class Study(Settings):
     return_address: str | None = None
     """Where respondents send answers, as letters name it: an address of your office, or of a place to upload
     files to."""
+    changed_share: float = Field(0.2, gt=0)
+    """`study frame` lists a figure that differs by more than this share from the one before, or from another
+    source's for the same year."""
+    stale_years: int = Field(2, ge=0, le=20)
+    """`study frame` lists figures that are older than so many years before the study's year."""
     gap: Gap = Gap()
 
     @field_validator("countries")

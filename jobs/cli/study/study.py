@@ -29,6 +29,7 @@ def study() -> None:
 
 
 app.command()(study_desk.init)
+app.command()(study_desk.frame)
 
 
 @app.command()

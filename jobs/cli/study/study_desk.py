@@ -1,8 +1,8 @@
-"""The command `observatory study init`: a study's folder, and what it lacks."""
+"""The commands `observatory study init` and `frame`: a study's folder, what it lacks, and its frame."""
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -11,7 +11,11 @@ from rich.text import Text
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import with_noun
 from jobs.base.settings import config
+from jobs.cli.arguments import Config
 from jobs.cli.console import out
+
+if TYPE_CHECKING:
+    from jobs.study.desk.frame_remarks import FrameRemarks
 
 
 def init(
@@ -73,3 +77,106 @@ def show_steps(file: Path) -> None:
     following = next((each for each in steps if each.missing), None)
     said = f"Next: {following.do}" if following else "Nothing is missing up to the first release."
     out.print(said, soft_wrap=True, markup=False, highlight=False)
+
+
+def frame(
+    config_file: Config = Path("observatory.toml"),
+    sources: Annotated[
+        Path | None, typer.Option(help="Folder of the files. Default: sources, beside the settings.")
+    ] = None,
+    year: Annotated[
+        int | None, typer.Option(min=1990, max=2199, help="The study's year. Default: the last whole one.")
+    ] = None,
+    ask: Annotated[
+        bool, typer.Option("--ask", help="Also add the frame's operators to the list of respondents.")
+    ] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; show what would be missing.")
+    ] = False,
+    workbook: Annotated[
+        Path | None,
+        typer.Option(help="Write a workbook to fill in for what no download has, and read nothing."),
+    ] = None,
+) -> None:
+    """Build operators, subscriptions, price levels and economy from the files that you have.
+
+    Downloads of ITU's DataHub and the World Bank, lists of operators as CSV, and the workbook are recognised
+    by their headings. Then it lists for each country what is missing, stale or changed.
+    """
+    from jobs.study.desk import frame as building
+    from jobs.study.desk.filled_rows import FRAME, TABLES
+    from jobs.study.desk.frame_remarks import FrameRemarks, note_all
+    from jobs.study.desk.next_steps import name_few
+
+    settings = config.load_settings(config_file)
+    countries, files = settings.study.countries, settings.study.files
+    if not countries or files is None:
+        raise ObservatoryError(
+            "[study] countries and files have to be set: `observatory study init FOLDER --countries LIST`"
+            " writes them"
+        )
+    year = year or settings.lake.now.year - 1
+    if workbook is not None:
+        write_workbook(workbook, countries, year)
+        return
+    found = building.read_sources(sources or config_file.resolve().parent / "sources", year)
+    remarks = FrameRemarks()
+    made = building.build_tables(found, countries, year, settings.study.changed_share, remarks)
+    folder = Path(files)
+    before = {table: building.existing_rows(table, folder) for table in TABLES}
+    tables = {table: building.merge_rows(table, rows, folder) for table, rows in made.items()}
+    limits = (settings.study.changed_share, settings.study.stale_years)
+    note_all(tables, before, countries, year, limits, remarks)
+    for name, what in found.read:
+        out.print(Text(f"{name}: {what}"), soft_wrap=True)
+    others = {row["country_code"] for row in found.filled.rows[FRAME]} - set(countries)
+    if others:
+        out.print(
+            f"Left out, because [study] countries does not name them: operators of {name_few(others)}",
+            soft_wrap=True,
+            markup=False,
+        )
+    show_remarks(remarks, countries, year)
+    if check:
+        out.print("Nothing was written.")
+        return
+    written = building.write_tables(tables, folder)
+    out.print(f"Written in {folder}: {', '.join(written)}", soft_wrap=True, markup=False, highlight=False)
+    if ask:
+        if settings.study.respondents is None:
+            raise ObservatoryError("--ask: [study] respondents is not set: name the list of respondents")
+        added = building.ask_operators(Path(settings.study.respondents), tables[FRAME], found.filled.names)
+        out.print(f"Added to the list of respondents: {with_noun(len(added), 'operator')}", highlight=False)
+    for licence in building.list_licences(found.figures):
+        out.print(licence, soft_wrap=True, markup=False, highlight=False)
+
+
+def write_workbook(file: Path, countries: list[str], year: int) -> None:
+    from jobs.study.desk.filled_rows import make_workbook
+
+    if file.exists():
+        raise ObservatoryError(f"--workbook: {file} is there already; name another file, or move it")
+    file.write_bytes(make_workbook(countries, year))
+    out.print(
+        f"{file}: fill in what no download has, put it into the folder of sources, and run"
+        " `observatory study frame`",
+        soft_wrap=True,
+        markup=False,
+        highlight=False,
+    )
+
+
+def show_remarks(remarks: "FrameRemarks", countries: list[str], year: int) -> None:
+    """Print a row for each country of which something is missing, stale or changed."""
+    noted = remarks.countries()
+    complete = len(countries) - len(noted)
+    out.print(
+        f"{with_noun(len(countries), 'country', 'countries')} in {year}, {complete} complete", highlight=False
+    )
+    if not noted:
+        return
+    table = Table("country", "missing", "stale", "changed")
+    for each in noted:
+        cells = [found.get(each, []) for found in (remarks.missing, remarks.stale, remarks.changed)]
+        table.add_row(each, *(Text("\n".join(lines)) for lines in cells))
+    out.print(table)

@@ -1,8 +1,9 @@
-"""`observatory study init`."""
+"""`observatory study init` and `frame`."""
 
 from pathlib import Path
 
 from tests.cli.conftest import Observatory
+from tests.support.downloads import itu
 
 
 def test_a_study_begins_and_says_what_comes_next(observatory: Observatory, tmp_path: Path) -> None:
@@ -19,3 +20,22 @@ def test_what_is_to_be_given(observatory: Observatory, tmp_path: Path) -> None:
     assert "--check alone" in observatory("study", "init", tmp_path).err
     none = observatory("study", "init", tmp_path, "--check")
     assert none.code == 2 and "begin a study there with" in none.err
+
+
+def test_a_frame_is_built_and_its_gaps_are_listed(observatory: Observatory, tmp_path: Path) -> None:
+    observatory("study", "init", tmp_path, "--countries", "KEN,NPL")
+    last = ("--config", tmp_path / "observatory.toml", "--year", "2026")
+    empty = observatory("study", "frame", *last)
+    assert empty.code == 2 and "sources holds no file" in empty.err
+    book = observatory("study", "frame", *last, "--workbook", tmp_path / "sources" / "frame.xlsx")
+    assert book.code == 0 and "fill in what no download has" in book.out
+    listed = "country,operator,service,subscribers\nKEN,Savanna,mobile,5000000\n"
+    (tmp_path / "sources" / "operators.csv").write_text(listed, encoding="utf-8")
+    itu_file = tmp_path / "sources" / "mobile.csv"
+    itu_file.write_text(itu("i271", {("KEN", 2025): 9_000_000}), encoding="utf-8")
+    checked = observatory("study", "frame", *last, "--check", "--ask")
+    assert checked.code == 0 and "Nothing was written." in checked.out, checked.err
+    told = observatory("study", "frame", *last, "--ask")
+    assert "subscriptions VOICE_CS" in told.out and "CC BY-NC-SA 3.0 IGO" in told.out
+    assert "1\u00a0operator" in told.out
+    assert "no operator of NPL" in observatory("study", "init", tmp_path, "--check").out

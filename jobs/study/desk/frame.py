@@ -1,0 +1,332 @@
+"""The study's frame, denominators, price levels and economy, built from what an officer can have: downloads
+of ITU and the World Bank, lists of operators, and a workbook filled in by hand.
+
+What people filled in stands before downloads. Rows that the study's files have already and no source replaces
+stay, so nothing is lost.
+"""
+
+import csv
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import last_day
+from jobs.base.figures.sizes import class_of, size_of
+from jobs.base.settings.countries import country_codes
+from jobs.base.tables.contracts import read_contract, reference_rows
+from jobs.base.tables.csv_tables import read_table
+from jobs.study.desk.downloads import CountryFigure, load_sources, parse_rows, read_download, read_texts
+from jobs.study.desk.filled_rows import (
+    DENOMINATOR,
+    ECONOMY,
+    FRAME,
+    PRICES,
+    FilledRows,
+    number_text,
+    read_list,
+    read_workbook,
+)
+from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, is_changed
+from jobs.study.estimates.steps.accounts import DOLLARS
+from jobs.study.questionnaire.respondents import COLUMNS, currency_on, read_respondents
+
+READ = (".csv", ".zip", ".xlsx", ".xlsm", ".xlsb", ".xltm")
+# Years of price levels and economy before the study's.
+EARLIER = 10
+AMOUNTS = ("deflator_index", "ppp_rate", "market_rate")
+Row = dict[str, Any]
+# By country, name and year.
+Known = dict[tuple[str, str, int], CountryFigure]
+
+
+@dataclass
+class FrameSources:
+    """What the files of a folder hold. read: their names, with what each is."""
+
+    figures: list[CountryFigure] = field(default_factory=list)
+    filled: FilledRows = field(default_factory=FilledRows)
+    read: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_sources(folder: Path, year: int) -> FrameSources:
+    """Read every file of a folder. Raises ObservatoryError with all that is wrong of all files."""
+    files = sorted(each for each in folder.iterdir() if each.is_file()) if folder.is_dir() else []
+    files = [each for each in files if not each.name.startswith((".", "~$"))]
+    if not files:
+        raise ObservatoryError(
+            f"{folder} holds no file: put downloads of ITU and the World Bank, lists of operators, or the"
+            " workbook of `observatory study frame --workbook FILE` there"
+        )
+    found, wrong = FrameSources(), []
+    for file in files:
+        try:
+            read_source(file, year, found)
+        except ObservatoryError as error:
+            wrong.append(str(error))
+    wrong += found.filled.wrong
+    wrong += repeated(found.filled)
+    if wrong:
+        raise ObservatoryError("\n".join([*wrong, "Nothing was written."]))
+    return found
+
+
+def read_source(file: Path, year: int, found: FrameSources) -> None:
+    if file.suffix.lower() not in READ:
+        raise ObservatoryError(
+            f"{file}: CSV, a zip of it, or .xlsx are read; move the file out of the folder"
+        )
+    if file.suffix.lower() not in (".csv", ".zip"):
+        read_workbook(file, found.filled, year)
+        found.read.append((file.name, "filled in by hand"))
+        return
+    for name, text in read_texts(file):
+        rows = parse_rows(text)
+        figures = read_download(rows, file)
+        if figures is not None:
+            found.figures += figures
+            of = figures[0].source.partition(",")[0] if figures else "no figure of a country"
+            found.read.append((name, of))
+        elif read_list(rows, file, found.filled, year):
+            found.read.append((name, "list of operators"))
+        else:
+            layouts = "; ".join(
+                f"{each['name']}: {', '.join(each['columns'].values())}"
+                for each in load_sources()["downloads"]
+            )
+            raise ObservatoryError(
+                f"{file}: of no layout that is known. Headings that are: {layouts}; list of operators:"
+                " country, operator, service, subscriptions"
+            )
+
+
+def repeated(filled: FilledRows) -> list[str]:
+    """A line for each thing that was filled in twice: an operator and channel, subscriptions of a country and
+    channel, also of two years, since one of them is of the study; a price or an amount of a year."""
+    keys = {
+        FRAME: ("respondent_id", "channel_code"),
+        DENOMINATOR: ("country_code", "channel_code"),
+        PRICES: ("country_code", "price_year"),
+        ECONOMY: ("country_code", "price_year"),
+    }
+    wrong = []
+    for table, key in keys.items():
+        seen: dict[tuple[Any, ...], Row] = {}
+        for row in filled.rows[table]:
+            own = tuple(row[name] for name in key)
+            first = seen.setdefault(own, row)
+            if first is not row:
+                periods = [str(each["period_code"]) for each in (first, row)] if table == DENOMINATOR else []
+                of = f" (of {' and '.join(periods)})" if len(set(periods)) > 1 else ""
+                wrong.append(
+                    f"{read_contract(table).name}: {' '.join(map(str, own))} stands twice{of}: keep the one"
+                    f" that is of the study ({first['place']}; {row['place']})"
+                )
+    return wrong
+
+
+def build_tables(
+    sources: FrameSources, countries: Sequence[str], year: int, share: float, remarks: FrameRemarks
+) -> dict[str, list[Row]]:
+    """New rows of the four tables."""
+    values = best_figures(sources.figures, year, share, remarks)
+    frame = [
+        row | {"size_code": size_of(int(row["subscriptions"]))}
+        for row in sources.filled.rows[FRAME]
+        if row["country_code"] in countries
+    ]
+    by_hand = {(row["country_code"], row["channel_code"]) for row in sources.filled.rows[DENOMINATOR]}
+    denominators = [
+        *(row for row in sources.filled.rows[DENOMINATOR] if row["country_code"] in countries),
+        *(
+            row
+            for row in derive_subscriptions(values, countries)
+            if (row["country_code"], row["channel_code"]) not in by_hand
+        ),
+    ]
+    priced = [*countries, *([] if DOLLARS in countries else [DOLLARS])]
+    return {
+        FRAME: frame,
+        DENOMINATOR: denominators,
+        PRICES: yearly_rows(PRICES, AMOUNTS, values, sources.filled.rows[PRICES], priced, year),
+        ECONOMY: economy_rows(values, sources.filled.rows[ECONOMY], year),
+    }
+
+
+def economy_rows(values: Known, by_hand: Sequence[Row], year: int) -> list[Row]:
+    """The economy of all countries that a source has. The study's own file replaces the project's as a whole,
+    and areas need all of their countries: countries without a product in a source keep the project's."""
+    own = yearly_rows(ECONOMY, (), values, by_hand, sorted(country_codes()), year)
+    known = {row["country_code"] for row in own if "gdp_amount" in row}
+    of_project = [row for row in reference_rows("economy") if row["country_code"] not in known]
+    mine = {(row["country_code"], row["price_year"]): row for row in own}
+    for row in of_project if own else []:
+        filled = {name: cell for name, cell in row.items() if cell}
+        key = (row["country_code"], int(row["price_year"]))
+        mine[key] = filled | mine.get(key, {})
+    return [*mine.values()]
+
+
+def best_figures(figures: Iterable[CountryFigure], year: int, share: float, remarks: FrameRemarks) -> Known:
+    """The figure of each country, name and year up to the study's: that of the first source. Others that
+    differ from it are noted."""
+    found: Known = {}
+    for each in sorted(figures, key=lambda one: one.rank):
+        if each.year > year:
+            continue
+        first = found.setdefault((each.country, each.name, each.year), each)
+        if first.value != each.value and is_changed(first.value, each.value, share):
+            remarks.changed.setdefault(each.country, []).append(
+                f"{each.name} {each.year}: {describe_change(each.value, first.value)}, by"
+                f" {each.source.partition(',')[0]} and {first.source.partition(',')[0]}"
+            )
+    return found
+
+
+def derive_subscriptions(values: Known, countries: Sequence[str]) -> list[Row]:
+    """Subscriptions of each country and channel, of the last year of which all of its figures are known."""
+    rows = []
+    for country in countries:
+        for channel, of in load_sources()["channels"].items():
+            plus, minus = of["plus"], of.get("minus", [])
+            years = [
+                {year for who, name, year in values if who == country and name == each}
+                for each in plus + minus
+            ]
+            whole = set.intersection(*years)
+            if not whole:
+                continue
+            year = max(whole)
+            used = [values[country, name, year] for name in plus + minus]
+            total = sum(each.value for each in used[: len(plus)]) - sum(
+                each.value for each in used[len(plus) :]
+            )
+            if total > 0:
+                source = "; ".join(each.source for each in used)
+                rows.append(
+                    {"country_code": country, "period_code": str(year), "channel_code": channel,
+                     "subscriptions": round(total), "source": source}
+                )  # fmt: skip
+    return rows
+
+
+def yearly_rows(
+    table: str,
+    needed: Sequence[str],
+    values: Known,
+    by_hand: Iterable[Row],
+    countries: Sequence[str],
+    year: int,
+) -> list[Row]:
+    """Rows by country and year of prices or economy: what was filled in, and the rest from downloads. A row
+    that lacks what is needed is none."""
+    names = [each.name for each in read_contract(table).fields if each.unit not in (None, "none")]
+    filled = {(row["country_code"], int(row["price_year"])): row for row in by_hand}
+    rows = []
+    for country in countries:
+        for each in range(year - EARLIER, year + 1):
+            own = filled.get((country, each), {})
+            known = {name: values[country, name, each] for name in names if (country, name, each) in values}
+            row: Row = {name: figure.value for name, figure in known.items()} | own
+            if any(name not in row for name in needed) or not set(names) & set(row):
+                continue
+            sources = [*dict.fromkeys(figure.source for name, figure in known.items() if name not in own)]
+            row |= {"country_code": country, "price_year": each}
+            row["source"] = "; ".join([*([own["source"]] if own else []), *sources])
+            if table == PRICES:
+                row["currency_code"] = currency_on(country, last_day(str(each))) or "USD"
+            rows.append(row)
+    return rows
+
+
+def merge_rows(table: str, new: Sequence[Row], folder: Path) -> list[dict[str, str]]:
+    """The table's rows as they will stand: the new ones, and those before that none of them replaces. An
+    operator whose subscriptions changed gets a new row, and its row before ends the day before."""
+    contract = read_contract(table)
+    before = existing_rows(table, folder)
+    made = [
+        {name: number_text(row[name]) for name in contract.columns if row.get(name) is not None}
+        for row in new
+    ]
+    if table != FRAME:
+        keys = {tuple(row[name] for name in contract.key) for row in made}
+        kept = [row for row in before if tuple(row[name] for name in contract.key) not in keys]
+        return sorted([*kept, *made], key=lambda row: [row[name] for name in contract.key])
+    own = ("respondent_id", "channel_code")
+    open_rows = {tuple(row[name] for name in own): row for row in before if not row.get("valid_to")}
+    added = []
+    for row in made:
+        last = open_rows.get(tuple(row[name] for name in own))
+        if last is None:
+            added.append(row)
+        elif last["valid_from"] >= row["valid_from"]:
+            last.update(row | {"valid_from": last["valid_from"]})
+        elif last["subscriptions"] != row["subscriptions"]:
+            last["valid_to"] = row["valid_from"]
+            added.append(row)
+    return sorted([*before, *added], key=lambda row: [row[name] for name in contract.key])
+
+
+def existing_rows(table: str, folder: Path) -> list[dict[str, str]]:
+    """The rows of the study's own file as text; none without one. Raises ObservatoryError if it is wrong."""
+    read_table(folder, table, is_needed=False)
+    file = folder / f"{read_contract(table).name}.csv"
+    if not file.is_file():
+        return []
+    with file.open(newline="", encoding="utf-8-sig") as lines:
+        return [{name: cell for name, cell in row.items() if cell} for row in csv.DictReader(lines)]
+
+
+def write_tables(tables: Mapping[str, Sequence[Mapping[str, str]]], folder: Path) -> list[str]:
+    """Write the files, all or none: each is first read by the reader that estimates use. An economy without
+    rows is not written, because it would replace the project's own."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as made:
+        written = []
+        for table, rows in tables.items():
+            if not rows and table == ECONOMY:
+                continue
+            contract = read_contract(table)
+            file = Path(made) / f"{contract.name}.csv"
+            with file.open("w", newline="", encoding="utf-8") as lines:
+                writer = csv.DictWriter(lines, contract.columns, lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(rows)
+            read_table(Path(made), table)
+            written.append(file)
+        for file in written:
+            file.replace(folder / file.name)
+    return [file.name for file in written]
+
+
+def list_licences(figures: Iterable[CountryFigure]) -> list[str]:
+    """A line on each source of figures and its licence."""
+    abouts = load_sources()["downloads"]
+    return [
+        f"Figures of {abouts[rank]['name']}: {abouts[rank]['licence']}"
+        for rank in sorted({each.rank for each in figures})
+    ]
+
+
+def ask_operators(file: Path, frame: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> list[str]:
+    """Add the frame's operators to the list of respondents, each in the language of its country's
+    administration; the ids of those that were added. names: of operators, by id."""
+    listed = read_respondents(file)
+    spoken = {each.country: each.language for each in listed.values() if each.role == "A"}
+    largest: dict[str, Mapping[str, str]] = {}
+    for row in frame:
+        whose = row["respondent_id"]
+        if not row.get("valid_to") and whose in names and whose not in listed:
+            largest[whose] = max(largest.get(whose, row), row, key=lambda one: int(one["subscriptions"]))
+    with file.open("a", newline="", encoding="utf-8") as lines:
+        writer = csv.DictWriter(lines, [*COLUMNS], lineterminator="\n")
+        for whose, row in sorted(largest.items()):
+            writer.writerow(
+                {"respondent_id": whose, "name": names[whose], "role": "O", "country": row["country_code"],
+                 "holding": row["holding_id"], "operator_ids": whose,
+                 "language": spoken.get(row["country_code"], "en"),
+                 "size_class": class_of(int(row["subscriptions"]))}
+            )  # fmt: skip
+    return sorted(largest)

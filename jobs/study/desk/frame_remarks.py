@@ -1,0 +1,136 @@
+"""What a frame lacks, and what of it is stale or differs from the one before."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from jobs.base.core.numbers import format_change, format_compact
+from jobs.base.tables.contracts import reference_rows
+from jobs.study.desk.downloads import load_sources
+from jobs.study.desk.filled_rows import DENOMINATOR, ECONOMY, FRAME, PRICES
+
+Rows = Sequence[Mapping[str, str]]
+
+
+@dataclass
+class FrameRemarks:
+    """What is missing, stale or changed, by country."""
+
+    missing: dict[str, list[str]] = field(default_factory=dict)
+    stale: dict[str, list[str]] = field(default_factory=dict)
+    changed: dict[str, list[str]] = field(default_factory=dict)
+
+    def countries(self) -> list[str]:
+        return sorted({*self.missing, *self.stale, *self.changed})
+
+
+def is_changed(before: float, now: float, share: float) -> bool:
+    return abs(now - before) > share * abs(before)
+
+
+def describe_change(before: float, now: float) -> str:
+    change = format_change(100 * (now / before - 1), 0) if before else "from nothing"
+    return f"{format_compact(before)} → {format_compact(now)} ({change})"
+
+
+def note_all(
+    tables: Mapping[str, Rows],
+    before: Mapping[str, Rows],
+    countries: Sequence[str],
+    year: int,
+    limits: tuple[float, int],
+    remarks: FrameRemarks,
+) -> None:
+    """Note what is missing, stale, or differs from the files before. limits: the share by which a figure may
+    differ, and the years that it may be old."""
+    share, years = limits
+    needed = sorted({row["channel_code"] for row in tables[FRAME]}) or list(load_sources()["channels"])
+    for country in countries:
+        mine = rows_of(tables, country)
+        channels = sorted({row["channel_code"] for row in mine[FRAME]}) or needed
+        remarks.missing[country] = list_missing(mine, channels, year, bool(tables[ECONOMY]))
+        remarks.stale[country] = list_stale(mine, channels, year - years)
+        remarks.changed.setdefault(country, []).extend(changes(mine, rows_of(before, country), share))
+    for found in (remarks.missing, remarks.stale, remarks.changed):
+        for country in [each for each, lines in found.items() if not lines]:
+            del found[country]
+
+
+def rows_of(tables: Mapping[str, Rows], country: str) -> dict[str, Rows]:
+    return {table: [row for row in rows if row["country_code"] == country] for table, rows in tables.items()}
+
+
+def list_missing(
+    mine: Mapping[str, Rows], channels: Sequence[str], year: int, has_economy: bool
+) -> list[str]:
+    """What a country's rows lack: operators, subscriptions of its channels, prices of the base year and the
+    study's, and its product where the study has an economy of its own."""
+    lacking = sorted(set(channels) - latest_years(mine[DENOMINATOR]).keys())
+    unpriced = sorted({base_year(), year} - {int(row["price_year"]) for row in mine[PRICES]})
+    found = [] if mine[FRAME] else ["operators"]
+    found += [f"subscriptions {', '.join(lacking)}"] if lacking else []
+    found += [f"prices {', '.join(map(str, unpriced))}"] if unpriced else []
+    found += [] if any("wage_per_day" in row for row in mine[PRICES]) else ["wage"]
+    return found + (["product"] if has_economy and not product_years(mine) else [])
+
+
+def list_stale(mine: Mapping[str, Rows], channels: Sequence[str], oldest: int) -> list[str]:
+    """A country's subscriptions and product that are of a year before the oldest that will do."""
+    old: dict[int, list[str]] = {}
+    for channel, of in sorted(latest_years(mine[DENOMINATOR]).items()):
+        if channel in channels and of < oldest:
+            old.setdefault(of, []).append(channel)
+    found = [f"{', '.join(names)} of {of}" for of, names in sorted(old.items())]
+    years = product_years(mine)
+    return found + ([f"product of {max(years)}"] if years and max(years) < oldest else [])
+
+
+def latest_years(rows: Rows) -> dict[str, int]:
+    """The last year of which a channel's subscriptions are known."""
+    found: dict[str, int] = {}
+    for row in rows:
+        found[row["channel_code"]] = max(found.get(row["channel_code"], 0), int(row["period_code"][:4]))
+    return found
+
+
+def product_years(mine: Mapping[str, Rows]) -> list[int]:
+    return [int(row["price_year"]) for row in mine[ECONOMY] if "gdp_amount" in row]
+
+
+def base_year() -> int:
+    """The year in whose prices the study's money is."""
+    return next(
+        int(row["central"])
+        for row in reference_rows("investment_assumption")
+        if row["assumption_code"] == "base_year"
+    )
+
+
+def changes(
+    now: Mapping[str, Rows],
+    before: Mapping[str, Rows],
+    share: float,
+) -> list[str]:
+    """A line for each last figure of a country that differs from the one before by more than the share."""
+    series = {
+        FRAME: (("respondent_id", "channel_code"), "valid_from", ("subscriptions",)),
+        DENOMINATOR: (("channel_code",), "period_code", ("subscriptions",)),
+        PRICES: ((), "price_year", ("ppp_rate", "market_rate", "wage_per_day")),
+        ECONOMY: ((), "price_year", ("gdp_amount", "telecom_revenue_amount")),
+    }
+    lines = []
+    for table, (key, when, names) in series.items():
+        old, new = (last_rows(rows[table], key, when) for rows in (before, now))
+        for own in sorted(old.keys() & new.keys()):
+            for name in names:
+                one, other = old[own].get(name), new[own].get(name)
+                if one and other and is_changed(float(one), float(other), share):
+                    what = " ".join([*own, "" if name == "subscriptions" else name]).strip()
+                    lines.append(f"{what}: {describe_change(float(one), float(other))}")
+    return lines
+
+
+def last_rows(
+    rows: Iterable[Mapping[str, str]], key: Sequence[str], when: str
+) -> dict[tuple[str, ...], Mapping[str, str]]:
+    ordered = sorted(rows, key=lambda row: row[when])
+    return {tuple(row[name] for name in key): row for row in ordered}

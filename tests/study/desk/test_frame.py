@@ -1,0 +1,216 @@
+"""The study's frame from made-up files in the real layouts: what it takes, refuses, keeps and lists."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.csv_tables import read_table
+from jobs.study.desk.countries import parse_countries
+from jobs.study.desk.filled_rows import DENOMINATOR, ECONOMY, FRAME, PRICES, TABLES, make_workbook
+from jobs.study.desk.frame import (
+    ask_operators,
+    build_tables,
+    existing_rows,
+    merge_rows,
+    read_sources,
+    write_tables,
+)
+from jobs.study.desk.frame_remarks import FrameRemarks, note_all
+from jobs.study.questionnaire.respondents import read_respondents
+from tests.support.downloads import itu, itu_bulk, world_bank, world_bank_zip
+
+TWO = ["KEN", "NPL"]
+YEAR = 2026
+BANK = ("NY.GDP.MKTP.CD", "NY.GDP.DEFL.ZS", "PA.NUS.PPP", "PA.NUS.FCRF")
+OPERATORS = (
+    "Country;Operator;Service;Subscribers\nKEN;Savanna Móvil;mobile;4 100 000\nNPL;Himal;e-mail;90000\n"
+)
+
+
+def put_downloads(folder: Path, countries: list[str], last: int = 2025) -> None:
+    """Everything that ITU and the World Bank have, from 2020 to a last year."""
+    folder.mkdir(exist_ok=True)
+    cells = [(country, year) for country in countries for year in range(2020, last + 1)]
+    for series in BANK:
+        world_bank_zip(folder / f"{series}.zip", series, {each: 100 + each[1] - 2020 for each in cells})
+    for series, value in (("i271", 5_000_000), ("i112", 300_000), ("i112IP", 40_000)):
+        (folder / f"{series}.csv").write_text(itu(series, dict.fromkeys(cells, value)), encoding="utf-8")
+
+
+def build(folder: Path, countries: list[str] = TWO, year: int = YEAR) -> tuple[dict[str, Any], FrameRemarks]:
+    """As `study frame` does; sources and files lie in a folder."""
+    remarks = FrameRemarks()
+    sources = read_sources(folder / "sources", year)
+    made = build_tables(sources, countries, year, 0.2, remarks)
+    before = {table: existing_rows(table, folder / "files") for table in TABLES}
+    tables = {table: merge_rows(table, rows, folder / "files") for table, rows in made.items()}
+    note_all(tables, before, countries, year, (0.2, 2), remarks)
+    write_tables(tables, folder / "files")
+    return {table: read_table(folder / "files", table) for table in TABLES if tables[table]}, remarks
+
+
+def put(folder: Path, name: str, text: str) -> None:
+    (folder / "sources").mkdir(exist_ok=True)
+    (folder / "sources" / name).write_text(text, encoding="utf-8")
+
+
+def test_193_countries_from_files_in_the_real_layouts(tmp_path: Path) -> None:
+    everywhere = parse_countries("all")
+    put_downloads(tmp_path / "sources", [each for each in everywhere if each != "FJI"])
+    put(tmp_path, "operators.csv", "country,name,channel,subscriptions\n" + "".join(
+        f"{each},Mobile,mobile,2000000\n" for each in everywhere if each != "KEN"
+    ))  # fmt: skip
+    tables, remarks = build(tmp_path, everywhere)
+    assert tables[FRAME].height == 2 * 192 and set(tables[FRAME]["size_code"]) == {"LARGE"}
+    assert tables[DENOMINATOR].height == 4 * 192
+    voice = tables[DENOMINATOR].filter(country_code="NPL", channel_code="VOICE_CS")
+    assert voice.select("period_code", "subscriptions").rows() == [("2025", 5_260_000)]
+    assert tables[PRICES].filter(country_code="NPL")["price_year"].to_list() == list(range(2020, 2026))
+    assert remarks.missing["FJI"] == ["subscriptions SMS, VOICE_CS", "prices 2025, 2026", "wage"]
+    # The project's own product stands in for a country that no source has.
+    assert tables[ECONOMY].filter(country_code="FJI")["source"].str.contains("Factbook").all()
+    assert remarks.missing["KEN"] == ["operators", "prices 2026", "wage"]
+    assert remarks.missing["NPL"] == ["prices 2026", "wage"] and remarks.stale == {}
+
+
+def test_stale_and_changed_figures_are_listed_and_nothing_is_lost(tmp_path: Path) -> None:
+    put_downloads(tmp_path / "sources", TWO, last=2022)
+    put(tmp_path, "operators.csv", OPERATORS)
+    tables, remarks = build(tmp_path)
+    assert remarks.stale == {"KEN": ["SMS, VOICE_CS of 2022", "product of 2022"], "NPL": ["product of 2022"]}
+    assert remarks.changed == {}
+    assert tables[FRAME]["respondent_id"].to_list() == [
+        "ken-savanna-movil", "ken-savanna-movil", "npl-himal",
+    ]  # fmt: skip
+    # A year later: other subscriptions, and one operator that the new list does not have.
+    put(tmp_path, "operators.csv", "country,name,channel,subscriptions\nKEN,Savanna Movil,SMS,6000000\n")
+    later, remarks = build(tmp_path, year=2027)
+    assert remarks.changed["KEN"] == ["ken-savanna-movil SMS: 4.1M → 6M (+46%)"]
+    rows = later[FRAME].filter(channel_code="SMS").select("subscriptions", "valid_from", "valid_to").rows()
+    assert [(row[0], str(row[1]), str(row[2])) for row in rows] == [
+        (4_100_000, "2026-01-01", "2027-01-01"),
+        (6_000_000, "2027-01-01", "None"),
+    ]
+    assert "npl-himal" in later[FRAME]["respondent_id"]
+
+
+def test_two_sources_that_differ(tmp_path: Path) -> None:
+    cell = {("KEN", 2025): 5_000_000}
+    put(tmp_path, "itu.csv", itu("i271", cell))
+    put(tmp_path, "later.csv", itu_bulk("i271", {("KEN", 2025): 9_000_000}))
+    tables, remarks = build(tmp_path)
+    # The first one of the profiles stands, and parts of a whole are left out.
+    assert tables[DENOMINATOR]["subscriptions"].to_list() == [5_000_000, 5_000_000]
+    assert remarks.changed["KEN"] == ["mobile 2025: 9M → 5M (-44%), by ITU DataHub (bulk) and ITU DataHub"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("gdp.csv", world_bank("NY.GDP.PCAP.CD", {("KEN", 2025): 1}), "none of its series .NY.GDP.PCAP.CD."),
+        (
+            "list.csv",
+            "country,operator,service,subscribers\n,Savanna,mobile,5\n",
+            "line 2: country_code is empty",
+        ),
+        ("list.csv", "operator,service,subscribers\nSavanna,mobile,5\n", "without a column country_code"),
+        (
+            "list.csv",
+            "country,operator,service,subscribers\nKEN,A,fax machines,5\n",
+            "unknown channel or service",
+        ),
+        (
+            "list.csv",
+            "country,operator,service,subscribers\nKEN,A,SMS,many\n",
+            "line 2: subscriptions: .many.",
+        ),
+        ("list.csv", "country,operator,service,subscribers\nKEN,A,SMS,5\nKEN,A,SMS,6\n", "stands twice"),
+        ("itu.csv", itu("i271", {("KEN", 2025): 5}, "Per 100 inhabitants"), "is here in 'Per 100"),
+        ("itu.csv", itu("i271", {("KEN", 2025): "much"}), "line 2: 'much' of '2025' is no figure"),
+        ("other.csv", "a,b\n1,2\n", "of no layout that is known"),
+        ("notes.docx", "", "CSV, a zip of it, or .xlsx are read"),
+        ("broken.zip", "PK", "the archive cannot be read"),
+    ],
+)
+def test_what_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
+    put(tmp_path, name, text)
+    put(tmp_path, "good.csv", OPERATORS)
+    with pytest.raises(ObservatoryError, match=said) as refused:
+        build(tmp_path)
+    assert str(refused.value).endswith("Nothing was written.") and name in str(refused.value)
+    assert not (tmp_path / "files").exists()
+
+
+def filled_workbook(file: Path, rows: dict[str, list[list[Any]]]) -> None:
+    """The workbook as `study frame --workbook` makes it, with rows below those that are begun."""
+    file.write_bytes(make_workbook(TWO, YEAR))
+    book = openpyxl.load_workbook(file)
+    for sheet, added in rows.items():
+        for row in added:
+            book[sheet].append(row)
+    book.save(file)
+
+
+def test_a_workbook_is_read_as_a_form_is(tmp_path: Path) -> None:
+    (tmp_path / "sources").mkdir()
+    rows: dict[str, list[list[Any]]] = {
+        "operator_frame": [["Nepal", "Himal Mail", "EMAIL", "90 000", "", "", "himal"]],
+        "denominator": [["NPL", "2026", "FAX", "1.2 million"]],
+        "price_level": [["NPL", 2025, 100, 34.5, "138,6", "3 000"]],
+    }
+    filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
+    tables, remarks = build(tmp_path)
+    assert tables[FRAME].select("respondent_id", "holding_id", "size_code", "subscriptions").rows() == [
+        ("npl-himal-mail", "himal", "SMALL", 90_000)
+    ]
+    assert tables[DENOMINATOR]["subscriptions"].to_list() == [1_200_000]
+    assert tables[PRICES].select("currency_code", "market_rate", "wage_per_day").rows() == [
+        ("NPR", 138.6, 3000)
+    ]
+    # Rows that were begun and not filled in are none.
+    assert remarks.missing["KEN"][0] == "operators" and ECONOMY not in tables
+
+
+def test_half_a_workbook_one_with_macros_and_two_years(tmp_path: Path) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    file = sources / "frame.xlsx"
+    filled_workbook(file, {"denominator": [["KEN", "2025", "FAX", 5], ["KEN", "2026", "FAX", 6]]})
+    with pytest.raises(ObservatoryError, match=r"KEN FAX stands twice \(of 2025 and 2026\)"):
+        build(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ObservatoryError, match="is no whole workbook"):
+        build(tmp_path)
+    filled_workbook(file, {})
+    book = openpyxl.load_workbook(file)
+    del book["price_level"]
+    book.save(file)
+    with pytest.raises(ObservatoryError, match="lacks the sheets price_level: it is half"):
+        build(tmp_path)
+    file.write_bytes(whole)
+    shutil.move(file, sources / "frame.xlsm")
+    with pytest.raises(ObservatoryError, match="holds macros"):
+        build(tmp_path)
+
+
+def test_operators_of_the_frame_are_asked(tmp_path: Path) -> None:
+    put(tmp_path, "operators.csv", OPERATORS)
+    tables, _ = build(tmp_path)
+    listed = tmp_path / "respondents.csv"
+    listed.write_text(
+        "respondent_id,name,role,country,holding,operator_ids,language,size_class\n"
+        "npl-administration,Administration of Nepal,A,NPL,,,fr,\n",
+        encoding="utf-8",
+    )
+    names = {"ken-savanna-movil": "Savanna Móvil", "npl-himal": "Himal"}
+    frame = existing_rows(FRAME, tmp_path / "files")
+    assert ask_operators(listed, frame, names) == ["ken-savanna-movil", "npl-himal"]
+    assert ask_operators(listed, frame, names) == []
+    found = read_respondents(listed)
+    assert (found["npl-himal"].language, found["npl-himal"].size_class) == ("fr", "S2")
+    assert found["ken-savanna-movil"].name == "Savanna Móvil"
