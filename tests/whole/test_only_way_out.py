@@ -72,6 +72,7 @@ OTHERS = {
     "jobs.study.release.recipe": "takes the tables for the gate",
     "jobs.study.desk.next_steps": "says whether anything is loaded and estimated",
     "jobs.study.desk.asking": "says which respondents answered, for the study's own team",
+    "jobs.cli.study.study_readers": "takes a reader's own answers, beside published rows",
     "jobs.cli.demo": "prints figures of the made-up membership",
     "jobs.cli.study.study_results": "prints for the study's own team",
     "jobs.cli.study.study_check": "prints for the study's own team",

@@ -1,5 +1,5 @@
 """Parts of a page that pages share: blocks, charts and maps as SVG, templates. Data in, HTML out; it reads no
 table.
 
-Only report and site import it.
+Only report, site and desk import it.
 """

@@ -15,7 +15,7 @@ from jobs.base.settings import config
 from jobs.base.settings.study import Gap
 from jobs.cli.arguments import Config, SpendingTarget
 from jobs.cli.console import err, out
-from jobs.cli.study import study_check, study_desk, study_membership
+from jobs.cli.study import study_check, study_desk, study_membership, study_readers
 from jobs.study.questionnaire.received import Received, to_utc
 
 app = typer.Typer(
@@ -119,6 +119,8 @@ def parse_gap(target: list[SpendingTarget] | None, norm: list[str] | None, best_
 
 app.command()(study_check.check)
 app.command()(study_membership.membership)
+app.command()(study_readers.feedback)
+app.command()(study_readers.brief)
 
 
 @app.command()

@@ -1,0 +1,112 @@
+"""The commands `observatory study feedback` and `brief`: what respondents and administrations get back."""
+
+from pathlib import Path
+from typing import Annotated
+
+import polars as pl
+import typer
+
+from jobs.base.core.choices import nearest_hint
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import with_noun
+from jobs.base.core.periods import last_day
+from jobs.base.settings import config
+from jobs.base.settings.config import Observatory
+from jobs.base.settings.countries import country_codes, nearest_country
+from jobs.cli.arguments import Config
+from jobs.cli.console import out
+from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.respondents import load_respondents
+
+Name = Annotated[str, typer.Argument(help="A published release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
+
+
+def feedback(
+    release: Name,
+    config_file: Config = Path("observatory.toml"),
+    respondent: Annotated[
+        list[str] | None, typer.Option(help="These respondents, by id. Default: all operators.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the pages and sheets.")] = Path("feedback"),
+) -> None:
+    """Write a page and a sheet for each respondent: its own figures beside the published ones of its areas.
+
+    They hold published rows and the respondent's own answers alone. Send each to its respondent only.
+    """
+    from jobs.study.desk.feedback import make_feedback
+    from jobs.study.desk.published import read_published
+    from jobs.study.desk.reader_page import write_html, write_sheet
+
+    settings = config.load_settings(config_file)
+    known = {name: each for name, each in load_respondents(settings).items() if each.role == "O"}
+    for each in respondent or []:
+        if each not in known:
+            raise ObservatoryError(f"--respondent: unknown operator '{each}'{nearest_hint(each, known)}")
+    published = read_published(settings, release)
+    written = 0
+    for name in respondent or known:
+        page = make_feedback(known[name], own_answers(settings, [name]), published)
+        if page is None:
+            continue
+        write_own(output / f"{name}_{published.period}.html", write_html(page).encode())
+        write_own(output / f"{name}_{published.period}.xlsx", write_sheet(page, last_day(published.period)))
+        written += 1
+    out.print(
+        f"{with_noun(written, 'page')} and as many sheets in {output}, each for its respondent alone",
+        soft_wrap=True,
+        markup=False,
+    )
+    silent = len(respondent or known) - written
+    if silent:
+        out.print(f"No figure of {published.period} from {with_noun(silent, 'other operator')}: no page")
+
+
+def brief(
+    country: Annotated[str, typer.Argument(help="The country, ISO 3166-1 alpha-3.", metavar="ISO3")],
+    release: Name,
+    config_file: Config = Path("observatory.toml"),
+    language: Annotated[
+        str | None, typer.Option(help="en, fr, es, ar, zh or ru. Default: the administration's own, or en.")
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Folder of the briefs.")] = Path("briefs"),
+) -> None:
+    """Write a brief for an administration, restricted: what is published of its country, or that nothing is,
+    the region beside it, measures, and what is missing.
+
+    It holds published rows and the administration's own answers alone.
+    """
+    from jobs.study.desk.brief import make_brief
+    from jobs.study.desk.published import read_published
+    from jobs.study.desk.reader_page import write_html
+
+    if country not in country_codes():
+        raise ObservatoryError(f"unknown country '{country}'{nearest_country(country)}")
+    if language is not None and language not in load_definition()["languages"]:
+        raise ObservatoryError(
+            f"--language: unknown '{language}'{nearest_hint(language, load_definition()['languages'])}"
+        )
+    settings = config.load_settings(config_file)
+    readers = [
+        each for each in load_respondents(settings).values() if each.role == "A" and each.country == country
+    ]
+    published = read_published(settings, release)
+    spoken = language or (readers[0].language if readers else "en")
+    page = make_brief(country, spoken, own_answers(settings, [each.id for each in readers]), published)
+    file = output / f"{country}_{published.period}_{spoken}.html"
+    write_own(file, write_html(page).encode())
+    out.print(f"Brief, restricted: {file}", soft_wrap=True, markup=False)
+
+
+def own_answers(settings: Observatory, respondents: list[str]) -> pl.DataFrame:
+    """The answers of these respondents, and of nobody else."""
+    from jobs.base.store.lake import open_lake
+    from jobs.study.questionnaire.landing import TABLE
+
+    return open_lake(settings.lake.root).read(TABLE, where=pl.col("respondent_id").is_in(respondents))
+
+
+def write_own(file: Path, content: bytes) -> None:
+    """Write a file that its owner alone reads."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_bytes(content)

@@ -1,0 +1,143 @@
+"""A brief for an administration: what a release published of its country and of the areas around it, and what
+is missing; two pages, restricted.
+
+An administration may know all operators of its country, and is an attacker then. So a brief holds published
+rows and the reader's own answers, and nothing else: not even why a row is not there.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.numbers import format_significant
+from jobs.base.figures.reliability import mark_of
+from jobs.study.desk.published import FIGURES, ReaderRelease, areas_of, name_area, show_published
+from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
+from jobs.study.questionnaire.definition import form_for
+from jobs.study.questionnaire.latest_answers import latest_answers, question_code
+from jobs.study.questionnaire.respondents import country_names
+from jobs.study.questionnaire.texts import group_keys, translate_key
+
+# A brief is two pages: of measures it names so many rows.
+MOST_MEASURES = 12
+COLUMNS = ("area", "rate", "interval", "share")
+
+
+def make_brief(country: str, language: str, answers: pl.DataFrame, release: ReaderRelease) -> ReaderPage:
+    """The brief of a country (ISO 3166-1 alpha-3). answers: the rows of study.questionnaire_answer of the
+    administration that reads it."""
+    name = country_names(language)[country]
+
+    def say(key: str, **values: str) -> str:
+        return translate_key(language, "brief", key, **values)
+
+    areas = areas_of(country, release.period)
+    rows = release.volumes(areas, release.period)
+    own = [row for row in rows if row["area"] == country]
+    around = [row for row in rows if row["area"] != country]
+    measures = measure_rows(release, areas, language)
+    columns = [translate_key(language, "feedback", each) for each in COLUMNS]
+    headings = [translate_key(language, "feedback", "area"), say("measure"), say("operators"), say("cost")]
+    missing = [*missing_channels(rows, language), *missing_answers(answers, release.period, language)]
+    return ReaderPage(
+        language,
+        say("title", country=name),
+        say("restricted", release=isolate(release.name, language)),
+        say("about"),
+        [
+            ReaderTable(
+                say("own_row", country=name),
+                [] if own else [say("no_row", country=name)],
+                columns,
+                volume_lines(own, language),
+            ),
+            ReaderTable(
+                say("beside"), [] if around else [say("none")], columns, volume_lines(around, language)
+            ),
+            ReaderTable(
+                say("measures"), [say("measures_about") if measures else say("none")], headings, measures
+            ),
+            ReaderTable(say("missing"), missing),
+        ],
+        translate_key(language, "feedback", "caution", mark="!!"),
+    )
+
+
+def volume_lines(rows: Sequence[dict[str, Any]], language: str) -> list[tuple[str, ...]]:
+    """A line for each published row: area and channel, spam for each subscription with its interval, and its
+    share of traffic."""
+    lines: list[tuple[str, ...]] = []
+    for row in rows:
+        rate, share = (show_published(row, figure) or ("", "") for figure in FIGURES)
+        place = f"{name_area(row, language)}, {translate_key(language, 'channel', row['channel_code'])}"
+        lines.append((place, *rate, share[0]))
+    return lines
+
+
+def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Sequence[tuple[str, ...]]:
+    """Of the smallest area with any, by channel: each strategy, how many operators have it and what it costs,
+    the cheapest first."""
+    costs = {
+        (row["channel_code"], row["area"], row["strategy_code"]): row
+        for row in release.of_areas("countermeasure_cost", areas, release.period)
+        if row["cost_component_code"] == "stated" and row.get("cost_per_thousand")
+    }
+    shares = {
+        (row["channel_code"], row["area"], row["strategy_code"]): row
+        for row in release.of_areas("countermeasure", areas, release.period)
+    }
+    known = set(group_keys("strategy"))
+    found = []
+    for channel in dict.fromkeys(channel for channel, _, _ in (*costs, *shares)):
+        area = next(each for each in areas if any(key[:2] == (channel, each) for key in (*costs, *shares)))
+        for strategy in known:
+            cost, share = (each.get((channel, area, strategy)) for each in (costs, shares))
+            row = cost or share
+            if row is None:
+                continue
+            amount = float(cost["cost_per_thousand"]) if cost else None
+            shown = (
+                f"{format_significant(amount)} {mark_of(cost['thousand_cv_band_code'])}"
+                if cost and amount
+                else ""
+            )
+            found.append(
+                (
+                    (channel, amount is None, amount or 0.0, strategy),
+                    (
+                        f"{name_area(row, language)}, {translate_key(language, 'channel', channel)}",
+                        translate_key(language, "strategy", strategy),
+                        f"{share['share_from_pct']}–{share['share_below_pct']}" if share else "",
+                        shown.strip(),
+                    ),
+                )
+            )
+    return [line for _, line in sorted(found)][:MOST_MEASURES]
+
+
+def missing_channels(rows: Sequence[dict[str, Any]], language: str) -> list[str]:
+    """A sentence on the channels of which no row of the areas is published."""
+    published = {row["channel_code"] for row in rows}
+    absent = [
+        translate_key(language, "channel", each) for each in group_keys("channel") if each not in published
+    ]
+    return [translate_key(language, "brief", "no_channel", channels=", ".join(absent))] if absent else []
+
+
+def missing_answers(answers: pl.DataFrame, period: str, language: str) -> list[str]:
+    """A sentence for each form of the quarter and of its year that the administration answered: the questions
+    left open. Or one that it answered neither."""
+    latest = latest_answers(answers)
+    found = []
+    for asked in dict.fromkeys((period, period[:4])):
+        own = latest.filter(pl.col("period_code") == asked)
+        if own.is_empty():
+            continue
+        answered = set(own.select(question_code(pl.col("indicator_code"))).to_series())
+        left = [each.id for each in form_for("A", period=asked).questions if each.id not in answered]
+        values = {"period": isolate(asked, language)}
+        if left:
+            values["questions"] = ", ".join(left)
+        found.append(translate_key(language, "brief", "open" if left else "complete", **values))
+    return found or [translate_key(language, "brief", "no_form", period=isolate(period, language))]

@@ -1,0 +1,97 @@
+"""What a respondent gets back: its own figures beside the published ones of its areas.
+
+Both are the reader's already: its own answers, and rows that anyone may read. Of other respondents, and of
+what did not leave, nothing is in it.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from jobs.base.core.numbers import DASH, format_significant
+from jobs.base.figures.counting_rules import OPERATOR
+from jobs.study.desk.published import FIGURES, ReaderRelease, areas_of, name_area, show_published
+from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
+from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
+from jobs.study.questionnaire.definition import OFFERED, all_questions
+from jobs.study.questionnaire.latest_answers import latest_answers
+from jobs.study.questionnaire.respondents import Respondent
+from jobs.study.questionnaire.texts import translate_key
+
+COLUMNS = ("figure", "own", "area", "published", "interval")
+# The indicator of the spam attempted on a channel.
+SPAM = {
+    str(each.channel): each.code
+    for question in all_questions()
+    if question.needs == DEFINITION
+    for each in question.indicators
+    if each.part == "attempted"
+}
+
+
+def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: ReaderRelease) -> ReaderPage | None:
+    """The page of a respondent; None if it gave no figure of a period of the release.
+
+    answers: the respondent's own rows of study.questionnaire_answer.
+    """
+    language = respondent.language
+    columns = [translate_key(language, "feedback", each) for each in COLUMNS]
+    tables = []
+    for period in release.volume_periods:
+        own = own_figures(answers.filter(pl.col("period_code") == period))
+        volumes = release.volumes(areas_of(respondent.country, period), period)
+        for channel in dict.fromkeys(channel for channel, _ in own):
+            of_channel = [row for row in volumes if row["channel_code"] == channel]
+            rows = compare_rows(own, channel, of_channel, language)
+            sentences = [] if rows else [translate_key(language, "feedback", "none")]
+            heading = f"{translate_key(language, 'channel', channel)}, {isolate(period, language)}"
+            tables.append(ReaderTable(heading, sentences, columns, rows))
+    if not tables:
+        return None
+    return ReaderPage(
+        language,
+        translate_key(language, "feedback", "title"),
+        translate_key(
+            language, "feedback", "alone", name=respondent.name, release=isolate(release.name, language)
+        ),
+        translate_key(language, "feedback", "about"),
+        tables,
+        translate_key(language, "feedback", "caution", mark="!!"),
+    )
+
+
+def compare_rows(
+    own: Mapping[tuple[str, str], float], channel: str, published: Sequence[dict[str, Any]], language: str
+) -> list[tuple[str, ...]]:
+    """A line for each figure and published row that has it: the figure, one's own, the area, the published
+    one and its interval."""
+    return [
+        (
+            translate_key(language, "feedback", figure),
+            format_significant(own[channel, figure]) if (channel, figure) in own else DASH,
+            name_area(row, language),
+            *shown,
+        )
+        for figure in FIGURES
+        for row in published
+        if (shown := show_published(row, figure)) is not None
+    ]
+
+
+def own_figures(answers: pl.DataFrame) -> Mapping[tuple[str, str], float]:
+    """Of one respondent and period, by channel: spam for each subscription, and in % of all traffic; of spam
+    by the operator's own definition, which the published figures have."""
+    latest = latest_answers(answers)
+    values = dict(latest.select("indicator_code", "value").drop_nulls().rows())
+    subscriptions = dict(answered_subscriptions(answers).select("channel_code", "subscriptions").rows())
+    found = {}
+    for channel, indicator in SPAM.items():
+        if indicator not in values or values.get(f"{DEFINITION}.{channel}") != OPERATOR:
+            continue
+        spam, traffic = float(values[indicator]), float(values.get(f"{OFFERED}.{channel}", 0))
+        if subscriptions.get(channel):
+            found[channel, "rate"] = spam / subscriptions[channel]
+        if traffic:
+            found[channel, "share"] = 100 * spam / traffic
+    return found

@@ -1,0 +1,76 @@
+"""A brief for an administration holds published rows and its own answers, and nothing else."""
+
+import polars as pl
+
+from jobs.base.tables.contracts import rows_frame
+from jobs.study.desk.brief import MOST_MEASURES, make_brief
+from jobs.study.desk.published import ReaderRelease
+from jobs.study.desk.reader_page import write_html
+from jobs.study.questionnaire.landing import TABLE, answer_rows
+from tests.study.desk.test_feedback import ROW, release
+from tests.support.questionnaire import RESPONDENTS, assessed, blank, fill, opened
+from tests.support.returned_forms import AT
+
+NONE = rows_frame([], TABLE)
+
+
+def told(country: str, published: ReaderRelease, language: str = "en") -> str:
+    return write_html(make_brief(country, language, NONE, published))
+
+
+def test_a_country_without_a_row_is_told_that_and_not_why() -> None:
+    """The page is the same whatever held the row: it cannot know."""
+    published = release(ITU_AFR={}, **{"454": {"share_pct": "12.3"}})
+    page = told("KEN", published)
+    assert "No figure of Kenya is published." in page and "Africa (ITU region), E-mail" in page
+    # Malawi's row is public, and no part of Kenya's brief.
+    assert "12.3" not in page and "12.3" in told("MWI", published)
+    for word in ("holding", "dominat", "suppress", "withheld", "confidential", "rule"):
+        assert word not in page.lower()
+
+
+def test_what_is_missing_is_named() -> None:
+    page = told("KEN", release(ITU_AFR={}))
+    assert "Nothing of your areas is published of: " in page
+    assert "We have no answers of yours for 2025." in page
+    whose = next(each for each in RESPONDENTS.values() if each.role == "A")
+    form = assessed(fill(opened(blank(whose, "en")), {"sp902": 3}))
+    rows = rows_frame(answer_rows(form, AT), TABLE)
+    left = make_brief(whose.country, "en", rows, release(ITU_AFR={})).tables[-1].sentences[-1]
+    assert left.startswith("Questions that you left open for 2025: ") and "sp901" in left
+    assert "sp902" not in left
+
+
+def test_measures_are_of_the_smallest_area_with_any_the_cheapest_first() -> None:
+    cost = {
+        "period_code": "2025", "channel_code": "EMAIL", "cost_component_code": "stated",
+        "thousand_cv_band_code": "caution",
+    }  # fmt: skip
+    costs = [
+        cost | {"area_code": area, "strategy_code": strategy, "cost_per_thousand": amount}
+        for area, strategy, amount in (
+            ("ITU_AFR", "filtering", "0.02"), ("ITU_AFR", "network", "0.004"), ("001", "service", "0.001"),
+        )
+    ]  # fmt: skip
+    share = {
+        "period_code": "2025", "channel_code": "EMAIL", "area_code": "ITU_AFR", "strategy_code": "feedback",
+        "share_from_pct": "25", "share_below_pct": "50",
+    }  # fmt: skip
+    tables = {"countermeasure_cost": pl.DataFrame(costs), "countermeasure": pl.DataFrame([share])}
+    published = ReaderRelease("2025/v1.0.0", "2025", tables)
+    page = make_brief("KEN", "en", NONE, published)
+    rows = [line[1:] for line in page.tables[2].rows]
+    assert [(line[1], line[2]) for line in rows] == [("", "0.004 !"), ("", "0.02 !"), ("25–50", "")]
+
+
+def test_a_brief_of_all_channels_and_areas_is_two_pages() -> None:
+    """Fifty lines of tables are two pages of A4, as printed by a browser."""
+    codes = ("404", "ITU_AFR", "DEVELOPING", "001")
+    rows = [
+        ROW | {"area_code": code, "channel_code": channel}
+        for code in codes
+        for channel in ("EMAIL", "SMS", "MMS", "RCS", "VOICE_CS", "VOICE_IP", "IM", "INAPP")
+    ]
+    published = ReaderRelease("2025/v1.0.0", "2025", {"spam_volume": pl.DataFrame(rows)})
+    page = make_brief("KEN", "en", NONE, published)
+    assert sum(len(each.rows) for each in page.tables) + MOST_MEASURES <= 50

@@ -1,0 +1,71 @@
+"""What respondents get back is theirs already: published rows, and their own answers."""
+
+import datetime as dt
+from typing import Any
+
+import polars as pl
+import pytest
+
+from jobs.base.tables.contracts import rows_frame
+from jobs.study.desk.feedback import make_feedback, own_figures
+from jobs.study.desk.published import ReaderRelease, areas_of
+from jobs.study.desk.reader_page import write_html, write_sheet
+from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.landing import TABLE, answer_rows
+from tests.support.questionnaire import SAVANNA, assessed, filled
+from tests.support.returned_forms import AT
+
+ROW = {
+    "period_code": "2025", "channel_code": "EMAIL", "unit_code": "attempted", "definition_code": "OPERATOR",
+    "quantity_code": "spam_certain", "rate_per_subscription": "72.8", "rate_low": "71.9", "rate_high": "74.2",
+    "share_pct": "49.3", "share_cv_band_code": "unreliable", "cv_band_code": "acceptable",
+}  # fmt: skip
+
+
+def release(**areas: dict[str, Any]) -> ReaderRelease:
+    rows = pl.DataFrame([ROW | {"area_code": code} | own for code, own in areas.items()])
+    return ReaderRelease("2025/v1.0.0", "2025", {"spam_volume": rows})
+
+
+def answers(changes: dict[str, Any] | None = None) -> pl.DataFrame:
+    return rows_frame(answer_rows(assessed(filled(changes or {})), AT), TABLE)
+
+
+def test_own_figures_stand_beside_those_of_ones_own_areas_alone() -> None:
+    published = release(ITU_AFR={}, ITU_EUR={}, **{"001_STUDY": {"rate_per_subscription": None}, "404": {}})
+    page = make_feedback(SAVANNA, answers(), published)
+    assert page is not None
+    (mail,) = (each for each in page.tables if each.heading.startswith("E-mail"))
+    # 7,000 million of 9,000 million attempts, of 820,000 mailboxes.
+    assert mail.rows == [
+        ("Spam for each subscription", "8,540", "Kenya", "72.8", "71.9–74.2"),
+        ("Spam for each subscription", "8,540", "Africa (ITU region)", "72.8", "71.9–74.2"),
+        ("Spam in % of all traffic", "77.8", "Kenya", "49.3 !!", ""),
+        ("Spam in % of all traffic", "77.8", "Africa (ITU region)", "49.3 !!", ""),
+        ("Spam in % of all traffic", "77.8", "World: countries of the study alone", "49.3 !!", ""),
+    ]
+    others = [each for each in page.tables if each is not mail]
+    assert others and all(each.sentences and not each.rows for each in others)
+
+
+def test_spam_by_another_definition_or_of_another_period_is_not_compared() -> None:
+    assert ("EMAIL", "rate") in own_figures(answers())
+    assert ("EMAIL", "rate") not in own_figures(answers({"sp301.EMAIL": ("definition", "NATIONAL")}))
+    other = ReaderRelease("2026/v1.0.0", "2026", {})
+    assert make_feedback(SAVANNA, answers(), other) is None
+
+
+@pytest.mark.parametrize("language", load_definition()["languages"])
+def test_the_page_is_in_the_respondents_language_and_its_sheet_has_the_same(language: str) -> None:
+    import dataclasses
+
+    page = make_feedback(dataclasses.replace(SAVANNA, language=language), answers(), release(ITU_AFR={}))
+    assert page is not None and bool(page.unofficial) == (language != "en")
+    html = write_html(page)
+    assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in html and "72.8" in html
+    assert "<script" not in html and "http" not in html
+    assert write_sheet(page, dt.date(2025, 12, 31)) == write_sheet(page, dt.date(2025, 12, 31))
+
+
+def test_a_country_is_in_its_region_and_groups() -> None:
+    assert areas_of("NPL", "2026-Q4") == ["NPL", "LLDC", "ASP", "LDC", "DEVELOPING", "WORLD"]
