@@ -99,12 +99,14 @@ def use_demo_key() -> None:
 def show_release(settings: Observatory, membership: Path) -> None:
     """Release the estimates, and print where the release is and how anyone checks it."""
     from jobs.cli.demo_release import release_demo
+    from jobs.study.release.folders import site_of
 
     with err.status("release") as status:
         found = release_demo(settings, membership, status.update)
     folder = shorten_path(found.folder)
     out.print(f"Release of made-up figures: {folder}", soft_wrap=True, highlight=False)
     out.print(f"digest {found.digest}", soft_wrap=True, highlight=False)
+    out.print(f"Site: {site_of(folder) / 'index.html'}", soft_wrap=True, highlight=False)
     out.print(
         f"The demo itself agreed for {found.question_count} made-up administrations, and decided on"
         f" {found.unasked_count} countries that have none.",

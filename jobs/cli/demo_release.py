@@ -22,7 +22,8 @@ from jobs.base.packages import signing
 from jobs.base.settings.config import Observatory
 from jobs.study.public.secret import FILE, VALUE
 from jobs.study.release import clearance, making, manifest, publishing, signatures
-from jobs.study.release.folders import signature_of
+from jobs.study.release.folders import signature_of, site_of
+from jobs.study.site.writing import write_site
 
 PERIOD = "2026-Q4"
 # The day on which the sample's administrations have answered.
@@ -75,8 +76,12 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
             with use_demo_keys():
                 signatures.sign_statement(index, SIGNER)
     is_published = target.is_dir()
+    shown = target if is_published else folder
+    if not site_of(shown).is_dir():
+        say("release: site")
+        write_site(shown, site_of(shown))
     return DemoRelease(
-        target if is_published else folder,
+        shown,
         digest,
         found is None,
         sum(bool(each.administration) for each in cleared.asked.values()),

@@ -18,6 +18,7 @@ from jobs.study.release.about import next_version
 from jobs.study.release.folders import versions_in, write_folder
 from tests.conftest import ROOT
 from tests.support.release import ABOUT, made, tables
+from tests.support.site_release import empty_tables
 
 MADE_UP = dataclasses.replace(ABOUT, is_made_up=True)
 BASIS = {"study.cost": pl.DataFrame({"model_id": ["a"], "cost": [1.0]})}
@@ -43,7 +44,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
         kept = {f"basis/{name}.parquet": making.encode_parquet(rows) for name, rows in BASIS.items()}
         write_folder(restricted, kept | {"about.json": b'{"earlier": []}'}, is_private=True)
         folder = Path(settings.release.root) / about.name
-        write_folder(folder, made(about))
+        write_folder(folder, made(about, [*tables(), *empty_tables(tables())]))
         decisions.record_decision(
             restricted, "made", "observatory", manifest.verify_release(folder), demo_release.AT
         )
@@ -67,6 +68,8 @@ def test_the_demo_publishes_once_and_says_what_it_played(
     target = Path("build/public_root/2026-Q4/v1.0.0")
     assert f"Release of made-up figures: {target}\n" in told
     assert manifest.verify_release(target) in told
+    site = target.with_name("v1.0.0-site") / "index.html"
+    assert f"Site: {site}\n" in told and "MADE-UP FIGURES" in site.read_text("utf-8")
     played = (
         "The demo itself agreed for 7 made-up administrations, and decided on 2 countries that have none."
     )

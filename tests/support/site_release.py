@@ -11,7 +11,7 @@ from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release import folders, manifest, triangle
 from jobs.study.release.about import About
 from jobs.study.release.codebook import json_bytes
-from jobs.study.release.released_tables import csv_of, release_table
+from jobs.study.release.released_tables import ReleasedTable, csv_of, release_table
 from tests.support.release import ABOUT
 
 Row = dict[str, Any]
@@ -93,6 +93,16 @@ def rows_of(channels: Iterable[str], areas: Mapping[str, str]) -> dict[str, list
                        "modelled_p05": 1.1, "modelled_p50": 5.5, "modelled_p95": 9.9}
             )  # fmt: skip
     return found
+
+
+def empty_tables(without: Iterable[ReleasedTable]) -> list[ReleasedTable]:
+    """Every published table but these, without rows."""
+    given = {each.contract.table for each in without}
+    return [
+        release_table(name, pl.DataFrame(schema=public_contract(name).schema))
+        for name in public_tables()
+        if name not in given
+    ]
 
 
 def write_whole(

@@ -28,8 +28,12 @@ def site(
     """Write a release as a folder of pages that anyone can read; it needs no lake and no settings."""
     from jobs.study.site.writing import write_site
 
-    digest = write_site(folder, output)
-    out.print(f"Site: {output / 'index.html'}\ndigest {digest}", soft_wrap=True, highlight=False)
+    print_site(output, write_site(folder, output))
+
+
+def print_site(folder: Path, digest: str) -> None:
+    """Where a site is, and the digest of its list of files."""
+    out.print(f"Site: {folder / 'index.html'}\ndigest {digest}", soft_wrap=True, highlight=False)
 
 
 app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw.", no_args_is_help=True)
@@ -243,8 +247,9 @@ def publish(
         str | None, typer.Option(help="The digest that was approved: refuse another release.")
     ] = None,
 ) -> None:
-    """Publish a release that is cleared and signed: at once, or not at all."""
-    from jobs.study.release import clearance, publishing
+    """Publish a release that is cleared and signed: at once, or not at all; and its site beside it."""
+    from jobs.study.release import clearance, folders, publishing
+    from jobs.study.site.writing import write_site
 
     settings = config.load_settings(config_file)
     period, version = parse_name(name)
@@ -265,6 +270,8 @@ def publish(
     assert asked is not None, "publish_release() refuses a release that was not cleared"
     for line in clearance.describe_leaving(asked):
         out.print(line, markup=False, highlight=False)
+    beside = folders.site_of(target)
+    print_site(beside, write_site(target, beside))
     print_unsigned(settings)
 
 

@@ -4,6 +4,7 @@
 <root>/2026-Q4/v1.0.0.asc     its signature, put beside it by the officer
 <restricted>/2026-Q4/v1.0.0/  what it takes to make it again, and who decided what; its owner's alone
 <public_root>/2026-Q4/v1.0.0/ the release once it is published
+<public_root>/2026-Q4/v1.0.0-site/  its site
 """
 
 import contextlib
@@ -40,6 +41,11 @@ def all_in(root: Path) -> list[tuple[str, str]]:
 def signature_of(folder: Path) -> Path:
     """Return the place of a release's signature: beside its folder, which it would change otherwise."""
     return folder.with_name(f"{folder.name}.asc")
+
+
+def site_of(folder: Path) -> Path:
+    """Return the place of a release's site: beside its folder."""
+    return folder.with_name(f"{folder.name}-site")
 
 
 def write_folder(target: Path, files: Mapping[str, bytes], is_private: bool = False) -> None:

@@ -18,6 +18,7 @@ from jobs.study.release.folders import (
     all_in,
     put_in_place,
     signature_of,
+    site_of,
     stage_folder,
     write_folder,
 )
@@ -145,8 +146,8 @@ def refuse_withdrawn(restricted: Path) -> None:
 def withdraw_release(
     period: str, version: str, restricted: Path, public_root: Path, by: str, reason: str, at: dt.datetime
 ) -> Path:
-    """Take a release back: a tombstone with the reason stands in place of its files; its signature stays. The
-    record comes first. Killed in between, the same command goes on."""
+    """Take a release back: a tombstone with the reason stands in place of its files; its signature stays, and
+    its site goes. The record comes first. Killed in between, the same command goes on."""
     target = public_root / period / version
     events = decisions.read_decisions(restricted)
     published = [each for each in events if each.what == "published"]
@@ -162,7 +163,13 @@ def withdraw_release(
     tombstone = target / manifest.TOMBSTONE
     kept = {tombstone, statement_signature(tombstone)}
     is_written = tombstone.is_file() and tombstone.read_bytes() == content
-    if is_written and kept >= {*target.iterdir()} and is_listed(public_root, restricted.parents[1]):
+    has_site = site_of(target).is_dir()
+    if (
+        not has_site
+        and is_written
+        and kept >= {*target.iterdir()}
+        and is_listed(public_root, restricted.parents[1])
+    ):
         raise ObservatoryError(f"{period}/{version} is withdrawn already, since {withdrawn[-1].at[:10]}")
     if not is_written:
         statement_signature(tombstone).unlink(missing_ok=True)
@@ -170,6 +177,8 @@ def withdraw_release(
             replace_file(tombstone, content)
         else:
             write_folder(target, {manifest.TOMBSTONE: content})
+    if has_site:
+        shutil.rmtree(site_of(target))
     for each in {*target.iterdir()} - kept:
         if each.is_dir():
             shutil.rmtree(each)

@@ -34,6 +34,8 @@ from jobs.study.site.sentences import (
 )
 from jobs.study.site.texts import say
 
+# Of running cost what it is for each, and the text that heads its column.
+RATES = {"rate_per_subscription": "rate", "cost_per_thousand": "cost.thousand"}
 COMPONENTS = {"marginal": "", "fixed": "≥ ", "stated": "≥ "}
 # Shades of a matrix, by share in percent.
 SHADES = (5, 15, 30, 50)
@@ -440,7 +442,7 @@ def cost_table(title: str, rows: pl.DataFrame) -> Table:
     low, high = log_axis(drawn)
     columns = [
         AREA_COLUMN, *(Column(say(f"cost.{each}")) for each in COMPONENTS), INTERVAL,
-        Column(say("rate"), is_minor=True), RELIABILITY,
+        *(Column(say(text), is_minor=True) for text in RATES.values()), RELIABILITY,
     ]  # fmt: skip
     lines = []
     for area, label in areas.items():
@@ -451,9 +453,7 @@ def cost_table(title: str, rows: pl.DataFrame) -> Table:
                 Cell(label, bar=bar, tone="strong" if area in WHOLE else ""),
                 *(amount_cell(of.get((area, each)), sign) for each, sign in COMPONENTS.items()),
                 interval_cell(both or {}),
-                number_cell(
-                    f"≥ {both['rate_per_subscription']}" if both and both["rate_per_subscription"] else ""
-                ),
+                *(number_cell(f"≥ {both[name]}" if both and both[name] else "") for name in RATES),
                 band_cell(both or {"cv_band_code": None}),
             ]
         )

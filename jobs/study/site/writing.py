@@ -7,6 +7,7 @@ from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.page.templates import SHARED, render_template
+from jobs.study.release.folders import OPEN_FILE, OPEN_FOLDER, make_folder
 from jobs.study.site.about_pages import about_pages, publisher_of
 from jobs.study.site.pages import SUBJECTS, Page, main_pages
 from jobs.study.site.reading import PublishedRelease, read_release
@@ -33,8 +34,9 @@ def write_site(folder: Path, output: Path) -> str:
     shutil.rmtree(new, ignore_errors=True)
     for name, data in files.items():
         file = new / name
-        file.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(file.parent, OPEN_FOLDER)
         file.write_bytes(data)
+        file.chmod(OPEN_FILE)
     if output.exists():
         shutil.rmtree(output)
     new.rename(output)

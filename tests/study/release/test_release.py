@@ -180,6 +180,10 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
     assert f"{unasked} BOL, GHA, MWI, PER, POL, UZB" in published and "1 asked and agreed: KEN" in published
     made, public = files_under(node.releases / NAME), files_under(node.public / NAME)
     assert public == made
+    site = node.public / f"{NAME}-site"
+    assert (
+        f"Site: {site / 'index.html'}" in published.replace("\n", "") and (site / "area-404.html").is_file()
+    )
     assert "published, current" in good(run("list", *config))
     shown = good(run("show", "2026-Q4", *config))
     assert (
@@ -194,6 +198,7 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
     why = ("--reason", "a package was wrong")
     good(run("withdraw", NAME, *BY, *why, *config))
     assert [each.name for each in (node.public / NAME).iterdir()] == ["WITHDRAWN.json"]
+    assert not site.exists()
     assert "withdrawn" in good(run("list", *config))
     assert "a package was wrong" in (node.public / "index.json").read_text()
 
