@@ -61,6 +61,12 @@ which. Of a figure's squared coefficient of variation `subscriptions_variance` i
 average out over them; errors of their own do. Both are part of a release's intervals and of the study's own
 (`own`), for which holdings are drawn, not operators.
 
+Running cost and spending have both, as volumes have. A change by matched respondents has no error of
+subscriptions, since both totals are in proportion to the same ones; each period lacks days of its own, so
+the study's interval of a change has both periods' `days_variance` (a release's change has no interval). Need
+and spending grow alike with subscriptions, so a gap errs in proportion to itself. Mirror tables hold what two
+sides counted, scaled by nothing. Shares and unit costs are of two estimates and have no interval.
+
 Certain spam by e-mail, who answers does not depend on spam: {memberships} memberships for each row,
 {samples} sample(s) of each; the share of 95% intervals that hold the truth, and their mean width (the
 logarithm of the upper end over the lower). `without` is a release's interval without these two terms: how

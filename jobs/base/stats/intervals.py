@@ -281,7 +281,7 @@ def log_interval(estimate: Array, error: Array, freedom: Array, least: Array) ->
     return np.maximum(estimate / reach, least), np.maximum(estimate * reach, least)
 
 
-def add_known_errors(of_area: EstimateTable, variance: float, least: Array) -> EstimateTable:
+def add_known_errors(of_area: EstimateTable, variance: float | Array, least: Array) -> EstimateTable:
     """An area's estimates, with errors that nothing of what was reported shows. variance: relative to the
     squared estimate; least: what the interval is never below.
 
@@ -302,6 +302,13 @@ def add_known_errors(of_area: EstimateTable, variance: float, least: Array) -> E
         np.where(has_any, np.maximum(value / reach(of_area.low), least), of_area.low),
         np.where(has_any, value * reach(of_area.high), of_area.high),
     )
+
+
+def proportional_arms(value: float, variance: float) -> tuple[float, float]:
+    """How far an amount may be below and above by what is wrong with a number that it is in proportion to.
+    variance: of that number, relative to its square."""
+    reach = math.exp(float(stdtrit(np.inf, 0.5 + CONFIDENCE / 2)) * math.sqrt(variance))
+    return value * (1 - 1 / reach), value * (reach - 1)
 
 
 def cv_band(cv_pct: float) -> str:

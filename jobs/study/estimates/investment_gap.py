@@ -283,7 +283,8 @@ def channel_rows(
                 drawn = groups[code].get("draws") if code in groups else None
                 exact = (necessary, necessary) if code == NORM else None
                 interval = payers.necessary_interval(necessary, inside, drawn) if drawn else exact
-                row |= gap_interval(necessary, interval, spent, (low, high))
+                variance = float(spend["subscriptions_variance"] or 0.0)
+                row |= gap_interval(necessary, interval, spent, (low, high), variance)
             rows.append(row)
     return rows
 
@@ -388,7 +389,7 @@ def taken_for_granted(
 def uncertainty_of(target: str, group: dict[str, Any] | None) -> str:
     """Say what the interval of a gap includes."""
     if target == NORM:
-        return "The norm is taken as exact: the interval of the gap is that of spending alone."
+        return "The norm is taken as exact: the interval of the gap is that of spending and of subscriptions."
     if group is None or group.get("draws") is None:
         return "One owner alone has such accounts, which shows no uncertainty: the gap has no interval."
     return (

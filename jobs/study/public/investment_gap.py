@@ -1,8 +1,13 @@
 """public.investment_gap: public spending of an area against a norm, computed from public figures alone."""
 
+from math import hypot
+
 import polars as pl
 
+from jobs.base.stats.intervals import proportional_arms
 from jobs.base.tables.public_contracts import PublicContract
+from jobs.study.disclosure.coarse import round_outward
+from jobs.study.public.intervals import DIGITS
 from jobs.study.public.tables import coarsen_rows
 
 WHOLE = {"strategy_code": "_T", "component_code": "_T", "conversion_code": "market"}
@@ -11,7 +16,7 @@ ON = ["period_code", "area_code", "channel_code"]
 ASSUMPTIONS = (
     "The norm is an amount for each subscription and year, chosen by the study.",
     "Spending is that of the table investment, at market rates of the base year; its assumptions apply.",
-    "The norm is taken as exact: the interval of the gap is that of spending alone.",
+    "The norm is taken as exact: the interval of the gap is that of spending and of subscriptions.",
     "An area whose total spending exceeds the norm has no gap, even if some of its operators have one.",
     "The need for each subscription is the same in all countries.",
 )
@@ -26,18 +31,33 @@ def transform(rows: pl.DataFrame, contract: PublicContract, investment: pl.DataF
         spend="estimate",
         spend_low="estimate_low",
         spend_high="estimate_high",
+        variance=pl.col("subscriptions_variance").fill_null(0.0),
     )
     made = ["spend", "spend_low", "spend_high", "gap", "gap_low", "gap_high", "assumptions"]
-    beside = coarsen_rows(rows.drop(*made, strict=False), contract).drop("spend", "spend_low", "spend_high")
+    beside = coarsen_rows(rows.drop(*made, strict=False), contract).drop(made)
     beside = beside.drop(taken).join(whole, on=ON)
 
-    def missing_amount(spent: str) -> pl.Expr:
-        return pl.max_horizontal(pl.col("necessary") - pl.col(spent), pl.lit(0).cast(pl.Decimal(24, 2)))
-
+    amounts = pl.col("necessary", "spend", "spend_low", "spend_high").cast(pl.Float64)
+    ends = [gap_ends(*row) for row in beside.select(amounts, "variance").rows()]
+    missing = pl.col("necessary") - pl.col("spend")
     found = beside.with_columns(
-        gap=missing_amount("spend"),
-        gap_low=pl.when(pl.col("spend_high").is_not_null()).then(missing_amount("spend_high")),
-        gap_high=pl.when(pl.col("spend_low").is_not_null()).then(missing_amount("spend_low")),
+        pl.DataFrame(ends, schema=dict.fromkeys(("gap_low", "gap_high"), pl.Float64), orient="row"),
+        gap=pl.max_horizontal(missing, pl.lit(0).cast(pl.Decimal(24, 2))),
         assumptions=pl.lit(list(ASSUMPTIONS)),
     )
     return found.select(pl.col(name).cast(kind) for name, kind in contract.schema.items())
+
+
+def gap_ends(
+    necessary: float, spend: float, low: float | None, high: float | None, variance: float
+) -> tuple[float | None, float | None]:
+    """The ends of a gap's interval, rounded outward. low, high: of spending, which include the error of
+    subscriptions as it is in spending. variance: of subscriptions, with which the gap grows, too."""
+    if low is None or high is None:
+        return None, None
+    missing = necessary - spend
+    fewer, more = proportional_arms(max(missing, 0.0), variance)
+    return (
+        round_outward(missing - hypot(high - spend, fewer), DIGITS, -1),
+        round_outward(missing + hypot(spend - low, more), DIGITS, 1),
+    )

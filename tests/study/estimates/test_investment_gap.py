@@ -221,7 +221,8 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
     spending = pl.DataFrame(
         [
             {"area_code": "FJI", "area_kind_code": "country", "subscriptions": 1000, "estimate": 100.0,
-             "estimate_low": 50.0, "estimate_high": 900.0, "conf_status_code": "C"}
+             "estimate_low": 50.0, "estimate_high": 900.0, "subscriptions_variance": 0.0,
+             "conf_status_code": "C"}
         ]
     )  # fmt: skip
     members = classify_countries(
