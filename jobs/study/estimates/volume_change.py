@@ -15,7 +15,8 @@ import polars as pl
 
 from jobs.base.core.periods import period_before
 from jobs.base.stats.change import ChangeTable, MatchedPeriod, estimate_change
-from jobs.base.stats.estimation import REPLICATES, draw_holdings, seed_of, weight_by_factors
+from jobs.base.stats.estimation import REPLICATES, Array, draw_holdings, seed_of, weight_by_factors
+from jobs.base.stats.intervals import EstimateTable, add_known_errors
 from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.spam_volume import choose_logs_or_answers
@@ -126,7 +127,7 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
         )
         for sample, people in zip((earlier, later), pair.people, strict=True)
     )
-    found = estimate_change(before, after)
+    found = add_days(estimate_change(before, after), earlier.days_variance + later.days_variance)
     rows: list[dict[str, object]] = []
     for side, (sample, code) in enumerate(((earlier, AFTER), (later, BEFORE))):
         beside = describe_areas(sample, pair, side)
@@ -141,6 +142,16 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
                     | (describe_change(found, place, number) if code == BEFORE else {})
                 )
     return rows
+
+
+def add_days(found: ChangeTable, variance: Array) -> ChangeTable:
+    """Changes with the errors of days without logs, which are of one period alone. variance: of each area's
+    totals, both together, relative to their squares. What is wrong with subscriptions cancels: both totals
+    are in proportion to the same ones."""
+    none = np.zeros_like(found.ratio)
+    ratio = EstimateTable(found.ratio, none, found.low, found.high)
+    widened = add_known_errors(ratio, variance[:, None], none)
+    return replace(found, low=widened.low, high=widened.high)
 
 
 def draw_together(earlier: Sample, later: Sample, seed: int) -> tuple[Sample, Sample]:
