@@ -22,7 +22,7 @@ from jobs.study.release import sdmx, triangle
 from jobs.study.release.about import About
 from jobs.study.release.manifest import NAME
 from jobs.study.release.released_tables import ReleasedTable, format_rows
-from jobs.study.release.workbook import LONGEST_NAME, TOP
+from jobs.study.release.workbook import LONGEST_NAME, MAIN, TOP, with_names
 
 # What readers raise for a file that they cannot read.
 UNREADABLE = (
@@ -67,7 +67,9 @@ def refuse_unreadable(files: Mapping[str, bytes], tables: Sequence[ReleasedTable
         hold_table(reading, table, about)
     reading.hold(f"sdmx/{about.file_name('structure', 'xml')}", read_structure, names_of_structure(tables))
     book = about.file_name(f"spam-{about.period}-{about.version}", "xlsx")
-    reading.hold(book, read_workbook, {each.name[:LONGEST_NAME]: cells_of(each) for each in tables})
+    reading.hold(
+        book, read_workbook, {each.name[:LONGEST_NAME]: cells_of(with_names(each)) for each in tables}
+    )
     reading.hold(
         "datapackage.json",
         lambda data: [each["schema"]["primaryKey"] for each in from_json(data)["resources"]],
@@ -90,7 +92,7 @@ def hold_table(reading: Reading, table: ReleasedTable, about: About) -> None:
     """A table in each of its forms; one without rows has no data in SDMX."""
     texts = [table.tidy.columns, *format_rows(table.tidy)]
     reading.hold(f"data/{about.file_name(table.name, 'csv')}", read_csv, texts)
-    reading.hold(f"data/{about.file_name(table.name, 'parquet')}", read_parquet, cells_of(table))
+    reading.hold(f"data/{about.file_name(table.name, 'parquet')}", read_parquet, cells_of(table.tidy))
     columns = [sdmx.concept_of(each.field.name) for each in table.columns if each.role != "measure"]
     observed = sdmx.list_observations(table, [*columns, sdmx.MEASURE, sdmx.VALUE])
     if observed.height:
@@ -184,13 +186,13 @@ def read_workbook(data: bytes) -> dict[str, list[list[Cell]]]:
             [as_cell(value) for value in row] for row in sheet.iter_rows(min_row=TOP + 1, values_only=True)
         ]
         for sheet in book
-        if sheet.title not in ("Contents", "Codebook", "Codes", "Notes")
+        if sheet.title not in (MAIN, "Contents", "Codebook", "Codes", "Notes")
     }
 
 
-def cells_of(table: ReleasedTable) -> list[list[Cell]]:
-    """List a table's cells as read_workbook() does."""
-    return [[*table.tidy.columns], *([as_cell(value) for value in row] for row in table.tidy.rows())]
+def cells_of(rows: pl.DataFrame) -> list[list[Cell]]:
+    """List the cells of rows as read_workbook() does."""
+    return [[*rows.columns], *([as_cell(value) for value in row] for row in rows.rows())]
 
 
 def as_cell(value: Any) -> Cell:

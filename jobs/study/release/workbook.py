@@ -1,6 +1,6 @@
-"""A release as a workbook, by the UK Analysis Function's guidance on spreadsheets: a cover with contents, one
-table a sheet from its first column, no merged cells, flags in columns of their own, no meaning in colours
-alone, and the same bytes each time."""
+"""A release as a workbook, by the UK Analysis Function's guidance on spreadsheets: main figures with charts,
+contents, one table a sheet from its first column, names beside codes, no merged cells, flags in columns of
+their own, no meaning in colours alone, and the same bytes each time."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -11,11 +11,22 @@ import polars as pl
 from jobs.base.core.workbooks import finish_workbook, new_workbook
 from jobs.study.release.about import About
 from jobs.study.release.codebook import NOTES, columns_of, list_used_codes
-from jobs.study.release.released_tables import AREA, AREA_NAME, ReleasedTable
+from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, ReleasedTable, published_codes
 
 # Excel's limit on a sheet's name.
 LONGEST_NAME = 31
-WIDTHS = {AREA: 12, AREA_NAME: 34}
+# Columns are as wide as their longest text, between these.
+NARROWEST, WIDEST = 9, 60
+MAIN = "Main figures"
+# Columns of the main figures, and what heads them; of a channel the first quantity that an area has.
+MAIN_COLUMNS = {
+    "channel_name": "Channel", AREA_NAME: "Area", "period_code": "Period", "unit_name": "Unit",
+    "quantity_name": "Quantity", "estimate": "Spam", "estimate_low": "95% interval, from",
+    "estimate_high": "to", "share_pct": "Of traffic, %", "rate_per_subscription": "Each subscription",
+    "rate_low": "95% interval, from ", "rate_high": "to ", "cv_band_name": "Reliability",
+}  # fmt: skip
+QUANTITIES, UNITS = ("spam_corrected", "spam_certain"), ("attempted", "call")
+CHART_HEIGHT = 22
 # The row, from 0, of a sheet's header.
 TOP = 4
 # Points of a line of text: programs do not all fit a row to its text when they open a file.
@@ -35,6 +46,7 @@ def build_workbook(
         "link": book.add_format({"font_color": "blue", "underline": 1, "valign": "top"}),
         "number": book.add_format({"num_format": "#,##0.########"}),
     }
+    write_main_figures(book, tables, about, style)
     write_contents(book, tables, about, style)
     for table in tables:
         data_sheet(book, table, about, style)
@@ -86,7 +98,8 @@ def write_contents(book: Any, tables: Sequence[ReleasedTable], about: About, sty
         sheet.write(row, 1, text, style["wrap"])
     first = len(about_it) + 3
     sheet.write_row(first, 0, ("Sheet", "Contents"), style["head"])
-    rows = [(table.name, table.contract.description) for table in tables]
+    rows = [(MAIN, "Spam of the last period by channel and area, with a chart for each channel")]
+    rows += [(table.name, table.contract.description) for table in tables]
     rows += [("Codebook", "Every column with its role, type, unit and description")]
     rows += [("Codes", "The codes that stand in the tables and their meaning")]
     rows += [("Notes", "How to read the tables")]
@@ -105,29 +118,100 @@ def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, A
     sheet.write(
         2, 0, "This sheet has one table. Empty cells have no value; the sheet Codes explains the codes."
     )
-    names = table.tidy.columns
-    for at, name in enumerate(names):
-        wide = 20 if name in table.measures else 12
-        sheet.set_column(at, at, WIDTHS.get(name, max(wide, min(22, len(name) + 2))))
-        sheet.write(TOP, at, name, style["head"])
-        column = table.rows[name]
+    write_rows(sheet, with_names(table), f"table_{table.name}", style)
+    sheet.freeze_panes(TOP + 1, 0)
+    sheet.repeat_rows(TOP)
+
+
+def with_names(table: ReleasedTable) -> pl.DataFrame:
+    """A table's rows with the name of each code in a column of its own, beside it."""
+    rows = table.tidy
+    for column in table.columns:
+        name = column.field.name
+        listed = published_codes(column) if name in rows.columns and name.endswith("_code") else None
+        if listed is not None and name != AREA and column.role != "measure":
+            named = rows[name].replace_strict(listed, default=None, return_dtype=pl.String)
+            title = name.removesuffix("_code") + "_name"
+            rows = rows.insert_column(rows.columns.index(name) + 1, named.alias(title))
+    return rows
+
+
+def write_rows(sheet: Any, rows: pl.DataFrame, name: str, style: dict[str, Any]) -> None:
+    """Rows below the header at TOP, in columns as wide as what they hold."""
+    for at, column in enumerate(rows):
+        sheet.write(TOP, at, column.name, style["head"])
         if column.dtype.is_numeric():
-            for row, value in enumerate(column.cast(pl.Float64).to_list(), TOP + 1):
+            values = column.cast(pl.Float64).to_list()
+            texts = ["" if value is None else f"{value:,.10g}" for value in values]
+            for row, value in enumerate(values, TOP + 1):
                 if value is not None:
                     sheet.write_number(row, at, value, style["number"])
         else:
-            for row, text in enumerate(column.to_list(), TOP + 1):
-                if text is not None:
-                    sheet.write_string(row, at, str(text))
-    last = TOP + max(table.rows.height, 1)
-    if table.rows.height:
+            texts = ["" if text is None else str(text) for text in column.to_list()]
+            for row, text in enumerate(texts, TOP + 1):
+                if text:
+                    sheet.write_string(row, at, text)
+        longest = max(map(len, [column.name, *texts]))
+        sheet.set_column(at, at, max(NARROWEST, min(WIDEST, longest + 2)))
+    if rows.height:
         sheet.add_table(
-            TOP, 0, last, len(names) - 1,
-            {"name": f"table_{table.name}", "style": None, "autofilter": True,
-             "columns": [{"header": name, "header_format": style["head"]} for name in names]},
+            TOP, 0, TOP + rows.height, rows.width - 1,
+            {"name": name, "style": None, "autofilter": True,
+             "columns": [{"header": each, "header_format": style["head"]} for each in rows.columns]},
         )  # fmt: skip
+
+
+def list_main_figures(tables: Sequence[ReleasedTable]) -> pl.DataFrame:
+    """Spam of the last period by channel and area, by the operators' own definition; countries left out."""
+    (volume,) = [each for each in tables if each.name == "spam_volume"]
+    rows = with_names(volume).filter(
+        pl.col("definition_code") == "OPERATOR",
+        pl.col("unit_code").is_in(UNITS),
+        pl.col("quantity_code").is_in(QUANTITIES),
+        pl.col("area_kind_code") != "country",
+        pl.col("period_code") == pl.col("period_code").max(),
+    )
+    return (
+        rows.sort("channel_code", ~pl.col(AREA).is_in(WHOLE), AREA, pl.col("quantity_code") != QUANTITIES[0])
+        .unique(["channel_code", AREA], keep="first", maintain_order=True)
+        .select(pl.col(name).alias(title) for name, title in MAIN_COLUMNS.items())
+    )
+
+
+def write_main_figures(
+    book: Any, tables: Sequence[ReleasedTable], about: About, style: dict[str, Any]
+) -> None:
+    """The first sheet: the main figures as one table, and below it a chart for each channel."""
+    sheet = book.add_worksheet(MAIN)
+    for_print(sheet)
+    rows = list_main_figures(tables)
+    sheet.write(0, 0, about.title, style["title"])
+    sheet.write(
+        1, 0, "Spam by channel and area, as operators block or mark it. Charts stand below the table."
+    )
+    sheet.write(2, 0, "Figures of low reliability are not to be quoted.")
+    write_rows(sheet, rows, "main_figures", style)
     sheet.freeze_panes(TOP + 1, 0)
-    sheet.repeat_rows(TOP)
+    places = rows.with_row_index("row", TOP + 1)
+    column = {title: at for at, title in enumerate(rows.columns)}
+    area, rate = column["Area"], column[MAIN_COLUMNS["rate_per_subscription"]]
+    for number, (channel, own) in enumerate(places.group_by("Channel", maintain_order=True)):
+        first, last = own["row"].min(), own["row"].max()
+        chart = book.add_chart({"type": "bar"})
+        chart.add_series(
+            {
+                "name": "Spam for each subscription",
+                "categories": [MAIN, first, area, last, area],
+                "values": [MAIN, first, rate, last, rate],
+                "fill": {"color": "#B23A1E"},
+            }
+        )
+        made_up = " (made up)" if about.is_made_up else ""
+        chart.set_title({"name": f"{channel[0]}: spam for each subscription{made_up}"})
+        chart.set_legend({"none": True})
+        chart.set_y_axis({"reverse": True})
+        chart.set_size({"width": 760, "height": 20 * CHART_HEIGHT})
+        sheet.insert_chart(TOP + rows.height + 2 + number * (CHART_HEIGHT + 1), 0, chart)
 
 
 def write_list(

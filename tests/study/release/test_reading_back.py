@@ -22,10 +22,11 @@ from pysdmx.io import read_sdmx
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.release import folders, manifest, page
+from jobs.study.release import folders, manifest
 from jobs.study.release.reading_back import refuse_unreadable
 from jobs.study.release.released_tables import ReleasedTable, release_table
 from jobs.study.release.signatures import sign_release
+from jobs.study.site.writing import write_site
 from tests.support.release import ABOUT, VOLUME, made, tables
 
 HARD = 'L\'étude a"b "c" & <Côte d\'Ivoire> "l\'un" \\n ⟦26⟧ _x0041_ \u00ad\u2028 ½ 𝄞'
@@ -128,12 +129,17 @@ def test_frictionless_openpyxl_and_a_parser_of_yaml_read_the_rest(folder: Path) 
     assert json.loads((folder / "datapackage.json").read_bytes())["contributors"][0]["title"] == HARD
 
 
-def test_the_page_beside_a_release_is_well_formed(folder: Path, tmp_path: Path) -> None:
-    written = page.write_page(folder, tmp_path / "page")
-    parser = etree.HTMLParser()
-    read = etree.parse(str(written), parser)
-    kinds = {each.type_name for each in parser.error_log} - {"HTML_UNKNOWN_TAG"}
-    assert kinds == set() and read.findtext(".//h1") == f"{HARD_ABOUT.title}, v1.0.0"
+def test_the_site_of_a_release_is_well_formed(folder: Path, tmp_path: Path) -> None:
+    write_site(folder, tmp_path / "site")
+    pages = sorted((tmp_path / "site").glob("*.html"))
+    for page in pages:
+        parser = etree.HTMLParser()
+        read = etree.parse(str(page), parser)
+        kinds = {each.type_name for each in parser.error_log} - {"HTML_UNKNOWN_TAG"}
+        assert kinds == set(), page.name
+        text = " ".join(read.find(".//footer").itertext())
+        assert " ".join(HARD.split()) in " ".join(text.split()), page.name
+    assert len(pages) > 15
 
 
 def test_gpgv_reads_the_signature(folder: Path, keys: SimpleNamespace, tmp_path: Path) -> None:
