@@ -32,7 +32,9 @@ from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending_groups import (
     LEAST,
     PLACES,
+    GroupSpending,
     Payers,
+    TargetGroup,
     choose_first,
     draw_target,
     exact_spending,
@@ -87,7 +89,7 @@ def transform(
         )
         protected = audited.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
         wanted = of_channel(investment_target, str(channel))
-        groups: dict[str, dict[str, Any]] = {}
+        groups: dict[str, TargetGroup] = {}
         if set(wanted) - {NORM}:
             costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), assumed)
             frame = rows_on_day(reference.operator_frame, day)
@@ -190,9 +192,8 @@ def best_respondents(
     frame: pl.DataFrame,
     share: float,
     seed: int = 0,
-) -> dict[str, Any]:
-    """Spending of the best for each subscription: labour in international dollars, the rest in US dollars,
-    and `capital` of the rest by the development class of the country that would pay it.
+) -> TargetGroup:
+    """The best of the respondents with accounts and audits.
 
     costs: of capital_costs(). frame: of the period's last day.
     The best are the `share` of respondents with exact accounts and an audit or a test that stop the greatest
@@ -206,16 +207,17 @@ def best_respondents(
         .sort(["rate", "respondent_id"], descending=[True, False])
     )
     if each.height < LEAST_AUDITED:
-        return {"of": each.height}
+        return TargetGroup(each.height)
     last = each["rate"][max(1, round(share * each.height)) - 1]
     best = each.filter(pl.col("rate") >= last)
     right, flagged = float(best["right"].sum()), float(best["flagged"].sum())
-    return group_spending(best, exact, costs) | {
-        "of": each.height,
-        "least": float(last),
-        "draws": draw_target(each, costs, choose_first(numbers(each, "rate"), share), seed),
-        "right": right / flagged if flagged else None,
-    }
+    return TargetGroup(
+        each.height,
+        group_spending(best, exact, costs),
+        draw_target(each, costs, choose_first(numbers(each, "rate"), share), seed),
+        least=float(last),
+        right=right / flagged if flagged else None,
+    )
 
 
 def channel_rows(
@@ -224,7 +226,7 @@ def channel_rows(
     prices: dict[tuple[str, int], Price],
     assumed: pl.DataFrame,
     wanted: dict[str, tuple[float, str]],
-    groups: dict[str, dict[str, Any]],
+    groups: dict[str, TargetGroup],
 ) -> list[dict[str, Any]]:
     """The gap of each area, by each target. The target of an area adds up its countries'.
 
@@ -241,7 +243,9 @@ def channel_rows(
     targets = country_targets(wanted, groups, classes, rates)
     # A norm is nobody's spending.
     few = {
-        code for code, group in groups.items() if code in targets and conf_status_code(group["owners"]) == "C"
+        code
+        for code, group in groups.items()
+        if group.spending and conf_status_code(group.spending.owners) == "C"
     }
     listed = {
         area.code: area.countries
@@ -280,7 +284,7 @@ def channel_rows(
                     "necessary": necessary,
                     "gap": max(necessary - spent, 0.0),
                 }
-                drawn = groups[code].get("draws") if code in groups else None
+                drawn = groups[code].draws if code in groups else None
                 exact = (necessary, necessary) if code == NORM else None
                 interval = payers.necessary_interval(necessary, inside, drawn) if drawn else exact
                 variance = float(spend["subscriptions_variance"] or 0.0)
@@ -291,7 +295,7 @@ def channel_rows(
 
 def country_targets(
     wanted: dict[str, tuple[float, str]],
-    groups: dict[str, dict[str, Any]],
+    groups: dict[str, TargetGroup],
     classes: dict[str, str],
     rates: dict[str, Price],
 ) -> dict[str, dict[str, float]]:
@@ -301,12 +305,12 @@ def country_targets(
     """
     targets = {NORM: dict.fromkeys(rates, wanted[NORM][0])} if NORM in wanted else {}
     for code, group in groups.items():
-        if "rest" in group:
+        if spending := group.spending:
             # A group without any asset has none for any class.
             targets[code] = {
-                name: group["capital"].get(classes[name], 0.0)
-                + group["rest"]
-                + group["labour"] * price.ppp / price.market
+                name: spending.capital.get(classes[name], 0.0)
+                + spending.rest
+                + spending.labour * price.ppp / price.market
                 for name, price in rates.items()
             }
     return targets
@@ -338,7 +342,7 @@ def too_low(
 
 
 def taken_for_granted(
-    target: str, assumed: pl.DataFrame, wanted: tuple[float, str], group: dict[str, Any] | None
+    target: str, assumed: pl.DataFrame, wanted: tuple[float, str], group: TargetGroup | None
 ) -> list[str]:
     """The assumptions that a gap depends on, as sentences with their values."""
     value, source = wanted
@@ -349,33 +353,31 @@ def taken_for_granted(
             f"Norm: {format_number(value)} US dollars of {base} for each subscription and year, set by"
             f" {source}."
         )
-    elif group is None or "rest" not in group:
-        return [too_few(target, group["of"] if group else 0)]
+    elif group is None or group.spending is None:
+        return [too_few(target, group.of if group else 0)]
     elif target == BEST:
-        right = (
-            ""
-            if group["right"] is None
-            else f"; {format_share(group['right'])} of what they flagged was spam"
-        )
+        right = "" if group.right is None else f"; {format_share(group.right)} of what they flagged was spam"
         assumptions += [
             f"The best are {format_number(100 * to_decimal(value))}% of the respondents with an account in"
-            f" amounts and an audit or test of their filter, set by {source}: {group['count']} of"
-            f" {group['of']}, with those that tie with the last. Each stopped at least"
-            f" {format_share(group['least'])} of the spam sent to it, including the spam that its filter"
+            f" amounts and an audit or test of their filter, set by {source}: {group.spending.count} of"
+            f" {group.of}, with those that tie with the last. Each stopped at least"
+            f" {format_share(group.least)} of the spam sent to it, including the spam that its filter"
             f" misses{right}.",
             "That share covers the months with an audit or test, under the respondents' own definition. The"
             " uncertainty of audits does not affect who is best.",
             "The target is the stated spending of the best, divided by their subscriptions: measures are not"
             " priced one by one. Others are assumed to stop as much for the same money.",
-            f"The best spend on {list_strategies(group)} (strategies of ITU-T X.1231; _U: not stated).",
+            f"The best spend on {list_strategies(group.spending)} (strategies of ITU-T X.1231; _U: not"
+            " stated).",
             PRICED,
         ]
     else:
         part = {"middle": "middle half", "top": "upper quarter"}[target]
         assumptions += [
             f"The {part} of respondents with an account in amounts, in the order of what they spend for each"
-            f" subscription, by subscriptions: {group['count']} of {group['of']}, whatever they stop.",
-            f"The {part} spends on {list_strategies(group)} (strategies of ITU-T X.1231; _U: not stated).",
+            f" subscription, by subscriptions: {group.spending.count} of {group.of}, whatever they stop.",
+            f"The {part} spends on {list_strategies(group.spending)} (strategies of ITU-T X.1231; _U: not"
+            " stated).",
             PRICED,
         ]
     return assumptions + [
@@ -386,20 +388,20 @@ def taken_for_granted(
     ]
 
 
-def uncertainty_of(target: str, group: dict[str, Any] | None) -> str:
+def uncertainty_of(target: str, group: TargetGroup | None) -> str:
     """Say what the interval of a gap includes."""
     if target == NORM:
         return "The norm is taken as exact: the interval of the gap is that of spending and of subscriptions."
-    if group is None or group.get("draws") is None:
+    if group is None or group.draws is None:
         return "One owner alone has such accounts, which shows no uncertainty: the gap has no interval."
     return (
-        f"The interval of the gap includes the target's own uncertainty: {group['draws'].owners} owners were"
+        f"The interval of the gap includes the target's own uncertainty: {group.draws.owners} owners were"
         " drawn again, and who is in the group with them. It is taken as independent of that of spending."
     )
 
 
-def list_strategies(group: dict[str, Any]) -> str:
-    return ", ".join(f"{format_share(share, 0)} {name}" for name, share in group["strategies"])
+def list_strategies(spending: GroupSpending) -> str:
+    return ", ".join(f"{format_share(share, 0)} {name}" for name, share in spending.strategies)
 
 
 def too_few(target: str, count: int) -> str:

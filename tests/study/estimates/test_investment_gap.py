@@ -27,6 +27,7 @@ from jobs.study.estimates.investment_gap import (
 from jobs.study.estimates.steps.accounts import Price
 from jobs.study.estimates.steps.investment_targets import authority_code, of_channel, read_targets
 from jobs.study.estimates.steps.rows import typed_rows
+from jobs.study.estimates.steps.spending_groups import TargetGroup
 from tests.support import study_lake
 
 ASSUMED = reference_table("ref.investment_assumption")
@@ -155,8 +156,9 @@ def test_the_best_and_their_measures_are_told() -> None:
     rates = {"a": 0.9, "b": 0.8, "c": 0.2, "d": 0.1, "e": 0.05, "f": 0.0}
     best = best_respondents(accounts([*mine, *others]), NO_ASSETS, audited(rates), framed("abcdef"), 0.4)
     # The second spends nothing, so five have accounts; two fifths of them are two.
-    assert (best["count"], best["of"], best["least"], best["owners"]) == (2, 5, 0.2, 2)
-    assert best["strategies"] == [("filtering", 75 / 118), ("network", 25 / 118), ("service", 18 / 118)]
+    assert best.spending and (best.of, best.least) == (5, 0.2)
+    assert (best.spending.count, best.spending.owners) == (2, 2)
+    assert best.spending.strategies == [("filtering", 75 / 118), ("network", 25 / 118), ("service", 18 / 118)]
     told = taken_for_granted("best", ASSUMED, (0.4, "the command line"), best)
     assert told[0].startswith(
         "The best are 40% of the respondents with an account in amounts and an audit or test of their filter,"
@@ -176,14 +178,14 @@ def test_who_stops_as_much_as_the_last_of_the_best_is_one_of_them() -> None:
     rates = {"f": 0.9, "a": 0.7, "b": 0.7, "c": 0.7, "d": 0.2, "e": 0.1}
     given = accounts([(each, "service", 9, 9) for each in rates])
     best = best_respondents(given, NO_ASSETS, audited(rates), framed("abcdef"), 0.3)
-    assert (best["count"], best["of"], best["least"]) == (4, 6, 0.7)
+    assert best.spending and (best.spending.count, best.of, best.least) == (4, 6, 0.7)
 
 
 def test_fewer_than_five_audits_tell_no_best() -> None:
     rates = {"a": 0.9, "b": 0.8, "c": 0.2, "d": 0.1}
     given = accounts([(each, "service", 9, 9) for each in "abcdef"])
     best = best_respondents(given, NO_ASSETS, audited(rates), framed("abcdef"), 0.25)
-    assert best == {"of": 4}
+    assert best == TargetGroup(4)
     assert taken_for_granted("best", ASSUMED, (0.25, "the settings"), best) == [
         "No target by the best: 4 respondents with an account in amounts and an audit or test of its filter,"
         " and 5 are needed to rank them: counts do not include the spam that filters miss."

@@ -110,4 +110,4 @@ def test_a_gap_errs_by_its_own_subscriptions_not_by_those_of_spending() -> None:
 def test_the_groups_of_a_study_have_draws() -> None:
     given = accounts([(name, "service", 9 * place, 9) for place, name in enumerate(NAMES, 1)])
     group = placed_spending(given, NO_ASSETS, framed(NAMES), "middle", 5)
-    assert group["draws"].owners == 8 and group["draws"].rest.std() > 0
+    assert group.draws and group.draws.owners == 8 and group.draws.rest.std() > 0

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import hypot
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -60,9 +59,35 @@ def spending_by_respondent(exact: pl.DataFrame, frame: pl.DataFrame) -> pl.DataF
     )
 
 
-def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame) -> dict[str, Any]:
-    """Spending of a group of spending_by_respondent() for each subscription, with its size, owners and
-    strategies. costs: of investment_gap.capital_costs()."""
+@dataclass(frozen=True)
+class GroupSpending:
+    """What a group of respondents spends for each subscription: labour in international dollars, the rest
+    and, by development class of who pays, capital in US dollars. count, owners: how many they are.
+    strategies: the share of each, the largest first."""
+
+    labour: float
+    capital: Mapping[str, float]
+    rest: float
+    count: int
+    owners: int
+    strategies: list[tuple[str, float]]
+
+
+@dataclass(frozen=True)
+class TargetGroup:
+    """A group whose spending is a target. of: how many there were to choose from; with too few nothing else
+    is known. draws: None of one owner. Of the best alone least, the smallest share of spam that one
+    stopped, and right, the share of what they flagged that was spam."""
+
+    of: int
+    spending: GroupSpending | None = None
+    draws: TargetDraws | None = None
+    least: float | None = None
+    right: float | None = None
+
+
+def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame) -> GroupSpending:
+    """Spending of a group of spending_by_respondent(). costs: of investment_gap.capital_costs()."""
     subscriptions = float(group["subscriptions"].sum())
     spent = exact.join(group, on="respondent_id", how="semi").select(
         "strategy_code", amount=pl.sum_horizontal("labour", "capital", "rest")
@@ -73,28 +98,28 @@ def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame
         .group_by("development_code", maintain_order=True)
         .agg((pl.col("capital") * pl.col("over_own")).sum() / subscriptions)
     )
-    return {
-        "labour": float(group["labour"].sum()) / subscriptions,
-        "capital": dict(by_class.rows()),
-        "rest": float(group["rest"].sum()) / subscriptions,
-        "count": group.height,
-        "owners": group["holding_id"].n_unique(),
-        "strategies": spent.group_by("strategy_code")
+    return GroupSpending(
+        labour=float(group["labour"].sum()) / subscriptions,
+        capital=dict(by_class.rows()),
+        rest=float(group["rest"].sum()) / subscriptions,
+        count=group.height,
+        owners=group["holding_id"].n_unique(),
+        strategies=spent.group_by("strategy_code")
         .agg(pl.col("amount").sum() / spent["amount"].sum())
         .sort(["amount", "strategy_code"], descending=[True, False])
         .rows(),
-    }
+    )
 
 
 def placed_spending(
     accounts: pl.DataFrame, costs: pl.DataFrame, frame: pl.DataFrame, place: str, seed: int
-) -> dict[str, Any]:
-    """Spending of the respondents that lie in a part of PLACES, in the order of spending for each
-    subscription at market rates; with fewer than LEAST to choose from nothing but their number, `of`."""
+) -> TargetGroup:
+    """The respondents that lie in a part of PLACES, in the order of spending for each subscription at market
+    rates."""
     exact = exact_spending(accounts)
     each = spending_by_respondent(exact, frame).filter(pl.col("subscriptions") > 0)
     if each.height < LEAST:
-        return {"of": each.height}
+        return TargetGroup(each.height)
     low, high = PLACES[place]
     size = pl.col("subscriptions").cast(pl.Float64)
     ordered = each.sort(pl.col("market") / size, "respondent_id").with_columns(
@@ -105,10 +130,9 @@ def placed_spending(
     # One respondent may have more subscriptions than the part.
     group = group if group.height else ordered.tail(1) if high == 1.0 else ordered
     choose = choose_place(numbers(ordered, "subscriptions"), low, high)
-    return group_spending(group, exact, costs) | {
-        "of": each.height,
-        "draws": draw_target(ordered, costs, choose, seed),
-    }
+    return TargetGroup(
+        each.height, group_spending(group, exact, costs), draw_target(ordered, costs, choose, seed)
+    )
 
 
 @dataclass(frozen=True)
