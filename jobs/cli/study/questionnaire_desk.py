@@ -26,6 +26,9 @@ from jobs.study.questionnaire.respondents import load_respondents
 if TYPE_CHECKING:
     from jobs.study.desk.asking import Standing
 
+# So many questions without an answer are named.
+MOST_QUESTIONS = 6
+
 
 def parse_period(period: str) -> str:
     if not PERIOD.fullmatch(period):
@@ -160,5 +163,10 @@ def describe_open(standing: "Standing") -> str:
         for number, name in ((standing.to_correct_count, "to correct"), (standing.open_count, "open"))
         if number
     ]
-    first = standing.why.partition("\n")[0]
-    return "; ".join(filter(None, [", ".join(parts), first]))
+    lines = standing.why.splitlines()
+    if standing.to_correct_count:
+        return "; ".join([", ".join(parts), *lines[:1]])
+    # A gap needs no words: its question is enough.
+    questions = list(dict.fromkeys(line.partition(":")[0].partition(".")[0] for line in lines))
+    more = ", …" if len(questions) > MOST_QUESTIONS else ""
+    return f"{', '.join(parts)}: {', '.join(questions[:MOST_QUESTIONS])}{more}"

@@ -44,14 +44,14 @@ def load_sources() -> Mapping[str, Any]:
     return found
 
 
-def read_texts(file: Path) -> Iterator[tuple[str, str]]:
-    """The CSV files in a file, each with its name: itself, or those of an archive but for its metadata.
+def read_texts(file: Path) -> Iterator[str]:
+    """The texts of the CSV files in a file: itself, or those of an archive but for its metadata.
 
     Raises ObservatoryError for what is no text, and for an archive that is damaged or has none.
     """
     data = file.read_bytes()
     if file.suffix.lower() != ".zip":
-        yield file.name, decode(data, file)
+        yield decode(data, file)
         return
     try:
         archive = open_archive(data)
@@ -62,13 +62,13 @@ def read_texts(file: Path) -> Iterator[tuple[str, str]]:
         ]
         if sum(each.file_size for each in members) > LARGEST:
             raise Damaged(f"its files are larger than {LARGEST // 2**20} MiB together")
-        texts = [(f"{file.name}: {each.filename}", archive.read(each)) for each in members]
+        contents = [archive.read(each) for each in members]
     except (Damaged, OSError, RuntimeError, ValueError) as error:
         raise ObservatoryError(f"{file}: the archive cannot be read ({error}): download it again") from None
-    if not texts:
+    if not contents:
         raise ObservatoryError(f"{file}: the archive holds no CSV file: download the indicator as CSV")
-    for name, content in texts:
-        yield name, decode(content, file)
+    for content in contents:
+        yield decode(content, file)
 
 
 def decode(data: bytes, file: Path) -> str:

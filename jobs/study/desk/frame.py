@@ -82,15 +82,15 @@ def read_source(file: Path, year: int, found: FrameSources) -> None:
         read_workbook(file, found.filled, year)
         found.read.append((file.name, "filled in by hand"))
         return
-    for name, text in read_texts(file):
+    for text in read_texts(file):
         rows = parse_rows(text)
         figures = read_download(rows, file)
         if figures is not None:
             found.figures += figures
             of = figures[0].source.partition(",")[0] if figures else "no figure of a country"
-            found.read.append((name, of))
+            found.read.append((file.name, of))
         elif read_list(rows, file, found.filled, year):
-            found.read.append((name, "list of operators"))
+            found.read.append((file.name, "list of operators"))
         else:
             layouts = "; ".join(
                 f"{each['name']}: {', '.join(each['columns'].values())}"
@@ -138,12 +138,15 @@ def build_tables(
         if row["country_code"] in countries
     ]
     by_hand = {(row["country_code"], row["channel_code"]) for row in sources.filled.rows[DENOMINATOR]}
+    # Subscriptions of a channel that no operator is asked about would be estimated at nobody's rate.
+    asked = {row["channel_code"] for row in frame}
     denominators = [
         *(row for row in sources.filled.rows[DENOMINATOR] if row["country_code"] in countries),
         *(
             row
             for row in derive_subscriptions(values, countries)
             if (row["country_code"], row["channel_code"]) not in by_hand
+            and (not asked or row["channel_code"] in asked)
         ),
     ]
     priced = [*countries, *([] if DOLLARS in countries else [DOLLARS])]

@@ -34,11 +34,12 @@ NEEDED = ("ref.operator_frame", "ref.denominator", "ref.price_level")
 @dataclass(frozen=True)
 class Step:
     """A step of a study. missing: a line for each thing that it lacks; a step without is done. do: the
-    command or file that helps."""
+    command or file that helps. is_needed: whether the next step waits for it."""
 
     name: str
     missing: tuple[str, ...]
     do: str
+    is_needed: bool = True
 
 
 def list_steps(settings: Observatory, file: Path) -> list[Step]:
@@ -47,7 +48,7 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
         Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
         Step("respondents", tuple(unasked(settings)), place(settings.study.respondents, "respondents.csv")),
         Step("frame", tuple(unframed(settings)), "observatory study frame"),
-        Step("keys", tuple(without_keys(settings)), f"{place(settings.study.keyring, 'keys')}/ID.asc"),
+        Step("keys", tuple(without_keys(settings)), f"{place(settings.study.keyring, 'keys')}/ID.asc", False),
     ]
     folder = settings.study.files
     lake = Lake(settings.lake.root)

@@ -66,7 +66,7 @@ def test_193_countries_from_files_in_the_real_layouts(tmp_path: Path) -> None:
     ))  # fmt: skip
     tables, remarks = build(tmp_path, everywhere)
     assert tables[FRAME].height == 2 * 192 and set(tables[FRAME]["size_code"]) == {"LARGE"}
-    assert tables[DENOMINATOR].height == 4 * 192
+    assert tables[DENOMINATOR].height == 2 * 192
     voice = tables[DENOMINATOR].filter(country_code="NPL", channel_code="VOICE_CS")
     assert voice.select("period_code", "subscriptions").rows() == [("2025", 5_260_000)]
     assert tables[PRICES].filter(country_code="NPL")["price_year"].to_list() == list(range(2020, 2026))
