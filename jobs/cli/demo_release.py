@@ -130,7 +130,13 @@ def clear_demo(settings: Observatory, folder: Path, digest: str) -> clearance.Cl
         return before
     about, tables = making.read_kept_release(folder)
     asked = clearance.make_clearance(
-        folder, tables, about, digest, making.list_administrations(settings), DEADLINE
+        folder,
+        tables,
+        about,
+        digest,
+        making.list_administrations(settings),
+        DEADLINE,
+        making.list_languages(settings),
     )
     with tempfile.TemporaryDirectory() as returned:
         file = Path(returned) / clearance.UNASKED_FILE

@@ -30,6 +30,8 @@ ABOUT = About(
     licence="CC-BY-4.0",
     code="0.1.0",
 )
+# Tonga's administration has none in the list.
+LANGUAGES = {"FJI": "en", "NPL": "fr"}
 LIKE: dict[str, Any] = {
     "period_code": "2026-Q4", "channel_code": "EMAIL", "unit_code": "recipient",
     "definition_code": "OPERATOR", "quantity_code": "spam_certain", "area_kind_code": "country",
@@ -129,7 +131,7 @@ class Place:
     digest: str
 
     def clear(self, deadline: dt.date = BEFORE, asked: Mapping[str, str] = ASKED) -> None:
-        clearance.make_clearance(self.restricted, tables(), ABOUT, self.digest, asked, deadline)
+        clearance.make_clearance(self.restricted, tables(), ABOUT, self.digest, asked, deadline, LANGUAGES)
 
     def publish(self, signers: Path) -> Path:
         return publishing.publish_release(

@@ -320,7 +320,13 @@ def clear_make(
         )
     about, tables = making.read_kept_release(restricted)
     found = clearance.make_clearance(
-        restricted, tables, about, digest, making.list_administrations(settings), day
+        restricted,
+        tables,
+        about,
+        digest,
+        making.list_administrations(settings),
+        day,
+        making.list_languages(settings),
     )
     out.print(clearance_table(found))
     out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)

@@ -72,7 +72,7 @@ def check(
     for line in describe_missing(lake, settings):
         out.print(line, markup=False, highlight=False)
     if questions is not None:
-        write_questions(questions, [each for each in found if each.is_open(share)], lake)
+        write_questions(questions, [each for each in found if each.is_open(share)], lake, settings)
 
 
 # What figures are without countries that the study's files do not have, or have in part.
@@ -137,16 +137,23 @@ def finding_cells(finding: DecidedFinding, share: float) -> list[str]:
     ]
 
 
-def write_questions(folder: Path, findings: list[DecidedFinding], lake: object) -> None:
-    """Write a text for each respondent, readable by their owner alone."""
+def write_questions(
+    folder: Path, findings: list[DecidedFinding], lake: object, settings: Observatory
+) -> None:
+    """Write a text for each respondent in its language, readable by their owner alone."""
     from jobs.base.store.lake import Lake
     from jobs.base.tables.contracts import reference_table
     from jobs.study.estimates.steps.finding_decisions import respondents_questions
     from jobs.study.estimates.steps.given import ANSWERS
+    from jobs.study.questionnaire.respondents import load_respondents
 
     assert isinstance(lake, Lake)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    texts = respondents_questions(findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"))
+    listed = load_respondents(settings).values() if settings.study.respondents else ()
+    languages = {each.id: each.language for each in listed}
+    texts = respondents_questions(
+        findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), languages
+    )
     for respondent, text in texts.items():
         file = folder / f"{respondent}.txt"
         file.touch(mode=0o600)

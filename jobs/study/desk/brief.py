@@ -17,7 +17,7 @@ from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
 from jobs.study.questionnaire.definition import form_for
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 from jobs.study.questionnaire.respondents import country_names
-from jobs.study.questionnaire.texts import group_keys, translate_key
+from jobs.study.questionnaire.texts import channel_name, group_keys, translate_key
 
 # A brief is two pages: of measures it names so many rows.
 MOST_MEASURES = 12
@@ -70,7 +70,7 @@ def volume_lines(rows: Sequence[dict[str, Any]], language: str) -> list[tuple[st
     lines: list[tuple[str, ...]] = []
     for row in rows:
         rate, share = (show_published(row, figure) or ("", "") for figure in FIGURES)
-        place = f"{name_area(row, language)}, {translate_key(language, 'channel', row['channel_code'])}"
+        place = f"{name_area(row, language)}, {channel_name(language, row['channel_code'])}"
         lines.append((place, *rate, share[0]))
     return lines
 
@@ -106,7 +106,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
                 (
                     (channel, amount is None, amount or 0.0, strategy),
                     (
-                        f"{name_area(row, language)}, {translate_key(language, 'channel', channel)}",
+                        f"{name_area(row, language)}, {channel_name(language, channel)}",
                         translate_key(language, "strategy", strategy),
                         f"{share['share_from_pct']}–{share['share_below_pct']}" if share else "",
                         shown.strip(),
@@ -119,9 +119,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
 def missing_channels(rows: Sequence[dict[str, Any]], language: str) -> list[str]:
     """A sentence on the channels of which no row of the areas is published."""
     published = {row["channel_code"] for row in rows}
-    absent = [
-        translate_key(language, "channel", each) for each in group_keys("channel") if each not in published
-    ]
+    absent = [channel_name(language, each) for each in group_keys("channel") if each not in published]
     return [translate_key(language, "brief", "no_channel", channels=", ".join(absent))] if absent else []
 
 

@@ -17,7 +17,7 @@ from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_su
 from jobs.study.questionnaire.definition import OFFERED, all_questions
 from jobs.study.questionnaire.latest_answers import latest_answers
 from jobs.study.questionnaire.respondents import Respondent
-from jobs.study.questionnaire.texts import translate_key
+from jobs.study.questionnaire.texts import channel_name, translate_key
 
 COLUMNS = ("figure", "own", "area", "published", "interval")
 # The indicator of the spam attempted on a channel.
@@ -45,7 +45,7 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
             of_channel = [row for row in volumes if row["channel_code"] == channel]
             rows = compare_rows(own, channel, of_channel, language)
             sentences = [] if rows else [translate_key(language, "feedback", "none")]
-            heading = f"{translate_key(language, 'channel', channel)}, {isolate(period, language)}"
+            heading = f"{channel_name(language, channel)}, {isolate(period, language)}"
             tables.append(ReaderTable(heading, sentences, columns, rows))
     if not tables:
         return None

@@ -3,7 +3,7 @@
 import unicodedata
 from functools import cache
 
-from jobs.base.tables.contracts import read_yaml
+from jobs.base.tables.contracts import codelist_rows, read_yaml
 from jobs.study.questionnaire.definition import FOLDER, Indicator, Question, load_definition
 
 
@@ -17,6 +17,12 @@ def translate_key(language: str, group: str, key: str, **values: object) -> str:
     """The text of a key in a language. values: what its braces are filled with."""
     words = load_translations()[group][key][language]
     return words.format(**values) if values else words
+
+
+def channel_name(language: str, code: str) -> str:
+    """A channel in a language; in English if the questionnaire does not ask of it."""
+    words = load_translations()["channel"].get(code)
+    return words[language] if words else str(codelist_rows("channel")[code]["name"])
 
 
 def group_keys(group: str) -> list[str]:

@@ -21,6 +21,9 @@ from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract
+from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.respondents import country_names
+from jobs.study.questionnaire.texts import fold_words, translate_key
 from jobs.study.release import decisions
 from jobs.study.release.about import About
 from jobs.study.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
@@ -35,7 +38,7 @@ UNASKED_COLUMNS = ("country", "name", "rows", "decision", "by", "reason")
 OUTCOMES = {"published": UNASKED, "left_out": LEFT_OUT}
 ANSWER = "Answer"
 # The rows of the answer's sheet, each with its label and what it holds.
-FILLED = ("Answer (agreed or objected)", "Reason (needed for an objection)", "Name and office", "Date")
+FILLED = ("answer", "reason", "who", "date")
 FIRST = 4
 # So many countries are named in an error; the rest is counted.
 NAMED = 10
@@ -132,9 +135,11 @@ def make_clearance(
     digest: str,
     administrations: Mapping[str, str],
     deadline: dt.date,
+    languages: Mapping[str, str],
 ) -> Clearance:
     """Write a sheet for each administration and the file of countries that have none, and note who was asked.
-    administrations: the name of each country's. Asked again, answers to the same release stay."""
+    administrations: the name of each country's; languages: what it reads, English
+    without one. Asked again, answers to the same release stay."""
     before = read_clearance(restricted)
     kept = before.asked if before and before.digest == digest else {}
     folder = restricted / SHEETS
@@ -144,7 +149,11 @@ def make_clearance(
         own = own_rows(tables, country)
         count = sum(rows.height for rows in own.values())
         file = folder / f"{country.lower()}.xlsx"
-        file.write_bytes(build_sheet(own, about, digest, country, name, deadline))
+        file.write_bytes(
+            build_sheet(
+                own, about, digest, Cleared(country, name, count), deadline, languages.get(country, "en")
+            )
+        )
         file.chmod(PRIVATE_FILE)
         asked[country] = (
             replace(kept[country], rows=count)
@@ -200,32 +209,36 @@ def build_sheet(
     own: Mapping[str, pl.DataFrame],
     about: About,
     digest: str,
-    country: str,
-    administration: str,
+    question: Cleared,
     deadline: dt.date,
+    language: str,
 ) -> bytes:
-    """The workbook that an administration gets."""
+    """The workbook that an administration gets, with the question in its language."""
+    given = {each: translate_key(language, "clearance", each) for each in (AGREED, OBJECTED)}
+
+    def say(key: str, **values: object) -> str:
+        return translate_key(language, "clearance", key, **values)
+
     book = workbooks.new_workbook(title=about.title, created=dt.datetime.combine(about.day, dt.time()))
     bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     form = book.add_worksheet(ANSWER)
     form.set_column(0, 0, 36)
     form.set_column(1, 1, 80, wrap)
-    count = sum(rows.height for rows in own.values())
-    form.write(0, 0, f"{about.title}: {area_codes()[country][1]}", bold)
-    form.write(1, 0, "Release")
+    form.write(0, 0, f"{about.title}: {country_names(language)[question.country]}", bold)
+    form.write(1, 0, say("release"))
     form.write(1, 1, f"{about.name} {digest}")
-    form.write(2, 0, "What is asked")
-    form.write(3, 0, "Country")
-    form.write(3, 1, country)
-    asked = (
-        f"{count} row(s) of your country would be published as the other sheets show them. Please answer by"
-        f" {deadline.isoformat()}. Without an answer by that day they are published. An objection with its"
-        " reason is decided on before anything is published, and the decision is sent to you."
-    )
-    form.write(2, 1, asked if count else "No row of your country would be published: you need not answer.")
-    for row, label in enumerate(FILLED, FIRST):
-        form.write(row, 0, label, bold)
-    form.write(FIRST + len(FILLED) + 1, 0, administration)
+    form.write(2, 0, say("question"))
+    form.write(3, 0, translate_key(language, "word", "country"))
+    form.write(3, 1, question.country)
+    asked = say("asked", count=question.rows, deadline=deadline.isoformat())
+    form.write(2, 1, asked if question.rows else say("nothing"))
+    for row, key in enumerate(FILLED, FIRST):
+        form.write(row, 0, say(key, **given) if key == "answer" else say(key), bold)
+    form.write(FIRST + len(FILLED) + 1, 0, question.administration)
+    if language not in load_definition()["reviewed"]:
+        form.write(FIRST + len(FILLED) + 2, 0, translate_key(language, "word", "unofficial"))
+    if language == "ar":
+        form.right_to_left()
     for name, rows in own.items():
         if rows.is_empty():
             continue
@@ -254,7 +267,17 @@ def answer_in(file: Path) -> tuple[str, str, str, str, str]:
         str((cells.get(row) or [None, None])[1] or "").strip() for row in (1, *range(FIRST - 1, FIRST + 3))
     ]
     release, country, answer, reason, who = written
-    return release.rpartition(" ")[2], country, answer.lower(), reason, who
+    return release.rpartition(" ")[2], country, code_answer(answer), reason, who
+
+
+def code_answer(written: str) -> str:
+    """AGREED or OBJECTED, as written in any language; else what was written."""
+    labels = {
+        fold_words(translate_key(language, "clearance", code)): code
+        for code in (AGREED, OBJECTED)
+        for language in load_definition()["languages"]
+    }
+    return labels.get(fold_words(written), written.lower())
 
 
 @decisions.recorded_alone

@@ -392,6 +392,11 @@ def read_kept_release(restricted: Path) -> tuple[About, list[ReleasedTable]]:
     return recipe.about, [release_table(table, public[table]) for table in public_tables()]
 
 
+def list_languages(settings: Observatory) -> dict[str, str]:
+    """The language of each country's administration in the list of respondents."""
+    return {each.country: each.language for each in load_respondents(settings).values() if each.role == "A"}
+
+
 def list_administrations(settings: Observatory) -> dict[str, str]:
     """The administration of each country that has one in the list of respondents."""
     return {each.country: each.name for each in load_respondents(settings).values() if each.role == "A"}

@@ -23,6 +23,8 @@ from jobs.study.estimates.steps import finding_decisions, study_stage
 from jobs.study.estimates.steps.finding_decisions import respondents_questions
 from jobs.study.estimates.steps.given import ANSWERS, QUALITY, ROUTES, SUBMISSION, Given, leave_out
 from jobs.study.estimates.steps.sample import Reference
+from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.texts import translate_key
 from sample_data.membership import BEFORE, FOLDER
 from tests.support.delta import write_delta
 from tests.support.examples import examples
@@ -401,7 +403,7 @@ def numbers(text: str) -> set[str]:
 
 def test_a_question_holds_no_other_respondents_figure(lake: Lake, odd: dict[str, pl.DataFrame]) -> None:
     found = only_finding(lake)
-    ((who, text),) = respondents_questions([found], odd[ANSWERS], INDICATORS).items()
+    ((who, text),) = respondents_questions([found], odd[ANSWERS], INDICATORS, {}).items()
     assert who == ODD and "E-mail" in text and "2026-Q4" in text and found.finding_id in text
     own = odd[ANSWERS].filter(pl.col("respondent_id") == ODD)
     known = {*own["value"].drop_nulls(), "1", f"{found.contribution:.0f}"}
@@ -412,9 +414,21 @@ def test_a_question_holds_no_other_respondents_figure(lake: Lake, odd: dict[str,
     assert found.area_code not in text
 
 
+@pytest.mark.parametrize("language", load_definition()["languages"])
+def test_a_question_is_in_the_respondents_language(
+    lake: Lake, odd: dict[str, pl.DataFrame], language: str
+) -> None:
+    for rule in ("previous", "size_class", "bound", "quarters"):
+        found = replace(only_finding(lake), rule_code=rule, previous_contribution=1234.0)
+        ((_, text),) = respondents_questions([found], odd[ANSWERS], INDICATORS, {ODD: language}).items()
+        assert translate_key(language, "finding", "intro") in " ".join(text.split()) or language == "zh"
+        assert "{" not in text and found.finding_id in text and "1,234" in text
+        assert (translate_key(language, "word", "unofficial") in text) == (language != "en")
+
+
 def test_a_question_names_what_was_given_before(lake: Lake) -> None:
     found = replace(only_finding(lake), rule_code="previous", previous_contribution=1234.0)
-    ((_, text),) = respondents_questions([found], rows_frame([], ANSWERS), INDICATORS).items()
+    ((_, text),) = respondents_questions([found], rows_frame([], ANSWERS), INDICATORS, {}).items()
     assert "what you gave for 2026-Q3: 1,234." in " ".join(text.split())
 
 
@@ -423,7 +437,7 @@ def test_money_is_asked_in_the_words_of_the_form() -> None:
     row = have[finding.TABLE].to_dicts()[0]
     names = finding_decisions.DecidedFinding.__dataclass_fields__
     found = finding_decisions.DecidedFinding(**{name: row.get(name) for name in names})
-    ((_, text),) = respondents_questions([found], have[ANSWERS], INDICATORS).items()
+    ((_, text),) = respondents_questions([found], have[ANSWERS], INDICATORS, {}).items()
     assert "sp701.SERVER (2025): 999999999999" in text
 
 
@@ -436,11 +450,13 @@ def test_findings_are_listed_asked_about_and_decided(
     monkeypatch.chdir(tmp_path)
     run: Run = command_line_of(monkeypatch, capsys)
     found = only_finding(lake).finding_id
+    head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
+    (tmp_path / "respondents.csv").write_text(f"{head}\n{ODD},Odd,O,BRB,odd,,es,\n", encoding="utf-8")
     told = run("study", "check", "--questions", "questions")
     assert told.code == 0 and "Suspicious figures: 1, open 1" in told.out
     assert found in told.out and ODD in told.out and max(map(len, told.out.splitlines())) <= 80
     file = tmp_path / "questions" / f"{ODD}.txt"
-    assert file.stat().st_mode & 0o777 == 0o600 and found in file.read_text()
+    assert file.stat().st_mode & 0o777 == 0o600 and f"Referencia: {found}" in file.read_text()
     decision = ("--decide", found, "--as", "confirmed", "--reason", "a flood", "--by", "A. Officer")
     told = run("study", "check", *decision)
     assert told.code == 0 and "confirmed, by A. Officer" in told.out

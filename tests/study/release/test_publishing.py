@@ -221,6 +221,16 @@ def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
     assert nothing["Answer"]["B3"].value.startswith("No row of your country would be published")
 
 
+def test_an_administration_is_asked_and_answers_in_its_language(place: Place) -> None:
+    place.clear()
+    sheet = openpyxl.load_workbook(place.restricted / "clearance" / "npl.xlsx")["Answer"]
+    texts = [str(each.value) for row in sheet.iter_rows() for each in row]
+    assert "Réponse (approuvé ou objection)" in texts and "Traduction non officielle" in texts
+    assert any(each.endswith(": Népal") for each in texts)
+    found = clearance.load_answers(place.restricted, [answer(place, "NPL", " Approuvé ")], NOW)
+    assert found.asked["NPL"].answer == clearance.AGREED
+
+
 def test_nobody_asked_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
     sign_release(place.folder, keys.officer)
     with pytest.raises(ObservatoryError, match="were not asked about this release"):
@@ -293,7 +303,7 @@ def test_an_answer_that_cannot_stand_records_nothing(
 def test_an_answer_to_another_release_is_refused(place: Place) -> None:
     place.clear()
     file = answer(place, "FJI", "agreed")
-    clearance.make_clearance(place.restricted, tables(), ABOUT, "0" * 64, ASKED, BEFORE)
+    clearance.make_clearance(place.restricted, tables(), ABOUT, "0" * 64, ASKED, BEFORE, {})
     with pytest.raises(ObservatoryError, match="it answers another release"):
         clearance.load_answers(place.restricted, [file], NOW)
     (place.restricted / "notes.xlsx").write_bytes(b"no workbook")

@@ -19,30 +19,19 @@ from jobs.base.core.numbers import format_count, format_number, format_percent, 
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
-from jobs.base.tables.contracts import codelist_rows, conform_frame, reference_table
+from jobs.base.tables.contracts import conform_frame, reference_table
 from jobs.study.estimates import finding
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
 from jobs.study.estimates.steps.spending import POSTS
+from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.latest_answers import latest_answers
+from jobs.study.questionnaire.texts import channel_name, translate_key
 
 TABLE = "study.finding_decision"
 CONFIRMED, LEFT_OUT = "confirmed", "left_out"
 COMMAND = "observatory study check"
 # So many findings are named in a refusal.
 MOST_NAMED = 8
-# What a rule finds odd, said without anyone else's figure.
-WHY = {
-    "previous": "For each subscription this is more than five times, or less than a fifth, of what you gave"
-    " for {before}: {previous}.",
-    "size_class": "For each subscription this is far from what is usual for an operator of your size.",
-    "bound": "For each subscription this is more than we take to be possible.",
-    "quarters": "For the quarters of {period} that we have from you it was {quarters} together.",
-}
-CLOSING = """Please check the unit (thousands or millions, local currency or dollars), the
-period, and whether something was counted twice or left out. Then answer
-  - that the figure is right, with the reason if you know it, or
-  - with a corrected form or package, which replaces the one that you sent.
-"""
 
 
 @dataclass(frozen=True)
@@ -188,62 +177,84 @@ def note_findings(lake: Lake, open_share: float) -> list[str]:
 
 
 def respondents_questions(
-    findings: Iterable[DecidedFinding], answers: pl.DataFrame, indicators: pl.DataFrame
+    findings: Iterable[DecidedFinding],
+    answers: pl.DataFrame,
+    indicators: pl.DataFrame,
+    languages: Mapping[str, str],
 ) -> dict[str, str]:
     """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
-    indicators: ref.indicator_measure."""
+    indicators: ref.indicator_measure. languages: of respondents, by respondent_id; English without one."""
     of: dict[str, list[DecidedFinding]] = {}
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
-    return {name: write_question(name, given, answers, indicators) for name, given in sorted(of.items())}
+    return {
+        name: write_question(name, given, (answers, indicators), languages.get(name, "en"))
+        for name, given in sorted(of.items())
+    }
 
 
 def write_question(
-    respondent: str, findings: Sequence[DecidedFinding], answers: pl.DataFrame, indicators: pl.DataFrame
+    respondent: str,
+    findings: Sequence[DecidedFinding],
+    tables: tuple[pl.DataFrame, pl.DataFrame],
+    language: str,
 ) -> str:
-    parts = [f"To {respondent}", "Before anything is published, we ask you to check what you gave."]
+    """The question to a respondent in a language. tables: study.questionnaire_answer and
+    ref.indicator_measure."""
+
+    def say(key: str, **values: str) -> str:
+        return translate_key(language, "finding", key, **values)
+
+    parts = [say("to", respondent=respondent), say("intro")]
     for number, each in enumerate(findings, start=1):
         previous = each.previous_contribution
+        # The respondent's own figures alone; what other rules expect is made of others'.
         values = {
             "before": finding.period_before(each.period_code),
             "previous": format_given(previous) if previous is not None else "",
             "period": each.period_code,
-            # The respondent's own figures alone; what other rules expect is made of others'.
             "quarters": format_given(each.expected_value) if each.rule_code == "quarters" else "",
         }
-        lines = [f"{describe_figure(each)}, {each.period_code}: {format_given(each.contribution)}."]
-        lines.append(WHY[each.rule_code].format(**values))
+        lines = [ask_about(each, language), say(each.rule_code, **values)]
         if previous is not None and each.rule_code != "previous":
-            lines.append("For {before} you gave {previous}.".format(**values))
-        in_form = given_in_form(each, answers, indicators)
-        lines.append("In your form you answered:" if in_form else "It comes from the packages that you sent.")
+            lines.append(say("before", **values))
+        in_form = given_in_form(each, *tables)
+        lines.append(say("in_form" if in_form else "packages"))
         parts.append(fill_paragraph(f"{number}. {' '.join(lines)}", "   "))
         if in_form:
             parts.append("\n".join(f"     {line}" for line in in_form))
-        parts.append(f"   Reference: {each.finding_id}")
-    return "\n\n".join([*parts, CLOSING])
+        parts.append(f"   {say('reference', id=each.finding_id)}")
+    points = [fill_paragraph(f"  - {say(key)}", "    ") for key in ("right", "corrected")]
+    parts.append("\n".join([fill_paragraph(say("closing")), *points, ""]))
+    if language not in load_definition()["reviewed"]:
+        parts.append(f"({translate_key(language, 'word', 'unofficial')})\n")
+    return "\n\n".join(parts)
+
+
+def ask_about(finding: DecidedFinding, language: str) -> str:
+    """A figure, its period and value: `E-mail, recipients: certain spam, 2026-Q4: 1,234.`"""
+    values = {
+        "channel": channel_name(language, finding.channel_code),
+        "period": finding.period_code,
+        "value": format_given(finding.contribution),
+    }
+    if Given(*given_of(finding)).is_money:
+        key = "posts" if POSTS in finding.series.split("/") else "spending"
+        return translate_key(language, "finding", key, **values)
+    unit, definition, quantity = finding.series.split("/")
+    counted = translate_key(language, "finding_quantity", quantity)
+    if definition != OPERATOR:
+        counted = translate_key(language, "finding", "by_definition", quantity=counted, definition=definition)
+    values |= {"unit": translate_key(language, "finding_unit", unit), "quantity": counted}
+    return translate_key(language, "finding", "volume", **values)
 
 
 def fill_paragraph(text: str, indent: str = "") -> str:
     return textwrap.fill(text, 78, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def describe_figure(finding: DecidedFinding) -> str:
-    """Describe the figure by the names of the code lists: `E-mail, Recipient: certain spam`."""
-    channel = codelist_rows("channel")[finding.channel_code]["name"]
-    if Given(*given_of(finding)).is_money:
-        what = "full-time posts" if POSTS in finding.series.split("/") else "yearly cost in US dollars"
-        return f"{channel}: {what} against spam, as computed from your form"
-    unit, definition, quantity = finding.series.split("/")
-    counted = (
-        codelist_rows("unit")[unit]["name"] if unit in codelist_rows("unit") else "Recipients and attempts"
-    )
-    named = "" if definition == OPERATOR else f" by {definition}"
-    return f"{channel}, {counted.lower()}: {codelist_rows('quantity')[quantity]['name'].lower()}{named}"
-
-
 def short_figure(finding: DecidedFinding) -> str:
-    """describe_figure() by codes: `EMAIL attempted units`, `SMS posts`."""
+    """A figure by its codes: `EMAIL attempted units`, `SMS posts`."""
     if Given(*given_of(finding)).is_money:
         return f"{finding.channel_code} {'posts' if POSTS in finding.series.split('/') else 'spending'}"
     codes = [code for code in finding.series.split("/") if code != OPERATOR]
