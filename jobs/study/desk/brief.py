@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.numbers import format_significant
+from jobs.base.figures.areas import WORLD
 from jobs.base.figures.reliability import mark_of
 from jobs.study.desk.published import FIGURES, ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
@@ -18,9 +19,12 @@ from jobs.study.questionnaire.definition import form_for
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import channel_name, group_keys, translate_key
+from jobs.study.release.released_tables import AREAS
 
 # A brief is two pages: of measures it names so many rows.
-MOST_MEASURES = 12
+MOST_MEASURES = 8
+# The areas beside a country: more would not fit.
+BESIDE = {code for code, (published, _) in AREAS.items() if published.startswith("ITU_")} | {WORLD}
 COLUMNS = ("area", "rate", "interval", "share")
 
 
@@ -35,7 +39,7 @@ def make_brief(country: str, language: str, answers: pl.DataFrame, release: Read
     areas = areas_of(country, release.period)
     rows = release.volumes(areas, release.period)
     own = [row for row in rows if row["area"] == country]
-    around = [row for row in rows if row["area"] != country]
+    around = [row for row in rows if row["area"] in BESIDE]
     measures = measure_rows(release, areas, language)
     columns = [translate_key(language, "feedback", each) for each in COLUMNS]
     headings = [translate_key(language, "feedback", "area"), say("measure"), say("operators"), say("cost")]
