@@ -17,7 +17,8 @@ from xml.sax.saxutils import quoteattr
 
 from markupsafe import Markup, escape
 
-from jobs.base.core.numbers import format_compact, round_significant
+from jobs.base.core.languages import format_compact
+from jobs.base.core.numbers import round_significant
 from jobs.base.page.colours import ACCENT, INK, MUTED
 from jobs.base.tables.contracts import read_csv_rows
 

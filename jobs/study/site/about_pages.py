@@ -1,11 +1,10 @@
 """Pages on the release itself: quality, method, dictionary, glossary, and how to use the data."""
 
-import datetime as dt
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from jobs.base.core import numbers
+from jobs.base.core import languages, numbers
 from jobs.base.core.periods import last_day
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Table
@@ -68,13 +67,9 @@ def publisher_of(release: PublishedRelease) -> dict[str, str]:
         "title": about["title"],
         "version": about["version"],
         "name": f"{release.period}/{about['version']}",
-        "day": words.format_day(day_of(release)),
+        "day": languages.format_day(last_day(release.period)),
         "digest": release.digest,
     }
-
-
-def day_of(release: PublishedRelease) -> dt.date:
-    return last_day(release.period)
 
 
 def quality_page(release: PublishedRelease, folder: Path) -> Page:

@@ -3,14 +3,16 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import polars as pl
 
-from jobs.base.core import numbers
+from jobs.base.core import languages, numbers
 from jobs.base.costs.prices import describe_prices
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Part, Picture, Table, number_cell, range_bar, stack_parts
 from jobs.base.page.world_map import MapCountry, draw_map, load_positions
+from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
 from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, area_codes, names_of
 from jobs.study.site.reading import PublishedRelease, Row, better_quantity, by_channel, volume_rows
@@ -63,8 +65,16 @@ def text_column(key: str) -> Column:
     return Column(say(key), "text")
 
 
-AREA_COLUMN = text_column("area")
-INTERVAL, RELIABILITY = Column(say("interval"), is_minor=True), text_column("reliability")
+def area_column() -> Column:
+    return text_column("area")
+
+
+def interval_column() -> Column:
+    return Column(say("interval"), is_minor=True)
+
+
+def reliability_column() -> Column:
+    return text_column("reliability")
 
 
 def tone_of(row: Row) -> str:
@@ -72,7 +82,7 @@ def tone_of(row: Row) -> str:
 
 
 def short(value: str) -> str:
-    return numbers.format_compact(value)
+    return languages.format_compact(value)
 
 
 def interval_cell(row: Row, low: str = "estimate_low", high: str = "estimate_high") -> Cell:
@@ -96,7 +106,7 @@ def describe_volume(rows: pl.DataFrame) -> str:
         say(f"unit.{row['unit_code']}"), say("definition"), say(f"quantity.{row['quantity_code']}"),
         name_period(row["period_code"]),
     )  # fmt: skip
-    return "; ".join(parts)
+    return say("between").join(parts)
 
 
 # --- scales -----------------------------------------------------------------------------------------
@@ -121,7 +131,7 @@ def log_labels(low: int, high: int) -> tuple[str, ...]:
     step = next(
         step for step in (1, 2, 3, high - low) if (high - low) % step == 0 and (high - low) // step <= 5
     )
-    return tuple(numbers.format_compact(10**power) for power in range(low, high + 1, step))
+    return tuple(languages.format_compact(10**power) for power in range(low, high + 1, step))
 
 
 def log_bar(row: Row, low: int, high: int) -> tuple[Part, ...]:
@@ -175,10 +185,16 @@ def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
     """Volumes with intervals on a scale of powers of ten."""
     listed = rows.to_dicts()
     low, high = log_axis(listed)
-    columns = [AREA_COLUMN, Column(say("spam")), INTERVAL, Column(say("of_traffic")), RELIABILITY]
+    columns = [
+        area_column(),
+        Column(say("spam")),
+        interval_column(),
+        Column(say("of_traffic")),
+        reliability_column(),
+    ]
     lines = [
         [
-            Cell(row[AREA_NAME], bar=log_bar(row, low, high), tone=tone_of(row)),
+            Cell(label_of(row), bar=log_bar(row, low, high), tone=tone_of(row)),
             number_cell(short(row["estimate"])),
             interval_cell(row),
             number_cell(share_text(row), "muted"),
@@ -204,7 +220,7 @@ def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
         ]
         for row in listed
     ]
-    columns = [AREA_COLUMN, Column(say("rate")), INTERVAL, RELIABILITY]
+    columns = [area_column(), Column(say("rate")), interval_column(), reliability_column()]
     table = Table(title, columns, lines, axis=from_zero(scale))
     return SiteFigure("spam_volume", title, describe_volume(rows), table)
 
@@ -222,7 +238,7 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
         change = numbers.format_change(row["change_pct"])
         title = say("change.title", **given, change=change, area=name_area(row))
     columns = [
-        AREA_COLUMN, Column(say("change")), Column(say("spam")), text_column("holdings"),
+        area_column(), Column(say("change")), Column(say("spam")), text_column("holdings"),
         text_column("subscriptions"),
     ]  # fmt: skip
     lines = [
@@ -246,7 +262,8 @@ def map_figure(release: PublishedRelease) -> SiteFigure | None:
     for channel, own in by_channel(volume_rows(release).filter(pl.col("area_kind_code") == "country")):
         rows = better_quantity(own).sort(AREA_NAME)
         places = [place for row in rows.to_dicts() if (place := place_of(row))]
-        title = say("map", count=len(places), channel=name_channel(channel))
+        named = name_channel if languages.is_english() else head_channel
+        title = say("map", count=len(places), channel=named(channel))
         spoken = f"{title} ({say('made_up')})" if release.is_made_up else title
         note = say("map.note", quantity=say(f"quantity.{rows['quantity_code'][0]}"))
         table = volume_figure(title, rows).table
@@ -259,7 +276,22 @@ def place_of(row: Row) -> MapCountry | None:
     """A country's row on the map; None where the map does not have the country."""
     iso3 = {code: each for each, (code, _) in area_codes().items()}[row[AREA]]
     at = load_positions().get(iso3)
-    return MapCountry(words.country_name(iso3), *at, int(float(row["estimate"]))) if at else None
+    name = languages.name_country(iso2_codes()[iso3], words.country_name(iso3))
+    return MapCountry(name, *at, int(float(row["estimate"]))) if at else None
+
+
+@cache
+def iso2_codes() -> dict[str, str]:
+    """The code of two letters of each country, by that of three."""
+    return {row["iso3"]: row["iso2"] for row in reference_rows("country")}
+
+
+def label_of(row: Row) -> str:
+    """An area as a row's heading: a country in the present language."""
+    if languages.is_english() or row["area_kind_code"] != "country":
+        return str(row[AREA_NAME])
+    iso3 = {code: each for each, (code, _) in area_codes().items()}[row[AREA]]
+    return languages.name_country(iso2_codes()[iso3], row[AREA_NAME])
 
 
 # --- types, sources, routes -------------------------------------------------------------------------
@@ -318,7 +350,7 @@ def part_figures(
     title = part_title(channel, own, names, column)
     columns = [
         text_column(heading), Column(say("share")), Column(say("rank")),
-        Column(say("spam"), is_minor=True), INTERVAL, RELIABILITY,
+        Column(say("spam"), is_minor=True), interval_column(), reliability_column(),
     ]  # fmt: skip
     lines = [
         [
@@ -360,7 +392,7 @@ def matrix(
     ]
     if not lines:
         return []
-    columns = [AREA_COLUMN, *(Column(names[code]) for code in codes)]
+    columns = [area_column(), *(Column(names[code]) for code in codes)]
     return [
         SiteFigure(source, title, describe_volume(rows), Table(title, columns, lines), say("matrix.note"))
     ]
@@ -393,7 +425,7 @@ def use_figures(release: PublishedRelease) -> list[SiteFigure]:
         title = say("measures.use", channel=head_channel(channel))
         names = {code: strategy_name(code) for code in words.codelist_rows("strategy")}
         lines = quarter_lines(own, "strategy_code", list(names))
-        columns = [AREA_COLUMN, *(Column(name) for name in names.values())]
+        columns = [area_column(), *(Column(name) for name in names.values())]
         period = name_period(own["period_code"][0])
         note = say("measures.use_note")
         found.append(SiteFigure("countermeasure", title, period, Table(title, columns, lines), note))
@@ -441,8 +473,8 @@ def cost_table(title: str, rows: pl.DataFrame) -> Table:
     drawn = [row for (_, component), row in of.items() if component == "stated"]
     low, high = log_axis(drawn)
     columns = [
-        AREA_COLUMN, *(Column(say(f"cost.{each}")) for each in COMPONENTS), INTERVAL,
-        *(Column(say(text), is_minor=True) for text in RATES.values()), RELIABILITY,
+        area_column(), *(Column(say(f"cost.{each}")) for each in COMPONENTS), interval_column(),
+        *(Column(say(text), is_minor=True) for text in RATES.values()), reliability_column(),
     ]  # fmt: skip
     lines = []
     for area, label in areas.items():
@@ -483,7 +515,7 @@ def amounts_table(
         ]
         for area, label in areas.items()
     ]
-    return Table(title, [AREA_COLUMN, *(Column(name(code)) for code in codes)], lines)
+    return Table(title, [area_column(), *(Column(name(code)) for code in codes)], lines)
 
 
 def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
@@ -503,7 +535,13 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
             ]
             for row in listed
         ]
-        columns = [AREA_COLUMN, Column(say("rate")), Column(say("investment.total")), INTERVAL, RELIABILITY]
+        columns = [
+            area_column(),
+            Column(say("rate")),
+            Column(say("investment.total")),
+            interval_column(),
+            reliability_column(),
+        ]
         table = Table(title, columns, lines, axis=from_zero(scale))
         period = name_period(own["period_code"][0])
         found.append(SiteFigure("investment", title, period, table))
@@ -545,8 +583,8 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
             for each in own.to_dicts()
         ]  # fmt: skip
         columns = [
-            AREA_COLUMN, *(Column(say(f"gap.{each}")) for each in ("needed", "spent", "gap")), INTERVAL,
-            RELIABILITY,
+            area_column(), *(Column(say(f"gap.{each}")) for each in ("needed", "spent", "gap")),
+            interval_column(), reliability_column(),
         ]  # fmt: skip
         about = name_period(own["period_code"][0])
         found.append(
@@ -607,7 +645,7 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
             for row in own.to_dicts()
         ]  # fmt: skip
         columns = [
-            AREA_COLUMN, text_column("users.what"), Column(say("users.modelled")),
+            area_column(), text_column("users.what"), Column(say("users.modelled")),
             Column(say("users.points"), is_minor=True), Column(say("users.hours")),
             text_column("users.rests"),
         ]  # fmt: skip
@@ -641,7 +679,7 @@ def published_figures(release: PublishedRelease) -> list[SiteFigure]:
     ]  # fmt: skip
     columns = [
         text_column("others.figure"), text_column("others.issuer"), text_column("others.period"),
-        AREA_COLUMN, text_column("others.printed"), Column(say("others.own")),
+        area_column(), text_column("others.printed"), Column(say("others.own")),
         Column(say("others.base"), "text", True), Column(say("others.source"), "text", True),
     ]  # fmt: skip
     return [SiteFigure("published_volume", title, "", Table(title, columns, lines))]

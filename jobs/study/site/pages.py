@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from jobs.base.core import numbers
+from jobs.base.core import languages, numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Table, number_cell
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.release.released_tables import AREA, AREA_NAME, area_codes, published_codes
 from jobs.study.site import figures, sentences
 from jobs.study.site.figures import (
-    INTERVAL,
-    RELIABILITY,
     SiteFigure,
     band_cell,
     interval_cell,
+    interval_column,
+    reliability_column,
     share_text,
     short,
 )
@@ -76,6 +76,7 @@ def main_pages(release: PublishedRelease) -> list[Page]:
 
 
 def front_page(release: PublishedRelease) -> Page:
+    """The front page, in the present language."""
     found = figures.map_figure(release)
     sections = [
         PageSection(figures=[found] if found else [], links=[(say("more"), "volume.html")]),
@@ -84,9 +85,10 @@ def front_page(release: PublishedRelease) -> Page:
         PageSection(say("new"), [sentences.whats_new(release)]),
         PageSection(say("unsure"), sentences.whats_unsure(release), links=links_to("quality")),
     ]
-    return Page(
-        "index", release.about["title"], sentences.headline(release), sections, sentences.cards(release)
-    )
+    title = release.about["title"]
+    if not languages.is_english():
+        title = say("title", period=name_period(release.period))
+    return Page("index", title, sentences.headline(release), sections, sentences.cards(release))
 
 
 def links_to(*names: str) -> list[tuple[str, str]]:
@@ -159,17 +161,20 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
         for key in contract.key
         if key != AREA and (key in ("period_code", "channel_code") or rows[key].n_unique() > 1)
     ]
-    title = say("area.title", table=TITLES[name], area=rows[AREA_NAME][0], count=rows.height)
+    title = say("area.title", table=say(TITLES[name]), area=rows[AREA_NAME][0], count=rows.height)
     has = {
         column: column in rows.columns
         for column in ("share_pct", "rate_per_subscription", "change_pct", "cv_band_code")
     }
-    columns = [*(Column(HEADINGS.get(key, key), "text") for key in keys), Column(say("figure"))]
+    columns = [
+        *(Column(say(HEADINGS[key]) if key in HEADINGS else key, "text") for key in keys),
+        Column(say("figure")),
+    ]
     intervals = [gap_or_interval(row) for row in rows.to_dicts()]
     has_intervals = any(cell.text for cell in intervals)
-    columns += [INTERVAL] if has_intervals else []
+    columns += [interval_column()] if has_intervals else []
     columns += [Column(say(text)) for column, text in EXTRAS.items() if has[column]]
-    columns += [RELIABILITY] if has["cv_band_code"] else []
+    columns += [reliability_column()] if has["cv_band_code"] else []
     lines = [
         [
             *(Cell(name_code(row, key, codes[key])) for key in keys),
@@ -185,24 +190,24 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
 
 EXTRAS = {"share_pct": "share", "rate_per_subscription": "rate", "change_pct": "change"}
 HEADINGS = {
-    "period_code": say("column.period"), "channel_code": say("column.channel"),
-    "unit_code": say("column.unit"), "definition_code": say("column.definition"),
-    "quantity_code": say("column.quantity"),
-    "spam_type_code": say("part.type"), "source_region_code": say("part.source"),
-    "link_code": say("part.route"),
-    "strategy_code": say("column.strategy"), "component_code": say("column.component"),
-    "cost_component_code": say("column.component"), "conversion_code": say("column.conversion"),
-    "indicator_code": say("policy.line"), "answer_code": say("policy.answer"),
-    "match_code": say("column.match"),
-    "user_cost_code": say("users.what"), "origin_region_code": say("column.origin"),
-    "earlier_period_code": say("column.earlier"), "target_code": say("column.target"),
-    "later_period_code": say("column.later"),
+    "period_code": "column.period", "channel_code": "column.channel",
+    "unit_code": "column.unit", "definition_code": "column.definition",
+    "quantity_code": "column.quantity",
+    "spam_type_code": "part.type", "source_region_code": "part.source",
+    "link_code": "part.route",
+    "strategy_code": "column.strategy", "component_code": "column.component",
+    "cost_component_code": "column.component", "conversion_code": "column.conversion",
+    "indicator_code": "policy.line", "answer_code": "policy.answer",
+    "match_code": "column.match",
+    "user_cost_code": "users.what", "origin_region_code": "column.origin",
+    "earlier_period_code": "column.earlier", "target_code": "column.target",
+    "later_period_code": "column.later",
 }  # fmt: skip
 TITLES = {
-    "spam_volume": say("page.volume"), "volume_change": say("change"), "spam_type": say("page.types"),
-    "spam_source": say("page.sources"), "spam_route": say("page.routes"), "countermeasure": say("title.use"),
-    "countermeasure_cost": say("title.cost"), "investment": say("page.investment"),
-    "investment_gap": say("title.gap"), "policy": say("page.policy"), "user_cost": say("page.users"),
+    "spam_volume": "page.volume", "volume_change": "change", "spam_type": "page.types",
+    "spam_source": "page.sources", "spam_route": "page.routes", "countermeasure": "title.use",
+    "countermeasure_cost": "title.cost", "investment": "page.investment",
+    "investment_gap": "title.gap", "policy": "page.policy", "user_cost": "page.users",
 }  # fmt: skip
 
 

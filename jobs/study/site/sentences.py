@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.base.core import numbers
+from jobs.base.core import languages
 from jobs.base.figures import words
 from jobs.base.figures.reliability import LOW, may_be_quoted
 from jobs.base.tables.public_contracts import public_contract
@@ -56,12 +56,30 @@ def head_channel(code: str) -> str:
 
 def name_period(code: str) -> str:
     year, _, quarter = code.partition("-Q")
-    return say("period.quarter", quarter=quarter, year=year) if quarter else words.format_period(code)
+    return say("period.quarter", quarter=quarter, year=year) if quarter else say("period.year", year=year)
 
 
 def name_area(row: Row) -> str:
-    """An area in the middle of a sentence."""
-    return f"the {words.lower_first(row['area_name'])}" if row[AREA] == WORLD else str(row["area_name"])
+    """An area in the middle of a sentence; all countries together in the present language."""
+    if row[AREA] == WORLD:
+        return say("area.world")
+    if row[AREA] in WHOLE and not languages.is_english():
+        return say("area.study", count=row["frame_country_count"])
+    return str(row["area_name"])
+
+
+def name_class(code: str) -> str:
+    """A class of shares, such as 25_50 or FROM_90, in words."""
+    low, _, high = code.partition("_")
+    if low == "UNDER":
+        return say("class.under", high=high)
+    return say("class.from", low=high) if low == "FROM" else say("class.between", low=low, high=high)
+
+
+def name_holdings(code: str) -> str:
+    """How many holdings reported, by their class."""
+    low, _, high = code.partition("_")
+    return say("holdings.from", low=high) if low == "FROM" else say("holdings.between", low=low, high=high)
 
 
 def name_band(code: str | None) -> str:
@@ -70,12 +88,12 @@ def name_band(code: str | None) -> str:
 
 
 def show_share(value: str) -> str:
-    return f"{numbers.format_significant(value)}%"
+    return languages.format_share(value)
 
 
 def quote(value: str) -> str:
     """An estimate in a sentence."""
-    return numbers.format_rounded(value)
+    return languages.format_rounded(value)
 
 
 def ends_of(row: Row) -> dict[str, str]:
@@ -109,8 +127,10 @@ def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
             found.setdefault(name_area(row), []).append(part)
     if not found:
         return say("headline.none")
-    parts = [say("headline.area", parts=words.join_words(parts), area=area) for area, parts in found.items()]
-    return say("headline", period=name_period(release.period), parts="; ".join(parts))
+    parts = [
+        say("headline.area", parts=languages.join_parts(parts), area=area) for area, parts in found.items()
+    ]
+    return say("headline", period=name_period(release.period), parts=say("between").join(parts))
 
 
 def cards(release: PublishedRelease) -> list[ChannelCard]:
@@ -134,7 +154,7 @@ def channel_card(release: PublishedRelease, channel: str, row: Row) -> ChannelCa
         base,
         volume_sentence(row),
         change_sentence(release, row),
-        name_band(row["cv_band_code"]),
+        say("card.reliability", band=name_band(row["cv_band_code"])),
     )
 
 
@@ -178,7 +198,7 @@ def change_sentence(release: PublishedRelease, volume: Row) -> str:
         return say("card.no_change")
     return say(
         "card.change",
-        change=numbers.format_change(row["change_pct"]),
+        change=languages.format_change(row["change_pct"]),
         before=name_period(row["earlier_period_code"]),
     )
 
@@ -189,8 +209,8 @@ def answered(release: PublishedRelease) -> list[str]:
         say(
             "answered.part",
             channel=head_channel(channel),
-            holdings=words.lower_first(words.code_description("holdings_class", row["holdings_class_code"])),
-            coverage=words.lower_first(words.code_name("coverage_class", row["coverage_class_code"])),
+            holdings=name_holdings(row["holdings_class_code"]),
+            coverage=name_class(row["coverage_class_code"]),
             area=name_area(row),
             frame=row["frame_country_count"],
             of=row["area_country_count"],
@@ -245,10 +265,10 @@ def whats_new(release: PublishedRelease) -> str:
     if not sum(number for code, number in count.items() if code != "NEW"):
         return say("new.first")
     given = {
-        name: numbers.format_count(count.get(name.upper(), 0))
+        name: languages.format_count(count.get(name.upper(), 0))
         for name in ("new", "revised", "same", "stands")
     }
-    return say("new.count", all=numbers.format_count(sum(count.values())), **given)
+    return say("new.count", all=languages.format_count(sum(count.values())), **given)
 
 
 def count_low(rows: pl.DataFrame) -> int:
@@ -260,11 +280,13 @@ def whats_unsure(release: PublishedRelease) -> list[str]:
     volume = release.tables["spam_volume"]
     found = [
         say(
-            "unsure.low", all=numbers.format_count(volume.height), low=numbers.format_count(count_low(volume))
+            "unsure.low",
+            all=languages.format_count(volume.height),
+            low=languages.format_count(count_low(volume)),
         )
     ]
     for channel, row in main_rows(release).items():
-        silent = words.lower_first(words.code_name("silent_class", row["silent_class_code"]))
+        silent = name_class(row["silent_class_code"])
         found.append(say("unsure.silent", channel=head_channel(channel), silent=silent, area=name_area(row)))
     for key, table, column, code in (
         ("unsure.type", "spam_type", "spam_type_code", "UNK"),
@@ -276,7 +298,9 @@ def whats_unsure(release: PublishedRelease) -> list[str]:
             if has_share(row):
                 found.append(say(key, channel=head_channel(channel), share=show_share(row["share_pct"])))
     found += [
-        say("unsure.subscriptions", channel=head_channel(channel), share=numbers.format_whole_percent(share))
+        say(
+            "unsure.subscriptions", channel=head_channel(channel), share=languages.format_whole_percent(share)
+        )
         for channel, row in main_rows(release).items()
         if (share := subscriptions_share(row)) is not None
     ]
@@ -318,7 +342,7 @@ def rate_title(channel: str, rows: pl.DataFrame) -> str:
     return say(
         "rate.title",
         channel=head_channel(channel),
-        rate=numbers.format_rounded(row["rate_per_subscription"]),
+        rate=languages.format_rounded(row["rate_per_subscription"]),
         unit=say(f"short.{row['unit_code']}"),
         area=name_area(row),
     )

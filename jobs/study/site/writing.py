@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.languages import ENGLISH, LANGUAGES, RIGHT_TO_LEFT, current, use_language
 from jobs.base.page.templates import SHARED, render_template
 from jobs.study.release.folders import OPEN_FILE, OPEN_FOLDER, make_folder
 from jobs.study.site.about_pages import about_pages, publisher_of
-from jobs.study.site.pages import SUBJECTS, Page, main_pages
+from jobs.study.site.pages import SUBJECTS, Page, front_page, main_pages
 from jobs.study.site.reading import PublishedRelease, read_release
-from jobs.study.site.texts import say
+from jobs.study.site.texts import load_texts, say
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUMS = "files.sha256"
@@ -50,17 +51,26 @@ def is_site(folder: Path) -> bool:
 
 def site_files(release: PublishedRelease, folder: Path) -> dict[str, bytes]:
     """The site's files by name: pages, their style, the tables as the release has them, and all digests."""
-    files = {
-        f"{page.name}.html": render_page(release, page).encode("utf-8")
-        for page in [*main_pages(release), *about_pages(release, folder)]
-    }
+    pages = {f"{page.name}.html": page for page in [*main_pages(release), *about_pages(release, folder)]}
+    texts = {name: render_page(release, page) for name, page in pages.items()}
+    for language in LANGUAGES:
+        with use_language(language):
+            texts[front_file(language)] = render_page(release, front_page(release))
+    files = {name: text.encode("utf-8") for name, text in texts.items()}
     files["style.css"] = (SHARED / "page.css").read_bytes() + (TEMPLATES / "site.css").read_bytes()
     files |= {f"data/{file.name}": file.read_bytes() for file in release.files.values()}
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
     return files | {SUMS: "".join(lines).encode("utf-8")}
 
 
+def front_file(language: str) -> str:
+    """The file of the front page in a language."""
+    return "index.html" if language == ENGLISH else f"index.{language}.html"
+
+
 def render_page(release: PublishedRelease, page: Page) -> str:
+    """A page in the present language."""
+    language = current.get()
     given: dict[str, Any] = publisher_of(release)
     return render_template(
         TEMPLATES,
@@ -68,6 +78,10 @@ def render_page(release: PublishedRelease, page: Page) -> str:
         page=page,
         say=say,
         about=given,
+        language=language,
+        direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
+        front=front_file(language),
+        languages=[(code, load_texts(code)["language"], front_file(code)) for code in LANGUAGES],
         is_made_up=release.is_made_up,
         navigation=[(name, say(f"page.{name}")) for name in NAVIGATION],
         files={name: file.name for name, file in release.files.items()},

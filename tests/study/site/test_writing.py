@@ -21,6 +21,7 @@ from jobs.cli.main import app
 from jobs.study.release.manifest import compute_digest
 from jobs.study.site.about_pages import lines_to_run
 from jobs.study.site.reading import read_release
+from jobs.study.site.texts import load_texts
 from jobs.study.site.writing import write_site
 from tests.conftest import ROOT
 from tests.support.release import ABOUT
@@ -117,8 +118,9 @@ def test_the_site_needs_nothing_else(drawn: SimpleNamespace) -> None:
             assert link in ("data:,", "#main") or (drawn.site / html.unescape(link)).is_file(), (file, link)
         assert "<script" not in text and "url(" not in text and "@import" not in text
         assert len(text) < 300_000 and "MADE-UP FIGURES" in text
+        language = file.stem.partition(".")[2] or "en"
         for picture in re.findall(r'<svg[^>]*aria-label="([^"]*)"', text):
-            assert "made up" in picture
+            assert load_texts(language)["made_up"] in picture
     assert "url(" not in (drawn.site / "style.css").read_text("utf-8")
     check = subprocess.run(["sha256sum", "--check", "--quiet", "files.sha256"], cwd=drawn.site, check=False)
     assert check.returncode == 0

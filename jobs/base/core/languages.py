@@ -1,0 +1,108 @@
+"""How numbers, dates and countries are written in the six languages of the United Nations: English as
+core/numbers has it, the others by CLDR, through Babel."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from decimal import Decimal
+
+from babel import Locale
+from babel.dates import format_date
+from babel.lists import format_list
+from babel.numbers import format_compact_decimal, format_decimal, format_percent
+
+from jobs.base.core import numbers
+from jobs.base.core.numbers import Number, round_places, round_significant, to_decimal
+
+ENGLISH = "en"
+LANGUAGES = (ENGLISH, "fr", "es", "ar", "zh", "ru")
+RIGHT_TO_LEFT = ("ar",)
+LEFT_TO_RIGHT = "\N{LEFT-TO-RIGHT MARK}"
+current: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+@contextmanager
+def use_language(language: str) -> Iterator[None]:
+    """While it lasts, numbers, dates and texts are in a language."""
+    before = current.set(language)
+    try:
+        yield
+    finally:
+        current.reset(before)
+
+
+def is_english() -> bool:
+    return current.get() == ENGLISH
+
+
+def format_count(number: Number) -> str:
+    """Whole, with separators."""
+    if is_english():
+        return numbers.format_count(number)
+    return str(format_decimal(round_places(number, 0), locale=current.get()))
+
+
+def format_rounded(number: Number) -> str:
+    """For prose, with three digits and the name of the size."""
+    return numbers.format_rounded(number) if is_english() else format_size(number, "long")
+
+
+def format_compact(number: Number) -> str:
+    """For a table or a chart, with three digits and a short name of the size."""
+    return numbers.format_compact(number) if is_english() else format_size(number, "short")
+
+
+def format_size(number: Number, kind: str) -> str:
+    """Three digits and the name of the size; the short one where a language has no long one."""
+    rounded, locale = round_significant(number), Locale(current.get())
+    if abs(rounded) < 1000:
+        return str(format_decimal(rounded, locale=locale, decimal_quantization=False))
+    known = kind if kind in locale.compact_decimal_formats else "short"
+    return str(format_compact_decimal(rounded, format_type=known, locale=locale, fraction_digits=2))  # type: ignore[arg-type]
+
+
+def format_share(pct: Number) -> str:
+    """A percentage with the digits that it has."""
+    if is_english():
+        return f"{numbers.format_significant(pct)}%"
+    share = round_significant(pct) / 100
+    return str(format_percent(share, locale=current.get(), decimal_quantization=False))
+
+
+def format_change(pct: Number) -> str:
+    """A change in percent with its sign and one decimal."""
+    if is_english():
+        return numbers.format_change(pct)
+    # In a text from right to left a mark keeps the sign before the number.
+    before = LEFT_TO_RIGHT if current.get() in RIGHT_TO_LEFT else ""
+    sign = before + ("+" if to_decimal(pct) > 0 else "")
+    share = round_places(pct, 1) / 100
+    return sign + str(format_percent(share, locale=current.get(), decimal_quantization=False))
+
+
+def format_whole_percent(pct: Number) -> str:
+    """A percentage in whole percent; below one the language's own 'less than' sign is <."""
+    if is_english():
+        return numbers.format_whole_percent(pct)
+    whole = round_places(pct, 0)
+    shown = format_percent(max(whole, Decimal(1)) / 100, locale=current.get())
+    return f"<{shown}" if not whole else str(shown)
+
+
+def format_day(day: dt.date) -> str:
+    return str(format_date(day, "long", locale=current.get()))
+
+
+def name_country(iso2: str, english: str) -> str:
+    """A country's name in the language; the house's own in English, and where CLDR has none."""
+    if is_english():
+        return english
+    return str(Locale(current.get()).territories.get(iso2, english))
+
+
+def join_parts(parts: Sequence[str]) -> str:
+    """a, b and c."""
+    if len(parts) < 2 or not is_english():
+        return str(format_list(list(parts), locale=current.get()))
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,62 @@
+"""Numbers, dates and names of countries in six languages."""
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+
+from jobs.base.core import languages, numbers
+from jobs.base.core.languages import use_language
+
+NBSP = "\N{NO-BREAK SPACE}"
+
+
+@pytest.mark.parametrize(
+    ("language", "write", "value", "shown"),
+    [
+        ("fr", languages.format_rounded, 2_990_000_000, "2,99 milliards"),
+        ("es", languages.format_rounded, "210000000000", "210 mil millones"),
+        ("ru", languages.format_rounded, 12_500_000, "12,5 миллиона"),
+        ("zh", languages.format_rounded, 210_000_000_000, "2100亿"),
+        ("ar", languages.format_rounded, 15_800_000, "15.8 مليون"),
+        ("fr", languages.format_rounded, "15.8", "15,8"),
+        ("fr", languages.format_compact, 12_500_000, "12,5 M"),
+        ("fr", languages.format_count, "1234567", "1 234 567"),
+        ("fr", languages.format_share, "3.39", "3,39 %"),
+        ("zh", languages.format_share, "64", "64%"),
+        ("fr", languages.format_change, "8.24", "+8,2 %"),
+        ("fr", languages.format_change, "-0.4", "-0,4 %"),
+        ("ar", languages.format_change, "8.24", "+8.2%"),
+        ("fr", languages.format_whole_percent, "0.2", "<1 %"),
+    ],
+)
+def test_numbers_follow_the_language(
+    language: str, write: Callable[[object], str], value: object, shown: str
+) -> None:
+    with use_language(language):
+        told = write(value)
+    for space in (NBSP, "\N{NARROW NO-BREAK SPACE}"):
+        told = told.replace(space, " ")
+    assert "".join(each for each in told if each.isprintable()) == shown
+
+
+def test_english_is_as_the_house_writes_it() -> None:
+    for own, house in (
+        (languages.format_rounded, numbers.format_rounded),
+        (languages.format_compact, numbers.format_compact),
+        (languages.format_count, numbers.format_count),
+        (languages.format_change, numbers.format_change),
+    ):
+        for value in (0, 7, "3.39", 9_876, "12500000", 2_990_000_000):
+            assert own(value) == house(value)
+    assert languages.join_parts(["a"]) == "a" and languages.join_parts(["a", "b", "c"]) == "a, b and c"
+
+
+def test_days_and_countries_follow_the_language() -> None:
+    day = dt.date(2026, 12, 31)
+    with use_language("fr"):
+        assert languages.format_day(day) == "31 décembre 2026"
+        assert languages.name_country("KM", "Comoros") == "Comores"
+        assert languages.name_country("XX", "Nowhere") == "Nowhere"
+        assert languages.join_parts(["a", "b"]) == "a et b"
+    assert languages.name_country("KM", "Comoros") == "Comoros"
