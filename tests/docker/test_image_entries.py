@@ -22,7 +22,7 @@ from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.silver.frames import SILVER
 from tests.support.images import BIN, DOCKER, LaidOut, compose_services, image_of, images, lay_out
 from tests.support.true_of_few import refuse_world, say_world
-from tests.support.twelve_countries import write_study
+from tests.support.twelve_countries import BUILD, INIT, fill_settings, write_study
 from tests.support.whole_runs import rows_in
 
 ONE = ("--operator", "lab-sms")
@@ -77,13 +77,15 @@ def test_the_pipelines_image_makes_a_release_of_twelve_countries(tmp_path: Path)
     study = tmp_path / "study"
     study.mkdir()
     forms = [str(each.relative_to(study)) for each in write_study(study)]
-    (study / "p").write_text("13.73519")
-    (study / "p").chmod(0o600)
     environment = found.environment({}) | {
         "OBSERVATORY_LAKE_ROOT": str(study / "study-lake"), "OBSERVATORY_P_PCT_FILE": str(study / "p"),
         "OBSERVATORY_READ_AT": "2027-02-15T12:00:00Z", "COLUMNS": "80",
     }  # fmt: skip
+    ended(found.command({}, *INIT), environment, str(study))
+    fill_settings(study)
+    (study / "p").write_text("13.73519")
     for words in (
+        BUILD,
         ("questionnaire", "load", *forms, "--received", "2027-02-10T08:00"),
         ("study", "estimate"),
         ("study", "check"),

@@ -1,4 +1,4 @@
-"""A study of twelve countries from an empty folder: its files as docs/tsb.md asks for them, and forms as
+"""A study of twelve countries from an empty folder: what others give as docs/tsb.md asks for it, and forms as
 operators and administrations fill them in. Figures are drawn and of nobody."""
 
 import csv
@@ -6,88 +6,76 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 
+from jobs.study.desk.filled_rows import make_workbook
 from jobs.study.questionnaire.definition import form_for
+from tests.support.downloads import world_bank_zip
 
-LISTED = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
-FRAME = (
-    "respondent_id,holding_id,country_code,channel_code,size_code,subscriptions,valid_from,valid_to,source"
-)
-DENOMINATOR = "country_code,period_code,channel_code,subscriptions,source"
-PRICES = "country_code,price_year,currency_code,deflator_index,ppp_rate,market_rate,wage_per_day,source"
-COUNTRIES = {
-    "KEN": "KES", "NPL": "NPR", "FJI": "FJD", "GHA": "GHS", "PER": "PEN", "UZB": "UZS", "JOR": "JOD",
-    "TUN": "TND", "POL": "PLN", "BOL": "BOB", "LAO": "LAK", "MWI": "MWK",
-}  # fmt: skip
+COUNTRIES = (
+    "KEN", "NPL", "FJI", "GHA", "PER", "UZB", "JOR", "TUN", "POL", "BOL", "LAO", "MWI",
+)  # fmt: skip
 OPERATORS = 4
 PERIODS = {"2026-Q4": 1.0, "2026": 4.1}
-SETTINGS = """
-[lake]
-root = "study-lake"
+# The first commands of the walk in docs/tsb.md; fill_settings() comes between them.
+INIT = ("study", "init", ".", "--countries", ",".join(COUNTRIES))
+BUILD = ("study", "frame", "--year", "2026", "--ask")
+# What an officer writes into the settings.
+FILLED = {
+    "agency": '"SPAMSTAT"', "contact": '"study@example.org"', "norm": "{ EMAIL = 2.5 }",
+}  # fmt: skip
 
-[engine]
-workers = 1
 
-[study]
-respondents = "respondents.csv"
-inbox = "inbox"
-files = "files"
-keyring = "keys"
-
-[study.gap]
-norm = { EMAIL = 2.5 }
-
-[release]
-agency = "SPAMSTAT"
-agency_name = "The study of spam"
-contact = "study@example.org"
-licence = "CC-BY-4.0"
-root = "releases"
-restricted = "restricted"
-public_root = "public"
-signers = "signers"
-is_made_up = true
-"""
+def fill_settings(folder: Path) -> None:
+    """The settings that `study init` wrote, with what an officer fills in."""
+    file = folder / "observatory.toml"
+    lines = file.read_text(encoding="utf-8").splitlines()
+    names = [line.removeprefix("# ").partition(" = ")[0] for line in lines]
+    filled = [
+        f"{name} = {FILLED[name]}" if name in FILLED else line
+        for name, line in zip(names, lines, strict=True)
+    ]
+    text = "\n".join([*filled, "is_made_up = true", "", "[engine]", "workers = 1", ""])
+    file.write_text(text, encoding="utf-8")
 
 
 def write_study(folder: Path) -> list[Path]:
-    """The folder's settings, respondents, frame, denominators and price levels; the forms that came back."""
-    (folder / "observatory.toml").write_text(SETTINGS, encoding="utf-8")
-    for name in ("inbox", "files", "keys", "signers", "returned"):
+    """What others give to the study: downloads, a list of operators and a workbook in `sources`, and the
+    forms that came back."""
+    for name in ("sources", "returned"):
         (folder / name).mkdir()
     random = np.random.default_rng(12)
-    listed, frame, forms = [], [], []
+    operators: list[tuple[object, ...]] = []
+    forms = []
     for country in COUNTRIES:
         for number in range(OPERATORS):
             name, size = f"{country.lower()}-{number}", int(random.uniform(300_000, 900_000))
-            listed.append((name, f"Mail {name}", "O", country, f"owner-{name}", name, "en", "S3"))
-            frame.append(
-                (name, f"owner-{name}", country, "EMAIL", "MEDIUM", size, "2020-01-01", "", "made up")
-            )
+            operators.append((country, str(number), "e-mail", size, f"owner-{name}", "made up"))
             rate, spent = random.uniform(60, 90), random.uniform(1.0, 2.0)
             # The last operator of each second country stays silent.
-            if number == OPERATORS - 1 and list(COUNTRIES).index(country) % 2:
+            if number == OPERATORS - 1 and COUNTRIES.index(country) % 2:
                 continue
             for period, factor in PERIODS.items():
                 forms.append(write_form(folder / "returned", name, period, of_operator(
                     size, rate * factor, spent if period == "2026" else None
                 )))  # fmt: skip
-        office = f"{country.lower()}-gov"
-        listed.append((office, f"Authority of {country}", "A", country, "", "", "en", ""))
+        office = f"{country.lower()}-administration"
         forms.append(write_form(folder / "returned", office, "2026", of_administration(random)))
-    known = [
-        (country, "2026", "EMAIL", sum(row[5] for row in frame if row[2] == country), "made up")
-        for country in COUNTRIES
-    ]
-    prices = [
-        (country, year, currency, 100, 50, 100, 4000, "made up")
-        for country, currency in COUNTRIES.items()
-        for year in (2025, 2026)
-    ]
-    write(folder / "respondents.csv", LISTED, listed)
-    write(folder / "files" / "operator_frame.csv", FRAME, frame)
-    write(folder / "files" / "denominator.csv", DENOMINATOR, known)
-    write(folder / "files" / "price_level.csv", PRICES, prices)
+    sources = folder / "sources"
+    write(sources / "operators.csv", "country,operator,service,subscribers,owner,source", operators)
+    cells = [(country, year) for country in COUNTRIES for year in (2025, 2026)]
+    for series, value in (("NY.GDP.DEFL.ZS", 100), ("PA.NUS.PPP", 50), ("PA.NUS.FCRF", 100)):
+        world_bank_zip(sources / f"{series}.zip", series, dict.fromkeys(cells, value))
+    (sources / "frame.xlsx").write_bytes(make_workbook(COUNTRIES, 2026))
+    book = openpyxl.load_workbook(sources / "frame.xlsx")
+    for row in book["denominator"].iter_rows(min_row=3):
+        if row[2].value == "EMAIL":
+            row[3].value = sum(int(str(each[3])) for each in operators if each[0] == row[0].value)
+    for country in COUNTRIES:
+        book["price_level"].append([country, 2025, None, None, None, 4000])
+    for row in book["price_level"].iter_rows(min_row=3, max_row=2 + len(COUNTRIES)):
+        row[5].value = 4000
+    book.save(sources / "frame.xlsx")
     return forms
 
 
@@ -111,7 +99,7 @@ def of_administration(random: np.random.Generator) -> Iterator[tuple[str, object
 def write_form(folder: Path, respondent: str, period: str, answers: Iterator[tuple[str, object]]) -> Path:
     """A form as CSV: what is given and answered, and of all else that the form requires that it is not
     available."""
-    role = "A" if respondent.endswith("-gov") else "O"
+    role = "A" if respondent.endswith("-administration") else "O"
     begins = "2026-01-01" if period == "2026" else "2026-10-01"
     given = dict(answers) | {
         "sp101": respondent, "sp102": role, "sp103": respondent[:3].upper(), "sp105.first": begins,

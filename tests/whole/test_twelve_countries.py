@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from jobs.cli.main import app
 from tests.support.release import new_key
 from tests.support.true_of_few import refuse_world, say_world
-from tests.support.twelve_countries import write_study
+from tests.support.twelve_countries import BUILD, INIT, fill_settings, write_study
 
 NAME = "2026-Q4/v1.0.0"
 READ_AT, P = "OBSERVATORY_READ_AT", "OBSERVATORY_P_PCT"
@@ -36,7 +36,6 @@ def test_twelve_countries_from_an_empty_folder(
     folder.mkdir()
     monkeypatch.chdir(folder)
     forms = write_study(folder)
-    keys.public.rename(folder / "signers" / "officer.asc")
 
     def run(day: str, *words: str) -> str:
         environment = {READ_AT: f"{day}T12:00:00Z", P: "13.73519", "COLUMNS": "80"}
@@ -45,6 +44,10 @@ def test_twelve_countries_from_an_empty_folder(
         assert say_world(done.output) == [], words
         return done.output
 
+    run("2027-02-15", *INIT)
+    fill_settings(folder)
+    keys.public.rename(folder / "signers" / "officer.asc")
+    assert "12\u00a0countries in 2026, 12 complete" in run("2027-02-15", *BUILD)
     run("2027-02-15", "questionnaire", "make", "--period", "2026")
     run("2027-02-15", "questionnaire", "load", *map(str, forms), "--received", "2027-02-10T08:00")
     estimated = run("2027-02-15", "study", "estimate")
