@@ -107,11 +107,15 @@ def load(
     received: Received = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="Folder of the forms to send back. Default: `errors` beside each file."),
+        typer.Option(
+            help="Folder of what goes back: marked forms and receipts. Default: `errors` and `receipts`"
+            " beside each file."
+        ),
     ] = None,
     check: Annotated[bool, typer.Option("--check", help="Only check; load nothing.")] = False,
 ) -> None:
-    """Load answers. What is complete counts; a form with the rest marked is written for its sender.
+    """Load answers. What is complete counts; a receipt, and a form with the rest marked, are written for its
+    sender.
 
     Ends with exit code 2 if a file was refused whole; the others are loaded.
     """
@@ -144,6 +148,8 @@ def load(
     for each in outcomes:
         if each.faults and not each.is_known:
             write_back(each, output or each.file.parent / "errors", read_letterhead(settings))
+        if loaded is not None and not each.is_refused and not each.is_known:
+            confirm(each, output or each.file.parent / "receipts")
     refused = [each for each in outcomes if each.is_refused]
     if refused:
         raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
@@ -258,6 +264,20 @@ def show_readings(outcome: FileOutcome) -> None:
         out.print(Text(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
 
 
+def name_stem(outcome: FileOutcome) -> str:
+    """The name of what goes back: respondent and period, before the file's own name if that lacks them."""
+    whose = "_".join(filter(None, (outcome.respondent_id, outcome.period)))
+    return outcome.file.stem if outcome.file.name.startswith(whose) else f"{whose}_{outcome.file.stem}"
+
+
+def confirm(outcome: FileOutcome, folder: Path) -> None:
+    """Write the receipt of a form that was loaded."""
+    from jobs.study.desk.receipts import write_receipt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name_stem(outcome)}.receipt.txt").write_text(write_receipt(outcome), encoding="utf-8")
+
+
 def write_back(outcome: FileOutcome, folder: Path, letterhead: Letterhead) -> None:
     """Write the form to send back: the respondent's own answers, a list of all errors, and a comment on each
     cell to correct. If the file could not be read, write the reason as text."""
@@ -265,9 +285,7 @@ def write_back(outcome: FileOutcome, folder: Path, letterhead: Letterhead) -> No
     from jobs.study.questionnaire.workbook import make_workbook
 
     folder.mkdir(parents=True, exist_ok=True)
-    about = outcome.assessment
-    whose = "_".join(filter(None, (outcome.respondent_id, outcome.period)))
-    stem = outcome.file.stem if outcome.file.name.startswith(whose) else f"{whose}_{outcome.file.stem}"
+    about, stem = outcome.assessment, name_stem(outcome)
     if about is None:
         file = folder / f"{stem}{outcome.file.suffix}.errors.txt"
         file.write_text(

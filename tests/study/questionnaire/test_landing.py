@@ -177,6 +177,8 @@ def test_a_form_with_open_points_is_loaded_and_sent_back_with_these_marked(
     assert "sp202" not in rows and rows["sp706"]["value"] == "440"
     back = openpyxl.load_workbook(tmp_path / "errors" / "savanna-mobile_2025_form.errors.xlsx")["To correct"]
     assert [row[2].value for row in back.iter_rows(min_row=4)] == ["sp201", "sp202", "sp904"]
+    receipt = tmp_path / "receipts" / "savanna-mobile_2025_form.receipt.txt"
+    assert "Points that are open or to be corrected: 3." in receipt.read_text(encoding="utf-8")
     # Nothing is sent back twice.
     (tmp_path / "errors" / "savanna-mobile_2025_form.errors.xlsx").unlink()
     assert "loaded before" in observatory("load", form)[1] and not list((tmp_path / "errors").iterdir())
