@@ -50,6 +50,7 @@ from jobs.base.store.table_files import (
     read_files,
     refuse_missing,
     rows_of,
+    without_comments,
 )
 from jobs.base.tables.contracts import LAYERS, arrow_schema, read_contract, reference_table
 
@@ -317,7 +318,10 @@ class Lake:
     def _write_rows(self, frame: pl.DataFrame, table: str, note: Mapping[str, Any] | None, **how: Any) -> int:
         self.make_table(table)
         with self.open_to_write(table) as log:
-            write_deltalake(log, rows_of(frame, table), commit_properties=commit_note(note), **how)
+            rows = rows_of(frame, table)
+            if how["schema_mode"] == "merge":
+                rows = without_comments(rows, {field.name for field in log.schema().fields})
+            write_deltalake(log, rows, commit_properties=commit_note(note), **how)
         return self.version(table)
 
     def _commit_files(

@@ -4,7 +4,7 @@ import contextlib
 import io
 import os
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -221,6 +221,13 @@ def file_remedy(table: str) -> str:
 
 def rows_of(frame: pl.DataFrame, table: str) -> pa.Table:
     return frame.select(list(polars_schema(table))).to_arrow().cast(arrow_schema(table))
+
+
+def without_comments(rows: pa.Table, columns: Collection[str]) -> pa.Table:
+    """Rows without the comments of columns: delta-rs adds none to a table that has other ones, those of an
+    older contract."""
+    fields = [field.remove_metadata() if field.name in columns else field for field in rows.schema]
+    return rows.cast(pa.schema(fields))
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:

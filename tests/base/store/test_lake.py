@@ -2,11 +2,13 @@
 
 import datetime as dt
 import os
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 from hypothesis import given
@@ -16,7 +18,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.compaction import sweep_files
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import NewFile, remove_files, write_files
-from jobs.base.tables.contracts import polars_schema, rows_frame
+from jobs.base.tables.contracts import arrow_schema, polars_schema, read_contract, rows_frame
 from tests.support.examples import examples
 
 TABLE = "gold.spam_volume_daily"
@@ -46,6 +48,25 @@ def lake(tmp_path: Path) -> Lake:
     rows = [(name, day, place) for place, name in enumerate("ab") for day in days]
     made.add_files(TABLE, write_files(frame_of(*rows), TABLE, made.root))
     return made
+
+
+def test_words_of_an_older_contract_stop_no_write(tmp_path: Path) -> None:
+    older = Lake(str(tmp_path))
+    older.append(frame_of(), TABLE)
+    shutil.rmtree(older.path(TABLE))
+    older.close_log(TABLE)
+    fields = [
+        field.with_metadata({"comment": "As an older contract said it"}) for field in arrow_schema(TABLE)
+    ]
+    by = list(read_contract(TABLE).partition_by)
+    DeltaTable.create(older.path(TABLE), pa.schema(fields[:-1]), partition_by=by)
+    older.append(frame_of(("a", DAY, 1)), TABLE)
+    older.replace(frame_of(("b", DAY, 2)), TABLE, "operator_id = 'b'")
+    assert stored(older) == [("a", "2026-11-24", 1), ("b", "2026-11-24", 2)]
+    comments = [field.metadata["comment"] for field in DeltaTable(older.path(TABLE)).schema().fields]
+    assert comments == ["As an older contract said it"] * (len(fields) - 1) + [
+        arrow_schema(TABLE).field(-1).metadata[b"comment"].decode()
+    ]
 
 
 # --- what is refused ----------------------------------------------------------------------------------------
