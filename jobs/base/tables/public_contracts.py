@@ -27,6 +27,8 @@
     whole           the public table whose figures the attacker holds beside this table's: of the same
                     respondents' contributions, under this table's series with _T for the columns that it has
                     more
+    volumes         the public table whose figures these are parts of: the attacker holds its figures beside
+                    them, of all units, definitions and quantities
     released_by     the column of the period that decides which release a row leaves with; without it that of
                     the row
     chains          of a column the codes in order: each holding's figures of a code are at most the next's
@@ -112,6 +114,7 @@ class Protect:
     countries: str
     leave_out: str = "FALSE"
     whole: str | None = None
+    volumes: str | None = None
     released_by: str = "period_code"
 
     @property

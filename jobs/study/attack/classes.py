@@ -45,7 +45,7 @@ class Classes:
         typical = np.array([of_person[person] for person, _, _ in system.keys])
         np.maximum.at(self.size, self.of_atom, 1e-3 * typical)
         rows = system.matrix[:, first] @ diags_array(self.size)
-        # Equations between versions have no size of their own.
+        # Equations between figures of a respondent have no size of their own.
         largest = np.maximum(abs(rows).max(axis=1).toarray(), TINY)
         self.scale = np.where([cell is None for cell in system.rows], 1 / largest, 1.0)
         self.rows = csc_array(diags_array(self.scale) @ rows)

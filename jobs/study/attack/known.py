@@ -53,6 +53,11 @@ class PublishedCell:
     series: str
     area_code: str
 
+    @property
+    def name(self) -> tuple[str, str, str, str, str]:
+        """Its name in its release."""
+        return self.table_name, self.period_code, self.channel_code, self.series, self.area_code
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -24,7 +24,7 @@ OPTIONS: dict[str, bool | float | str] = {
 # By how much of its size a row may be broken.
 FEASIBLE = 1e-7
 # How much farther solutions are sought with tangents, and how often at most.
-FARTHER, TANGENTS = 1.05, 20
+FARTHER, TANGENTS, FEW_TANGENTS = 1.05, 20, 8
 # A gain is enough within rounding; a row with a lesser price holds nothing.
 NEAR, PRICED = 1e-6, 1e-9
 
@@ -52,13 +52,14 @@ class Program:
         self.prices = np.zeros(0)
 
     def find_change(
-        self, gain: Array, most: Array, enough: float, cones: Cones
+        self, gain: Array, most: Array, enough: float, cones: Cones, is_last: bool = True
     ) -> tuple[Array, Array, list[int]] | None:
         """The change of greatest gain; the price of each row; and which cones, with these rows, keep it from
         enough where rows alone would not, the one of the greatest price first. None if no strategy solves it,
         or rounding errors break a row.
 
-        gain, most: of rises and then of falls. enough: a gain beyond which none is sought.
+        gain, most: of rises and then of falls. enough: a gain beyond which none is sought. is_last: nobody
+        else is asked where this leaves it open; else cones are tried shortly.
         """
         highs, of = self.highs, np.flatnonzero(gain).astype(np.int32)
         highs.changeColsBounds(len(most), self.columns, np.zeros(len(most)), most)
@@ -73,7 +74,7 @@ class Program:
                 prices, holding = self.prices[: len(self.low)], list[int]()
                 by_rows = gain[: len(change)] @ change
                 if cones.find_broken(change):
-                    change, touched = self.bend(change, gain, most, enough, cones)
+                    change, touched = self.bend(change, gain, most, enough, cones, is_last)
                     if by_rows >= enough * (1 - NEAR):
                         prices, holding = self.prices[: len(self.low)], self.find_holding(touched, cones)
                 found = change, prices, holding
@@ -95,7 +96,7 @@ class Program:
         return rise - fall
 
     def bend(
-        self, change: Array, gain: Array, most: Array, enough: float, cones: Cones
+        self, change: Array, gain: Array, most: Array, enough: float, cones: Cones, is_last: bool
     ) -> tuple[Array, list[int]]:
         """A change within all cones, of a gain of `enough` or what was found; from one that breaks some. And
         the cone of each row behind that of the gain.
@@ -103,7 +104,7 @@ class Program:
         Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
         (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
         does. In a cell of nothing all rise alike. Where TANGENTS leave it open, a second-order program has
-        the last word.
+        the last word, if nobody else is asked.
         """
         highs, best, touched = self.highs, np.zeros_like(change), list[int]()
         gains = gain[: len(change)]
@@ -112,7 +113,7 @@ class Program:
         highs.changeRowBounds(len(self.low), -np.inf, FARTHER * enough)
         alike = set[int]()
         mean = change
-        for number in range(TANGENTS):
+        for number in range(TANGENTS if is_last else FEW_TANGENTS):
             # Solutions lie on different sides of what is possible: their mean comes inside sooner.
             mean = mean + (change - mean) * 2 / (number + 2)
             for cell in sorted(cones.find_begun(change) - alike):
@@ -136,7 +137,7 @@ class Program:
             if solved is None:
                 break
             change = solved
-        if gains @ best < enough and gains @ change >= enough * (1 - NEAR):
+        if is_last and gains @ best < enough and gains @ change >= enough * (1 - NEAR):
             linear, (rise, fall) = (self.rows, self.low, self.high), np.split(most, 2)
             point = find_far(linear, gains, rise, fall, FARTHER * enough, cones, best)
             inside = cones.reach(point, cones.find_broken(point)).min(initial=1.0) * point

@@ -18,11 +18,11 @@ breaks none of them, either.
 
 An attacker has a smaller m, k times that of anyone, of the classes that it has seen. Q is that of anyone, Q_o
 its rows of these classes, D = 1 - k² of each, and z = Q' k u. Then |Q' u|² is |z|² + |w|² with
-w = (I - D½ Q_o Q_o' D½)^-½ D½ Q_o z, by the formula of Sherman, Morrison and Woodbury.
+w = (I - D½ Q_o Q_o' D½)^-½ D½ Q_o z, by the formula of Sherman, Morrison and Woodbury. With G = Q Q' that is
+|z|² = k u . G k u and Q_o z = G_o k u, and u has few entries.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -33,37 +33,28 @@ Array = np.ndarray
 # By how much an eigenvalue may be computed too large, and the least that it is taken for: both make what
 # moves for sure less.
 ROUNDED, NOTHING = 1e-12, 1e-16
+# Of so many targets at a time products over all classes are held.
+TOGETHER = 512
 
 
 @dataclass(frozen=True)
 class Moves:
     """Moves of targets by an attacker's view. numbers: of pairs of side and target. lack: how far each is
-    from its goal. free: |u|² - |z|². along: z."""
+    from its goal. free: |u|² - |z|². seen: k u."""
 
     numbers: Array
     lack: Array
     free: Array
-    along: Array
+    seen: csr_array
 
-    @cached_property
-    def squares(self) -> Array:
-        """|z|² of each, which all attackers share."""
-        found: Array = np.einsum("ij,ij->i", self.along, self.along)
+    def square_reach(self, lost: Array) -> Array:
+        """The squares of how far they move. lost: of Projection.weigh_seen()."""
+        found: Array = self.free - ((self.seen @ lost) ** 2).sum(axis=1)
         return found
 
-    def square_reach(self, weights: Array) -> Array:
-        """The squares of how far they move. weights: of Projection.weigh_seen()."""
-        found: Array = self.free - ((self.along @ weights.T) ** 2).sum(axis=1)
-        return found
-
-    def find_short(self, weights: Array) -> Array:
-        """Which of them may not reach their goal. Of most the largest |w| that weights make of any z as long
-        as theirs shows that they do."""
-        largest = np.linalg.norm(weights @ weights.T, 2)
-        found: Array = self.free - largest * self.squares < self.lack**2
-        left = np.flatnonzero(found)
-        nearer = Moves(self.numbers[left], self.lack[left], self.free[left], self.along[left])
-        found[left] = nearer.square_reach(weights) < nearer.lack**2
+    def find_short(self, lost: Array) -> Array:
+        """Which of them may not reach their goal."""
+        found: Array = self.square_reach(lost) < self.lack**2
         return found
 
 
@@ -77,22 +68,28 @@ class Projection:
         rows = np.vstack([program.rows[binds].toarray() * mass, sums])
         both = np.hstack([rows, np.diag(np.concatenate([spare[binds], most]))])
         self.mass = mass
-        self.basis: Array = np.linalg.qr(both.T)[0][: len(mass)]
+        basis = np.linalg.qr(both.T)[0][: len(mass)]
+        self.gram: Array = basis @ basis.T
 
-    def project_targets(self, factors: csr_array, mass: Array) -> tuple[Array, Array]:
-        """|u|² - |z|² and z of targets. factors: targets x classes. mass: what an attacker has not seen."""
+    def project_targets(self, factors: csr_array, mass: Array) -> tuple[Array, csr_array]:
+        """|u|² - |z|² and k u of targets. factors: targets x classes. mass: what an attacker has not seen."""
         ratio = np.divide(mass, self.mass, out=np.zeros(len(mass)), where=self.mass > 0)
         scaled = factors.copy()
         scaled.data *= mass[factors.indices]
         length = scaled.power(2).sum(axis=1)
         scaled.data *= ratio[factors.indices]
-        along = scaled @ self.basis
-        return length - np.einsum("ij,ij->i", along, along), along
+        squares = [np.zeros(0)]
+        for start in range(0, scaled.shape[0], TOGETHER):
+            some = scaled[start : start + TOGETHER]
+            squares.append(some.multiply(some @ self.gram).sum(axis=1))
+        return length - np.concatenate(squares), scaled
 
     def weigh_seen(self, mass: Array) -> Array:
-        """The matrix that makes w of z, for an attacker who has not seen this mass."""
+        """The matrix that makes w of k u, for an attacker who has not seen this mass: classes x seen
+        classes."""
         seen = np.flatnonzero(mass < self.mass)
-        lost = np.sqrt(1 - (mass[seen] / self.mass[seen]) ** 2)[:, None] * self.basis[seen]
-        values, vectors = np.linalg.eigh(np.eye(len(seen)) - lost @ lost.T)
-        found: Array = (vectors / np.sqrt(np.maximum(values - ROUNDED, NOTHING))).T @ lost
+        root = np.sqrt(1 - (mass[seen] / self.mass[seen]) ** 2)
+        of_seen = self.gram[seen]
+        values, vectors = np.linalg.eigh(np.eye(len(seen)) - root[:, None] * of_seen[:, seen] * root)
+        found: Array = of_seen.T @ (root[:, None] * vectors / np.sqrt(np.maximum(values - ROUNDED, NOTHING)))
         return found

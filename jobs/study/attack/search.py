@@ -41,9 +41,9 @@ class Attack:
         """Everything that anyone finds; asked again, what of that is still found."""
         return [finding for search in self.searches for finding in search.find_all()]
 
-    def drop_figures(self, release: str, cells: Collection[tuple[str | None, ...]]) -> None:
-        """Drop figures of a release: nobody finds more then. cells: table, period, channel, series and area;
-        all series where it is None."""
+    def drop_figures(self, release: str, cells: Collection[tuple[str, ...]]) -> None:
+        """Drop figures of a release: nobody finds more then. cells: table, period, channel, series and
+        area."""
         for search in self.searches:
             search.drop_figures(release, cells)
 
@@ -106,13 +106,10 @@ class BlockSearch:
         self.was_asked = True
         return list(self.ask_alone())
 
-    def drop_figures(self, release: str, cells: Collection[tuple[str | None, ...]]) -> None:
+    def drop_figures(self, release: str, cells: Collection[tuple[str, ...]]) -> None:
         """Drop figures of a release, as Attack does."""
         for row, cell in enumerate(self.system.rows):
-            if cell is None or cell.release != release:
-                continue
-            names = (cell.table_name, cell.period_code, cell.channel_code)
-            if any((*names, series, cell.area_code) in cells for series in (cell.series, None)):
+            if cell is not None and cell.release == release and cell.name in cells:
                 self.program.relax_row(row)
 
     # --- all targets together -------------------------------------------------------------------------
@@ -151,27 +148,35 @@ class BlockSearch:
 
     def ask_alone(self) -> Iterator[Finding]:
         """Ask for each target and side that is pending what the end of its interval is: of all attackers
-        together, who know more than any of them, then of halves of them, at last of each."""
+        together, who know more than any of them; then as anyone, since a point that leaves what an attacker
+        has seen as it is stands for that attacker, too; then of halves of those that are left, at last of
+        each."""
         found = np.zeros_like(self.pending)
         for side, target in np.argwhere(self.pending.any(axis=0)).tolist():
             same = slice(*np.searchsorted(self.group, [self.group[target], self.group[target] + 1]))
             asked = [np.flatnonzero(self.pending[:, side, target])]
+            failed = 0
             while asked:
                 some = asked.pop()
                 some = some[self.pending[some, side, target]]
                 if not len(some):
                     continue
+                if len(some) == failed:
+                    half = len(some) // 2
+                    asked += [some[half:], some[:half]]
+                    continue
                 view = self.classes.build_view(np.concatenate([self.seen[at] for at in some]))
-                point, cells = self.solve_end(side, target, view)
-                most, least = self.parts.compute_ends(view, point, same)
-                self.pending[some, 0, same] &= most < self.goals[0, same]
-                self.pending[some, 1, same] &= least > self.goals[1, same]
+                point, cells = self.solve_end(side, target, view, is_first=failed == 0 and len(some) > 1)
+                self.clear_pairs(some, view, point, same)
+                if not some.any():
+                    # As anyone: what anyone finds is asked of nobody else.
+                    for at in np.flatnonzero(self.pending[:, side, target]):
+                        if self.is_possible(self.views[at], point):
+                            self.clear_pairs(int(at), self.views[at], point, same)
                 left = some[self.pending[some, side, target]]
                 if len(some) > 1:
-                    # As anyone first: what anyone finds is asked of nobody else.
-                    anyone, others = left[left == 0], left[left > 0]
-                    half = len(others) // 2
-                    asked += [others[half:], others[:half], anyone]
+                    asked += [left[left > 0], left[left == 0]]
+                    failed = (left > 0).sum()
                 elif len(left):
                     also = some if some[0] else np.flatnonzero(self.pending[:, side, target])
                     found[also, side, target] = True
@@ -179,14 +184,27 @@ class BlockSearch:
                     yield self.make_finding(side, target, some[0], cells)
         self.pending = found
 
+    def clear_pairs(self, attackers: Array | int, view: View, point: Array, targets: slice) -> None:
+        """Clear pairs of these attackers and targets that are far enough at a point within their view."""
+        most, least = self.parts.compute_ends(view, point, targets)
+        self.pending[attackers, 0, targets] &= most < self.goals[0, targets]
+        self.pending[attackers, 1, targets] &= least > self.goals[1, targets]
+
+    def is_possible(self, view: View, point: Array) -> bool:
+        """Whether a point that is possible for anyone is so in a view."""
+        rise, fall = np.split(self.bound_moves(view), 2)
+        return bool((point <= rise + FEASIBLE).all() and (-point <= fall + FEASIBLE).all())
+
     @staticmethod
     def bound_moves(view: View) -> Array:
         """Bound how far classes may rise and fall. Nobody has less than nothing."""
         return np.concatenate([np.where(view.count > 0, MOST, 0.0), view.mass])
 
-    def solve_end(self, side: int, target: int, view: View) -> tuple[Array, tuple[PublishedCell, ...]]:
+    def solve_end(
+        self, side: int, target: int, view: View, is_first: bool = False
+    ) -> tuple[Array, tuple[PublishedCell, ...]]:
         """A point where the target is at the end of its interval, or far enough from the truth; and the
-        figures that hold it there."""
+        figures that hold it there. is_first: others are asked where it is not far enough."""
         part = slice(*self.parts.starts[target : target + 2])
         of_class = self.parts.of_class[part]
         gain = np.zeros(len(self.classes.size))
@@ -200,7 +218,7 @@ class BlockSearch:
         enough = max((goal - gain @ view.mass) / scale, 0.0)
         gains = np.concatenate([gain, -gain]) / scale
         cones = self.classes.cones
-        solved = self.program.find_change(gains, self.bound_moves(view), enough, cones)
+        solved = self.program.find_change(gains, self.bound_moves(view), enough, cones, not is_first)
         if solved is None:
             raise AssertionError("a program's solution breaks its rows")
         point, prices, holding = solved

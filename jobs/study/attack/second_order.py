@@ -144,7 +144,8 @@ def find_far(
     cones as nearly as the solver is exact. The arguments are SecondOrder's."""
     program = SecondOrder(linear, gain, rise, fall, enough, cones, start)
     change, h = start, np.ones(program.count)
-    for _ in range(TURNS):
+    # Where nobody has anything nothing moves here.
+    for _ in range(TURNS if gain[program.free].any() else 0):
         solved = program.solve(h)
         if solved is None:
             break

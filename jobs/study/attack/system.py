@@ -16,7 +16,7 @@ import polars as pl
 from scipy.sparse import csc_array, csr_array, vstack
 
 from jobs.base.core.periods import months_of, period_divisions
-from jobs.base.tables.series import Shape
+from jobs.base.tables.series import VOLUME, Shape
 from jobs.study.attack.coefficients import Linear, compute_coefficients
 from jobs.study.attack.cones import Cone, build_cone
 from jobs.study.attack.known import ESTIMATE, SILENT_PCT, VARIANCE, KnownRelease, PublishedCell
@@ -26,6 +26,7 @@ from jobs.study.attack.versions import (
     Terms,
     express_versions,
     list_factors,
+    list_orders,
     split_contributions,
     sum_terms,
 )
@@ -53,7 +54,7 @@ class System:
     """A block's equations over its atoms: low <= matrix @ atoms <= high, atoms >= 0.
 
     owners: of each holding the atoms that it has seen. rows: the published figure behind each equation, None
-    for an equation between versions of a figure. cones: of published variances.
+    for one between figures of a respondent. cones: of published variances.
     """
 
     table: str
@@ -84,21 +85,21 @@ def build_systems(releases: Sequence[KnownRelease], shapes: Mapping[str, Shape])
             for codes in homes[table, series]:
                 block = (table, str(row["channel_code"]), codes)
                 blocks[block][number, str(row["period_code"]), series].append(row)
-            is_own.add((table, str(row["channel_code"]), homes[table, series][0]))
+            if VOLUME not in series.split("/"):
+                is_own.add((table, str(row["channel_code"]), homes[table, series][0]))
     parts = [split_contributions(known.contribution, homes) for known in releases]
     for block, published in sorted(blocks.items()):
         if block not in is_own:
             continue
-        yield build_system(
-            releases, [part.get(block, {}) for part in parts], block, published, shapes[block[0]], linear
-        )
+        shape = shapes[block[0]].with_volumes()
+        yield build_system(releases, [part.get(block, {}) for part in parts], block, published, shape, linear)
 
 
 def find_homes(
     releases: Sequence[KnownRelease], shapes: Mapping[str, Shape]
 ) -> dict[tuple[str, str], list[Codes]]:
     """The blocks of each table's series: its own, and where its figures are those of other codes, too, that
-    of each of them."""
+    of each of them. Volumes are in the blocks of their parts."""
     every = {
         pair
         for known in releases
@@ -106,8 +107,19 @@ def find_homes(
         for pair in rows.select("table_name", "series").unique().rows()
         if pair[0] in shapes
     }
-    own = {(table, series): find_block(series, shapes[table]) for table, series in sorted(every)}
-    found = {}
+    beside = {(table, series) for table, series in every if VOLUME in series.split("/")}
+    own = {(table, series): find_block(series, shapes[table]) for table, series in sorted(every - beside)}
+    found = {
+        (table, series): sorted(
+            {
+                block
+                for (name, other), block in own.items()
+                if name == table and find_link(other, volumes) == find_link(series, volumes)
+            }
+        )
+        for table, series in beside
+        if (volumes := shapes[table].volumes) is not None
+    }
     for (table, series), block in own.items():
         found[table, series] = [block]
         for at in shared_places(tuple(series.split("/")), shapes[table]):
@@ -130,6 +142,14 @@ def find_block(series: str, shape: Shape) -> Codes:
         linked = next((each for each in (chained, summed, multiple) if code in each), nested)
         found.append("+".join(linked))
     return tuple(found)
+
+
+def find_link(series: str, shape: Shape) -> Codes:
+    """What linked series have in common: their block, without the codes under which figures of all traffic
+    are one. shape: of their first columns."""
+    codes = series.split("/")[: len(shape.columns)]
+    block = zip(shape.columns, find_block("/".join(codes), shape), strict=True)
+    return tuple(code for column, code in block if column not in shape.same)
 
 
 def build_system(
@@ -156,10 +176,11 @@ def build_system(
         raise AssertionError(f"{wrong[0]}: that is no amount")
     multiples = list_factors(figures, shape, prices)
     terms, links = express_versions(unknowns, figures, periods, shape, multiples)
+    orders = list_orders(figures, terms, shape)
     count = len(unknowns.truth)
-    matrix = [gather_terms(links, count)]
-    low, high = [0.0] * len(links), [0.0] * len(links)
-    cells: list[PublishedCell | None] = [None] * len(links)
+    matrix = [gather_terms([*links, *orders], count)]
+    low, high = [0.0] * (len(links) + len(orders)), [0.0] * len(links) + [math.inf] * len(orders)
+    cells: list[PublishedCell | None] = [None] * len(low)
     behind: dict[Series, list[str]] = {}
     groups: set[tuple[Series, tuple[str, ...]]] = set()
     cones: list[Cone] = []

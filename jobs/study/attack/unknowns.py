@@ -151,15 +151,27 @@ def order_codes(
     one's, whose."""
     found = set()
     for codes in base:
-        for column, chain in chains.items():
-            at = shape.columns.index(column)
-            above = [replace_code(codes, at, code) for code in list_after(codes[at], chain)]
-            found |= {(codes, stands[other]) for other in above if other in stands}
-        for column, pairs in shape.within.items():
-            at = shape.columns.index(column)
-            above = [replace_code(codes, at, wide) for narrow, wide in pairs if narrow == codes[at]]
-            found |= {(codes, stands[other]) for other in above if other in stands}
+        above = itertools.chain(*codes_above(codes, shape.columns, chains, shape.within))
+        found |= {(codes, stands[other]) for other in above if other in stands}
     return frozenset(found)
+
+
+def codes_above(
+    codes: Codes,
+    columns: Sequence[str],
+    chains: Mapping[str, list[str]],
+    within: Mapping[str, Sequence[tuple[str, str]]],
+) -> list[list[Codes]]:
+    """List the codes whose figures are at least that of one: of each chain in order, of each code that it is
+    within alone."""
+    found = []
+    for column, chain in chains.items():
+        at = columns.index(column)
+        found.append([replace_code(codes, at, code) for code in list_after(codes[at], chain)])
+    for column, pairs in within.items():
+        at = columns.index(column)
+        found += [[replace_code(codes, at, wide)] for narrow, wide in pairs if narrow == codes[at]]
+    return found
 
 
 def list_after(code: str, chain: Sequence[str]) -> Sequence[str]:

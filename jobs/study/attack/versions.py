@@ -14,7 +14,15 @@ import polars as pl
 
 from jobs.base.core.periods import period_divisions
 from jobs.base.tables.series import Shape
-from jobs.study.attack.unknowns import Codes, Unknowns, express_figures, replace_code, split_figure
+from jobs.study.attack.unknowns import (
+    NEAR,
+    Codes,
+    Unknowns,
+    codes_above,
+    express_figures,
+    replace_code,
+    split_figure,
+)
 
 Terms = dict[int, float]
 # The conversion whose figures are those at parity times the country's price.
@@ -105,6 +113,27 @@ def express_versions(
             found[number, period, person] = same
     without_zeros = ({atom: by for atom, by in link.items() if by} for link in links)
     return found, [link for link in without_zeros if link]
+
+
+def list_orders(
+    figures: Sequence[Mapping[tuple[str, str], Contributions]],
+    terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+    shape: Shape,
+) -> list[Terms]:
+    """List the differences of two figures of a respondent that are never negative, by chains and codes within
+    others, but could be by its unknowns alone: such as what was attempted less what was received, where the
+    first is a sum of parts."""
+    found: dict[tuple[tuple[int, float], ...], Terms] = {}
+    for (number, period, person), of in terms.items():
+        values = figures[number][period, person].values
+        for codes in values:
+            for above in codes_above(codes, shape.columns, shape.chains, shape.within):
+                # Of a chain the next: what is above that is above this one, too.
+                for other in [each for each in above if values.get(each, -1.0) >= values[codes]][:1]:
+                    more = sum_terms([(of[other], 1.0), (of[codes], -1.0)])
+                    if min(more.values(), default=0.0) < -NEAR:
+                        found[tuple(sorted(more.items()))] = more
+    return list(found.values())
 
 
 def extend_version(

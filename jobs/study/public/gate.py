@@ -152,7 +152,7 @@ def make_public_tables(
         dropped = choose_dropped(findings, leaving, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
             raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
-        attack.drop_figures(basis.release, name_both(dropped, leaving, guarded))
+        attack.drop_figures(basis.release, set(name_both(dropped, leaving, guarded)))
         # Without a series all rows of a table, period, channel and area.
         whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
         for name in leaving:
@@ -213,13 +213,7 @@ def choose_dropped(
         for row in leaving[name].filter(parse_expression(contract.protect.leave_out)).select(CELL).rows()
     }
     cells = [
-        [
-            cell
-            for each in finding.cells
-            if each.release == release
-            and (cell := (each.table_name, each.period_code, each.channel_code, each.series, each.area_code))
-            in figures
-        ]
+        [cell for each in finding.cells if each.release == release and (cell := each.name) in figures]
         for finding in findings
     ]
     rank = {GROUPED: 0, REGION: 1}

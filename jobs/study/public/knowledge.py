@@ -45,7 +45,13 @@ def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -
         if name in places
     }
     nested = find_nested(frozenset(codes))
-    return shapes | {name: replace(shapes[name], within={DEFINITION: nested}) for name in places}
+    shapes |= {name: replace(shapes[name], within={DEFINITION: nested}) for name in places}
+    for name, contract in guarded.items():
+        assert contract.protect is not None
+        if contract.protect.volumes is not None:
+            volumes = shape_of(contracts.public_contract(contract.protect.volumes))
+            shapes[name] = replace(shapes[name], volumes=volumes)
+    return shapes
 
 
 def known_release(basis: Basis, published_rows: pl.DataFrame) -> KnownRelease:

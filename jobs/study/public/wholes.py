@@ -1,19 +1,20 @@
-"""Public tables of some of the respondents of another public table, their whole (`whole` in a contract).
+"""Public tables of some of the respondents of another public table, their whole (`whole` in a contract), and
+of parts of its figures (`volumes`).
 
-Both rest on the same contributions, so that their difference is what the other respondents contributed. The
-attacker has the whole's figures of all releases in the same equations; and a figure leaves only if no holding
-or at least three differ between it and each figure of the whole that was published.
+Both rest on the same contributions: the attacker has the other table's figures of all releases in the same
+equations. Of some respondents a figure leaves only if no holding or at least three differ between it and each
+figure of the whole that was published: their difference is what the others contributed.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import polars as pl
 
 from jobs.base.tables.public_contracts import PublicContract, public_contract
-from jobs.base.tables.series import ALL
+from jobs.base.tables.series import ALL, VOLUME
 from jobs.study.attack.known import Finding, KnownRelease
-from jobs.study.attack.system import find_block
+from jobs.study.attack.system import find_link
 from jobs.study.disclosure import rules
 from jobs.study.public.cells import CELL, GROUP, EarlierRelease, in_areas, name_cells
 from jobs.study.public.knowledge import shape_of
@@ -23,21 +24,21 @@ RULE = "whole"
 WHERE = ["channel_code", "series"]
 
 
-def whole_of(contract: PublicContract) -> PublicContract | None:
-    """The table of wholes."""
-    named = None if contract.protect is None else contract.protect.whole
-    return None if named is None else public_contract(named)
+@dataclass(frozen=True)
+class Link:
+    """A table, and another whose figures the attacker holds under this one's names. suffix: the end of a
+    series that the other's lack. is_copied: under their own names, too."""
+
+    contract: PublicContract
+    whole: PublicContract
+    suffix: str
+    is_copied: bool
 
 
 def contributions_of(contract: PublicContract) -> str:
     """The table of contributions of a public table."""
     assert contract.protect is not None
     return contract.protect.contributions
-
-
-def suffix_of(contract: PublicContract, whole: PublicContract) -> str:
-    """Return the end of a table's series that the series of its whole lack."""
-    return f"/{ALL}" * (len(shape_of(contract).columns) - len(shape_of(whole).columns))
 
 
 # --- the rule ----------------------------------------------------------------------------------------
@@ -52,9 +53,10 @@ def refuse_apart(
 ) -> pl.DataFrame:
     """The rows that are held back, with those that fewer than three holdings set apart from a figure of their
     whole that was published, or is to be."""
-    whole = whole_of(contract)
-    if whole is None or rows.is_empty():
+    assert contract.protect is not None
+    if contract.protect.whole is None or rows.is_empty():
         return held
+    whole = public_contract(contract.protect.whole)
     own = inside.filter(pl.col("table_name") == contributions_of(contract))
     cut = len(shape_of(whole).columns)
     base = pl.col("series").str.split("/").list.head(cut).list.join("/")
@@ -93,71 +95,66 @@ def join_blocks(
     releases: Sequence[KnownRelease], guarded: Mapping[str, PublicContract]
 ) -> list[KnownRelease]:
     """The releases with the figures and contributions of wholes under the names that they have in the tables
-    that they are the whole of, where anything of a block of these left: one set of equations for both.
-    guarded: by table of contributions."""
+    that they are the whole of, where anything of a block of these left, and of volumes where a part of the
+    channel left: one set of equations for both. guarded: by table of contributions."""
     made = list(releases)
-    for contract, whole in list_wholes(guarded):
-        is_own = pl.col("table_name") == contributions_of(contract)
+    for link in list_links(guarded):
+        is_own = pl.col("table_name") == contributions_of(link.contract)
         own = pl.concat(each.published.filter(is_own).select(WHERE) for each in releases).unique()
-        blocks = {(channel, join_series(series, contract)) for channel, series in own.rows()}
         made = [
             replace(
                 each,
-                published=rename_rows(each.published, contract, whole, blocks),
-                contribution=rename_rows(each.contribution, contract, whole, blocks),
+                published=rename_rows(each.published, link, own),
+                contribution=rename_rows(each.contribution, link, own),
             )
             for each in made
         ]
     return made
 
 
-def join_series(series: str, contract: PublicContract) -> tuple[str, ...]:
-    """Return what linked series have in common: their block, without the codes under which figures of all
-    traffic are one."""
-    shape = shape_of(contract)
-    block = zip(shape.columns, find_block(series, shape), strict=True)
-    return tuple(code for column, code in block if column not in shape.same)
+def list_links(guarded: Mapping[str, PublicContract]) -> list[Link]:
+    """The tables whose figures the attacker holds together with those of others; copies come first."""
+    found = []
+    for contract in guarded.values():
+        assert contract.protect is not None
+        for table, code in ((contract.protect.volumes, VOLUME), (contract.protect.whole, ALL)):
+            if table is not None:
+                whole = public_contract(table)
+                more = len(shape_of(contract).columns) - len(shape_of(whole).columns)
+                suffix = "/".join(["", code, *[ALL] * (more - 1)])
+                found.append(Link(contract, whole, suffix, code == VOLUME))
+    return sorted(found, key=lambda link: not link.is_copied)
 
 
-def list_wholes(guarded: Mapping[str, PublicContract]) -> list[tuple[PublicContract, PublicContract]]:
-    """The tables that have a whole, with it."""
-    return [(contract, whole) for contract in guarded.values() if (whole := whole_of(contract)) is not None]
-
-
-def rename_rows(
-    rows: pl.DataFrame,
-    contract: PublicContract,
-    whole: PublicContract,
-    blocks: Collection[tuple[str, tuple[str, ...]]],
-) -> pl.DataFrame:
-    """Rows, with those of a whole in these channels and blocks under the names that they have in the table
-    that it is the whole of."""
-    suffix = suffix_of(contract, whole)
-    is_whole = pl.col("table_name") == contributions_of(whole)
-    kept = [
-        (channel, series, True)
+def rename_rows(rows: pl.DataFrame, link: Link, own: pl.DataFrame) -> pl.DataFrame:
+    """Rows, with those of a whole under the names that they have in the table that it is the whole of. own:
+    channels and series of that table that left."""
+    is_whole = pl.col("table_name") == contributions_of(link.whole)
+    renamed = {
+        "table_name": pl.lit(contributions_of(link.contract)), "series": pl.col("series") + link.suffix,
+    }  # fmt: skip
+    shape = shape_of(link.whole if link.is_copied else link.contract)
+    blocks = {(channel, find_link(series, shape)) for channel, series in own.rows()}
+    linked = [
+        (channel, series)
         for channel, series in rows.filter(is_whole).select(WHERE).unique().rows()
-        if (channel, join_series(series + suffix, contract)) in blocks
+        if (channel, find_link(series + link.suffix, shape)) in blocks
     ]
-    kinds = {**dict.fromkeys(WHERE, pl.String), "moves": pl.Boolean}
-    named = pl.DataFrame(kept, kinds, orient="row")
-    moves = is_whole & pl.col("moves").fill_null(False)
-    return (
-        rows.join(named, on=WHERE, how="left", maintain_order="left")
-        .with_columns(
-            table_name=pl.when(moves).then(pl.lit(contributions_of(contract))).otherwise("table_name"),
-            series=pl.when(moves).then(pl.col("series") + suffix).otherwise("series"),
-        )
-        .drop("moves")
+    named = pl.DataFrame(linked, dict.fromkeys(WHERE, pl.String), orient="row")
+    found = rows.filter(is_whole).join(named, on=WHERE, how="semi", maintain_order="left")
+    left = (
+        rows
+        if link.is_copied
+        else pl.concat([rows.filter(~is_whole), rows.filter(is_whole).join(named, on=WHERE, how="anti")])
     )
+    return pl.concat([left, found.with_columns(**renamed)])
 
 
 def name_wholes(findings: Iterable[Finding], guarded: Mapping[str, PublicContract]) -> list[Finding]:
     """Findings with the figures of wholes under their own names again."""
     found = list(findings)
-    for contract, whole in list_wholes(guarded):
-        name, suffix = contributions_of(contract), suffix_of(contract, whole)
-        of = contributions_of(whole)
+    for link in list_links(guarded):
+        name, of, suffix = contributions_of(link.contract), contributions_of(link.whole), link.suffix
         for number, each in enumerate(found):
             if each.table_name != name:
                 continue
@@ -176,28 +173,29 @@ def name_wholes(findings: Iterable[Finding], guarded: Mapping[str, PublicContrac
 def name_series(
     series: Iterable[tuple[str, ...]], guarded: Mapping[str, PublicContract]
 ) -> list[tuple[str, ...]]:
-    """Series by table, period, channel and codes, those of wholes under both of their names."""
+    """Series by table, period, channel and codes, those of wholes under all of their names."""
     found = list(series)
-    for contract, whole in list_wholes(guarded):
-        name, suffix = contributions_of(contract), suffix_of(contract, whole)
-        found += [
-            (name, *rest, codes + suffix) for of, *rest, codes in found if of == contributions_of(whole)
-        ]
-    return found
+    return found + [
+        (contributions_of(link.contract), *rest, codes + link.suffix)
+        for link in list_links(guarded)
+        for of, *rest, codes in found
+        if of == contributions_of(link.whole)
+    ]
 
 
 def name_both(
     dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame], guarded: Mapping[str, PublicContract]
-) -> list[tuple[str | None, ...]]:
-    """Dropped figures, those of wholes under both of their names. leaving: with them."""
-    found: list[tuple[str | None, ...]] = dropped.select(CELL).rows()
-    for contract, whole in list_wholes(guarded):
-        of, suffix = contributions_of(whole), suffix_of(contract, whole)
-        own = dropped.filter(pl.col("table_name") == of).select(CELL)
-        together = own.filter(pl.col("series").is_null())
-        figures = pl.concat(
-            [own.drop_nulls("series"), leaving[of].select(CELL).join(together, on=GROUP, how="semi")]
-        )
-        name = contributions_of(contract)
-        found += [(name, *rest[:2], series + suffix, area) for _, *rest, series, area in figures.rows()]
+) -> list[tuple[str, ...]]:
+    """Dropped figures, those of wholes under all of their names. leaving: with them.
+
+    Each series is named: where all of a table's go, figures of another table stay that have its name.
+    """
+    together = dropped.filter(pl.col("series").is_null())
+    of_tables = [rows.select(CELL).join(together, on=GROUP, how="semi") for rows in leaving.values()]
+    figures = pl.concat([dropped.select(CELL).drop_nulls("series"), *of_tables])
+    found: list[tuple[str, ...]] = figures.rows()
+    for link in list_links(guarded):
+        of, name = contributions_of(link.whole), contributions_of(link.contract)
+        own = figures.filter(pl.col("table_name") == of).rows()
+        found += [(name, *rest[:2], series + link.suffix, area) for _, *rest, series, area in own]
     return found

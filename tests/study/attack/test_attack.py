@@ -1,4 +1,5 @@
-"""Spending in two currencies: the price between them is public, also of who spends nothing."""
+"""What is public beside figures: the price between two currencies, also of who spends nothing; and that no
+more is received than was attempted, by parts, too."""
 
 import polars as pl
 import pytest
@@ -10,7 +11,8 @@ from jobs.study.attack.known import ESTIMATE, PUBLISHED, KnownRelease
 from jobs.study.attack.search import Attack
 from jobs.study.attack.system import build_systems
 from jobs.study.public.cells import WORLD, Basis
-from jobs.study.public.knowledge import list_prices, shape_of
+from jobs.study.public.knowledge import list_prices, list_shapes, shape_of
+from jobs.study.public.wholes import join_blocks, name_wholes
 from tests.study.public.test_gate import country, plain
 from tests.support.small_study import CHANNEL, Small, basis
 
@@ -70,3 +72,49 @@ def test_prices_are_those_of_the_base_year() -> None:
     )  # fmt: skip
     assert list_prices(Basis("r", {"ref.price_level": levels})) == {"KEN": pytest.approx(0.4)}
     assert list_prices(Basis("r", {})) == {}
+
+
+VOLUME, SOURCE = "study.spam_volume", "study.spam_source"
+GUARDED = {VOLUME: public_contract("public.spam_volume"), SOURCE: public_contract("public.spam_source")}
+# What was attempted: from Africa for one operator, from America for others; one sent no parts.
+AFRICAN, AMERICAN, APART = {"pol-0": 1e6}, {"ken-0": 1.2e6, "npl-0": 1e3}, {"ken-1": 4e5}
+ATTEMPTED = AFRICAN | AMERICAN | APART
+RECEIVED = {name: 0.99 * amount for name, amount in ATTEMPTED.items()}
+
+
+def traffic() -> KnownRelease:
+    """The world's certain spam that was received, and what was attempted from two regions."""
+    known = release("KEN", {})
+    of = known.contribution.filter(series=SERIES["ppp"])
+    attempted = "attempted/OPERATOR/spam_certain"
+    parts = {"_T": ATTEMPTED, "_S": AFRICAN | AMERICAN, "AFR": AFRICAN, "AMS": AMERICAN}
+    series = {(SOURCE, f"{attempted}/{code}"): amounts for code, amounts in parts.items()}
+    series |= {(VOLUME, "recipient/OPERATOR/spam_certain"): RECEIVED, (VOLUME, attempted): ATTEMPTED}
+    contribution = pl.concat(
+        of.with_columns(
+            table_name=pl.lit(table),
+            series=pl.lit(named),
+            contribution=pl.col("respondent_id").replace_strict(amounts, default=0.0),
+        )
+        for (table, named), amounts in series.items()
+    )  # fmt: skip
+    left = contribution.filter(pl.col("series").str.contains("recipient|/A.S|/AFR"))
+    sums = left.group_by("table_name", "series", maintain_order=True).agg(pl.col("contribution").sum())
+    figures = [
+        known.published.row(0, named=True)
+        | {"table_name": table, "series": of_series, "value": float(f"{value:.2e}")}
+        for table, of_series, value in sums.rows()
+    ]
+    return KnownRelease("r1", known.world, contribution, pl.DataFrame(figures, schema=PUBLISHED))
+
+
+def test_parts_bound_what_was_received() -> None:
+    """No more was received than was attempted. Who has most of what came from America knows how little of the
+    rest another one can have of it, and from Africa; of all that was received it does not."""
+    known = traffic()
+    shapes = list_shapes(GUARDED, [])
+    found = name_wholes(Attack(join_blocks([known], GUARDED), shapes, 10.0).find_all(), GUARDED)
+    pair = ("ken-0", "pol-0", "recipient/OPERATOR/spam_certain")
+    assert pair in {(each.attacker, each.holding, each.series) for each in found if each.table_name == VOLUME}
+    alone = Attack([known], shapes, 10.0).find_all()
+    assert {each.table_name for each in alone} == {SOURCE}

@@ -40,8 +40,8 @@ def find_change(program: Program, mass: Array, factors: Array) -> tuple[float, A
 
 def measure_reach(program: Program, anyone: Array, mass: Array, factors: Array) -> Array:
     projection = Projection(program, anyone, np.zeros((0, len(anyone))), np.zeros(0))
-    free, along = projection.project_targets(csr_array(factors), mass)
-    moves = Moves(np.arange(len(free)), np.zeros(len(free)), free, along)
+    free, seen = projection.project_targets(csr_array(factors), mass)
+    moves = Moves(np.arange(len(free)), np.zeros(len(free)), free, seen)
     return np.sqrt(np.maximum(moves.square_reach(projection.weigh_seen(mass)), 0.0))
 
 

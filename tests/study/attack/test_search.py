@@ -87,8 +87,8 @@ def test_without_some_figures_it_finds_what_a_new_attack_finds(
     attack.find_all()
     groups = last.published.select(GROUP).unique().sort(GROUP)
     for dropped in (groups[::2], groups):
-        cells = dropped.with_columns(series=pl.lit(None, pl.String)).select(CELL)
-        attack.drop_figures(last.release, cells.rows())
+        cells = last.published.join(dropped, on=GROUP, how="semi").select(CELL)
+        attack.drop_figures(last.release, set(cells.rows()))
         left = replace(last, published=last.published.join(dropped, on=GROUP, how="anti"))
         new = Attack([*before, left], shapes, P_PCT)
         targets = {

@@ -105,7 +105,20 @@ def test_a_whole_that_is_dropped_is_dropped_beside_matched_figures_too() -> None
         )
     }
     dropped = leaving[VOLUME][:1].with_columns(series=pl.lit(None, pl.String))
-    assert name_both(dropped, leaving, GUARDED) == [
-        *dropped.rows(),
-        *((CHANGE, PERIOD, "SMS", f"{series}/_T", "FJI") for series in leaving[VOLUME]["series"]),
-    ]
+    series = leaving[VOLUME]["series"].to_list()
+    assert set(name_both(dropped, leaving, GUARDED)) == {
+        (table, PERIOD, "SMS", each + suffix, "FJI")
+        for each in series
+        for table, suffix in (
+            (VOLUME, ""), (CHANGE, "/_T"), ("study.spam_type", "/_V"), ("study.spam_source", "/_V"),
+            ("study.spam_route", "/_V/_T"),
+        )
+    }  # fmt: skip
+
+
+def test_a_change_that_is_dropped_leaves_the_figures_of_its_whole() -> None:
+    row = {"table_name": [CHANGE], "period_code": [PERIOD], "channel_code": ["SMS"]}
+    row |= {"series": ["attempted/OPERATOR/units/with_after"], "area_code": ["DEVELOPED"]}
+    leaving = {CHANGE: pl.DataFrame(row)}
+    dropped = leaving[CHANGE].with_columns(series=pl.lit(None, pl.String))
+    assert name_both(dropped, leaving, GUARDED) == leaving[CHANGE].rows()
