@@ -33,7 +33,8 @@ MOST_NAMED = 3
 MOST_FILES = 1000
 
 app = typer.Typer(
-    help="Make the questionnaire's forms, and load what respondents answered.", no_args_is_help=True
+    help="Make the questionnaire's forms, load what comes back, see who is silent, and write letters.",
+    no_args_is_help=True,
 )
 
 

@@ -19,13 +19,13 @@ from jobs.cli.study import study_check, study_desk, study_membership, study_read
 from jobs.study.questionnaire.received import Received, to_utc
 
 app = typer.Typer(
-    help="Estimates across operators: volume, investment, reconciliation.", no_args_is_help=True
+    help="Begin a study, build its frame, load packages, estimate and check.", no_args_is_help=True
 )
 
 
 @app.callback()
 def study() -> None:
-    """Estimates across operators: volume, investment, reconciliation."""
+    """Begin a study, build its frame, load packages, estimate and check."""
 
 
 app.command()(study_desk.init)

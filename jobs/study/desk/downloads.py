@@ -140,6 +140,11 @@ def take_series(
         series = row.get(columns["series"], "")
         if series not in known:
             continue
+        lost = [head for key, head in columns.items() if key != "unit" and head not in row]
+        if lost:
+            raise ObservatoryError(
+                f"{place}, line {number}: it ends before {lost[0]}: the file is cut; download it again"
+            )
         unit, wrong = row.get(columns.get("unit", ""), ""), known[series].get("not_unit")
         if wrong and wrong in unit:
             raise ObservatoryError(

@@ -176,8 +176,8 @@ def read_workbook(file: Path, filled: FilledRows, year: int) -> None:
     absent = [name for name in names.values() if name not in book.sheetnames]
     if absent:
         raise ObservatoryError(
-            f"{file} lacks the sheets {', '.join(absent)}: it is half a frame's workbook, or another one."
-            " `observatory study frame --workbook FILE` makes a new one"
+            f"{file} lacks the sheets {', '.join(absent)}: it is half a frame's workbook, or another one:"
+            " download figures as CSV. `observatory study frame --workbook FILE` makes a new one"
         )
     for table, name in names.items():
         rows = [list(row) for row in book[name].iter_rows(values_only=True)]

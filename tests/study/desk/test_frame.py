@@ -131,6 +131,11 @@ def test_two_sources_that_differ(tmp_path: Path) -> None:
         ("list.csv", "country,operator,service,subscribers\nKEN,A,SMS,5\nKEN,A,SMS,6\n", "stands twice"),
         ("itu.csv", itu("i271", {("KEN", 2025): 5}, "Per 100 inhabitants"), "is here in 'Per 100"),
         ("itu.csv", itu("i271", {("KEN", 2025): "much"}), "line 2: 'much' of '2025' is no figure"),
+        (
+            "itu.csv",
+            itu("i271", {("KEN", 2025): 5}).partition(",5,2025")[0],
+            "line 2: it ends before dataYear",
+        ),
         ("other.csv", "a,b\n1,2\n", "of no layout that is known"),
         ("notes.docx", "", "CSV, a zip of it, or .xlsx are read"),
         ("broken.zip", "PK", "the archive cannot be read"),
