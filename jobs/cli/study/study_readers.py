@@ -1,9 +1,10 @@
 """The commands `observatory study feedback` and `brief`: what respondents and administrations get back."""
 
-from pathlib import Path
-from typing import Annotated
+from __future__ import annotations
 
-import polars as pl
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
 from jobs.base.core.choices import nearest_hint
@@ -17,6 +18,10 @@ from jobs.cli.arguments import Config
 from jobs.cli.console import out
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.respondents import load_respondents
+
+# Polars takes a part of a second to import.
+if TYPE_CHECKING:
+    import polars as pl
 
 Name = Annotated[str, typer.Argument(help="A published release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
 
@@ -99,6 +104,8 @@ def brief(
 
 def own_answers(settings: Observatory, respondents: list[str]) -> pl.DataFrame:
     """The answers of these respondents, and of nobody else."""
+    import polars as pl
+
     from jobs.base.store.lake import open_lake
     from jobs.study.questionnaire.landing import TABLE
 
