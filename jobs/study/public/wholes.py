@@ -25,7 +25,7 @@ WHERE = ["channel_code", "series"]
 
 
 @dataclass(frozen=True)
-class Link:
+class TableLink:
     """A table, and another whose figures the attacker holds under this one's names. suffix: the end of a
     series that the other's lack. is_copied: under their own names, too."""
 
@@ -112,7 +112,7 @@ def join_blocks(
     return made
 
 
-def list_links(guarded: Mapping[str, PublicContract]) -> list[Link]:
+def list_links(guarded: Mapping[str, PublicContract]) -> list[TableLink]:
     """The tables whose figures the attacker holds together with those of others; copies come first."""
     found = []
     for contract in guarded.values():
@@ -122,11 +122,11 @@ def list_links(guarded: Mapping[str, PublicContract]) -> list[Link]:
                 whole = public_contract(table)
                 more = len(shape_of(contract).columns) - len(shape_of(whole).columns)
                 suffix = "/".join(["", code, *[ALL] * (more - 1)])
-                found.append(Link(contract, whole, suffix, code == VOLUME))
+                found.append(TableLink(contract, whole, suffix, code == VOLUME))
     return sorted(found, key=lambda link: not link.is_copied)
 
 
-def rename_rows(rows: pl.DataFrame, link: Link, own: pl.DataFrame) -> pl.DataFrame:
+def rename_rows(rows: pl.DataFrame, link: TableLink, own: pl.DataFrame) -> pl.DataFrame:
     """Rows, with those of a whole under the names that they have in the table that it is the whole of. own:
     channels and series of that table that left."""
     is_whole = pl.col("table_name") == contributions_of(link.whole)
