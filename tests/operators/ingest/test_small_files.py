@@ -4,6 +4,7 @@ import datetime as dt
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,18 +27,23 @@ from tests.support.samples import SAMPLES, lines_of
 
 FS = fsspec.filesystem("file")
 OPTIONS = {"delimited": complete_options("delimited", {"profile": "sms_firewall"}, ROOT)}
-# Of a host: its filters' lines, too. Many of these logs are of an hour.
-LOGS = {name: lines_of(name) for name in FORMATS}
-for path in sorted(each for each in LAB.rglob("*") if each.is_file()):
-    name, _ = recognise_format(path.read_bytes()[:65_536])
-    if name in FORMATS:
-        LOGS[name] = LOGS[name] + lab(str(path.relative_to(LAB)))[:2000]
 HOUR = dt.timedelta(hours=1)
 # Hours after the log's end that a file was written at, and that its stamps may have after that.
 WRITTEN = st.sampled_from([0, 0, 1, 3, 30, 40, -24 * 200])
 AHEAD = st.sampled_from([48, 48, 48, -1, -24 * 365])
 ENDS = st.sampled_from(["\n", "\n", "\n", "", "\r\n", "\n\n"])
 STARTS = st.sampled_from([b"", b"", b"", b"\xef\xbb\xbf", b"\xff caf\xe9\n", b"\r\n"])
+
+
+@cache
+def logs_of_hosts() -> dict[str, list[str]]:
+    """The lines of each format, of a host: its filters' lines, too. Many of these logs are of an hour."""
+    logs = {name: lines_of(name) for name in FORMATS}
+    for path in sorted(each for each in LAB.rglob("*") if each.is_file()):
+        name, _ = recognise_format(path.read_bytes()[:65_536])
+        if name in FORMATS:
+            logs[name] = logs[name] + lab(str(path.relative_to(LAB)))[:2000]
+    return logs
 
 
 def file_of(folder: Path, number: int, data: bytes, kind: str, written: int = 0, ahead: int = 48) -> Range:
@@ -80,7 +86,7 @@ def assert_told_alike(ranges: list[Range]) -> None:
 @given(data=st.data(), small=st.sampled_from([300, 3000, 1 << 20]))
 def test_small_logs_give_together_what_each_gives_alone(name: str, data: st.DataObject, small: int) -> None:
     """Any cuts of a log into files, of any times, some damaged, with lines of years and days that differ."""
-    lines = LOGS[name]
+    lines = logs_of_hosts()[name]
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(parsing, "SMALL", small)
         ranges = []
