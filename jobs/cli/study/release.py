@@ -36,11 +36,45 @@ def print_site(folder: Path, digest: str) -> None:
     out.print(f"Site: {folder / 'index.html'}\ndigest {digest}", soft_wrap=True, highlight=False)
 
 
+class DocumentForm(StrEnum):
+    """Whom a document is for: TSAG as a temporary document, or the Council."""
+
+    td = "td"
+    council = "council"
+
+
+class DocumentLanguage(StrEnum):
+    """The languages of the United Nations."""
+
+    en = "en"
+    fr = "fr"
+    es = "es"
+    ar = "ar"
+    zh = "zh"
+    ru = "ru"
+
+
+def document(
+    folder: Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")],
+    form: Annotated[DocumentForm, typer.Option(help="For TSAG, or for the Council.")] = DocumentForm.td,
+    language: Annotated[DocumentLanguage, typer.Option(help="Its language.")] = DocumentLanguage.en,
+    output: Annotated[
+        Path | None, typer.Option(help="The file; without it one named after the release.")
+    ] = None,
+) -> None:
+    """Write a release's main figures as a document in Word's format; it needs no lake and no settings."""
+    from jobs.study.site.document import write_document
+
+    file = write_document(folder, form.value, language.value, output)
+    out.print(f"Document: {file}", soft_wrap=True, highlight=False)
+
+
 app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw.", no_args_is_help=True)
 clear = typer.Typer(help="Ask each administration about its own rows.", no_args_is_help=True)
 app.add_typer(clear, name="clear")
 app.command()(revisions)
 app.command()(site)
+app.command()(document)
 SETTINGS = Path("observatory.toml")
 Name = Annotated[str, typer.Argument(help="A release, as 2026-Q4/v1.0.0.", metavar="RELEASE")]
 Folder = Annotated[Path, typer.Argument(help="The folder of a release.", metavar="FOLDER")]

@@ -240,7 +240,9 @@ def total_spending(release: PublishedRelease) -> pl.DataFrame:
 
 
 def money_sentence(key: str, channel: str, row: Row) -> str:
-    given = {"channel": name_channel(channel), "area": name_area(row)}
+    # The sentences of other languages begin with the channel.
+    named = name_channel if languages.is_english() else head_channel
+    given = {"channel": named(channel), "area": name_area(row)}
     if not (may_be_quoted(row["cv_band_code"]) and has_interval(row)):
         return say(f"{key}_unquoted", **given)
     period = name_period(row["period_code"])
