@@ -19,7 +19,7 @@ from jobs.study.questionnaire.latest_answers import latest_answers
 from jobs.study.questionnaire.respondents import Respondent
 from jobs.study.questionnaire.texts import channel_name, translate_key
 
-COLUMNS = ("figure", "own", "area", "published", "interval")
+COLUMNS = ("area", "figure", "own", "published", "interval")
 # The indicator of the spam attempted on a channel.
 SPAM = {
     str(each.channel): each.code
@@ -64,13 +64,13 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
 def compare_rows(
     own: Mapping[tuple[str, str], float], channel: str, published: Sequence[dict[str, Any]], language: str
 ) -> list[tuple[str, ...]]:
-    """A line for each figure and published row that has it: the figure, one's own, the area, the published
+    """A line for each figure and published row that has it: the area, the figure, one's own, the published
     one and its interval."""
     return [
         (
+            name_area(row, language),
             translate_key(language, "feedback", figure),
             format_significant(own[channel, figure]) if (channel, figure) in own else DASH,
-            name_area(row, language),
             *shown,
         )
         for figure in FIGURES

@@ -114,13 +114,9 @@ def write_progress(
         row += 1
         checks, opened = counts[section]
         name = translate_key(language, "sheet", section)
-        sheet.write_url(
-            row,
-            0,
-            f"internal:'{name}'!A1",
-            style.link,
-            f"{section} {translate_key(language, 'section', section)}",
-        )
+        words = f"{section} {translate_key(language, 'section', section)}"
+        sheet.write_url(row, 0, f"internal:'{name}'!A1", style.link, words)
+        sheet.set_row(row, styles.row_height((words, 34)))
         counted = f'COUNTIF({checks},"✗*")'
         formula = f'=IF({counted}=0,"{ready}",{counted})'
         sheet.write_formula(row, 1, formula, style.progress, opened or ready)
