@@ -167,12 +167,15 @@ def write_workbook(file: Path, countries: list[str], year: int) -> None:
 
 
 def show_remarks(remarks: "FrameRemarks", countries: list[str], year: int) -> None:
-    """Print a row for each country of which something is missing, stale or changed."""
+    """Print what is missing or stale in all countries once, and a row for each country with more."""
+    common = [remarks.take_common(countries, found) for found in (remarks.missing, remarks.stale)]
     noted = remarks.countries()
-    complete = len(countries) - len(noted)
-    out.print(
-        f"{with_noun(len(countries), 'country', 'countries')} in {year}, {complete} complete", highlight=False
-    )
+    named = with_noun(len(countries), "country", "countries")
+    but = " but for what all lack" if any(common) else ""
+    out.print(f"{named} in {year}, {len(countries) - len(noted)} complete{but}", highlight=False)
+    for name, lines in zip(("Missing", "Stale"), common, strict=True):
+        if lines:
+            out.print(f"{name} in all: {'; '.join(lines)}", highlight=False, markup=False)
     if not noted:
         return
     table = Table("country", "missing", "stale", "changed")

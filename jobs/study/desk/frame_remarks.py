@@ -19,6 +19,21 @@ class FrameRemarks:
     stale: dict[str, list[str]] = field(default_factory=dict)
     changed: dict[str, list[str]] = field(default_factory=dict)
 
+    def take_common(self, countries: Sequence[str], found: dict[str, list[str]]) -> list[str]:
+        """Take out of one of these lists, and return, what it says of each of several countries."""
+        if len(countries) < 2:
+            return []
+        common = [
+            line
+            for line in found.get(countries[0], [])
+            if all(line in found.get(each, []) for each in countries)
+        ]
+        for country in countries if common else []:
+            found[country] = [line for line in found[country] if line not in common]
+            if not found[country]:
+                del found[country]
+        return common
+
     def countries(self) -> list[str]:
         return sorted({*self.missing, *self.stale, *self.changed})
 
@@ -68,7 +83,7 @@ def list_missing(
     unpriced = sorted({base_year(), year} - {int(row["price_year"]) for row in mine[PRICES]})
     found = [] if mine[FRAME] else ["operators"]
     found += [f"subscriptions {', '.join(lacking)}"] if lacking else []
-    found += [f"prices {', '.join(map(str, unpriced))}"] if unpriced else []
+    found += [f"prices {each}" for each in unpriced]
     found += [] if any("wage_per_day" in row for row in mine[PRICES]) else ["wage"]
     return found + (["product"] if has_economy and not product_years(mine) else [])
 

@@ -70,11 +70,14 @@ def test_193_countries_from_files_in_the_real_layouts(tmp_path: Path) -> None:
     voice = tables[DENOMINATOR].filter(country_code="NPL", channel_code="VOICE_CS")
     assert voice.select("period_code", "subscriptions").rows() == [("2025", 5_260_000)]
     assert tables[PRICES].filter(country_code="NPL")["price_year"].to_list() == list(range(2020, 2026))
-    assert remarks.missing["FJI"] == ["subscriptions SMS, VOICE_CS", "prices 2025, 2026", "wage"]
+    assert remarks.missing["FJI"] == ["subscriptions SMS, VOICE_CS", "prices 2025", "prices 2026", "wage"]
     # The project's own product stands in for a country that no source has.
     assert tables[ECONOMY].filter(country_code="FJI")["source"].str.contains("Factbook").all()
     assert remarks.missing["KEN"] == ["operators", "prices 2026", "wage"]
     assert remarks.missing["NPL"] == ["prices 2026", "wage"] and remarks.stale == {}
+    # What all lack is said once.
+    assert remarks.take_common(everywhere, remarks.missing) == ["prices 2026", "wage"]
+    assert remarks.missing == {"FJI": ["subscriptions SMS, VOICE_CS", "prices 2025"], "KEN": ["operators"]}
 
 
 def test_stale_and_changed_figures_are_listed_and_nothing_is_lost(tmp_path: Path) -> None:
