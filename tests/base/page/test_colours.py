@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from jobs.base.page import colours
 from jobs.base.page.templates import SHARED
 
@@ -12,10 +14,23 @@ def luminance(colour: str) -> float:
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_text_stands_out_from_white() -> None:
-    style = (SHARED / "page.css").read_text(encoding="utf-8")
-    of_style = dict(re.findall(r"--(\w+): (#[0-9a-f]{6});", style))
+STYLE = (SHARED / "page.css").read_text(encoding="utf-8")
+# The style's variables, for light screens and paper, and for dark screens.
+LIGHT, DARK = (
+    dict(re.findall(r"--(\w+): (#[0-9a-f]{3,6});", block)) for block in re.findall(r":root {.*?}", STYLE)
+)
+
+
+@pytest.mark.parametrize("scheme", [LIGHT, DARK], ids=["light", "dark"])
+def test_text_stands_out_from_its_ground(scheme: dict[str, str]) -> None:
+    ground = luminance(scheme["paper"].ljust(7, "f"))
     for name in ("ink", "muted", "accent"):
-        assert 1.05 / (luminance(of_style[name]) + 0.05) >= 4.5, name
+        lighter, darker = sorted((luminance(scheme[name]), ground), reverse=True)
+        assert (lighter + 0.05) / (darker + 0.05) >= 4.5, name
+
+
+def test_pictures_have_the_colours_of_the_style_which_dark_screens_replace() -> None:
     drawn = (colours.ACCENT, colours.MUTED, colours.INK, colours.BAND)
-    assert drawn == tuple(of_style[name] for name in ("accent", "muted", "ink", "tint"))
+    assert drawn == tuple(LIGHT[name] for name in ("accent", "muted", "ink", "tint"))
+    replaced = dict(re.findall(r'svg \[fill="(#\w+)"\] { fill: var\(--(\w+)\)', STYLE))
+    assert all(replaced[colour] in DARK for colour in drawn)
