@@ -206,9 +206,10 @@ def describe_result(outcome: FileOutcome, is_loaded: bool) -> str:
     if outcome.is_known:
         return "loaded before"
     counts = Counter("open" if fault.is_gap else "to correct" for fault in outcome.faults)
-    result = "refused" if outcome.is_refused else "loaded" if is_loaded else "in order"
+    checked = "can be loaded" if outcome.faults else "in order"
+    result = "refused" if outcome.is_refused else "loaded" if is_loaded else checked
     if outcome.assessment and not outcome.is_refused and is_early(outcome):
-        result = "in order, but cannot count before its period has ended"
+        result = "cannot count yet"
     points = ", ".join(f"{counts[each]} {each}" for each in ("to correct", "open") if counts[each])
     return f"{result}: {points}" if points else result
 
