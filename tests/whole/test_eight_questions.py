@@ -16,7 +16,9 @@ import polars as pl
 import pytest
 
 from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.study.site.writing import write_site
 from tests.conftest import ROOT
+from tests.support.site_numbers import recompute_sentences
 
 PUBLIC = ROOT / "build" / "public" / "2026-Q4"
 NOW, BEFORE, YEAR = "2026-Q4", "2026-Q3", "2026"
@@ -230,3 +232,11 @@ def test_a_question_has_figures_or_the_sentence_that_says_why_not(release: Relea
     print(question, *answers, sep="\n  ")
     # Something is said of it whatever p is.
     assert any(answer != HELD for answer in answers), answers
+
+
+@pytest.mark.long
+def test_every_number_in_a_sentence_of_its_site_is_that_of_its_files(
+    release: Release, tmp_path: Path
+) -> None:
+    write_site(release.folder, tmp_path / "site")
+    assert recompute_sentences(tmp_path / "site") > 80

@@ -1,0 +1,63 @@
+"""What readers ask, and how many clicks from the front page the answer, or the reason for none, is away."""
+
+import html
+import re
+from collections import deque
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+LINK = re.compile(r'href="([^"#]+\.html)"')
+# Question, page, what stands there, clicks at most. The first eight are those of the release's README.
+QUESTIONS = [
+    ("How much spam do least developed countries receive, and how did it change?", "area-199",
+     r"Least developed countries", 2),
+    ("Who sends most to an area?", "sources", r"who sends to whom", 1),
+    ("What is spent for each subscription?", "investment", r"Each subscription", 1),
+    ("What share of spam is fraud?", "types", r"Fraud: loan</span>|Fraud: loan", 1),
+    ("What share of mail is spam?", "index", r"41\.2%", 0),
+    ("What is spent, over revenue?", "method", r"Not published: official statistics on revenue", 1),
+    ("Which measure stops most for least money?", "measures", r"What each strategy stopped is not pub", 1),
+    ("What is not known?", "index", r"What is unsure", 0),
+    ("What is the figure for my country, Fiji?", "area-242", r"Fiji", 2),
+    ("Why has my country, Tonga, no page?", "areas", r"They are: [^<]*Tonga", 1),
+    ("Who published this, and whom do I ask?", "index", r"study of spam\. Contact: study@example\.org", 0),
+    ("How sure is a figure?", "volume", r"95% interval", 1),
+    ("How do I cite it?", "volume", r"How to cite", 1),
+    ("Can I have the numbers?", "data", r"pd\.read_csv", 1),
+    ("May I use them?", "index", r"Licence: CC-BY-4\.0", 0),
+    ("How do I know that nobody changed them?", "data", r"observatory release verify", 1),
+]  # fmt: skip
+
+
+def clicks_to(site: Path) -> dict[str, int]:
+    """How many clicks each page is from the front page."""
+    found, waiting = {"index": 0}, deque(["index"])
+    while waiting:
+        page = waiting.popleft()
+        for link in LINK.findall((site / f"{page}.html").read_text("utf-8")):
+            name = link.removesuffix(".html")
+            if name not in found:
+                found[name] = found[page] + 1
+                waiting.append(name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def clicks(drawn: SimpleNamespace) -> dict[str, int]:
+    return clicks_to(drawn.site)
+
+
+@pytest.mark.parametrize(
+    ("question", "page", "answer", "most"), QUESTIONS, ids=[each[0] for each in QUESTIONS]
+)
+def test_a_question_is_answered(
+    question: str, page: str, answer: str, most: int, drawn: SimpleNamespace, clicks: dict[str, int]
+) -> None:
+    assert clicks[page] <= most, question
+    assert re.search(answer, html.unescape((drawn.site / f"{page}.html").read_text("utf-8"))), question
+
+
+def test_every_page_is_reached_from_the_front_page(drawn: SimpleNamespace, clicks: dict[str, int]) -> None:
+    assert {file.stem for file in drawn.site.glob("*.html")} == clicks.keys()
