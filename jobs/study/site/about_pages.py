@@ -175,10 +175,12 @@ def lines_to_run(release: PublishedRelease) -> Mapping[str, str]:
     }
 
 
+def workbook_link(release: PublishedRelease) -> list[tuple[str, str]]:
+    return [(release.workbook.name, f"data/{release.workbook.name}")] if release.workbook else []
+
+
 def data_page(release: PublishedRelease) -> Page:
     given = publisher_of(release)
-    stem = f"spam-{release.period}-{given['version']}"
-    workbook = f"{stem}.{'made-up.' if release.is_made_up else ''}xlsx"
     before = sorted(set(release.revised["release"]) - {given["name"]})
     releases = say("data.releases", names=", ".join(before)) if before else say("data.no_releases")
     columns = [text_column("data.table"), Column(say("data.rows")), text_column("dictionary.means")]
@@ -194,7 +196,7 @@ def data_page(release: PublishedRelease) -> Page:
         say("data.lead"),
         [
             *(PageSection(program, code=code) for program, code in lines_to_run(release).items()),
-            PageSection("Excel", [say("data.excel", file=workbook)]),
+            PageSection("Excel", [say("data.excel")], links=workbook_link(release)),
             PageSection(figures=[files], links=links),
             PageSection(say("cite"), [say("citation", table="…", **given)]),
             PageSection(

@@ -28,13 +28,15 @@ CHANNELS = ("EMAIL", "SMS", "VOICE")
 
 @dataclass(frozen=True)
 class PublishedRelease:
-    """A verified release. about: its manifest. tables, files: by the table's name."""
+    """A verified release. about: its manifest. tables, files: by the table's name. workbook: its file, if it
+    has one."""
 
     about: Mapping[str, Any]
     digest: str
     tables: Mapping[str, pl.DataFrame]
     files: Mapping[str, Path]
     revised: pl.DataFrame
+    workbook: Path | None
 
     @property
     def period(self) -> str:
@@ -106,7 +108,9 @@ def read_release(folder: Path) -> PublishedRelease:
         raise ObservatoryError(
             "\n".join([*wrong, "An older program made it: no page is drawn of a part of a release"])
         )
-    return PublishedRelease(about, digest, tables, csv_files_in(folder), triangle.read_triangle(folder))
+    workbook = next(iter(folder.glob("*.xlsx")), None)
+    revised = triangle.read_triangle(folder)
+    return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook)
 
 
 def volume_rows(release: PublishedRelease) -> pl.DataFrame:

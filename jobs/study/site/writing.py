@@ -58,7 +58,8 @@ def site_files(release: PublishedRelease, folder: Path) -> dict[str, bytes]:
             texts[front_file(language)] = render_page(release, front_page(release))
     files = {name: text.encode("utf-8") for name, text in texts.items()}
     files["style.css"] = (SHARED / "page.css").read_bytes() + (TEMPLATES / "site.css").read_bytes()
-    files |= {f"data/{file.name}": file.read_bytes() for file in release.files.values()}
+    copied = [*release.files.values(), *([release.workbook] if release.workbook else [])]
+    files |= {f"data/{file.name}": file.read_bytes() for file in copied}
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
     return files | {SUMS: "".join(lines).encode("utf-8")}
 
@@ -85,4 +86,5 @@ def render_page(release: PublishedRelease, page: Page) -> str:
         is_made_up=release.is_made_up,
         navigation=[(name, say(f"page.{name}")) for name in NAVIGATION],
         files={name: file.name for name, file in release.files.items()},
+        workbook=release.workbook.name if release.workbook else "",
     )
