@@ -26,6 +26,7 @@ from jobs.study.questionnaire.order import Letterhead, Order
 from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.received import Received, to_utc
 from jobs.study.questionnaire.respondents import load_respondents
+from jobs.study.questionnaire.texts import translate_key
 
 # So many cells with one message are named; the others are counted.
 MOST_NAMED = 3
@@ -257,7 +258,6 @@ def name_some(names: Iterable[str]) -> str:
 def show_readings(outcome: FileOutcome) -> None:
     """Print the answers that were not read exactly as written, such as numbers with units."""
     from jobs.base.core.patterns import escape_unseen
-    from jobs.study.questionnaire.texts import translate_key
 
     assert outcome.assessment is not None
     for each in outcome.assessment.readings:
@@ -290,10 +290,10 @@ def write_back(outcome: FileOutcome, folder: Path, letterhead: Letterhead) -> No
     about, stem = outcome.assessment, name_stem(outcome)
     if about is None:
         file = folder / f"{stem}{outcome.file.suffix}.errors.txt"
-        file.write_text(
-            "\n".join(each.format_message(outcome.language) for each in outcome.faults) + "\n",
-            encoding="utf-8",
-        )
+        words = [each.format_message(outcome.language) for each in outcome.faults]
+        if outcome.language not in load_definition()["reviewed"]:
+            words.append(f"({translate_key(outcome.language, 'word', 'unofficial')})")
+        file.write_text("\n".join([*words, ""]), encoding="utf-8")
     else:
         file = folder / f"{stem}.errors.xlsx"
         is_core = set(about.lines) <= set(form_for(about.respondent.role, core=True).indicators)
