@@ -118,11 +118,6 @@ def read_engine(settings: dict[str, Any]) -> dict[str, str]:
     return {key: os.environ.get(variable) or given[key] for key, variable in ENGINE.items()}
 
 
-def shell_command(words: Sequence[str]) -> str:
-    """A command of the pipeline for a shell, each word quoted."""
-    return shlex.join([pipeline_python(), "-m", "jobs", *words])
-
-
 def render_by_call(value: Callable[[Any], Any]) -> Any:
     """A field that Airflow fills when the task runs, by a call.
 
@@ -140,7 +135,9 @@ def pipeline_task(
     return PipelineCommand(
         task_id=task_id,
         connections=[*lake_connections(), *connections],
-        bash_command=render_by_call(lambda context: shell_command(words(context))),
+        bash_command=render_by_call(
+            lambda context: shlex.join([pipeline_python(), "-m", "jobs", *words(context)])
+        ),
         # Tasks run in a folder of their own and find the project by this path.
         env={"PYTHONPATH": str(ROOT)},
         append_env=True,

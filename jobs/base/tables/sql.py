@@ -100,14 +100,9 @@ def read_node(node: exp.Expr, types: Types) -> pl.Expr:
     return reader(node, types)
 
 
-def is_constant(value: pl.Expr) -> bool:
-    """Whether a value, such as a cast literal, needs no column."""
-    return not value.meta.root_names()
-
-
 def compare_values(sign: type[exp.Expr], left: pl.Expr, right: pl.Expr) -> pl.Expr:
     # Polars 2.1 fails on a text literal before an expression whose values are all the same.
-    if is_constant(left):
+    if not left.meta.root_names():
         left, right, sign = right, left, MIRRORED.get(sign, sign)
     return COMPARISONS[sign](left, right)
 

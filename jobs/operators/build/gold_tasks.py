@@ -118,13 +118,10 @@ def leave_texts(*, staging: str, files: Sequence[DataFile]) -> list[StagedFrame]
     """The texts of some messages, by operator and channel."""
     found = bulk.count_texts(read_files(MESSAGE, files, bulk.TEXT_COLUMNS))
     return [
-        left for part in found.partition_by(TEXT_KEY) for left in leave_frame(part, texts_name(part), staging)
+        left
+        for key, part in found.partition_by(TEXT_KEY, as_dict=True).items()
+        for left in leave_frame(part, ".".join((GoldFrame.TEXTS, *map(str, key))), staging)
     ]
-
-
-def texts_name(part: pl.DataFrame) -> str:
-    """The name in staging of texts of one operator and channel."""
-    return ".".join((GoldFrame.TEXTS, *part.select(TEXT_KEY).row(0)))
 
 
 def leave_evidence(

@@ -122,10 +122,6 @@ def normalise_address(text: str) -> str:
     return bare.lower()
 
 
-def is_address(text: str) -> bool:
-    return "@" in text
-
-
 def by_rows(found: pl.DataFrame, count: int) -> pl.Series:
     """Whether each of so many texts was found to name somebody."""
     return pl.int_range(count, dtype=pl.UInt32, eager=True).is_in(found["row"].unique().implode())

@@ -286,7 +286,8 @@ def match_sums(counts: Array, of_cells: Array, of_classes: Array, least: int) ->
             raise_count(cell, kind)
     for cell in np.flatnonzero(lacks_cell > 0).tolist():
         while lacks_cell[cell] > 0:
-            kind = largest_of(np.flatnonzero(lacks_class > 0).tolist(), counts[cell])
+            # Of some classes the one with most.
+            kind = max(np.flatnonzero(lacks_class > 0).tolist(), key=lambda each: int(counts[cell, each]))
             swap = None if counts[cell, kind] else find_exchange(counts, raised, cell, kind)
             if swap is not None:
                 other, through = swap
@@ -299,11 +300,6 @@ def match_sums(counts: Array, of_cells: Array, of_classes: Array, least: int) ->
                 kind = through
             raise_count(cell, kind)
     return found
-
-
-def largest_of(kinds: list[int], counts: Array) -> int:
-    """Of some classes the one with most."""
-    return max(kinds, key=lambda each: int(counts[each]))
 
 
 def find_exchange(counts: Array, raised: Array, cell: int, kind: int) -> tuple[int, int] | None:

@@ -65,7 +65,9 @@ def gather_figures(read: Read, operators: Collection[str] | None = None) -> Figu
         "hours": sum_hours(read("gold.traffic_hourly_daily")),
         "effort": sum_effort(read("gold.countermeasure_effort_daily")),
         "quality_parts": estimated.filter(pl.col("stratum_code").str.contains("._T.", literal=True)),
-        "costs": last_month_costs(read("gold.countermeasure_cost_monthly")),
+        "costs": read("gold.countermeasure_cost_monthly").filter(
+            pl.col("period_code") == pl.col("period_code").max().over("operator_id")
+        ),
         "complaints": read("silver.complaint")
         .group_by("channel_code", "feedback_type_code")
         .agg(complaint_count=pl.len()),
@@ -304,11 +306,6 @@ def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFr
         .join(audits, on=by_type, how="left")
         .with_columns(pl.col("spam_certain", "spam_possible").fill_null(0))
     )
-
-
-def last_month_costs(cost: pl.DataFrame) -> pl.DataFrame:
-    """The rows of each operator's last month."""
-    return cost.filter(pl.col("period_code") == pl.col("period_code").max().over("operator_id"))
 
 
 def sum_files(file: pl.DataFrame) -> pl.DataFrame:

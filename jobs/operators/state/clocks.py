@@ -69,7 +69,11 @@ def compare_logs(
         homes = query_files(TRANSMISSION, sent, lambda rows: clocks.id_times_of_mails(rows).filter(part))
         seen = query_files(VERDICT, verdict, lambda rows: clocks.id_times_of_verdicts(rows).filter(part))
         found += clocks.compare_logs(homes, seen)
-        alone = [row for row in clocks.count_answered(homes, seen) if lacks_messages(*row[2:])]
+        alone = [
+            row
+            for row in clocks.count_answered(homes, seen)
+            if row[2] >= LEAST_UNITS and row[3] < LEAST_FOUND * row[2]
+        ]
     for name, requests in REQUESTS.items():
         asked, submitted = (period_files(lake, f"bronze.{each}", periods) for each in (name, requests.format))
         if asked and submitted:
@@ -85,10 +89,6 @@ def absolute_logs(lake: Lake) -> set[tuple[str, str]]:
     ledger = lake.read("bronze.file", columns=["operator_id", "source_id", "format_code"])
     rows = ledger.filter(pl.col("format_code").is_in(absolute))
     return set(rows.select("operator_id", "source_id").unique().rows())
-
-
-def lacks_messages(verdicts: int, found: int) -> bool:
-    return verdicts >= LEAST_UNITS and found < LEAST_FOUND * verdicts
 
 
 def compared_requests(

@@ -52,7 +52,8 @@ def transform(
     """A row for each area and model of a quarter or year and channel, and for each published total."""
     basis = PriceBasis(prices.base_year, CURRENCY, index_rows(price_index))
     schema = polars_schema(TABLE)
-    parts = [pl.DataFrame(printed_rows(models, basis), schema=schema, orient="row")]
+    printed = [row for figure in models.figures for row in printed_row(figure, basis)]
+    parts = [pl.DataFrame(printed, schema=schema, orient="row")]
     for period in sorted(set(spam_volume.filter(IS_SHOWN)["period_code"])):
         volume, types = (each.filter(pl.col("period_code") == period) for each in (spam_volume, spam_type))
         day = last_day(period)
@@ -126,13 +127,9 @@ def hour_factors(spam_volume: pl.DataFrame, wages: dict[str, float], countries: 
     )
 
 
-def printed_rows(models: PublishedModels, basis: PriceBasis) -> list[dict[str, Any]]:
-    """A row for each published yearly total of the world, in prices of the basis."""
-    return [row for figure in models.figures for row in printed_row(figure, basis)]
-
-
 def printed_row(figure: ModelFigure, basis: PriceBasis) -> Iterator[dict[str, Any]]:
-    """The row of a figure; none of what is no yearly total of the world, or cannot be restated."""
+    """The row of a published figure, in prices of the basis; none of what is no yearly total of the world, or
+    cannot be restated."""
     row = figure.row
     is_shown = row["estimand_code"] in SHOWN and row["geography_code"] == WORLD_M49
     if not is_shown or row["unit_text"] != f"{row['currency_code']} per year":

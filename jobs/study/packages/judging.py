@@ -106,7 +106,9 @@ def judge_file(
         if len(data) > most:
             raise ObservatoryError(f"it is larger than {LARGEST // 2**20} MB")
         found.delivered_sha256 = hashlib.sha256(data).hexdigest()
-        found.package = open_package(content_of(file, data))
+        # Decrypted it is at most LARGEST, whatever the file says.
+        content = signing.decrypt_data(data, LARGEST) if file.suffix in ENCRYPTED else data
+        found.package = open_package(content)
         check_package(found, settings, respondents, frame)
     except ObservatoryError as error:
         found.wrong += str(error).splitlines()
@@ -121,11 +123,6 @@ def judge_file(
 def reason_of(error: BaseException) -> str:
     """A reason that fits into a message."""
     return f"{type(error).__name__}: {str(error).partition(chr(10))[0][:200]}"
-
-
-def content_of(file: Path, data: bytes) -> bytes:
-    """A package's bytes, decrypted: at most LARGEST, whatever the file says."""
-    return signing.decrypt_data(data, LARGEST) if file.suffix in ENCRYPTED else data
 
 
 def public_reasons(judged: Judged) -> list[str]:
