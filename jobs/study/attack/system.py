@@ -114,7 +114,7 @@ def find_homes(
             {
                 block
                 for (name, other), block in own.items()
-                if name == table and find_link(other, volumes) == find_link(series, volumes)
+                if name == table and find_volume(other, volumes) == find_volume(series, volumes)
             }
         )
         for table, series in beside
@@ -144,12 +144,10 @@ def find_block(series: str, shape: Shape) -> Codes:
     return tuple(found)
 
 
-def find_link(series: str, shape: Shape) -> Codes:
-    """What linked series have in common: their block, without the codes under which figures of all traffic
-    are one. shape: of their first columns."""
-    codes = series.split("/")[: len(shape.columns)]
-    block = zip(shape.columns, find_block("/".join(codes), shape), strict=True)
-    return tuple(code for column, code in block if column not in shape.same)
+def find_volume(series: str, volumes: Shape) -> Codes:
+    """The block of what a series is a part of, or stands for. Volumes by definitions of which neither is
+    within the other have all traffic in common, and are not held beside each other's parts."""
+    return find_block("/".join(series.split("/")[: len(volumes.columns)]), volumes)
 
 
 def build_system(

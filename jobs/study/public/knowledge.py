@@ -50,7 +50,7 @@ def list_shapes(guarded: Mapping[str, PublicContract], bases: Sequence[Basis]) -
         assert contract.protect is not None
         if contract.protect.volumes is not None:
             volumes = shape_of(contracts.public_contract(contract.protect.volumes))
-            shapes[name] = replace(shapes[name], volumes=volumes)
+            shapes[name] = replace(shapes[name], volumes=replace(volumes, within=shapes[name].within))
     return shapes
 
 

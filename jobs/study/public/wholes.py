@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from jobs.base.tables.public_contracts import PublicContract, public_contract
-from jobs.base.tables.series import ALL, VOLUME
+from jobs.base.tables.series import ALL, VOLUME, Shape
 from jobs.study.attack.known import Finding, KnownRelease
-from jobs.study.attack.system import find_link
+from jobs.study.attack.system import find_block
 from jobs.study.disclosure import rules
 from jobs.study.public.cells import CELL, GROUP, EarlierRelease, in_areas, name_cells
 from jobs.study.public.knowledge import shape_of
@@ -134,11 +134,11 @@ def rename_rows(rows: pl.DataFrame, link: TableLink, own: pl.DataFrame) -> pl.Da
         "table_name": pl.lit(contributions_of(link.contract)), "series": pl.col("series") + link.suffix,
     }  # fmt: skip
     shape = shape_of(link.whole if link.is_copied else link.contract)
-    blocks = {(channel, find_link(series, shape)) for channel, series in own.rows()}
+    blocks = {(channel, join_series(series, shape)) for channel, series in own.rows()}
     linked = [
         (channel, series)
         for channel, series in rows.filter(is_whole).select(WHERE).unique().rows()
-        if (channel, find_link(series + link.suffix, shape)) in blocks
+        if (channel, join_series(series + link.suffix, shape)) in blocks
     ]
     named = pl.DataFrame(linked, dict.fromkeys(WHERE, pl.String), orient="row")
     found = rows.filter(is_whole).join(named, on=WHERE, how="semi", maintain_order="left")
@@ -148,6 +148,14 @@ def rename_rows(rows: pl.DataFrame, link: TableLink, own: pl.DataFrame) -> pl.Da
         else pl.concat([rows.filter(~is_whole), rows.filter(is_whole).join(named, on=WHERE, how="anti")])
     )
     return pl.concat([left, found.with_columns(**renamed)])
+
+
+def join_series(series: str, shape: Shape) -> tuple[str, ...]:
+    """Return what linked series have in common: their block, without the codes under which figures of all
+    traffic are one. shape: of their first columns."""
+    codes = series.split("/")[: len(shape.columns)]
+    block = zip(shape.columns, find_block("/".join(codes), shape), strict=True)
+    return tuple(code for column, code in block if column not in shape.same)
 
 
 def name_wholes(findings: Iterable[Finding], guarded: Mapping[str, PublicContract]) -> list[Finding]:
