@@ -115,7 +115,7 @@ def test_the_report_fits_and_can_be_read(browser: str, folder: Path, width: int,
 
 @pytest.mark.parametrize("width", [1200, 390])
 @pytest.mark.parametrize(
-    "page", ["index", "volume", "sources", "measures", "policy", "area-001", "quality", "data"]
+    "page", ["index", "index.ar", "volume", "sources", "measures", "policy", "area-001", "quality", "data"]
 )
 def test_pages_of_a_release_fit(browser: str, published: Path, page: str, width: int, tmp_path: Path) -> None:
     """Tables of many areas scroll inside the page on a phone; the page itself never does."""
