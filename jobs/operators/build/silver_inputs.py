@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from jobs.base.core.days import Days
 from jobs.base.engine.tasks import Engine, StagedFrame, Task, group_by_bytes
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import DataFile, read_files
@@ -14,6 +13,7 @@ from jobs.operators.build.batches import Ingested
 from jobs.operators.build.buckets import LARGEST_BUCKET
 from jobs.operators.build.staged_exchange import StagedShelf
 from jobs.operators.silver import steps
+from jobs.operators.silver.exchange import Days
 from jobs.operators.silver.frames import SILVER, bronze_name
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.base.core.days import Days
 from jobs.base.core.key_names import KeyPeriod
 from jobs.base.store.lake import Lake, Partition
 from jobs.operators.build import removed_days
+from jobs.operators.silver.exchange import Days
 
 # What one batch holds of one source.
 PART = ["operator_id", "source_id", "ingest_id"]

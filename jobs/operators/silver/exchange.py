@@ -6,6 +6,7 @@ keeps all frames in memory; jobs/operators/build/staged_exchange.py keeps them i
 workers.
 """
 
+import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +15,12 @@ from typing import Protocol
 
 import polars as pl
 
-from jobs.base.core.days import Days, is_inside
 from jobs.base.tables.buckets import Bucket, select_rows, split_by_value
 from jobs.operators.protect.operators import Protection
 from jobs.operators.silver.frames import ASSEMBLED
+
+# For each operator the first and last day that a stage reads or computes.
+Days = dict[str, tuple[dt.date, dt.date]]
 
 
 @dataclass(frozen=True)
@@ -49,10 +52,14 @@ class StepParameters:
 
 
 def mask_days(rows: pl.DataFrame, days: Days | None, day: pl.Expr) -> pl.Series:
-    """Whether each row belongs to one of the operators' days."""
-    if days is None:
-        return pl.Series("is_inside", [True]).new_from_index(0, rows.height)
-    return rows.select(is_inside(days, day).alias("is_inside")).to_series()
+    """Whether each row belongs to one of the operators' days. day: the row's day."""
+    if not days:
+        return pl.Series("is_inside", [days is None]).new_from_index(0, rows.height)
+    parts = [
+        (pl.col("operator_id") == operator) & day.is_between(first, last)
+        for operator, (first, last) in sorted(days.items())
+    ]
+    return rows.select(is_inside=pl.any_horizontal(parts)).to_series()
 
 
 class Stored(Protocol):
