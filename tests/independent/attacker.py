@@ -1,4 +1,5 @@
-"""An attacker of its own: what anyone, or the next largest holding, can compute of a large contribution.
+"""An attacker of its own: what anyone, the next largest holding, or the administration of the largest other
+country, who knows all operators of it, can compute of a large contribution.
 
 It reads the published CSV files of all releases and what anyone may know (tests/independent/maps.py). Each
 figure bounds a weighted sum of contributions by its rounding; classes of non-response bound it further; order
@@ -54,6 +55,8 @@ INTERVAL = ("estimate", "area_factor", "rates_variance", "rates_freedom", "subsc
             "days_variance", "estimate_low", "estimate_high")  # fmt: skip
 LARGE = 0.25
 ANYONE, ALL_SERIES = "", ""
+# Who knows all operators of a country.
+ADMINISTRATION = "administration of "
 # Targets of which an end is this many times as far as p are taken for free; how exact cones are held.
 FAR, HELD, FIRST_CUTS, MOST_CUTS = 1.5, 1e-6, 12, 60
 
@@ -87,8 +90,9 @@ class Found:
 
 @dataclass
 class Report:
-    """asked: pairs of target and attacker. rows: figures that were read. unlike: figures that the own maps do
-    not give from the truth, which would make the rest worthless."""
+    """asked: pairs of target and attacker. administrations: those among the attackers. rows: figures that
+    were read. unlike: figures that the own maps do not give from the truth, which would make the rest
+    worthless."""
 
     asked: int = 0
     rows: int = 0
@@ -99,6 +103,7 @@ class Report:
     found: list[Found] = field(default_factory=list)
     unlike: list[str] = field(default_factory=list)
     unequal: list[str] = field(default_factory=list)
+    administrations: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -132,10 +137,10 @@ class PublishedError:
 
 @dataclass(frozen=True)
 class Target:
-    """Contributions of a holding to a figure. weight: its share of the figure."""
+    """Contributions of a holding to a figure. others: who asks, beside anyone."""
 
     holding: str
-    other: str
+    others: tuple[str, ...]
     table: str
     series: str
     period: str
@@ -194,7 +199,9 @@ class Unknowns:
 
     def own(self, person: tuple[str, str, str], *key: object) -> Terms:
         *name, value = key
-        return {self.unknown(person[1], float(value), person[0], *name): 1.0}  # type: ignore[arg-type]
+        at = self.unknown(person[1], float(value), person[0], *name)  # type: ignore[arg-type]
+        self.holding[at].add(ADMINISTRATION + person[2])
+        return {at: 1.0}
 
     def express_money(
         self, person: tuple[str, str, str], values: Mapping[Codes, float]
@@ -661,33 +668,38 @@ class Block:
         waived: set[tuple[str, str, str, str]],
         now: float,
     ) -> None:
-        """Holdings with more than LARGE of a figure, beside the next largest of it."""
+        """Holdings with more than LARGE of a figure, beside the next largest of it and the administration of
+        the other country with the largest share."""
         share: dict[str, float] = defaultdict(float)
+        of_country: dict[str, float] = defaultdict(float)
         own: dict[str, list[int]] = defaultdict(list)
         for at, name in enumerate(survey.respondents):
             if inside[at]:
                 share[facts[name][1]] += factors[at] * truth[at] / now
                 own[facts[name][1]].append(at)
+                of_country[facts[name][2]] += factors[at] * truth[at] / now
         ordered = sorted(share, key=lambda name: -share[name])
         for holding in ordered:
             if share[holding] <= LARGE:
                 break
-            others = [name for name in ordered if name != holding]
+            others = [name for name in ordered if name != holding][:1]
+            at_home = {facts[survey.respondents[at]][2] for at in own[holding]}
+            abroad = sorted(of_country.keys() - at_home, key=lambda name: (-of_country[name], name))
+            others += [ADMINISTRATION + name for name in abroad[:1]]
             if all((*key, survey.respondents[at]) in waived for at in own[holding]):
                 continue
             terms = tuple(sorted(add_terms(of[at] for at in own[holding]).items()))
             value = float(truth[own[holding]].sum())
             if value > 0 and terms:
-                other = others[0] if others else ANYONE
                 self.targets.setdefault(
-                    (terms, holding, other),
-                    Target(holding, other, key[0], key[2], key[1], area, terms, value),
+                    (terms, holding, *others),
+                    Target(holding, tuple(others), key[0], key[2], key[1], area, terms, value),
                 )
 
     # --- programs -------------------------------------------------------------------------------------
 
     def ask(self, p: float) -> None:
-        """Ask for each target as anyone and as the next largest holding."""
+        """Ask for each target as anyone, as the next largest holding, and as an administration."""
         if not self.targets:
             return
         programs = self.build_programs()
@@ -697,10 +709,12 @@ class Block:
             if about not in cones:
                 # Of one series after the other, since they are large.
                 cones = {about: list(self.build_cones(about, programs))}
-            for attacker in dict.fromkeys((ANYONE, target.other)):
+            for attacker in (ANYONE, *target.others):
                 if attacker and any(attacker in self.unknowns.holding[at] for at, _ in target.terms):
                     continue
                 self.report.asked += 1
+                if attacker.startswith(ADMINISTRATION):
+                    self.report.administrations.add(attacker)
                 self.ask_pair(programs, target, attacker, p, cones.get(about, []))
         self.report.programs += programs.count
 

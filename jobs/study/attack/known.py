@@ -11,6 +11,8 @@ from jobs.study.attack.coefficients import World
 # What a published number says of contributions: it is the rounded estimate; or the class of the share of the
 # estimate that stands for silent operators, in percent; or no less than the variance of rates of its series.
 ESTIMATE, SILENT_PCT, VARIANCE = "estimate", "silent_pct", "variance"
+# Who knows all operators of a country, as an attacker.
+ADMINISTRATION = "administration of {}"
 # The area of a number that is of all areas of a series.
 EVERYWHERE = ""
 # A row of `published`: value and digits of an estimate, low and high of a class, value of a variance.
@@ -63,8 +65,8 @@ class PublishedCell:
 class Finding:
     """A contribution that is found within p%: who finds whose, and from which figures.
 
-    attacker: a holding, '' for anyone. respondents: whose sum is found. side: which end of the interval is
-    too near, low or high. cells: the figures that the bound rests on.
+    attacker: a holding, the administration of a country, '' for anyone. respondents: whose sum is found.
+    side: which end of the interval is too near, low or high. cells: the figures that the bound rests on.
     """
 
     attacker: str

@@ -69,7 +69,6 @@ class BlockSearch:
         self.program = Program(self.classes.rows, np.minimum(low, 0.0), np.maximum(high, 0.0))
         self.attackers = [NOBODY, *system.owners]
         self.seen = [np.array([], dtype=int), *system.owners.values()]
-        self.views = [self.classes.build_view(seen) for seen in self.seen]
         # All targets of the same operators follow each other.
         self.targets = sorted(system.targets, key=lambda target: target.respondents)
         self.parts = Parts(self.targets, self.classes)
@@ -87,6 +86,10 @@ class BlockSearch:
         self.pending[:, SIDES.index(LOW), value <= 0] = False
         self.pairs = int(self.pending.sum())
         self.was_asked = False
+
+    def view_of(self, attacker: int) -> View:
+        """What an attacker has not seen. All views together would take most of the memory of a release."""
+        return self.classes.build_view(self.seen[attacker])
 
     def is_known(self, operators: Sequence[tuple[str, ...]]) -> Array:
         """Attackers x targets: who has seen figures of some of a target's operators."""
@@ -116,11 +119,12 @@ class BlockSearch:
 
     def clear_free(self) -> None:
         """Clear the pairs whose target surely moves far enough."""
-        anyone, asked = self.views[0], np.flatnonzero(self.pending.any(axis=0))
+        anyone, asked = self.view_of(0), np.flatnonzero(self.pending.any(axis=0))
         self.scale, sums, most = self.classes.cones.limit_moves(anyone.mass)
         projection = Projection(self.program, self.scale * anyone.mass, sums, most)
         of_anyone = self.measure_moves(projection, asked, anyone)
-        for pending, view in zip(self.pending, self.views, strict=True):
+        for attacker, pending in enumerate(self.pending):
+            view = self.view_of(attacker)
             weights = projection.weigh_seen(self.scale * view.mass)
             is_short = np.zeros(pending.size, dtype=bool)
             is_short[of_anyone.numbers] = of_anyone.find_short(weights)
@@ -171,8 +175,9 @@ class BlockSearch:
                 if not some.any():
                     # As anyone: what anyone finds is asked of nobody else.
                     for at in np.flatnonzero(self.pending[:, side, target]):
-                        if self.is_possible(self.views[at], point):
-                            self.clear_pairs(int(at), self.views[at], point, same)
+                        view = self.view_of(int(at))
+                        if self.is_possible(view, point):
+                            self.clear_pairs(int(at), view, point, same)
                 left = some[self.pending[some, side, target]]
                 if len(some) > 1:
                     asked += [left[left > 0], left[left == 0]]

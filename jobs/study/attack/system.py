@@ -19,7 +19,14 @@ from jobs.base.core.periods import months_of, period_divisions
 from jobs.base.tables.series import VOLUME, Shape
 from jobs.study.attack.coefficients import Linear, compute_coefficients
 from jobs.study.attack.cones import Cone, build_cone
-from jobs.study.attack.known import ESTIMATE, SILENT_PCT, VARIANCE, KnownRelease, PublishedCell
+from jobs.study.attack.known import (
+    ADMINISTRATION,
+    ESTIMATE,
+    SILENT_PCT,
+    VARIANCE,
+    KnownRelease,
+    PublishedCell,
+)
 from jobs.study.attack.unknowns import Codes, Unknowns, join_pairs, replace_code, shared_places
 from jobs.study.attack.versions import (
     Contributions,
@@ -53,8 +60,9 @@ class ProtectedTarget:
 class System:
     """A block's equations over its atoms: low <= matrix @ atoms <= high, atoms >= 0.
 
-    owners: of each holding the atoms that it has seen. rows: the published figure behind each equation, None
-    for one between figures of a respondent. cones: of published variances.
+    owners: of each holding, and of each country's administration, the atoms that it has seen. holding: of
+    each atom the names of these. rows: the published figure behind each equation, None for one between
+    figures of a respondent. cones: of published variances.
     """
 
     table: str
@@ -217,7 +225,7 @@ def build_system(
     known_to: dict[str, set[str]] = defaultdict(set)
     for of_release in figures:
         for (_, person), each in of_release.items():
-            known_to[person].add(each.holding)
+            known_to[person] |= {each.holding, ADMINISTRATION.format(each.country)}
     owners: dict[str, list[int]] = defaultdict(list)
     for atom, person in enumerate(unknowns.owner):
         for holding in known_to[person]:

@@ -1,6 +1,8 @@
 """What is public beside figures: the price between two currencies, also of who spends nothing; and that no
 more is received than was attempted, by parts, too."""
 
+from collections.abc import Mapping
+
 import polars as pl
 import pytest
 
@@ -24,10 +26,10 @@ SPENT = {"pol-0": 1000.0, "ken-0": 2000.0, "ken-1": 2500.0, "npl-0": 3000.0}
 SERIES = {"ppp": "_T/_T/ppp", "market": "_T/_T/market"}
 
 
-def release(nothing: str, prices: dict[str, float]) -> KnownRelease:
+def release(nothing: str, prices: dict[str, float], spent: Mapping[str, float] = SPENT) -> KnownRelease:
     """World spending in both currencies, to three digits. nothing: the country of a respondent that spends
     nothing."""
-    spent = SPENT | {f"{nothing.lower()}-9": 0.0}
+    spent = {**spent, f"{nothing.lower()}-9": 0.0}
     listed = [each for name in spent for each in country(name[:3].upper(), plain(1))]
     operators = [
         type(each)(name, each.country, name, 1000, plain(1)) for name, each in zip(spent, listed, strict=True)
@@ -65,6 +67,13 @@ def test_who_spends_nothing_hides_nobody(nothing: str, prices: dict[str, float])
     assert {each.holding for each in found if not each.attacker} == {"pol-0"}
 
 
+def test_an_administration_finds_what_no_operator_of_its_country_does() -> None:
+    """Who knows both operators of Kenya knows what all others spend: one of them is nearly all of that."""
+    spent = {"npl-0": 1000.0, "ken-0": 2000.0, "ken-1": 2500.0, "npl-1": 10.0}
+    found = Attack([release("FJI", {"FJI": 0.2}, spent)], SHAPE, 10.0).find_all()
+    assert {each.attacker for each in found if each.holding == "npl-0"} == {"administration of KEN"}
+
+
 def test_prices_are_those_of_the_base_year() -> None:
     levels = pl.DataFrame(
         {"country_code": ["KEN"] * 2, "price_year": [2025, 2026], "ppp_rate": [40.0, 44.0],
@@ -77,7 +86,7 @@ def test_prices_are_those_of_the_base_year() -> None:
 VOLUME, SOURCE = "study.spam_volume", "study.spam_source"
 GUARDED = {VOLUME: public_contract("public.spam_volume"), SOURCE: public_contract("public.spam_source")}
 # What was attempted: from Africa for one operator, from America for others; one sent no parts.
-AFRICAN, AMERICAN, APART = {"pol-0": 1e6}, {"ken-0": 1.2e6, "npl-0": 1e3}, {"ken-1": 4e5}
+AFRICAN, AMERICAN, APART = {"pol-0": 1e6}, {"ken-0": 1.2e6, "ken-1": 1e3}, {"npl-0": 4e5}
 ATTEMPTED = AFRICAN | AMERICAN | APART
 RECEIVED = {name: 0.99 * amount for name, amount in ATTEMPTED.items()}
 

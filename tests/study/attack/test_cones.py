@@ -62,7 +62,7 @@ def test_a_slope_is_how_much_a_spread_grows(search: BlockSearch) -> None:
 def test_moves_within_the_limits_break_no_cone(search: BlockSearch) -> None:
     """Directions of length 1, with what they move sums by as a part of the most; some use up a third of what
     a cone has to spare. At four times the length some break one."""
-    cones, mass = search.classes.cones, search.views[0].mass
+    cones, mass = search.classes.cones, search.view_of(0).mass
     scale, sums, most = cones.limit_moves(mass)
     assert np.all(scale <= 1) and np.all(most > 0)
     random, broken, used = np.random.default_rng(7), 0, 0.0
@@ -84,7 +84,7 @@ def test_moves_within_the_limits_break_no_cone(search: BlockSearch) -> None:
 def move_targets(search: BlockSearch) -> Iterator[tuple[Array, bool, float]]:
     """Points where targets are half as much again, or as much as that as may be; whether a cone stood
     between; and what a target gains there."""
-    view, linear = search.views[0], search.program
+    view, linear = search.view_of(0), search.program
     most = search.bound_moves(view)
     for target in range(len(search.targets)):
         part = slice(*search.parts.starts[target : target + 2])

@@ -62,8 +62,8 @@ def test_it_finds_what_asking_everything_finds(
             one = slice(number, number + 1)
             finders = []
             for attacker in np.flatnonzero(asked.pending[:, side, number]).tolist():
-                point, _ = asked.solve_end(side, number, asked.views[attacker])
-                most, least = asked.parts.compute_ends(asked.views[attacker], point, one)
+                point, _ = asked.solve_end(side, number, asked.view_of(attacker))
+                most, least = asked.parts.compute_ends(asked.view_of(attacker), point, one)
                 ends = (most[0] < asked.goals[0, number], least[0] > asked.goals[1, number])
                 finders += [asked.attackers[attacker]] if ends[side] else []
             # What anyone finds is asked of nobody else.
