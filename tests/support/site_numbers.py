@@ -317,11 +317,17 @@ def check_cards(figures: Figures, page: str) -> int:
     return count
 
 
+def country_pages(site: Path) -> list[Path]:
+    """English pages of areas, and of a channel's countries."""
+    found = [*site.glob("area-*.html"), *site.glob("volume-*.html")]
+    return [file for file in found if "." not in file.stem]
+
+
 def recompute_sentences(site: Path) -> int:
     """How many sentences were recomputed. Fails for a sentence with a digit that nothing recomputes."""
     figures = Figures(site / "data")
     count = 0
-    for file in [*(site / f"{name}.html" for name in MAIN), *site.glob("area-*.html")]:
+    for file in [*(site / f"{name}.html" for name in MAIN), *country_pages(site)]:
         page = file.read_text("utf-8")
         count += check_cards(figures, page)
         for text in texts_in(page):

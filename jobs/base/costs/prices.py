@@ -15,14 +15,19 @@ from jobs.base.tables.contracts import reference_rows
 SERVICE = "service"
 
 
-def describe_prices() -> str:
-    """Describe the prices of measured effort, and how many of them have no source."""
+def count_prices() -> tuple[int, int]:
+    """How many prices of measured effort are judgement without a source, and how many there are."""
     rows = reference_rows("cost_parameter")
     prices = [
         row for row in rows if row["countermeasures"] and not row["valid_to"] and not row["price_area_code"]
     ]
-    judged = sum(row["source_kind"] == "assumption" for row in prices)
-    return f"reference prices, {judged} of {len(prices)} of them judgement of this project"
+    return sum(row["source_kind"] == "assumption" for row in prices), len(prices)
+
+
+def describe_prices() -> str:
+    """Describe the prices of measured effort, and how many of them have no source."""
+    judged, count = count_prices()
+    return f"reference prices, {judged} of {count} of them judgement of this project"
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,9 @@ from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas, row
 from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.steps.hidden import MEMBER, hidden_rows
 from jobs.study.estimates.steps.rows import to_decimal
-from jobs.study.questionnaire.definition import Indicator, Question, all_questions, list_options
+from jobs.study.questionnaire.definition import Question, all_questions, list_options
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
-from jobs.study.questionnaire.texts import line_label, translate_key
+from jobs.study.questionnaire.texts import line_text
 
 TABLE = "study.policy"
 ADMINISTRATION = "A"
@@ -88,7 +88,7 @@ def offered_answers() -> pl.DataFrame:
             "channel_code": line.channel,
             "part_code": line.part,
             "answer_code": answer,
-            "indicator_text": text_of(question, line),
+            "indicator_text": line_text("en", question, line),
         }
         for question in all_questions()
         for line in question.indicators
@@ -102,11 +102,6 @@ def answers_of(question: Question) -> tuple[str, ...]:
     if question.kind == "number":
         return (NOTHING, SOME)
     return list_options(question)
-
-
-def text_of(question: Question, line: Indicator) -> str:
-    asked = translate_key("en", "question", question.id)
-    return f"{asked.removesuffix('?')}: {line_label('en', line)}" if line.parts else asked
 
 
 def pillars_of(policy_question: pl.DataFrame, periods: Sequence[str]) -> pl.DataFrame:

@@ -42,6 +42,12 @@ def line_label(language: str, indicator: Indicator) -> str:
     return " – ".join(translate_key(language, dimension, code) for dimension, code in indicator.parts)
 
 
+def line_text(language: str, question: Question, line: Indicator) -> str:
+    """What a line asks, to be read without its question: `Legal model: SMS`."""
+    asked = translate_key(language, "question", question.id)
+    return f"{asked.rstrip('?؟？ ')}: {line_label(language, line)}" if line.parts else asked
+
+
 def unit_label(language: str, question: Question, currency: str) -> str:
     if question.kind == "money":
         return currency

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from jobs.base.core import languages, numbers
+from jobs.base.core import languages
 from jobs.base.core.periods import last_day
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Table
@@ -13,9 +13,10 @@ from jobs.study.release.codebook import NOTES, QUESTIONS
 from jobs.study.release.released_tables import description_of, meanings_of
 from jobs.study.site import sentences
 from jobs.study.site.figures import SiteFigure, text_column
-from jobs.study.site.pages import RULES, Page, PageSection
+from jobs.study.site.names import name_code
+from jobs.study.site.pages import RULES, Page, PageSection, english_texts
 from jobs.study.site.reading import PublishedRelease
-from jobs.study.site.texts import ESMS, say
+from jobs.study.site.texts import ESMS, about_table, say
 
 # Code lists whose words stand on pages.
 GLOSSARY = (
@@ -77,15 +78,15 @@ def quality_page(release: PublishedRelease, folder: Path) -> Page:
     passed, rules = count_rules(folder)
     protected, low = sentences.protected_counts(release)
     given = publisher_of(release) | {
-        "tables": str(len(release.tables)),
-        "rows": numbers.format_count(sum(rows.height for rows in release.tables.values())),
+        "tables": languages.format_count(len(release.tables)),
+        "rows": languages.format_count(sum(rows.height for rows in release.tables.values())),
         "period": sentences.name_period(release.period).capitalize(),
         "year": release.period[:4],
-        "passed": numbers.format_count(passed),
-        "rules": numbers.format_count(rules),
+        "passed": languages.format_count(passed),
+        "rules": languages.format_count(rules),
         "answered": " ".join(sentences.answered(release)),
-        "all": numbers.format_count(protected),
-        "low": numbers.format_count(low),
+        "all": languages.format_count(protected),
+        "low": languages.format_count(low),
         "new": sentences.whats_new(release),
         "changes": say("unsure.change"),
         "made_up": say("band") if release.is_made_up else say("quality.no_comment"),
@@ -118,15 +119,15 @@ def method_page() -> Page:
         for column, text in contract.arguments.items()
     ]
     sections = [
-        PageSection(terms=NOTES),
-        PageSection(say("method.questions"), terms=QUESTIONS),
-        PageSection(say("method.leaves"), terms=arguments),
+        PageSection(texts=english_texts(), terms=NOTES, english="terms"),
+        PageSection(say("method.questions"), terms=QUESTIONS, english="terms"),
+        PageSection(say("method.leaves"), terms=arguments, english="terms"),
     ]
     return Page("method", say("page.method"), say("method.lead"), sections)
 
 
 def dictionary_page(release: PublishedRelease) -> Page:
-    sections, codes = [], {}
+    sections, codes = [PageSection(texts=english_texts())], {}
     for contract in map(public_contract, public_tables()):
         rows = release.tables[contract.name]
         columns = [text_column(f"dictionary.{each}") for each in ("column", "role", "unit", "means")]
@@ -142,21 +143,27 @@ def dictionary_page(release: PublishedRelease) -> Page:
             for code, meaning in (meanings_of(each) or {}).items():
                 if code in used:
                     codes[name, code] = meaning
-        figure = SiteFigure(contract.name, contract.name, "", Table(contract.name, columns, lines))
-        sections.append(PageSection(texts=[contract.description], figures=[figure]))
+        table = Table(contract.name, columns, lines)
+        figure = SiteFigure(contract.name, contract.name, "", table, is_english=True)
+        about = name_code("table", contract.name, contract.description)
+        sections.append(PageSection(texts=[about], figures=[figure]))
     columns = [text_column(f"dictionary.{each}") for each in ("column", "code", "means")]
     lines = [[Cell(name), Cell(code), Cell(meaning)] for (name, code), meaning in sorted(codes.items())]
     listed = Table(say("dictionary.codes"), columns, lines)
-    sections.append(PageSection(figures=[SiteFigure("", say("dictionary.codes"), "", listed)]))
+    sections.append(
+        PageSection(figures=[SiteFigure("", say("dictionary.codes"), "", listed, is_english=True)])
+    )
     return Page("dictionary", say("page.dictionary"), say("dictionary.lead"), sections)
 
 
 def glossary_page() -> Page:
-    sections = []
+    sections = [PageSection(texts=english_texts())]
     for codelist in GLOSSARY:
-        rows = words.codelist_rows(codelist).values()
-        terms = [(row["name"], row["description"]) for row in rows]
-        sections.append(PageSection(say(f"glossary.{codelist}"), terms=terms))
+        terms = [
+            (name_code(codelist, code, row["name"]), row["description"])
+            for code, row in words.codelist_rows(codelist).items()
+        ]
+        sections.append(PageSection(say(f"glossary.{codelist}"), terms=terms, english="meanings"))
     return Page("glossary", say("page.glossary"), say("glossary.lead"), sections)
 
 
@@ -182,10 +189,14 @@ def workbook_link(release: PublishedRelease) -> list[tuple[str, str]]:
 def data_page(release: PublishedRelease) -> Page:
     given = publisher_of(release)
     before = sorted(set(release.revised["release"]) - {given["name"]})
-    releases = say("data.releases", names=", ".join(before)) if before else say("data.no_releases")
+    releases = say("data.releases", names=languages.join_parts(before)) if before else say("data.no_releases")
     columns = [text_column("data.table"), Column(say("data.rows")), text_column("dictionary.means")]
     lines = [
-        [Cell(file.name), Cell(numbers.format_count(release.tables[name].height)), Cell(about_table(name))]
+        [
+            Cell(file.name),
+            Cell(languages.format_count(release.tables[name].height)),
+            Cell(name_code("table", name, about_table(f"public.{name}"))),
+        ]
         for name, file in release.files.items()
     ]
     files = SiteFigure("", say("data.files"), "", Table(say("data.files"), columns, lines))
@@ -206,8 +217,3 @@ def data_page(release: PublishedRelease) -> Page:
             ),
         ],
     )
-
-
-def about_table(name: str) -> str:
-    """The first sentence of a table's description."""
-    return public_contract(f"public.{name}").description.split(". ")[0].rstrip(".") + "."

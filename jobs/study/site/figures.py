@@ -3,28 +3,38 @@
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import polars as pl
 
 from jobs.base.core import languages, numbers
-from jobs.base.costs.prices import describe_prices
+from jobs.base.costs.prices import count_prices, describe_prices
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Part, Picture, Table, number_cell, range_bar, stack_parts
 from jobs.base.page.world_map import MapCountry, draw_map, load_positions
-from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
-from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, area_codes, names_of
+from jobs.study.release.released_tables import AREA, AREA_NAME, AREAS, WHOLE, names_of
+from jobs.study.site.names import (
+    name_code,
+    name_country,
+    name_listed,
+    name_place,
+    name_question,
+    name_region,
+    name_strategy,
+    name_type,
+    own_area_codes,
+    sort_key,
+)
 from jobs.study.site.reading import PublishedRelease, Row, better_quantity, by_channel, volume_rows
 from jobs.study.site.sentences import (
     change_rows,
     has_interval,
     head_channel,
+    lead_channel,
     main_rows,
     money_title,
     name_area,
     name_band,
-    name_channel,
     name_period,
     part_title,
     quoted_change,
@@ -48,7 +58,7 @@ MAPS = ((960, 12), (480, 5))
 @dataclass(frozen=True)
 class SiteFigure:
     """source: the table of the release. about: unit, definition, what was done, period. note: how to read
-    it."""
+    it. is_english: its table is of English texts in every language."""
 
     source: str
     title: str
@@ -56,6 +66,7 @@ class SiteFigure:
     table: Table
     note: str = ""
     picture: Picture | None = None
+    is_english: bool = False
 
 
 # --- cells ------------------------------------------------------------------------------------------
@@ -77,12 +88,18 @@ def reliability_column() -> Column:
     return text_column("reliability")
 
 
+def areas_in(rows: pl.DataFrame) -> dict[str, str]:
+    """The areas of rows with their names, in their order."""
+    listed = rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows()
+    return {code: name_place(code, label) for code, label in listed}
+
+
 def tone_of(row: Row) -> str:
     return "strong" if row[AREA] in WHOLE else ""
 
 
-def short(value: str) -> str:
-    return languages.format_compact(value)
+def short(value: str | None) -> str:
+    return numbers.DASH if value is None else languages.format_compact(value)
 
 
 def interval_cell(row: Row, low: str = "estimate_low", high: str = "estimate_high") -> Cell:
@@ -159,7 +176,7 @@ def top_of(rows: Sequence[Row], *names: str) -> float:
 
 
 def from_zero(scale: float) -> tuple[str, str]:
-    return "0", numbers.format_compact(scale)
+    return "0", short(str(scale))
 
 
 # --- volume -----------------------------------------------------------------------------------------
@@ -170,14 +187,21 @@ def volume_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, of_channel in by_channel(rows):
         areas = better_quantity(of_channel.filter(pl.col("area_kind_code") != "country"))
-        countries = better_quantity(of_channel.filter(pl.col("area_kind_code") == "country"))
         if areas.height:
             found.append(volume_figure(volume_title(channel, areas), areas))
             found.append(rate_figure(channel, areas))
         found += change_figures(release, channel)
-        if countries.height:
-            title = say("volume.countries", channel=head_channel(channel), count=countries.height)
-            found.append(volume_figure(title, countries.sort(AREA_NAME)))
+    return found
+
+
+def country_figures(release: PublishedRelease) -> dict[str, SiteFigure]:
+    """Of each channel the volumes of countries that have a row of their own."""
+    countries = volume_rows(release).filter(pl.col("area_kind_code") == "country")
+    found = {}
+    for channel, own in by_channel(countries):
+        rows = better_quantity(own)
+        title = say("volume.countries", channel=head_channel(channel), count=rows.height)
+        found[channel] = volume_figure(title, by_name(rows))
     return found
 
 
@@ -213,7 +237,7 @@ def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
     scale = top_of(listed, *names)
     lines = [
         [
-            Cell(row[AREA_NAME], bar=plain_bar(row, names, scale), tone=tone_of(row)),
+            Cell(label_of(row), bar=plain_bar(row, names, scale), tone=tone_of(row)),
             number_cell(short(row[names[1]]) if row[names[1]] else ""),
             interval_cell(row, "rate_low", "rate_high"),
             band_cell(row),
@@ -235,7 +259,7 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
     row = quoted_change(release, volume) if volume else None
     title = say("change.plain", **given)
     if row is not None:
-        change = numbers.format_change(row["change_pct"])
+        change = languages.format_change(row["change_pct"])
         title = say("change.title", **given, change=change, area=name_area(row))
     columns = [
         area_column(), Column(say("change")), Column(say("spam")), text_column("holdings"),
@@ -243,11 +267,11 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
     ]  # fmt: skip
     lines = [
         [
-            Cell(row[AREA_NAME], tone=tone_of(row)),
-            number_cell(numbers.format_change(row["change_pct"])),
+            Cell(label_of(row), tone=tone_of(row)),
+            number_cell(languages.format_change(row["change_pct"])),
             number_cell(short(row["estimate"])),
             *(
-                Cell(words.code_name(name, row[f"{name}_code"]), tone="muted")
+                Cell(name_listed(name, row[f"{name}_code"]), tone="muted")
                 for name in ("holdings_class", "coverage_class")
             ),
         ]
@@ -260,10 +284,9 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
 def map_figure(release: PublishedRelease) -> SiteFigure | None:
     """The map of the first channel with countries that have rows of their own."""
     for channel, own in by_channel(volume_rows(release).filter(pl.col("area_kind_code") == "country")):
-        rows = better_quantity(own).sort(AREA_NAME)
+        rows = by_name(better_quantity(own))
         places = [place for row in rows.to_dicts() if (place := place_of(row))]
-        named = name_channel if languages.is_english() else head_channel
-        title = say("map", count=len(places), channel=named(channel))
+        title = say("map", count=len(places), channel=lead_channel(channel))
         spoken = f"{title} ({say('made_up')})" if release.is_made_up else title
         note = say("map.note", quantity=say(f"quantity.{rows['quantity_code'][0]}"))
         table = volume_figure(title, rows).table
@@ -274,31 +297,27 @@ def map_figure(release: PublishedRelease) -> SiteFigure | None:
 
 def place_of(row: Row) -> MapCountry | None:
     """A country's row on the map; None where the map does not have the country."""
-    iso3 = {code: each for each, (code, _) in area_codes().items()}[row[AREA]]
+    iso3 = own_area_codes()[row[AREA]]
     at = load_positions().get(iso3)
-    name = languages.name_country(iso2_codes()[iso3], words.country_name(iso3))
-    return MapCountry(name, *at, int(float(row["estimate"]))) if at else None
-
-
-@cache
-def iso2_codes() -> dict[str, str]:
-    """The code of two letters of each country, by that of three."""
-    return {row["iso3"]: row["iso2"] for row in reference_rows("country")}
+    return MapCountry(name_country(iso3), *at, int(float(row["estimate"]))) if at else None
 
 
 def label_of(row: Row) -> str:
-    """An area as a row's heading: a country in the present language."""
-    if languages.is_english() or row["area_kind_code"] != "country":
-        return str(row[AREA_NAME])
-    iso3 = {code: each for each, (code, _) in area_codes().items()}[row[AREA]]
-    return languages.name_country(iso2_codes()[iso3], row[AREA_NAME])
+    """An area as a row's heading."""
+    return name_place(row[AREA], row[AREA_NAME])
+
+
+def by_name(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows by the names of their areas."""
+    order = sorted(range(rows.height), key=lambda at: sort_key(label_of(rows.row(at, named=True))))
+    return rows[order]
 
 
 # --- types, sources, routes -------------------------------------------------------------------------
 
 
 def type_figures(release: PublishedRelease) -> list[SiteFigure]:
-    names = {code: words.type_name(code) for code in names_of("type")}
+    names = {code: name_type(code) for code in names_of("type")}
     rows = release.last("spam_type").filter(~pl.col("spam_type_code").is_in([ALL, PARTS]))
     found = []
     for channel, own in by_channel(rows):
@@ -312,9 +331,7 @@ def type_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 
 def source_figures(release: PublishedRelease) -> list[SiteFigure]:
-    names = {code: label for code, (_, label) in area_codes().items()}
-    names = {code: label.removesuffix(" (ITU region)") for code, label in names.items()}
-    names |= {"_U": words.code_name("channel", "_U")}
+    names = {code: name_region(code) for code in (*AREAS, "_U")}
     rows = release.last("spam_source").filter(~pl.col("source_region_code").is_in([ALL, PARTS]))
     found = []
     for channel, own in by_channel(rows):
@@ -325,7 +342,7 @@ def source_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 
 def route_figures(release: PublishedRelease) -> list[SiteFigure]:
-    names = names_of("route")
+    names = {code: name_code("route", code, name) for code, name in names_of("route").items()}
     rows = release.last("spam_route").filter(
         pl.col("origin_region_code") == PARTS, pl.col("link_code") != ALL
     )
@@ -382,7 +399,7 @@ def matrix(
     codes = [code for code in names if code in set(rows[column])]
     codes.sort(key=lambda code: code in UNPLACED)
     shares = {(row[AREA], row[column]): row for row in rows.to_dicts()}
-    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    areas = areas_in(rows)
     lines = [
         [
             Cell(label, tone="strong" if area in WHOLE else ""),
@@ -412,7 +429,9 @@ def shade_cell(row: Row | None) -> Cell:
 
 def quarter_text(row: Row | None) -> str:
     """A share as a quarter: 25–50%."""
-    return numbers.DASH if row is None else f"{row['share_from_pct']}{numbers.DASH}{row['share_below_pct']}%"
+    if row is None:
+        return numbers.DASH
+    return f"{row['share_from_pct']}{numbers.DASH}{show_share(row['share_below_pct'])}"
 
 
 def measure_figures(release: PublishedRelease) -> list[SiteFigure]:
@@ -423,7 +442,7 @@ def use_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, own in by_channel(release.last("countermeasure")):
         title = say("measures.use", channel=head_channel(channel))
-        names = {code: strategy_name(code) for code in words.codelist_rows("strategy")}
+        names = {code: name_strategy(code) for code in words.codelist_rows("strategy")}
         lines = quarter_lines(own, "strategy_code", list(names))
         columns = [area_column(), *(Column(name) for name in names.values())]
         period = name_period(own["period_code"][0])
@@ -435,7 +454,7 @@ def use_figures(release: PublishedRelease) -> list[SiteFigure]:
 def quarter_lines(rows: pl.DataFrame, column: str, codes: Iterable[str]) -> list[list[Cell]]:
     """A line for each area, with a quarter for each code."""
     of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
-    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    areas = areas_in(rows)
     return [
         [
             Cell(label, tone="strong" if area in WHOLE else ""),
@@ -445,31 +464,34 @@ def quarter_lines(rows: pl.DataFrame, column: str, codes: Iterable[str]) -> list
     ]
 
 
-def strategy_name(code: str) -> str:
-    return words.code_name("strategy", code).removesuffix(" strategies")
-
-
 def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
     """Running cost of countermeasures: by area and component, and by area and strategy."""
     found = []
     for channel, own in by_channel(release.last("countermeasure_cost")):
         stated = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") == ALL)
         title = money_title("cost", channel, whole_row(stated))
-        period, note = name_period(own["period_code"][0]), say("cost.note", prices=describe_prices())
+        period, note = name_period(own["period_code"][0]), say("cost.note", prices=prices_text())
         table = cost_table(title, own.filter(pl.col("strategy_code") == ALL))
         found.append(SiteFigure("countermeasure_cost", title, period, table, note))
         by_strategy = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") != ALL)
         if by_strategy.height:
             title = say("cost.strategy", channel=head_channel(channel))
-            table = amounts_table(title, by_strategy, "strategy_code", strategy_name, "≥ ")
+            table = amounts_table(title, by_strategy, "strategy_code", name_strategy, "≥ ")
             found.append(SiteFigure("countermeasure_cost", title, period, table))
     return found
+
+
+def prices_text() -> str:
+    if languages.is_english():
+        return describe_prices()
+    judged, count = count_prices()
+    return say("cost.prices", judged=judged, all=count)
 
 
 def cost_table(title: str, rows: pl.DataFrame) -> Table:
     """A line for each area: each component, and interval, rate and reliability of both together."""
     of = {(row[AREA], row["cost_component_code"]): row for row in rows.to_dicts()}
-    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    areas = areas_in(rows)
     drawn = [row for (_, component), row in of.items() if component == "stated"]
     low, high = log_axis(drawn)
     columns = [
@@ -507,7 +529,7 @@ def amounts_table(
     """Amounts: a line for each area, a column for each code."""
     codes = sorted(set(rows[column]))
     of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
-    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    areas = areas_in(rows)
     lines = [
         [
             Cell(label, tone="strong" if area in WHOLE else ""),
@@ -527,8 +549,8 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
         scale = top_of(listed, *names)
         lines = [
             [
-                Cell(row[AREA_NAME], bar=plain_bar(row, names, scale), tone=tone_of(row)),
-                number_cell(row[names[1]] or ""),
+                Cell(label_of(row), bar=plain_bar(row, names, scale), tone=tone_of(row)),
+                number_cell(short(row[names[1]]) if row[names[1]] else ""),
                 number_cell(short(row["estimate"])),
                 interval_cell(row),
                 band_cell(row),
@@ -561,8 +583,9 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 def part_name(code: str) -> str:
     """A strategy or a component of spending."""
-    named = strategy_name(code)
-    return words.code_name("investment_component", code) if named.endswith("(no name)") else named
+    if code in words.codelist_rows("strategy"):
+        return name_strategy(code)
+    return name_listed("investment_component", code)
 
 
 def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
@@ -570,13 +593,13 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
     for channel, own in by_channel(release.last("investment_gap")):
         row = whole_row(own)
         given = {"channel": head_channel(channel)}
-        title = say("gap.plain", **given, norm=own["target_per_subscription"][0])
+        title = say("gap.plain", **given, norm=short(own["target_per_subscription"][0]))
         if row is not None and row["gap"] and row["cv_band_code"] in ("acceptable", "caution"):
-            title = say("gap.title", **given, gap=numbers.format_rounded(row["gap"]), area=name_area(row))
+            title = say("gap.title", **given, gap=languages.format_rounded(row["gap"]), area=name_area(row))
         lines = [
             [
-                Cell(each[AREA_NAME], tone=tone_of(each)),
-                *(number_cell(numbers.format_compact(each[name])) for name in ("necessary", "spend", "gap")),
+                Cell(label_of(each), tone=tone_of(each)),
+                *(number_cell(short(each[name])) for name in ("necessary", "spend", "gap")),
                 interval_cell(each, "gap_low", "gap_high"),
                 band_cell(each),
             ]
@@ -599,7 +622,7 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
 def policy_figures(release: PublishedRelease) -> list[SiteFigure]:
     """A table for each pillar: a line for each question and answer, a column for each area but regions."""
     rows = release.last("policy").filter(pl.col("area_kind_code") != "region")
-    areas = dict(rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows())
+    areas = areas_in(rows)
     found = []
     for pillar in words.codelist_rows("gci_pillar"):
         own = rows.filter(pl.col("pillar_code") == pillar)
@@ -613,13 +636,13 @@ def policy_figures(release: PublishedRelease) -> list[SiteFigure]:
         )
         lines = [
             [
-                Cell(text),
-                Cell(words.code_name("policy_answer", answer), tone="muted"),
+                Cell(name_question(code, text)),
+                Cell(name_listed("policy_answer", answer), tone="muted"),
                 *(number_cell(quarter_text(of.get((code, answer, area)))) for area in areas),
             ]
             for code, answer, text in asked.rows()
         ]  # fmt: skip
-        title = say("policy.title", pillar=words.code_name("gci_pillar", pillar))
+        title = say("policy.title", pillar=name_listed("gci_pillar", pillar))
         columns = [
             text_column("policy.line"), text_column("policy.answer"),
             *(Column(label) for label in areas.values()),
@@ -635,12 +658,12 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
         title = say("users.title", channel=head_channel(channel))
         lines = [
             [
-                Cell(row[AREA_NAME], tone=tone_of(row)),
+                Cell(label_of(row), tone=tone_of(row)),
                 Cell(row["description"]),
                 number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"])),
                 interval_cell(row, "modelled_p05", "modelled_p95"),
                 number_cell(short(row["hours_p50"]) if row["hours_p50"] else ""),
-                Cell(words.code_name("user_basis", row["user_basis_code"]), tone="muted"),
+                Cell(name_listed("user_basis", row["user_basis_code"]), tone="muted"),
             ]
             for row in own.to_dicts()
         ]  # fmt: skip
@@ -669,7 +692,7 @@ def published_figures(release: PublishedRelease) -> list[SiteFigure]:
             Cell(row["statistic_text"]),
             Cell(row["issuer"]),
             Cell(row["period_code"]),
-            Cell(row[AREA_NAME]),
+            Cell(label_of(row)),
             Cell(printed_text(row)),
             number_cell(short(row["own_value"]) if row["own_value"] else ""),
             Cell(row["base_text"] or "", tone="muted"),
@@ -687,7 +710,7 @@ def published_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 def printed_text(row: Row) -> str:
     """A figure as others printed it: at least 58.5bn calls a year."""
-    bound = words.code_name("published_bound", row["published_bound_code"])
+    bound = name_listed("published_bound", row["published_bound_code"])
     return f"{bound} {short(row['printed_value'])} {row['unit_text']}"
 
 
@@ -700,9 +723,9 @@ def model_figures(release: PublishedRelease) -> list[SiteFigure]:
         [
             Cell(f"{row['model_code']}: {row['output_code']}"),
             Cell(row["period_code"]),
-            Cell(words.code_name("estimand", row["estimand_code"]), tone="muted"),
-            Cell(f"{numbers.format_compact(row['amount_printed'])} {row['unit_text']}"),
-            number_cell(numbers.format_compact(row["amount_central"])),
+            Cell(name_listed("estimand", row["estimand_code"]), tone="muted"),
+            Cell(f"{short(row['amount_printed'])} {row['unit_text']}"),
+            number_cell(short(row["amount_central"])),
         ]
         for row in rows.to_dicts()
     ]

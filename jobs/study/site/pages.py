@@ -8,8 +8,8 @@ import polars as pl
 from jobs.base.core import languages, numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Table, number_cell
-from jobs.base.tables.public_contracts import public_contract
-from jobs.study.release.released_tables import AREA, AREA_NAME, area_codes, published_codes
+from jobs.base.tables.public_contracts import PublicColumn, public_contract
+from jobs.study.release.released_tables import AREA, area_codes, published_codes
 from jobs.study.site import figures, sentences
 from jobs.study.site.figures import (
     SiteFigure,
@@ -20,9 +20,17 @@ from jobs.study.site.figures import (
     share_text,
     short,
 )
+from jobs.study.site.names import (
+    name_code,
+    name_country,
+    name_place,
+    name_question,
+    name_region,
+    sort_key,
+)
 from jobs.study.site.reading import KINDS, PublishedRelease, Row
 from jobs.study.site.sentences import ChannelCard, name_period
-from jobs.study.site.texts import say
+from jobs.study.site.texts import about_table, page_file, say
 
 RULES = ("holdings", "dominance", "silent", "attack", "consent")
 
@@ -30,7 +38,8 @@ RULES = ("holdings", "dominance", "silent", "attack", "consent")
 @dataclass(frozen=True)
 class PageSection:
     """title: empty for the first of a page. terms: words with their meanings. links: names with their files.
-    code: lines to run, as they are."""
+    code: lines to run, as they are. english: what of the terms is English in every language, "terms" or
+    "meanings"."""
 
     title: str = ""
     texts: Sequence[str] = ()
@@ -38,6 +47,7 @@ class PageSection:
     terms: Sequence[tuple[str, str]] = ()
     links: Sequence[tuple[str, str]] = ()
     code: str = ""
+    english: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,11 +75,16 @@ SUBJECTS: Mapping[str, tuple[Callable[[PublishedRelease], list[SiteFigure]], str
 }
 
 
+# Subjects whose tables have texts as their sources have them.
+IN_ENGLISH = ("users", "others")
+
+
 def main_pages(release: PublishedRelease) -> list[Page]:
     """The front page, a page for each subject, the list of areas, and a page for each area."""
     return [
         front_page(release),
         *(subject_page(release, name) for name in SUBJECTS),
+        *country_pages(release),
         areas_page(release),
         *(area_page(release, area) for area in release.areas),
     ]
@@ -79,7 +94,7 @@ def front_page(release: PublishedRelease) -> Page:
     """The front page, in the present language."""
     found = figures.map_figure(release)
     sections = [
-        PageSection(figures=[found] if found else [], links=[(say("more"), "volume.html")]),
+        PageSection(figures=[found] if found else [], links=[(say("more"), page_file("volume"))]),
         PageSection(say("answered"), sentences.answered(release) or [say("card.none")]),
         PageSection(say("money"), sentences.money(release), links=links_to("measures", "investment")),
         PageSection(say("new"), [sentences.whats_new(release)]),
@@ -92,7 +107,7 @@ def front_page(release: PublishedRelease) -> Page:
 
 
 def links_to(*names: str) -> list[tuple[str, str]]:
-    return [(say(f"page.{name}"), f"{name}.html") for name in names]
+    return [(say(f"page.{name}"), page_file(name)) for name in names]
 
 
 def subject_page(release: PublishedRelease, name: str) -> Page:
@@ -103,7 +118,30 @@ def subject_page(release: PublishedRelease, name: str) -> Page:
         texts.append(say("no_rows", why=say("why_change")))
     if name == "investment" and release.tables["investment_gap"].is_empty():
         texts.append(say("why_norm"))
-    return Page(name, say(f"page.{name}"), say(f"{name}.lead"), [PageSection(texts=texts, figures=found)])
+    if name in IN_ENGLISH and found:
+        texts += english_texts()
+    countries = figures.country_figures(release) if name == "volume" else {}
+    links = [(each.title, page_file(countries_page(channel))) for channel, each in countries.items()]
+    sections = [PageSection(texts=texts, figures=found, links=links)]
+    return Page(name, say(f"page.{name}"), say(f"{name}.lead"), sections)
+
+
+def countries_page(channel: str) -> str:
+    """The name of the page of a channel's countries."""
+    return f"volume-{channel.lower()}"
+
+
+def country_pages(release: PublishedRelease) -> list[Page]:
+    """Volumes of countries, a page for each channel: the tables of all channels would make one too large."""
+    return [
+        Page(countries_page(channel), each.title, say("volume.lead"), [PageSection(figures=[each])])
+        for channel, each in figures.country_figures(release).items()
+    ]
+
+
+def english_texts() -> list[str]:
+    """What a page says that has English texts in every language."""
+    return [say("english_texts")] if not languages.is_english() else []
 
 
 # --- areas ------------------------------------------------------------------------------------------
@@ -116,22 +154,21 @@ def page_of(area: str) -> str:
 
 def areas_page(release: PublishedRelease) -> Page:
     sections = []
+    names = [(area, name_place(area, label)) for area, label in release.areas.items()]
+    if not languages.is_english():
+        names.sort(key=lambda each: sort_key(each[1]))
     for kind in KINDS:
-        own = [
-            (label, f"{page_of(area)}.html")
-            for area, label in release.areas.items()
-            if release.kind_of(area) == kind
-        ]
+        own = [(name, page_file(page_of(area))) for area, name in names if release.kind_of(area) == kind]
         if own:
             sections.append(PageSection(say(f"areas.{kind}"), links=own))  # fmt: skip
     rules = [say(f"areas.rule.{rule}") for rule in RULES]
     texts = [say("areas.rules"), *rules, say("areas.ask", contact=release.about["contact"])]
     without = [
-        words.country_name(iso3)
+        name_country(iso3)
         for iso3, (code, _) in area_codes().items()
         if len(iso3) == 3 and iso3 in words.country_names() and code not in release.areas
     ]
-    texts.append(say("areas.list", names=", ".join(sorted(without))))  # fmt: skip
+    texts.append(say("areas.list", names=languages.join_parts(sorted(without, key=sort_key))))  # fmt: skip
     return Page(
         "areas", say("page.areas"), say("areas.lead"), [*sections, PageSection(say("areas.without"), texts)]
     )
@@ -139,7 +176,7 @@ def areas_page(release: PublishedRelease) -> Page:
 
 def area_page(release: PublishedRelease, area: str) -> Page:
     """Every published row of an area, by table."""
-    label = release.areas[area]
+    label = name_place(area, release.areas[area])
     headline = sentences.headline(release, [area])
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
     found = [
@@ -155,13 +192,18 @@ def area_page(release: PublishedRelease, area: str) -> Page:
 def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     """The rows of a table for one area, with codes by their names."""
     contract = public_contract(f"public.{name}")
-    codes = {each.field.name: published_codes(each) or {} for each in contract.columns}
+    columns_of = {each.field.name: each for each in contract.columns}
     keys = [
         key
         for key in contract.key
         if key != AREA and (key in ("period_code", "channel_code") or rows[key].n_unique() > 1)
     ]
-    title = say("area.title", table=say(TITLES[name]), area=rows[AREA_NAME][0], count=rows.height)
+    title = say(
+        "area.title",
+        table=say(TITLES[name]),
+        area=figures.label_of(rows.row(0, named=True)),
+        count=rows.height,
+    )
     has = {
         column: column in rows.columns
         for column in ("share_pct", "rate_per_subscription", "change_pct", "cv_band_code")
@@ -177,7 +219,7 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     columns += [reliability_column()] if has["cv_band_code"] else []
     lines = [
         [
-            *(Cell(name_code(row, key, codes[key])) for key in keys),
+            *(Cell(name_key(row, columns_of[key])) for key in keys),
             number_cell(value_text(row)),
             *([interval] if has_intervals else []),
             *(number_cell(extra_text(row, column)) for column in EXTRAS if has[column]),
@@ -185,7 +227,9 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
         ]
         for row, interval in zip(rows.to_dicts(), intervals, strict=True)
     ]  # fmt: skip
-    return SiteFigure(name, title, contract.description.split(". ")[0] + ".", Table(title, columns, lines))
+    return SiteFigure(
+        name, title, name_code("table", name, about_table(contract.table)), Table(title, columns, lines)
+    )
 
 
 EXTRAS = {"share_pct": "share", "rate_per_subscription": "rate", "change_pct": "change"}
@@ -211,15 +255,21 @@ TITLES = {
 }  # fmt: skip
 
 
-def name_code(row: Row, key: str, codes: Mapping[str, str]) -> str:
+def name_key(row: Row, column: PublicColumn) -> str:
     """What a key column says, in words."""
-    code = row[key]
+    key = column.field.name
+    code: str = row[key]
     if key.endswith("period_code"):
         return name_period(code)
-    texts = {"indicator_code": "indicator_text", "user_cost_code": "description"}
-    if key in texts:
-        return str(row[texts[key]])
-    return words.type_name(code) if key == "spam_type_code" and code not in codes else codes.get(code, code)
+    if key == "indicator_code":
+        return name_question(code, row["indicator_text"])
+    if key == "user_cost_code":
+        return str(row["description"])
+    if key in ("source_region_code", "origin_region_code"):
+        return name_region(code)
+    codelist = column.field.codelist or ""
+    english = (published_codes(column) or {}).get(code, code)
+    return name_code("definition" if codelist.startswith("ref.") else codelist, code, english)
 
 
 def value_text(row: Row) -> str:
@@ -246,4 +296,4 @@ def extra_text(row: Row, column: str) -> str:
         return ""
     if column == "share_pct":
         return share_text(row)
-    return numbers.format_change(row[column]) if column == "change_pct" else short(row[column])
+    return languages.format_change(row[column]) if column == "change_pct" else short(row[column])

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core import languages
-from jobs.base.figures import words
 from jobs.base.figures.reliability import LOW, may_be_quoted
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, UNKNOWN
 from jobs.study.release.released_tables import AREA, AREAS, WHOLE
+from jobs.study.site.names import first_large, name_class, name_listed, name_place
 from jobs.study.site.reading import (
     CHANNELS,
     QUANTITIES,
@@ -45,13 +45,17 @@ class ChannelCard:
 def name_channel(code: str) -> str:
     """A channel in the middle of a sentence."""
     known = f"channel.{code}"
-    return say(known) if code in (*CHANNELS, "VOICE_CS", "VOICE_IP") else words.code_name("channel", code)
+    return say(known) if code in (*CHANNELS, "VOICE_CS", "VOICE_IP") else name_listed("channel", code)
 
 
 def head_channel(code: str) -> str:
     """A channel at the head of a sentence."""
-    name = name_channel(code)
-    return name[:1].upper() + name[1:]
+    return first_large(name_channel(code))
+
+
+def lead_channel(code: str) -> str:
+    """A channel in a sentence that only in other languages begins with it."""
+    return name_channel(code) if languages.is_english() else head_channel(code)
 
 
 def name_period(code: str) -> str:
@@ -65,15 +69,7 @@ def name_area(row: Row) -> str:
         return say("area.world")
     if row[AREA] in WHOLE and not languages.is_english():
         return say("area.study", count=row["frame_country_count"])
-    return str(row["area_name"])
-
-
-def name_class(code: str) -> str:
-    """A class of shares, such as 25_50 or FROM_90, in words."""
-    low, _, high = code.partition("_")
-    if low == "UNDER":
-        return say("class.under", high=high)
-    return say("class.from", low=high) if low == "FROM" else say("class.between", low=low, high=high)
+    return name_place(row[AREA], row["area_name"])
 
 
 def name_holdings(code: str) -> str:
@@ -240,9 +236,7 @@ def total_spending(release: PublishedRelease) -> pl.DataFrame:
 
 
 def money_sentence(key: str, channel: str, row: Row) -> str:
-    # The sentences of other languages begin with the channel.
-    named = name_channel if languages.is_english() else head_channel
-    given = {"channel": named(channel), "area": name_area(row)}
+    given = {"channel": lead_channel(channel), "area": name_area(row)}
     if not (may_be_quoted(row["cv_band_code"]) and has_interval(row)):
         return say(f"{key}_unquoted", **given)
     period = name_period(row["period_code"])
@@ -359,14 +353,14 @@ def money_title(key: str, channel: str, row: Row | None) -> str:
 
 def part_title(channel: str, rows: pl.DataFrame, names: dict[str, str], column: str) -> str:
     """Which part comes first, as far as intervals tell. rows: the parts of one area with their ranks."""
-    given = {"channel": name_channel(channel), "area": name_area(rows.row(0, named=True))}
+    given = {"channel": lead_channel(channel), "area": name_area(rows.row(0, named=True))}
     first = rows.filter(pl.col("rank_from") == "1").to_dicts()
     if len(first) == 1 and has_share(first[0]):
         return say(
             "part.first", **given, part=names[first[0][column]], share=show_share(first[0]["share_pct"])
         )
     if len(first) > 1:
-        return say("part.open", **given, parts=words.join_words(names[row[column]] for row in first))
+        return say("part.open", **given, parts=languages.join_parts([names[row[column]] for row in first]))
     return say("part.plain", **given)
 
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.languages import ENGLISH, LANGUAGES, RIGHT_TO_LEFT, current, use_language
+from jobs.base.core.languages import LANGUAGES, RIGHT_TO_LEFT, current, use_language
 from jobs.base.page.templates import SHARED, render_template
 from jobs.study.release.folders import OPEN_FILE, OPEN_FOLDER, make_folder
 from jobs.study.site.about_pages import about_pages, publisher_of
-from jobs.study.site.pages import SUBJECTS, Page, front_page, main_pages
+from jobs.study.site.pages import SUBJECTS, Page, main_pages
 from jobs.study.site.reading import PublishedRelease, read_release
-from jobs.study.site.texts import load_texts, say
+from jobs.study.site.texts import load_texts, page_file, say
 
 TEMPLATES = Path(__file__).parent / "templates"
 SUMS = "files.sha256"
@@ -51,11 +51,11 @@ def is_site(folder: Path) -> bool:
 
 def site_files(release: PublishedRelease, folder: Path) -> dict[str, bytes]:
     """The site's files by name: pages, their style, the tables as the release has them, and all digests."""
-    pages = {f"{page.name}.html": page for page in [*main_pages(release), *about_pages(release, folder)]}
-    texts = {name: render_page(release, page) for name, page in pages.items()}
+    texts: dict[str, str] = {}
     for language in LANGUAGES:
         with use_language(language):
-            texts[front_file(language)] = render_page(release, front_page(release))
+            pages = [*main_pages(release), *about_pages(release, folder)]
+            texts |= {page_file(page.name): render_page(release, page) for page in pages}
     files = {name: text.encode("utf-8") for name, text in texts.items()}
     files["style.css"] = (SHARED / "page.css").read_bytes() + (TEMPLATES / "site.css").read_bytes()
     copied = [*release.files.values(), *([release.workbook] if release.workbook else [])]
@@ -64,9 +64,9 @@ def site_files(release: PublishedRelease, folder: Path) -> dict[str, bytes]:
     return files | {SUMS: "".join(lines).encode("utf-8")}
 
 
-def front_file(language: str) -> str:
-    """The file of the front page in a language."""
-    return "index.html" if language == ENGLISH else f"index.{language}.html"
+def file_in(language: str, name: str) -> str:
+    with use_language(language):
+        return page_file(name)
 
 
 def render_page(release: PublishedRelease, page: Page) -> str:
@@ -81,8 +81,8 @@ def render_page(release: PublishedRelease, page: Page) -> str:
         about=given,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
-        front=front_file(language),
-        languages=[(code, load_texts(code)["language"], front_file(code)) for code in LANGUAGES],
+        page_file=page_file,
+        languages=[(code, load_texts(code)["language"], file_in(code, page.name)) for code in LANGUAGES],
         is_made_up=release.is_made_up,
         navigation=[(name, say(f"page.{name}")) for name in NAVIGATION],
         files={name: file.name for name, file in release.files.items()},

@@ -1,14 +1,20 @@
-"""The texts of the site in six languages."""
+"""The texts of the site in six languages: each language has all, and says the same figures."""
 
 import html
 import re
+from pathlib import Path
 from string import Formatter
 from types import SimpleNamespace
 
 import pytest
 
-from jobs.base.core.languages import LANGUAGES
-from jobs.study.site.texts import load_texts
+from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.languages import LANGUAGES, use_language
+from jobs.study.site import texts
+from jobs.study.site.about_pages import GLOSSARY
+from jobs.study.site.names import name_code
+from jobs.study.site.pages import SUBJECTS
+from jobs.study.site.texts import LISTS, english_names, load_texts
 
 OTHERS = LANGUAGES[1:]
 
@@ -18,13 +24,72 @@ def names_in(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_a_language_has_the_texts_of_the_front_page_with_the_same_figures(language: str) -> None:
-    english, own, french = load_texts("en"), load_texts(language), load_texts("fr")
-    assert own.keys() == french.keys() <= english.keys()
-    assert {key: names_in(text) for key, text in own.items()} == {key: names_in(english[key]) for key in own}
+def test_a_language_has_the_texts_of_all_pages_with_the_same_figures(language: str) -> None:
+    english, own = load_texts("en"), load_texts(language)
+    assert {key: names_in(own[key]) for key in english} == {key: names_in(english[key]) for key in english}
+    assert names_in(own["cost.prices"]) == {"judged", "all"}
     # A sentence is in the language: no text of several words is that of another one.
-    same = {key for key, text in own.items() if " " in text and text == english[key]}
-    assert same <= {"site", "between"}
+    same = {key for key, text in english.items() if " " in text and text == own[key]}
+    assert same <= {"site", "between", "esms.17.text"}
+
+
+def test_a_text_that_a_language_lacks_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for language, lost in (("fr", "volume.lead: "), ("ru", "code.type.FRAUD.loan: ")):
+        text = (texts.FOLDER / f"{language}.yaml").read_text("utf-8")
+        (tmp_path / f"{language}.yaml").write_text(text.replace(lost, f"no.{lost}"), "utf-8")
+    (tmp_path / "en.yaml").write_bytes((texts.FOLDER / "en.yaml").read_bytes())
+    monkeypatch.setattr(texts, "FOLDER", tmp_path)
+    load = texts.load_texts.__wrapped__
+    with pytest.raises(ObservatoryError, match="lacks volume.lead\n.*has no.volume.lead, which no page"):
+        load("fr")
+    with pytest.raises(ObservatoryError, match="lacks code.type.FRAUD.loan"):
+        load("ru")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_code_has_a_name_of_its_own(language: str) -> None:
+    with use_language(language):
+        for codelist in {*LISTS, *GLOSSARY}:
+            names = [name_code(codelist, *each) for each in english_names(codelist).items()]
+            assert all(names) and len(set(names)) == len(names), codelist
+
+
+def figures_of(page: str, elements: str) -> list[str]:
+    """The significant digits of every number in some elements, sorted: 12.5 million and 1250万 are 125."""
+    body = page[page.index("<main") : page.index("</main>")]
+    texts = re.findall(rf"<({elements})\b[^>]*>(.*?)</\1>", body, flags=re.DOTALL)
+    found = re.findall(r"\d[\d.,]*", " ".join(html.unescape(text) for _, text in texts))
+    return sorted(re.sub("[.,]", "", each).strip("0") for each in found)
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_page_has_the_same_figures_in_each_language(language: str, drawn: SimpleNamespace) -> None:
+    for name in (*SUBJECTS, "volume-email", "area-199", "area-242"):
+        english = (drawn.site / f"{name}.html").read_text("utf-8")
+        page = (drawn.site / f"{name}.{language}.html").read_text("utf-8")
+        for elements in ("h[123]", 'td(?= class="number)'):
+            assert figures_of(page, elements) == figures_of(english, elements), (name, elements)
+    assert figures_of(page, "td")
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_every_page_is_in_its_language(language: str, drawn: SimpleNamespace) -> None:
+    direction = "rtl" if language == "ar" else "ltr"
+    for english in drawn.site.glob("*.html"):
+        if "." in english.stem:
+            continue
+        page = (drawn.site / f"{english.stem}.{language}.html").read_text("utf-8")
+        assert f'<html lang="{language}" dir="{direction}">' in page
+        for key in ("unofficial", "band"):
+            assert html.escape(load_texts(language)[key]).replace("&#x27;", "&#39;") in page, (english, key)
+        # Each page leads to itself in all languages, and otherwise to pages of its own.
+        own = [english.name, *(f"{english.stem}.{each}.html" for each in OTHERS)]
+        links = re.findall(r'href="([^"/]+\.html)"', page)
+        assert links[1:7] == own and all(f".{language}." in each for each in links[7:])
+        # No paragraph is that of the English page, but for what the page says is English.
+        same = set(re.findall(r"<(?:p|h[123])[^>]*>([^<]*[a-z] [^<]*)<", page[page.index("<main") :]))
+        same &= set(re.findall(r">([^<]+)<", english.read_text("utf-8")))
+        assert not same, (english.name, same)
 
 
 @pytest.mark.parametrize("language", OTHERS)
@@ -35,10 +100,4 @@ def test_the_front_page_has_the_same_figures_in_each_language(language: str, dra
 
     english = (drawn.site / "index.html").read_text("utf-8")
     page = (drawn.site / f"index.{language}.html").read_text("utf-8")
-    texts = load_texts(language)
     assert shares(page) == shares(english) == ["41.2", "42.2", "43.2"]
-    direction = "rtl" if language == "ar" else "ltr"
-    assert f'<html lang="{language}" dir="{direction}">' in page
-    for key in ("unofficial", "english_pages", "band"):
-        assert html.escape(texts[key], quote=True).replace("&#x27;", "&#39;") in page, key
-    assert all(f'hreflang="{each}"' in page for each in LANGUAGES)

@@ -1,0 +1,129 @@
+"""What areas and codes are called in the present language."""
+
+import re
+import unicodedata
+from functools import cache
+
+from jobs.base.core import languages
+from jobs.base.core.numbers import DASH
+from jobs.base.figures import words
+from jobs.base.tables.contracts import reference_rows
+from jobs.study.questionnaire.definition import all_questions
+from jobs.study.questionnaire.texts import line_text, translate_key
+from jobs.study.release.released_tables import AREAS, COMMON, PART, area_codes
+from jobs.study.site.texts import asked_group, load_texts, say
+
+# Classes of shares, and classes of counts.
+SHARES = ("coverage_class", "silent_class", "share_class")
+COUNTS = ("holdings_class", "answered_class")
+
+
+def name_code(codelist: str, code: str, english: str) -> str:
+    """A code by its name. english: what English pages call it."""
+    if languages.is_english():
+        return english
+    if codelist == "cv_band":
+        return say(f"band.{code}")
+    if codelist in SHARES:
+        return name_class(code)
+    if codelist in COUNTS:
+        low, _, high = code.partition("_")
+        signs = {"UNDER": f"< {high}", "FROM": f"≥ {high}"}
+        return signs.get(low, f"{low}{DASH}{high}")
+    if codelist == "definition" and code == "OPERATOR":
+        return first_large(say("definition"))
+    language, of = languages.current.get(), "common" if code in COMMON else codelist
+    if (key := f"code.{of}.{code}") in load_texts(language):
+        return load_texts(language)[key]
+    group = asked_group(codelist, code)
+    if group is None:
+        raise KeyError(f"{codelist}.{code} has no name in {language}")
+    return first_large(translate_key(language, group, code))
+
+
+def first_large(text: str) -> str:
+    """A name at the head of a line."""
+    return text[:1].upper() + text[1:]
+
+
+def name_class(code: str) -> str:
+    """A class of shares, such as 25_50 or FROM_90, in words."""
+    low, _, high = code.partition("_")
+    if low == "UNDER":
+        return say("class.under", high=high)
+    return say("class.from", low=high) if low == "FROM" else say("class.between", low=low, high=high)
+
+
+def name_type(code: str) -> str:
+    return name_code("type", code, words.type_name(code))
+
+
+def name_strategy(code: str) -> str:
+    return name_code("strategy", code, words.code_name("strategy", code).removesuffix(" strategies"))
+
+
+def name_listed(codelist: str, code: str) -> str:
+    """A code that English pages call as its list does."""
+    return name_code(codelist, code, words.code_name(codelist, code))
+
+
+# --- areas ------------------------------------------------------------------------------------------
+
+
+@cache
+def own_area_codes() -> dict[str, str]:
+    """The study's own code of each area, by the published one."""
+    return {code: own for own, (code, _) in area_codes().items()}
+
+
+@cache
+def iso2_codes() -> dict[str, str]:
+    """The code of two letters of each country, by that of three."""
+    return {row["iso3"]: row["iso2"] for row in reference_rows("country")}
+
+
+def name_place(code: str, english: str) -> str:
+    """An area by its published code. english: the name that the release has."""
+    if languages.is_english():
+        return english
+    own = own_area_codes()[code.removesuffix(PART)]
+    if own not in AREAS:
+        return languages.name_country(iso2_codes()[own], english)
+    language = languages.current.get()
+    name = translate_key(language, "area", own)
+    return translate_key(language, "area", "part", area=name) if code.endswith(PART) else name
+
+
+def name_country(iso3: str) -> str:
+    """A country by its code of three letters, short enough for a chart."""
+    return languages.name_country(iso2_codes()[iso3], words.country_name(iso3))
+
+
+def name_region(code: str) -> str:
+    """A region that spam comes from, without the word that says whose region it is."""
+    if code in COMMON:
+        return name_code("common", code, "Unknown" if code == words.UNKNOWN else COMMON[code])
+    return re.sub(r"\s*[(（].*$", "", name_place(*area_codes()[code]))
+
+
+def sort_key(name: str) -> str:
+    """Names in the order of the alphabet, whatever their accents."""
+    return "".join(each for each in unicodedata.normalize("NFKD", name) if not unicodedata.combining(each))
+
+
+# --- questions on policy ----------------------------------------------------------------------------
+
+
+@cache
+def question_texts(language: str) -> dict[str, str]:
+    """The questionnaire's lines in a language, by the code of each."""
+    return {
+        line.code: line_text(language, question, line)
+        for question in all_questions()
+        for line in question.indicators
+    }
+
+
+def name_question(code: str, english: str) -> str:
+    """A question on policy. english: as the release has it."""
+    return english if languages.is_english() else question_texts(languages.current.get())[code]
