@@ -346,6 +346,15 @@ def order_tables(tables: Iterable[str]) -> tuple[str, ...]:
     return tuple(order.static_order())
 
 
+def file_tables() -> tuple[str, ...]:
+    """Tables whose rows a study's own files give: operators before countries, and last those that the project
+    has a file of, too."""
+    given = [table for table in list_tables() if table.startswith("ref.")]
+    own = [each for each in map(read_contract, given) if "files" in each.given_in]
+    own.sort(key=lambda each: ("project" in each.given_in, "respondent_id" not in each.key))
+    return tuple(each.table for each in own)
+
+
 def given_tables(tables: Iterable[str]) -> tuple[str, ...]:
     """List the tables that these read and that are none of them."""
     wanted = tuple(tables)

@@ -19,17 +19,13 @@ from jobs.base.settings.base import Settings
 from jobs.base.settings.docstrings import read_docstrings
 from jobs.base.settings.release import Release
 from jobs.base.settings.study import Gap, Study
-from jobs.base.tables.contracts import codelist_rows, read_contract
+from jobs.base.tables.contracts import codelist_rows, file_tables, read_contract
 from jobs.study.public.secret import FILE
 from jobs.study.questionnaire.respondents import COLUMNS, currency_on
 from jobs.study.questionnaire.texts import option_labels
 
 SETTINGS, GUIDE, SECRET = "observatory.toml", "FILES.md", "p"
 FOLDERS = ("inbox", "files", "keys", "signers", "sources", "examples")
-# Files of the folder that [study] files names. The last is optional: an empty one would say that nobody has
-# any product.
-TABLES = ("ref.operator_frame", "ref.denominator", "ref.price_level", "ref.economy")
-OPTIONAL = "ref.economy"
 # What a new study's settings hold; None stands as a comment, to be filled in.
 VALUES: Mapping[str, Mapping[str, Any]] = {
     "study": {
@@ -74,11 +70,12 @@ def begin_study(folder: Path, countries: Sequence[str], year: int) -> list[str]:
         GUIDE: guide_text(),
         "examples/respondents.csv": csv_text(COLUMNS, [example_respondent(countries[0])]),
     }
-    for table in TABLES:
+    for table in file_tables():
         contract = read_contract(table)
         row = example_row(table, countries[0], year)
         texts[f"examples/{contract.name}.csv"] = csv_text(contract.columns, [row])
-        if table != OPTIONAL:
+        # An empty file would stand in place of the project's own: nobody would have any product.
+        if "project" not in contract.given_in:
             texts[f"files/{contract.name}.csv"] = csv_text(contract.columns, [])
     there = [name for name in (*texts, SECRET) if (folder / name).exists()]
     if there:
@@ -198,9 +195,9 @@ def guide_text() -> str:
     lines += [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
     roles = [f"{code} {label}" for code, label in option_labels("en", "role").items()]
     lines += ["", f"Roles: {'; '.join(roles)}."]
-    for table in TABLES:
+    for table in file_tables():
         contract = read_contract(table)
-        optional = " Optional." if table == OPTIONAL else ""
+        optional = " Optional." if "project" in contract.given_in else ""
         lines += ["", f"## files/{contract.name}.csv", "", f"{contract.description}{optional}", ""]
         lines += ["| column | needed | meaning |", "|---|---|---|"]
         for field in contract.fields:

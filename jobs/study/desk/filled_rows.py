@@ -15,18 +15,14 @@ from jobs.base.core.archives import Damaged
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.countries import country_codes, country_of_name, nearest_country
-from jobs.base.tables.contracts import Field, list_codes, read_contract
+from jobs.base.tables.contracts import Field, file_tables, list_codes, read_contract
 from jobs.study.desk.downloads import Rows, find_headings, load_sources
 from jobs.study.questionnaire.numbers import Number, format_number, read_number
 from jobs.study.questionnaire.texts import translate_key
 
-FRAME, DENOMINATOR, PRICES, ECONOMY = (
-    "ref.operator_frame",
-    "ref.denominator",
-    "ref.price_level",
-    "ref.economy",
-)
-TABLES = (FRAME, DENOMINATOR, PRICES, ECONOMY)
+TABLES = file_tables()
+FRAME, DENOMINATOR = "ref.operator_frame", "ref.denominator"
+PRICES, ECONOMY = "ref.price_level", "ref.economy"
 # What a person fills in of a table; the rest follows.
 NAME = "name"
 SHEETS: Mapping[str, tuple[str, ...]] = {

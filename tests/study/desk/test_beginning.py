@@ -6,8 +6,9 @@ import pytest
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.config import load_settings
+from jobs.base.tables.contracts import file_tables
 from jobs.base.tables.csv_tables import read_table, read_tables
-from jobs.study.desk.beginning import TABLES, begin_study
+from jobs.study.desk.beginning import begin_study
 from jobs.study.estimates.steps.study_stage import REFERENCES
 from jobs.study.questionnaire.respondents import load_respondents, read_respondents
 
@@ -19,7 +20,7 @@ def test_readers_take_what_is_written(tmp_path: Path) -> None:
     listed = load_respondents(settings).values()
     assert [(each.country, each.role) for each in listed] == [("KEN", "A"), ("NPL", "A")]
     assert len(read_respondents(tmp_path / "examples" / "respondents.csv")) == 1
-    for table in TABLES:
+    for table in file_tables():
         assert read_table(tmp_path / "examples", table).height == 1
     frames = read_tables(tmp_path / "files", REFERENCES)
     assert frames["ref.operator_frame"].is_empty()
