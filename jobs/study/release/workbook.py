@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.numbers import format_significant
 from jobs.base.core.workbooks import finish_workbook, new_workbook
 from jobs.study.release.about import About
 from jobs.study.release.codebook import NOTES, columns_of, list_used_codes
@@ -142,7 +143,7 @@ def write_rows(sheet: Any, rows: pl.DataFrame, name: str, style: dict[str, Any])
         sheet.write(TOP, at, column.name, style["head"])
         if column.dtype.is_numeric():
             values = column.cast(pl.Float64).to_list()
-            texts = ["" if value is None else f"{value:,.10g}" for value in values]
+            texts = ["" if value is None else format_significant(value, 10) for value in values]
             for row, value in enumerate(values, TOP + 1):
                 if value is not None:
                     sheet.write_number(row, at, value, style["number"])
