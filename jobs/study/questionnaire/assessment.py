@@ -2,7 +2,7 @@
 
 import datetime as dt
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jobs.base.core.identifiers import has_identifier
 from jobs.base.core.periods import period_bounds
@@ -14,7 +14,7 @@ from jobs.study.questionnaire.checks import (
     foreign_claims,
     missing_answers,
 )
-from jobs.study.questionnaire.definition import IDENTITY_SECTION, form_for, load_definition
+from jobs.study.questionnaire.definition import IDENTITY_SECTION, Form, form_for, load_definition
 from jobs.study.questionnaire.filing import Fault, FilePlace, Filing, FormLine, file_refusal
 from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.respondents import Respondent
@@ -62,6 +62,18 @@ class Assessment:
         return is_unclear or set(self.answers) - self.lost <= own
 
 
+@dataclass
+class ReadLines:
+    """The lines of a form by indicator, with what was read of them. filled: indicators with a filled cell,
+    right or wrong."""
+
+    lines: dict[str, FormLine] = field(default_factory=dict)
+    answers: dict[str, Answer] = field(default_factory=dict)
+    filled: set[str] = field(default_factory=set)
+    faults: list[Fault] = field(default_factory=list)
+    readings: list[AnswerReading] = field(default_factory=list)
+
+
 def assess_filing(
     filing: Filing, respondents: dict[str, Respondent], received_at: dt.datetime | None = None
 ) -> Assessment:
@@ -74,6 +86,34 @@ def assess_filing(
     if respondent is None:
         raise file_refusal(filing.file_name, "unknown_respondent", value=filing.respondent_id)
     language = filing.language if filing.language in load_definition()["languages"] else respondent.language
+    refuse_filing(filing, respondent, received_at)
+    asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
+    asked = form_for(respondent.role, period=filing.period)
+    found = read_lines(filing, asked, asker)
+    answers, lines = found.answers, found.lines
+    faults = [*filing.faults, *found.faults]
+    faults += broken_relations(asked, answers, lines, asker)
+    told = {indicator for fault in faults for indicator in fault.lost}
+    missing = missing_answers(asked, found.filled, answers, lines, asker, filing.file_name)
+    faults += [each for each in missing if each.indicator not in told]
+    faults += changed_givens(asked, answers, lines, respondent)
+    faults += foreign_claims(answers, lines, respondent, respondents)
+    wrong, readings = check_days(answers, lines, filing.period)
+    faults += wrong
+    order = {code: number for number, code in enumerate(asked.indicators)}
+    return Assessment(
+        filing,
+        respondent,
+        language,
+        {code: answers[code] for code in order if code in answers},
+        lines,
+        sorted(faults, key=lambda fault: (order.get(fault.indicator, -1), fault.place.cell)),
+        [*found.readings, *readings],
+    )
+
+
+def refuse_filing(filing: Filing, respondent: Respondent, received_at: dt.datetime | None) -> None:
+    """Raise Refused for the file's name, the period or the version of a filing."""
     if has_identifier(filing.file_name):
         # It is stored with each answer.
         raise file_refusal(filing.file_name, "personal", "message")
@@ -88,44 +128,24 @@ def assess_filing(
     version = load_definition()["version"]
     if filing.version not in ("", version):
         raise file_refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
-    asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
-    asked = form_for(respondent.role, period=filing.period)
-    faults = list(filing.faults)
-    readings: list[AnswerReading] = []
-    answers: dict[str, Answer] = {}
-    lines: dict[str, FormLine] = {}
-    filled: set[str] = set()
+
+
+def read_lines(filing: Filing, asked: Form, asker: Asker) -> ReadLines:
+    """Read the answers of a filing's lines; a filled line that the form does not have is a fault."""
+    found = ReadLines()
     for line in filing.lines:
         question = asked.indicators.get(line.indicator)
         if question is None:
             if any(not cell.is_empty for cell in line.cells.values()):
                 place = FilePlace(line.cells["answer"].place.sheet, line.cells["answer"].place.cell)
-                faults.append(Fault(place, line.indicator, line.indicator, "message", "unknown_code"))
+                found.faults.append(Fault(place, line.indicator, line.indicator, "message", "unknown_code"))
             continue
-        lines[line.indicator] = line
+        found.lines[line.indicator] = line
         answer, wrong, read = read_answer(line, question, asker)
-        faults += wrong
-        readings += read
+        found.faults += wrong
+        found.readings += read
         if answer is not None:
-            answers[line.indicator] = answer
+            found.answers[line.indicator] = answer
         if answer is not None or not line.is_open:
-            filled.add(line.indicator)
-    faults += broken_relations(asked, answers, lines, asker)
-    told = {indicator for fault in faults for indicator in fault.lost}
-    missing = missing_answers(asked, filled, answers, lines, asker, filing.file_name)
-    faults += [each for each in missing if each.indicator not in told]
-    faults += changed_givens(asked, answers, lines, respondent)
-    faults += foreign_claims(answers, lines, respondent, respondents)
-    wrong, read = check_days(answers, lines, filing.period)
-    faults += wrong
-    readings += read
-    order = {code: number for number, code in enumerate(asked.indicators)}
-    return Assessment(
-        filing,
-        respondent,
-        language,
-        {code: answers[code] for code in order if code in answers},
-        lines,
-        sorted(faults, key=lambda fault: (order.get(fault.indicator, -1), fault.place.cell)),
-        readings,
-    )
+            found.filled.add(line.indicator)
+    return found

@@ -135,18 +135,13 @@ def missing_answers(
     require another answer; a status instead of a figure does not.
     """
     faults = []
-    figures = {code for code, answer in answers.items() if answer.value is not None}
     by_id = {question.id: question for question in form.questions}
     absent = {
         code.partition(".")[2]
         for code, answer in answers.items()
         if code.startswith(f"{OFFERED}.") and answer.status == NOT_APPLICABLE
     }
-    needed = {
-        code: next(each for each in needing if each in figures)
-        for code, needing in form.needing.items()
-        if code not in answered and not figures.isdisjoint(needing)
-    }
+    needed = needed_answers(form, answered, answers)
     for question in form.questions:
         spared = by_id.get(question.instead or "")
         if question.required is None or (spared is not None and is_answered(spared, answered)):
@@ -157,11 +152,28 @@ def missing_answers(
         if not wanting:
             key, wanting = wanting_of(question, answered)
         for code in wanting:
-            cell = lines[code].cells["answer"] if code in lines else None
-            place, written = (cell.place, cell.written) if cell else (FilePlace(file_name, ""), "")
+            place, written = written_place(code, lines, file_name)
             values = {"status": status_label(asker, "NA"), "other": needed.get(code, "")}
             faults.append(Fault(place, code, written, "message", key, values))
     return faults
+
+
+def written_place(code: str, lines: dict[str, FormLine], file_name: str) -> tuple[FilePlace, str]:
+    """Where an indicator's answer stands, and its text; the file alone without its line."""
+    if code not in lines:
+        return FilePlace(file_name, ""), ""
+    cell = lines[code].cells["answer"]
+    return cell.place, cell.written
+
+
+def needed_answers(form: Form, answered: set[str], answers: dict[str, Answer]) -> dict[str, str]:
+    """Indicators without an answer that a figure requires, each with the first such figure."""
+    figures = {code for code, answer in answers.items() if answer.value is not None}
+    return {
+        code: next(each for each in needing if each in figures)
+        for code, needing in form.needing.items()
+        if code not in answered and not figures.isdisjoint(needing)
+    }
 
 
 def is_answered(question: Question, answered: set[str]) -> bool:
