@@ -12,6 +12,8 @@ filter's errors in it (jobs.study.estimates.steps.audits), what was stopped. Few
 respondents with accounts give no target.
 """
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -255,14 +257,8 @@ def channel_rows(
     assumptions = {code: taken_for_granted(code, assumed, wanted[code], groups.get(code)) for code in wanted}
     rows = []
     for spend in spending.filter(pl.col("estimate").is_not_null()).sort("area_code").to_dicts():
+        inside = listed[spend["area_code"]]
         for code in wanted:
-            subscriptions = sum(of_country[name] for name in listed[spend["area_code"]])
-            spent = round(float(spend["estimate"]), 2)
-            # Of one respondent there is no interval.
-            low, high = (
-                None if spend[name] is None else round(float(spend[name]), 2)
-                for name in ("estimate_low", "estimate_high")
-            )
             row = {
                 "area_code": spend["area_code"],
                 "area_kind_code": spend["area_kind_code"],
@@ -270,27 +266,48 @@ def channel_rows(
                 "conf_status_code": "C" if code in few else spend["conf_status_code"],
                 "target_code": code,
                 "authority_code": authority_code(wanted[code][1]),
-                "subscriptions": subscriptions,
-                "spend": spent,
-                "spend_low": low,
-                "spend_high": high,
+                "subscriptions": sum(of_country[name] for name in inside),
+                "spend": in_cents(spend["estimate"]),
+                "spend_low": in_cents(spend["estimate_low"]),
+                "spend_high": in_cents(spend["estimate_high"]),
                 "assumptions": [*assumptions[code], *too_low(code, targets, spending, of_country)],
             }
             if code in targets:
-                inside = listed[spend["area_code"]]
-                necessary = sum(of_country[name] * targets[code][name] for name in inside)
-                row |= {
-                    "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
-                    "necessary": necessary,
-                    "gap": max(necessary - spent, 0.0),
-                }
-                drawn = groups[code].draws if code in groups else None
-                exact = (necessary, necessary) if code == NORM else None
-                interval = payers.necessary_interval(necessary, inside, drawn) if drawn else exact
                 variance = float(spend["subscriptions_variance"] or 0.0)
-                row |= gap_interval(necessary, interval, spent, (low, high), variance)
+                row |= area_gap(row, inside, targets[code], payers, groups.get(code), variance)
             rows.append(row)
     return rows
+
+
+def in_cents(amount: Decimal | None) -> float | None:
+    """An amount to the cent; of one respondent there is no interval, and None."""
+    return None if amount is None else round(float(amount), 2)
+
+
+def area_gap(
+    row: dict[str, Any],
+    countries: Sequence[str],
+    target: dict[str, float],
+    payers: Payers,
+    group: TargetGroup | None,
+    variance: float,
+) -> dict[str, Any]:
+    """The columns of what is necessary in an area, and of what is missing.
+
+    row: its columns of subscriptions and spending. countries: of the area. target: of each country, for a
+    subscription. group: None of a norm, which is exact. variance: as gap_interval() has it.
+    """
+    subscriptions, spent = row["subscriptions"], row["spend"]
+    necessary = sum(payers.subscriptions[name] * target[name] for name in countries)
+    drawn = group.draws if group else None
+    exact = (necessary, necessary) if row["target_code"] == NORM else None
+    interval = payers.necessary_interval(necessary, countries, drawn) if drawn else exact
+    return {
+        "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
+        "necessary": necessary,
+        "gap": max(necessary - spent, 0.0),
+        **gap_interval(necessary, interval, spent, (row["spend_low"], row["spend_high"]), variance),
+    }
 
 
 def country_targets(

@@ -55,6 +55,10 @@ FINDING_COLUMNS = (
     "side",
     "cells",
 )
+# Kinds of areas that may be left out, in this order.
+RANK = {GROUPED: 0, REGION: 1}
+# The values of CELL.
+CellName = tuple[str | None, ...]
 FINDING_SCHEMA = dict.fromkeys(FINDING_COLUMNS, pl.String)
 
 
@@ -216,36 +220,55 @@ def choose_dropped(
         [cell for each in finding.cells if each.release == release and (cell := each.name) in figures]
         for finding in findings
     ]
-    rank = {GROUPED: 0, REGION: 1}
     steps: list[tuple[Callable[[Any], bool], bool]] = [
         (lambda cell: cell in single, True),
         (lambda cell: figures[cell][0] == COUNTRY, False),
         (lambda cell: cell[4] in HALVES, False),
-        (lambda cell: leave_out_areas and figures[cell][0] in rank, False),
+        (lambda cell: leave_out_areas and figures[cell][0] in RANK, False),
     ]
     for may_go, is_single in steps:
-        chosen: set[tuple[str | None, ...]] = set()
-        # What most findings rest on goes first: fewer countries and areas are lost.
-        shared = Counter(whole for mine in cells for whole in {(*cell[:3], None, cell[4]) for cell in mine})
-        for mine in sorted(cells, key=lambda mine: len(set(mine))):
-            of = [
-                (
-                    0 if is_single else rank.get(figures[cell][0], 0),
-                    0 if is_single else -shared[(*cell[:3], None, cell[4])],
-                    figures[cell][1],
-                    cell if is_single else (*cell[:3], None, cell[4]),
-                )
-                for cell in mine
-                if may_go(cell)
-            ]
-            if of and not any(each in chosen for *_, each in of):
-                chosen.add(min(of, key=lambda each: (each[:3], repr(each[3])))[3])
+        chosen = choose_cells(cells, figures, may_go, is_single)
         if chosen:
             dropped = pl.DataFrame(
                 sorted(chosen, key=repr), schema=dict.fromkeys(CELL, pl.String), orient="row"
             )
             return with_definition(dropped, leaving)
     return pl.DataFrame(schema=dict.fromkeys(CELL, pl.String))
+
+
+def choose_cells(
+    findings: Sequence[Sequence[CellName]],
+    figures: Mapping[CellName, tuple[str, float]],
+    may_go: Callable[[Any], bool],
+    is_single: bool,
+) -> set[CellName]:
+    """Choose a cell for each finding of whose cells one may go, unless one is chosen already.
+
+    findings: the cells that each rests on. figures: kind of area and estimate of a cell. is_single: else all
+    series of the cell's area go with it, null for them.
+    """
+    chosen: set[CellName] = set()
+    # What most findings rest on goes first: fewer countries and areas are lost.
+    shared = Counter(whole for mine in findings for whole in set(map(all_series, mine)))
+    for mine in sorted(findings, key=lambda mine: len(set(mine))):
+        candidates = [
+            (
+                0 if is_single else RANK.get(figures[cell][0], 0),
+                0 if is_single else -shared[all_series(cell)],
+                figures[cell][1],
+                cell if is_single else all_series(cell),
+            )
+            for cell in mine
+            if may_go(cell)
+        ]
+        if candidates and not any(each in chosen for *_, each in candidates):
+            chosen.add(min(candidates, key=lambda each: (each[:3], repr(each[3])))[3])
+    return chosen
+
+
+def all_series(cell: CellName) -> CellName:
+    """The name of all series of a cell's table, period, channel and area."""
+    return (*cell[:3], None, cell[4])
 
 
 def with_definition(dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
