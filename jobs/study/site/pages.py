@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import polars as pl
 
 from jobs.base.core import languages, numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Table, number_cell
-from jobs.base.tables.public_contracts import PublicColumn, public_contract
+from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
 from jobs.study.release.released_tables import AREA, area_codes, published_codes
 from jobs.study.site import figures, sentences
 from jobs.study.site.figures import (
@@ -32,6 +33,8 @@ from jobs.study.site.reading import KINDS, PublishedRelease, Row
 from jobs.study.site.sentences import ChannelCard, name_period
 from jobs.study.site.texts import about_table, page_file, say
 
+# A column of a table, and its cell of a row.
+ShownColumn = tuple[Column, Callable[[Row], Cell]]
 RULES = ("holdings", "dominance", "silent", "attack", "consent")
 
 
@@ -192,44 +195,44 @@ def area_page(release: PublishedRelease, area: str) -> Page:
 def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     """The rows of a table for one area, with codes by their names."""
     contract = public_contract(f"public.{name}")
-    columns_of = {each.field.name: each for each in contract.columns}
-    keys = [
-        key
-        for key in contract.key
-        if key != AREA and (key in ("period_code", "channel_code") or rows[key].n_unique() > 1)
-    ]
     title = say(
         "area.title",
         table=say(TITLES[name]),
         area=figures.label_of(rows.row(0, named=True)),
         count=rows.height,
     )
-    has = {
-        column: column in rows.columns
-        for column in ("share_pct", "rate_per_subscription", "change_pct", "cv_band_code")
-    }
-    columns = [
-        *(Column(say(HEADINGS[key]) if key in HEADINGS else key, "text") for key in keys),
-        Column(say("figure")),
+    listed = rows.to_dicts()
+    shown = key_columns(contract, rows)
+    shown.append((Column(say("figure")), lambda row: number_cell(value_text(row))))
+    if any(gap_or_interval(row).text for row in listed):
+        shown.append((interval_column(), gap_or_interval))
+    shown += extra_columns(rows)
+    lines = [[write_cell(row) for _, write_cell in shown] for row in listed]
+    table = Table(title, [column for column, _ in shown], lines)
+    return SiteFigure(name, title, name_code("table", name, about_table(contract.table)), table)
+
+
+def key_columns(contract: PublicContract, rows: pl.DataFrame) -> list[ShownColumn]:
+    """Period, channel, and the parts of a table's key that differ between its rows; not the area."""
+    columns_of = {each.field.name: each for each in contract.columns}
+    return [
+        (
+            Column(say(HEADINGS[key]) if key in HEADINGS else key, "text"),
+            partial(key_cell, column=columns_of[key]),
+        )
+        for key in contract.key
+        if key != AREA and (key in ("period_code", "channel_code") or rows[key].n_unique() > 1)
     ]
-    intervals = [gap_or_interval(row) for row in rows.to_dicts()]
-    has_intervals = any(cell.text for cell in intervals)
-    columns += [interval_column()] if has_intervals else []
-    columns += [Column(say(text)) for column, text in EXTRAS.items() if has[column]]
-    columns += [reliability_column()] if has["cv_band_code"] else []
-    lines = [
-        [
-            *(Cell(name_key(row, columns_of[key])) for key in keys),
-            number_cell(value_text(row)),
-            *([interval] if has_intervals else []),
-            *(number_cell(extra_text(row, column)) for column in EXTRAS if has[column]),
-            *([band_cell(row)] if has["cv_band_code"] else []),
-        ]
-        for row, interval in zip(rows.to_dicts(), intervals, strict=True)
-    ]  # fmt: skip
-    return SiteFigure(
-        name, title, name_code("table", name, about_table(contract.table)), Table(title, columns, lines)
-    )
+
+
+def extra_columns(rows: pl.DataFrame) -> list[ShownColumn]:
+    """Share, rate, change and reliability, as far as a table has them."""
+    shown: list[ShownColumn] = [
+        (Column(say(text)), partial(extra_cell, column=column))
+        for column, text in EXTRAS.items()
+        if column in rows.columns
+    ]
+    return [*shown, (reliability_column(), band_cell)] if "cv_band_code" in rows.columns else shown
 
 
 EXTRAS = {"share_pct": "share", "rate_per_subscription": "rate", "change_pct": "change"}
@@ -272,6 +275,10 @@ def name_key(row: Row, column: PublicColumn) -> str:
     return name_code("definition" if codelist.startswith("ref.") else codelist, code, english)
 
 
+def key_cell(row: Row, column: PublicColumn) -> Cell:
+    return Cell(name_key(row, column))
+
+
 def value_text(row: Row) -> str:
     """The figure of a row, whichever its table has."""
     if "share_from_pct" in row:
@@ -297,3 +304,7 @@ def extra_text(row: Row, column: str) -> str:
     if column == "share_pct":
         return share_text(row)
     return languages.format_change(row[column]) if column == "change_pct" else short(row[column])
+
+
+def extra_cell(row: Row, column: str) -> Cell:
+    return number_cell(extra_text(row, column))
