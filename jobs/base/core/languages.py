@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import Decimal
+from functools import lru_cache
 
 from babel import Locale
 from babel.dates import format_date
@@ -45,17 +46,18 @@ def format_count(number: Number) -> str:
 
 def format_rounded(number: Number) -> str:
     """For prose, with three digits and the name of the size."""
-    return numbers.format_rounded(number) if is_english() else format_size(number, "long")
+    return numbers.format_rounded(number) if is_english() else format_size(number, "long", current.get())
 
 
 def format_compact(number: Number) -> str:
     """For a table or a chart, with three digits and a short name of the size."""
-    return numbers.format_compact(number) if is_english() else format_size(number, "short")
+    return numbers.format_compact(number) if is_english() else format_size(number, "short", current.get())
 
 
-def format_size(number: Number, kind: str) -> str:
+@lru_cache(maxsize=100_000)
+def format_size(number: Number, kind: str, language: str) -> str:
     """Three digits and the name of the size; the short one where a language has no long one."""
-    rounded, locale = round_significant(number), Locale(current.get())
+    rounded, locale = round_significant(number), Locale(language)
     if abs(rounded) < 1000:
         return str(format_decimal(rounded, locale=locale, decimal_quantization=False))
     known = kind if kind in locale.compact_decimal_formats else "short"

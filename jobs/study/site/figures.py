@@ -25,7 +25,7 @@ from jobs.study.site.names import (
     own_area_codes,
     sort_key,
 )
-from jobs.study.site.reading import PublishedRelease, Row, better_quantity, by_channel, volume_rows
+from jobs.study.site.reading import PublishedRelease, Row, better_quantity, by_channel
 from jobs.study.site.sentences import (
     change_rows,
     has_interval,
@@ -183,7 +183,7 @@ def from_zero(scale: float) -> tuple[str, str]:
 
 
 def volume_figures(release: PublishedRelease) -> list[SiteFigure]:
-    rows = volume_rows(release)
+    rows = release.volumes
     found = []
     for channel, of_channel in by_channel(rows):
         areas = better_quantity(of_channel.filter(pl.col("area_kind_code") != "country"))
@@ -196,7 +196,7 @@ def volume_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 def country_figures(release: PublishedRelease) -> dict[str, SiteFigure]:
     """Of each channel the volumes of countries that have a row of their own."""
-    countries = volume_rows(release).filter(pl.col("area_kind_code") == "country")
+    countries = release.volumes.filter(pl.col("area_kind_code") == "country")
     found = {}
     for channel, own in by_channel(countries):
         rows = better_quantity(own)
@@ -283,7 +283,7 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
 
 def map_figure(release: PublishedRelease) -> SiteFigure | None:
     """The map of the first channel with countries that have rows of their own."""
-    for channel, own in by_channel(volume_rows(release).filter(pl.col("area_kind_code") == "country")):
+    for channel, own in by_channel(release.volumes.filter(pl.col("area_kind_code") == "country")):
         rows = by_name(better_quantity(own))
         places = [place for row in rows.to_dicts() if (place := place_of(row))]
         title = say("map", count=len(places), channel=lead_channel(channel))

@@ -182,11 +182,7 @@ def area_page(release: PublishedRelease, area: str) -> Page:
     label = name_place(area, release.areas[area])
     headline = sentences.headline(release, [area])
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
-    found = [
-        area_figure(name, own)
-        for name, rows in release.tables.items()
-        if "area_kind_code" in rows.columns and (own := rows.filter(pl.col(AREA) == area)).height
-    ]
+    found = [area_figure(name, own) for name, own in release.rows_of_area[area].items()]
     return Page(
         page_of(area), label, lead, [PageSection(texts=[say("area.lead", area=label)], figures=found)]
     )

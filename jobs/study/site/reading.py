@@ -66,14 +66,28 @@ class PublishedRelease:
             code: label for code, (_, label) in sorted(found.items(), key=lambda each: (*each[1], each[0]))
         }
 
+    @cached_property
+    def rows_of_area(self) -> dict[str, dict[str, pl.DataFrame]]:
+        """Of each area its rows of this study, by table."""
+        found: dict[str, dict[str, pl.DataFrame]] = {}
+        for name, rows in self.tables.items():
+            if AREA in rows.columns and "area_kind_code" in rows.columns:
+                for own in rows.partition_by(AREA, maintain_order=True):
+                    found.setdefault(own[AREA][0], {})[name] = own
+        return found
+
     def kind_of(self, area: str) -> str:
         """What an area is: world, region, group or country."""
-        for rows in self.tables.values():
-            if AREA in rows.columns and "area_kind_code" in rows.columns:
-                kinds = rows.filter(pl.col(AREA) == area)["area_kind_code"]
-                if kinds.len():
-                    return str(kinds[0])
-        raise KeyError(area)
+        return str(next(iter(self.rows_of_area[area].values()))["area_kind_code"][0])
+
+    @cached_property
+    def volumes(self) -> pl.DataFrame:
+        """Volumes of spam by the operators' own definition, of the unit that stands for a channel."""
+        return self.last("spam_volume").filter(
+            pl.col("definition_code") == OPERATOR,
+            pl.col("unit_code").is_in(UNITS),
+            pl.col("quantity_code").is_in(QUANTITIES),
+        )
 
 
 KINDS = ("world", "region", "group", "country")
@@ -113,21 +127,10 @@ def read_release(folder: Path) -> PublishedRelease:
     return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook)
 
 
-def volume_rows(release: PublishedRelease) -> pl.DataFrame:
-    """Volumes of spam by the operators' own definition, of the unit that stands for a channel."""
-    return release.last("spam_volume").filter(
-        pl.col("definition_code") == OPERATOR,
-        pl.col("unit_code").is_in(UNITS),
-        pl.col("quantity_code").is_in(QUANTITIES),
-    )
-
-
 def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """Each channel that has rows, in the order of the list of channels, and its rows."""
-    for code in words.codelist_rows("channel"):
-        own = rows.filter(pl.col("channel_code") == code)
-        if own.height:
-            yield code, own
+    of_channel = {own["channel_code"][0]: own for own in rows.partition_by("channel_code") if own.height}
+    yield from ((code, of_channel[code]) for code in words.codelist_rows("channel") if code in of_channel)
 
 
 def better_quantity(rows: pl.DataFrame) -> pl.DataFrame:

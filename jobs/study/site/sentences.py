@@ -19,7 +19,6 @@ from jobs.study.site.reading import (
     Row,
     better_quantity,
     by_channel,
-    volume_rows,
 )
 from jobs.study.site.texts import say
 
@@ -110,7 +109,7 @@ def has_share(row: Row | None) -> bool:
 
 def main_rows(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> dict[str, Row]:
     """Of each channel the volume of an area, of the better quantity that there is."""
-    rows = volume_rows(release).filter(pl.col(AREA).is_in(areas))
+    rows = release.volumes.filter(pl.col(AREA).is_in(areas))
     return {channel: better_quantity(own).row(0, named=True) for channel, own in by_channel(rows)}
 
 
