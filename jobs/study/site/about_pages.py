@@ -13,17 +13,11 @@ from jobs.study.release.codebook import NOTES, QUESTIONS
 from jobs.study.release.released_tables import description_of, meanings_of
 from jobs.study.site import sentences
 from jobs.study.site.figures import SiteFigure, text_column
-from jobs.study.site.names import name_code
+from jobs.study.site.names import describe_code, name_code
 from jobs.study.site.pages import RULES, Page, PageSection, english_texts
 from jobs.study.site.reading import PublishedRelease
-from jobs.study.site.texts import ESMS, about_table, say
+from jobs.study.site.texts import ESMS, GLOSSARY, about_table, say
 
-# Code lists whose words stand on pages.
-GLOSSARY = (
-    "unit", "quantity", "cv_band", "coverage_class", "holdings_class", "silent_class", "strategy",
-    "cost_component", "investment_component", "conversion", "route", "share_class", "answered_class",
-    "user_basis", "channel",
-)  # fmt: skip
 SQL = (
     "SELECT area_name, share_pct, estimate, estimate_low, estimate_high\n"
     "FROM read_csv('data/{file}', types = {{'area_code': 'VARCHAR'}})\n"
@@ -119,9 +113,9 @@ def method_page() -> Page:
         for column, text in contract.arguments.items()
     ]
     sections = [
-        PageSection(texts=english_texts(), terms=NOTES, english="terms"),
-        PageSection(say("method.questions"), terms=QUESTIONS, english="terms"),
-        PageSection(say("method.leaves"), terms=arguments, english="terms"),
+        PageSection(texts=english_texts(), terms=NOTES, is_english=True),
+        PageSection(say("method.questions"), terms=QUESTIONS, is_english=True),
+        PageSection(say("method.leaves"), terms=arguments, is_english=True),
     ]
     return Page("method", say("page.method"), say("method.lead"), sections)
 
@@ -157,13 +151,13 @@ def dictionary_page(release: PublishedRelease) -> Page:
 
 
 def glossary_page() -> Page:
-    sections = [PageSection(texts=english_texts())]
+    sections = []
     for codelist in GLOSSARY:
         terms = [
-            (name_code(codelist, code, row["name"]), row["description"])
+            (name_code(codelist, code, row["name"]), describe_code(codelist, code, row["description"]))
             for code, row in words.codelist_rows(codelist).items()
         ]
-        sections.append(PageSection(say(f"glossary.{codelist}"), terms=terms, english="meanings"))
+        sections.append(PageSection(say(f"glossary.{codelist}"), terms=terms))
     return Page("glossary", say("page.glossary"), say("glossary.lead"), sections)
 
 

@@ -11,11 +11,7 @@ from jobs.base.tables.contracts import reference_rows
 from jobs.study.questionnaire.definition import all_questions
 from jobs.study.questionnaire.texts import line_text, translate_key
 from jobs.study.release.released_tables import AREAS, COMMON, PART, area_codes
-from jobs.study.site.texts import asked_group, load_texts, say
-
-# Classes of shares, and classes of counts.
-SHARES = ("coverage_class", "silent_class", "share_class")
-COUNTS = ("holdings_class", "answered_class")
+from jobs.study.site.texts import COUNTS, SHARES, asked_group, load_texts, say
 
 
 def name_code(codelist: str, code: str, english: str) -> str:
@@ -39,6 +35,13 @@ def name_code(codelist: str, code: str, english: str) -> str:
     if group is None:
         raise KeyError(f"{codelist}.{code} has no name in {language}")
     return first_large(translate_key(language, group, code))
+
+
+def describe_code(codelist: str, code: str, english: str) -> str:
+    """What a code means; nothing where its name says it. english: the description in its list."""
+    if languages.is_english():
+        return english
+    return "" if codelist in (*SHARES, *COUNTS) else say(f"about.{codelist}.{code}")
 
 
 def first_large(text: str) -> str:

@@ -41,8 +41,7 @@ RULES = ("holdings", "dominance", "silent", "attack", "consent")
 @dataclass(frozen=True)
 class PageSection:
     """title: empty for the first of a page. terms: words with their meanings. links: names with their files.
-    code: lines to run, as they are. english: what of the terms is English in every language, "terms" or
-    "meanings"."""
+    code: lines to run, as they are. is_english: its terms are, in every language."""
 
     title: str = ""
     texts: Sequence[str] = ()
@@ -50,7 +49,7 @@ class PageSection:
     terms: Sequence[tuple[str, str]] = ()
     links: Sequence[tuple[str, str]] = ()
     code: str = ""
-    english: str = ""
+    is_english: bool = False
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,15 @@ LISTS: Mapping[str, tuple[str, ...]] = {
     "route": ("route",), "strategy": ("strategy",), "table": (), "type": ("type",), "unit": ("finding_unit",),
     "user_basis": (),
 }  # fmt: skip
+# Lists that the glossary explains.
+GLOSSARY = (
+    "unit", "quantity", "cv_band", "coverage_class", "holdings_class", "silent_class", "strategy",
+    "cost_component", "investment_component", "conversion", "route", "share_class", "answered_class",
+    "user_basis", "channel",
+)  # fmt: skip
+# Classes of shares, and classes of counts: their names need no more words.
+SHARES = ("coverage_class", "silent_class", "share_class")
+COUNTS = ("holdings_class", "answered_class")
 # What the questionnaire says to operators of themselves, and not as readers are told.
 TOLD_OPERATORS = {("route", "on-net")}
 # Texts whose English stands in what other pages and commands share.
@@ -76,11 +85,17 @@ def asked_group(codelist: str, code: str) -> str | None:
 
 @cache
 def code_keys() -> frozenset[str]:
-    """The keys of names of codes that the questionnaire does not name."""
+    """The keys of names of codes that the questionnaire does not name, and of what codes mean."""
     own = {
         f"code.{codelist}.{code}"
         for codelist in LISTS
         for code in english_names(codelist)
         if asked_group(codelist, code) is None
+    }
+    own |= {
+        f"about.{codelist}.{code}"
+        for codelist in GLOSSARY
+        if codelist not in (*SHARES, *COUNTS)
+        for code in english_names(codelist)
     }
     return frozenset(own | {f"code.common.{code}" for code in COMMON})
