@@ -136,7 +136,12 @@ def countries_page(channel: str) -> str:
 def country_pages(release: PublishedRelease) -> list[Page]:
     """Volumes of countries, a page for each channel: the tables of all channels would make one too large."""
     return [
-        Page(countries_page(channel), each.title, say("volume.lead"), [PageSection(figures=[each])])
+        Page(
+            countries_page(channel),
+            sentences.head_channel(channel),
+            say("volume.lead"),
+            [PageSection(figures=[each])],
+        )
         for channel, each in figures.country_figures(release).items()
     ]
 
