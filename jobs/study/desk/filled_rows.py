@@ -14,6 +14,7 @@ from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import months_of
 from jobs.base.settings.countries import country_codes, country_of_name, nearest_country
 from jobs.base.tables.contracts import Field, file_tables, list_codes, read_contract
 from jobs.study.desk.downloads import Rows, find_headings, load_sources
@@ -42,6 +43,12 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 }
 # What stands in a row before anybody fills it in.
 GIVEN = ("country_code", "period_code", "price_year", "channel_code")
+# Where a form's message speaks of what a sheet or a list lacks, such as Status and Notes.
+OWN_MESSAGES = {
+    "unit": "'{value}' holds '{unit}': write the number alone, in the unit that the column is in",
+    "inexact": "'{value}' is a range or an approximation: write one number, your best estimate",
+    "not_a_number": "'{value}' is no number: write it alone, in figures, such as 1250000",
+}
 NUMBERS = ("bigint", "int", "double", "decimal")
 MARK = "Frame of a study of spam"
 LIMITS = workbooks.WorkbookLimits(bytes=64 * 2**20, elements=2_000_000, cells=2_000_000)
@@ -112,11 +119,18 @@ def read_cell(text: str, about: Field) -> tuple[Any, str]:
         found = [text] if text in list_codes("channel") else services.get(text.lower())
         known = [*list_codes("channel"), *services]
         return found, "" if found else f"unknown channel or service '{text}'{nearest_hint(text, known)}"
+    if about.name == "period_code":
+        try:
+            months_of(text)
+        except ObservatoryError as error:
+            return None, str(error)
     if about.type.partition("(")[0] not in NUMBERS:
         return text, ""
     number = read_number(text)
     if not isinstance(number, Number):
-        return None, translate_key("en", "message", number.key, **{"value": text, **number.values})
+        values = {"value": text, **number.values}
+        own = OWN_MESSAGES.get(number.key)
+        return None, own.format(**values) if own else translate_key("en", "message", number.key, **values)
     if number.value < 0 or (about.type in ("bigint", "int") and number.value % 1):
         return None, f"{text} is no {'whole ' if number.value % 1 else ''}number of 0 or more"
     return Decimal(number.value) if number.value % 1 else int(number.value), ""

@@ -1,5 +1,6 @@
 """The study's frame from made-up files in the real layouts: what it takes, refuses, keeps and lists."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -181,6 +182,33 @@ def test_a_workbook_is_read_as_a_form_is(tmp_path: Path) -> None:
     ]
     # Rows that were begun and not filled in are none.
     assert remarks.missing["KEN"][0] == "operators" and ECONOMY not in tables
+
+
+def test_a_bad_cell_is_named_with_what_to_do(tmp_path: Path) -> None:
+    """The workbook has no Status and no Notes, which forms have."""
+    (tmp_path / "sources").mkdir()
+    rows: dict[str, list[list[Any]]] = {
+        "operator_frame": [["NPL", "Himal", "EMAIL", "5 subscribers"], ["NPL", "Tal", "EMAIL", "about 90"]],
+        "denominator": [["KEN", "Q4 2026", "FAX", 5], ["NPL", "2026", "FAX", 5, "", "", "survey", "5%"]],
+        "price_level": [["NPL", 2025, 100, 34.5, "129.2 KES"], ["NPL", 2024, "many"]],
+    }
+    filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
+    put(tmp_path, "list.csv", "country,operator,service,subscribers\nKEN,A,SMS,35 000 000 subscribers\n")
+    with pytest.raises(ObservatoryError) as refused:
+        build(tmp_path)
+    said = str(refused.value)
+    for each in (
+        r"frame.xlsx, sheet operator_frame, line \d+: subscriptions: '5 subscribers' holds 'subscribers':"
+        " write the number alone",
+        r"sheet operator_frame, line \d+: subscriptions: 'about 90' is a range or an approximation",
+        r"sheet denominator, line \d+: period_code: 'Q4 2026' is no period: write .* a quarter as 2026-Q4",
+        r"sheet denominator, line \d+: shared_error_pct: '5%' holds '%'",
+        r"sheet price_level, line \d+: market_rate: '129.2 KES' holds 'KES'",
+        r"sheet price_level, line \d+: deflator_index: 'many' is no number: write",
+        "list.csv, line 2: subscriptions: '35 000 000 subscribers' holds 'subscribers'",
+    ):
+        assert re.search(each, said), said
+    assert "Status" not in said and "Notes" not in said
 
 
 def test_half_a_workbook_one_with_macros_and_two_years(tmp_path: Path) -> None:
