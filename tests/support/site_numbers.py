@@ -272,7 +272,7 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
      lambda f, a, e, c, *ends: spent(f, c, a, e, ends)),
     (rf"{C}: .+ of the subscriptions of (.+)\. The frame of operators covers (\d+) of (\d+) countries\.",
      answered),
-    (rf"Of {N} estimates of volume, {N} are of low reliability\..*", low),
+    (rf"Of {N} estimates of volume, {N} are of low reliability, or of one that.*", low),
     (rf"{C}: (.+) of the estimate for (.+) stands for operators.*", silent),
     (rf"{C}: the type of ([\d.]+)% of spam is unknown.*", unknown("spam_type", "spam_type_code", "UNK")),
     (rf"{C}: ([\d.]+)% of spam could not be placed.*", unknown("spam_source", "source_region_code", "_U")),

@@ -15,5 +15,5 @@ def mark_of(band: str | None) -> str:
 
 
 def may_be_quoted(band: str | None) -> bool:
-    """Whether a sentence may have an estimate of this band."""
-    return band not in LOW
+    """Whether a sentence may have an estimate of this band. One that is not known may be low."""
+    return bool(band) and band not in LOW

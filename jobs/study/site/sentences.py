@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core import languages
-from jobs.base.figures.reliability import LOW, may_be_quoted
+from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, UNKNOWN
 from jobs.study.release.released_tables import AREA, AREAS, WHOLE
@@ -267,8 +267,9 @@ def whats_new(release: PublishedRelease) -> str:
 
 
 def count_low(rows: pl.DataFrame) -> int:
-    """How many rows are of low reliability."""
-    return rows.filter(pl.col("cv_band_code").is_in(LOW)).height
+    """How many rows no sentence may have."""
+    may_be = pl.col("cv_band_code").map_elements(may_be_quoted, pl.Boolean, skip_nulls=False)
+    return rows.filter(~may_be).height
 
 
 def whats_unsure(release: PublishedRelease) -> list[str]:
