@@ -125,6 +125,7 @@ def frame(
     folder = Path(files)
     before = {table: building.existing_rows(table, folder) for table in TABLES}
     tables = {table: building.merge_rows(table, rows, folder) for table, rows in made.items()}
+    building.refuse_wrong_rows(tables, folder)
     limits = (settings.study.changed_share, settings.study.stale_years)
     note_all(tables, before, countries, year, limits, remarks)
     for name, what in found.read:

@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import last_day
 from jobs.base.figures.sizes import class_of, size_of
 from jobs.base.settings.countries import country_codes
 from jobs.base.tables.contracts import read_contract, reference_rows
-from jobs.base.tables.csv_tables import read_table
+from jobs.base.tables.csv_tables import parse_columns, read_table
 from jobs.study.desk.downloads import CountryFigure, load_sources, parse_rows, read_download, read_texts
 from jobs.study.desk.filled_rows import (
     DENOMINATOR,
@@ -31,12 +33,15 @@ from jobs.study.desk.filled_rows import (
 )
 from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, is_changed
 from jobs.study.estimates.steps.accounts import DOLLARS
+from jobs.study.estimates.steps.frame import describe_wrong_subscriptions
 from jobs.study.questionnaire.respondents import COLUMNS, currency_on, read_respondents
 
 READ = (".csv", ".zip", ".xlsx", ".xlsm", ".xlsb", ".xltm")
 # Years of price levels and economy before the study's.
 EARLIER = 10
 AMOUNTS = ("deflator_index", "ppp_rate", "market_rate")
+# Where a row comes from, in messages: file and sheet or row.
+PLACE = "place"
 Row = dict[str, Any]
 # By country, name and year.
 Known = dict[tuple[str, str, int], CountryFigure]
@@ -245,12 +250,13 @@ def yearly_rows(
 
 
 def merge_rows(table: str, new: Sequence[Row], folder: Path) -> list[dict[str, str]]:
-    """The table's rows as they will stand: the new ones, and those before that none of them replaces. An
-    operator whose subscriptions changed gets a new row, and its row before ends the day before."""
+    """The table's rows as they will stand, each with its place: the new ones, and those before that none of
+    them replaces. An operator whose subscriptions changed gets a new row, and its row before ends the day
+    before."""
     contract = read_contract(table)
     before = existing_rows(table, folder)
     made = [
-        {name: number_text(row[name]) for name in contract.columns if row.get(name) is not None}
+        {name: number_text(row[name]) for name in (*contract.columns, PLACE) if row.get(name) is not None}
         for row in new
     ]
     if table != FRAME:
@@ -265,7 +271,10 @@ def merge_rows(table: str, new: Sequence[Row], folder: Path) -> list[dict[str, s
         if last is None:
             added.append(row)
         elif last["valid_from"] >= row["valid_from"]:
-            last.update(row | {"valid_from": last["valid_from"]})
+            begun = last["valid_from"]
+            # Its bounds go with the subscriptions that they were of.
+            last.clear()
+            last.update(row | {"valid_from": begun})
         elif last["subscriptions"] != row["subscriptions"]:
             last["valid_to"] = row["valid_from"]
             added.append(row)
@@ -273,13 +282,33 @@ def merge_rows(table: str, new: Sequence[Row], folder: Path) -> list[dict[str, s
 
 
 def existing_rows(table: str, folder: Path) -> list[dict[str, str]]:
-    """The rows of the study's own file as text; none without one. Raises ObservatoryError if it is wrong."""
+    """The rows of the study's own file as text, with their places; none without one.
+
+    Raises ObservatoryError if the file is wrong.
+    """
     read_table(folder, table, is_needed=False)
     file = folder / f"{read_contract(table).name}.csv"
     if not file.is_file():
         return []
     with file.open(newline="", encoding="utf-8-sig") as lines:
-        return [{name: cell for name, cell in row.items() if cell} for row in csv.DictReader(lines)]
+        return [
+            {name: cell for name, cell in row.items() if cell} | {PLACE: f"{file}, row {number}"}
+            for number, row in enumerate(csv.DictReader(lines), 2)
+        ]
+
+
+def refuse_wrong_rows(tables: Mapping[str, Sequence[Mapping[str, str]]], folder: Path) -> None:
+    """Raise ObservatoryError with the rows of merge_rows() that estimates would refuse."""
+    wrong = []
+    for table in (DENOMINATOR, FRAME):
+        contract, rows = read_contract(table), tables[table]
+        text = pl.DataFrame(rows, schema=dict.fromkeys(contract.columns, pl.String))
+        typed = parse_columns(text, table, folder / f"{contract.name}.csv")
+        # Rows of downloads have no place.
+        places = [row.get(PLACE) or row["source"] for row in rows]
+        wrong += [f"{contract.name}: {line}" for line in describe_wrong_subscriptions(typed, places)]
+    if wrong:
+        raise ObservatoryError("\n".join([*wrong, "Nothing was written."]))
 
 
 def write_tables(tables: Mapping[str, Sequence[Mapping[str, str]]], folder: Path) -> list[str]:
@@ -294,7 +323,7 @@ def write_tables(tables: Mapping[str, Sequence[Mapping[str, str]]], folder: Path
             contract = read_contract(table)
             file = Path(made) / f"{contract.name}.csv"
             with file.open("w", newline="", encoding="utf-8") as lines:
-                writer = csv.DictWriter(lines, contract.columns, lineterminator="\n")
+                writer = csv.DictWriter(lines, contract.columns, lineterminator="\n", extrasaction="ignore")
                 writer.writeheader()
                 writer.writerows(rows)
             read_table(Path(made), table)

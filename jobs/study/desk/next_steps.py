@@ -15,7 +15,9 @@ from jobs.base.settings.config import Observatory
 from jobs.base.settings.release import Release
 from jobs.base.store.lake import Lake
 from jobs.base.tables.csv_tables import read_table
+from jobs.study.desk.filled_rows import DENOMINATOR, FRAME, PRICES
 from jobs.study.estimates.steps.finding_decisions import open_findings
+from jobs.study.estimates.steps.frame import refuse_wrong_subscriptions
 from jobs.study.estimates.steps.study_stage import ANSWERS, SUBMISSION, is_current
 from jobs.study.public.secret import FILE, VALUE, p_pct
 from jobs.study.questionnaire.respondents import load_respondents
@@ -28,7 +30,7 @@ OWN = {
     "study": ("deadline", "return_address", "receipt_key"),
     "release": ("agency", "contact"),
 }
-NEEDED = ("ref.operator_frame", "ref.denominator", "ref.price_level")
+NEEDED = (FRAME, DENOMINATOR, PRICES)
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,12 @@ def unframed(settings: Observatory) -> Iterator[str]:
         without = set(settings.study.countries) - set(have[table]["country_code"])
         if without:
             yield f"{name} has no row of {name_few(without)}"
-    frame = have.get("ref.operator_frame")
+    if {FRAME, DENOMINATOR} <= have.keys():
+        try:
+            refuse_wrong_subscriptions(have, Path(settings.study.files))
+        except ObservatoryError as error:
+            yield from str(error).splitlines()
+    frame = have.get(FRAME)
     if frame is None:
         return
     odd = [

@@ -18,6 +18,7 @@ from jobs.study.desk.frame import (
     existing_rows,
     merge_rows,
     read_sources,
+    refuse_wrong_rows,
     write_tables,
 )
 from jobs.study.desk.frame_remarks import FrameRemarks, note_all
@@ -49,6 +50,7 @@ def build(folder: Path, countries: list[str] = TWO, year: int = YEAR) -> tuple[d
     made = build_tables(sources, countries, year, 0.2, remarks)
     before = {table: existing_rows(table, folder / "files") for table in TABLES}
     tables = {table: merge_rows(table, rows, folder / "files") for table, rows in made.items()}
+    refuse_wrong_rows(tables, folder / "files")
     note_all(tables, before, countries, year, (0.2, 2), remarks)
     write_tables(tables, folder / "files")
     return {table: read_table(folder / "files", table) for table in TABLES if tables[table]}, remarks
@@ -209,6 +211,46 @@ def test_a_bad_cell_is_named_with_what_to_do(tmp_path: Path) -> None:
     ):
         assert re.search(each, said), said
     assert "Status" not in said and "Notes" not in said
+
+
+def test_what_estimates_would_refuse_is_refused_with_its_place(tmp_path: Path) -> None:
+    """Rows of a workbook, and those of the files before that none of them replaces."""
+    (tmp_path / "sources").mkdir()
+    rows: dict[str, list[list[Any]]] = {
+        "operator_frame": [["NPL", "Himal", "EMAIL", 90, 100, 80], ["NPL", "Tal", "EMAIL", 90, 95, 99]],
+        "denominator": [
+            ["KEN", "2026", "FAX", 5, "", "", "", 3],
+            ["KEN", "2026", "RCS", 5, "", "", "one", 3],
+        ],
+    }
+    filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
+    (tmp_path / "files").mkdir()
+    stands = (
+        "country_code,period_code,channel_code,subscriptions,error_class_code,shared_error_pct\n"
+        "NPL,2026,RCS,5,one,4\nNPL,26,FAX,5,,\n"
+    )
+    (tmp_path / "files" / "denominator.csv").write_text(stands, encoding="utf-8")
+    with pytest.raises(ObservatoryError) as refused:
+        build(tmp_path)
+    before = re.escape(str(tmp_path / "files" / "denominator.csv"))
+    *lines, end = str(refused.value).splitlines()
+    patterns = (
+        rf"denominator: 1 row\(s\) have a period_code that is none: .*\({before}, row 3\)",
+        r"denominator: .* have shared_error_pct without .*frame.xlsx, sheet denominator, line \d+",
+        rf"denominator: 2 row\(s\) have another shared_error_pct .*frame.xlsx, sheet .*; {before}, row 2\)",
+        r"operator_frame: 2 row\(s\) are not between .*frame.xlsx, sheet .*, line 5; .*, line 6\)",
+    )
+    for line, pattern in zip(lines, patterns, strict=True):
+        assert re.match(pattern, line), line
+    assert end == "Nothing was written." and not (tmp_path / "files" / "operator_frame.csv").exists()
+    # Bounds go with the figure that they were of: corrected twice, the second time without them.
+    (tmp_path / "files" / "denominator.csv").unlink()
+    for cells in ([90, 80, 100], [200]):
+        filled_workbook(
+            tmp_path / "sources" / "frame.xlsx", {"operator_frame": [["NPL", "Tal", "EMAIL", *cells]]}
+        )
+        tables, _ = build(tmp_path)
+    assert tables[FRAME].select("subscriptions", "subscriptions_high").rows() == [(200, None)]
 
 
 def test_half_a_workbook_one_with_macros_and_two_years(tmp_path: Path) -> None:

@@ -51,3 +51,9 @@ def test_what_is_filled_in_goes(begun: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_a_file_that_does_not_fit_is_named(begun: Path) -> None:
     (begun / "files" / "denominator.csv").write_text("country_code,year\nKEN,2026\n", encoding="utf-8")
     assert any("denominator.csv: columns" in each for each in steps_of(begun)["frame"].missing)
+
+
+def test_what_estimates_would_refuse_is_missing(begun: Path) -> None:
+    with (begun / "files" / "denominator.csv").open("a", encoding="utf-8") as file:
+        file.write("KEN,2026-13,SMS,5,,,,,made up\n")
+    assert any("row 2: KEN 2026-13 SMS" in each for each in steps_of(begun)["frame"].missing)

@@ -11,7 +11,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.stats.estimation import Array, Operators
 from jobs.base.tables.contracts import rows_frame
 from jobs.study.estimates.steps.area_rows import estimate_areas
-from jobs.study.estimates.steps.frame import refuse_wrong_errors
+from jobs.study.estimates.steps.frame import refuse_wrong_subscriptions
 from jobs.study.estimates.steps.sample import (
     Denominator,
     Sample,
@@ -114,15 +114,21 @@ def test_wrong_errors_of_subscriptions_are_named() -> None:
     given = {
         "ref.denominator": denominators(
             ("FRA", 100, 90, None, None, None), ("ITA", 300, 310, 330, "survey", 10),
-            ("KEN", 200, None, None, "survey", 2), ("NPL", 50, None, None, None, 3),
-        ),
+            ("KEN", 200, None, None, "survey", 2), ("GHA", 50, None, None, None, None),
+            ("NPL", 50, None, None, None, 3),
+        ).with_columns(period_code=pl.when(country_code="GHA").then(pl.lit("2026-Q7")).otherwise("period_code")),
         "ref.operator_frame": rows_frame([], "ref.operator_frame"),
     }  # fmt: skip
     with pytest.raises(ObservatoryError) as raised:
-        refuse_wrong_errors(given, FOLDER)
+        refuse_wrong_subscriptions(given, FOLDER)
     lines = str(raised.value).splitlines()
     assert [line.split("(")[-1] for line in lines] == [
-        "FRA 2026 EMAIL)", "ITA 2026 EMAIL)", "NPL 2026 EMAIL)", "ITA 2026 EMAIL, KEN 2026 EMAIL)",
+        "row 5: GHA 2026-Q7 EMAIL)", "row 2: FRA 2026 EMAIL)", "row 3: ITA 2026 EMAIL)",
+        "row 6: NPL 2026 EMAIL)",
+        "row 3: ITA 2026 EMAIL; row 4: KEN 2026 EMAIL)",
     ]  # fmt: skip
+    assert lines[0].startswith(
+        f"{FOLDER / 'denominator.csv.gz'}: 1 row(s) have a period_code that is none: write"
+    )
     right = given | {"ref.denominator": denominators(("FRA", 100, 90, 110, "survey", 10))}
-    refuse_wrong_errors(right, FOLDER)
+    refuse_wrong_subscriptions(right, FOLDER)

@@ -4,7 +4,7 @@ One error names all respondents that are missing, with the lines to write into e
 computation would stop at the first one, after other tables were computed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.periods import PERIOD
 from jobs.base.core.periods import last_day as day_of
 from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
 from jobs.base.packages.subscriptions import describe_distance, far_apart
@@ -30,8 +31,9 @@ from jobs.study.estimates.steps.rows import MEASURES, last_day
 from jobs.study.estimates.steps.sample import ENDS, SHARED
 from jobs.study.questionnaire.latest_answers import last_part, question_code
 
-# So many lines are printed; the rest is counted.
-SHOWN = 20
+FRAME, DENOMINATOR = "ref.operator_frame", "ref.denominator"
+# So many lines are printed, and rows named in one; the rest is counted.
+SHOWN, NAMED = 20, 3
 LINE = ("respondent_id", "holding_id", "country_code", "channel_code", "size_code", "subscriptions")
 PERSON_DAYS = "sp706"
 
@@ -122,32 +124,49 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     raise ObservatoryError("\n".join(lines))
 
 
-def refuse_wrong_errors(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
-    """Raise ObservatoryError if subscriptions are not between their low and high, if one of these stands
-    alone, or if rows of one error class have different shared errors: a line for each file and rule."""
+def refuse_wrong_subscriptions(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+    """Raise ObservatoryError for what describe_wrong_subscriptions() finds in a folder's files. have: their
+    rows, in the order of the files."""
+    wrong = []
+    for table in (DENOMINATOR, FRAME):
+        rows = have[table]
+        keys = rows.select(read_contract(table).key).rows()
+        # A file's header is row 1.
+        places = [f"row {number}: {' '.join(map(str, key))}" for number, key in enumerate(keys, 2)]
+        file = file_of(folder, table)
+        wrong += [f"{file}: {line}" for line in describe_wrong_subscriptions(rows, places)]
+    if wrong:
+        raise ObservatoryError("\n".join(wrong))
+
+
+def describe_wrong_subscriptions(rows: pl.DataFrame, places: Sequence[str]) -> list[str]:
+    """A line for each rule that rows of the denominators or the frame of operators break: a period that is
+    none, subscriptions that are not between their low and high, one of these alone, and rows of one error
+    class with different shared errors. places: of each row, as a line names it."""
     given, low, high = (pl.col(name) for name in ("subscriptions", *ENDS))
     is_alone = low.is_null() != high.is_null()
     is_outside = ~((low > 0) & (low <= given) & (given <= high))
     error_class, shared_pct = (pl.col(name) for name in SHARED)
     is_split = (shared_pct.n_unique().over(error_class) > 1) & error_class.is_not_null()
     rules = {
+        "have a period_code that is none: write a month as 2026-11, a quarter as 2026-Q4, a year as 2026": (
+            ~pl.col("period_code").str.contains(f"^(?:{PERIOD.pattern})$")
+        ),
         f"have one of {' and '.join(ENDS)}: give both, or none": is_alone,
-        f"are not between {' and '.join(ENDS)}": is_outside.fill_null(False),
+        f"are not between {' and '.join(ENDS)}: correct one of the three": is_outside.fill_null(False),
         f"have {SHARED[1]} without {SHARED[0]}: name what shares the error": (
             shared_pct.is_not_null() & error_class.is_null()
         ),
         f"have another {SHARED[1]} than rows of their {SHARED[0]}: give one for all": is_split,
     }
-    wrong = []
-    for table in ("ref.denominator", "ref.operator_frame"):
-        rows, of_row = have[table], read_contract(table).key
-        for says, rule in rules.items():
-            if set(rule.meta.root_names()) <= set(rows.columns):
-                found = rows.filter(rule).select(of_row).sort(of_row).rows()
-                named = ", ".join(" ".join(map(str, each)) for each in found[:3])
-                wrong += [f"{file_of(folder, table)}: {len(found)} row(s) {says} ({named})"] if found else []
-    if wrong:
-        raise ObservatoryError("\n".join(wrong))
+    lines = []
+    for says, rule in rules.items():
+        if set(rule.meta.root_names()) <= set(rows.columns):
+            found = rows.select(rule).to_series().arg_true().to_list()
+            named = "; ".join(places[row] for row in found[:NAMED])
+            more = f"; and {len(found) - NAMED} more" if len(found) > NAMED else ""
+            lines += [f"{len(found)} row(s) {says} ({named}{more})"] if found else []
+    return lines
 
 
 def refuse_unlikely(have: Mapping[str, pl.DataFrame], folder: Path) -> None:

@@ -51,7 +51,7 @@ from jobs.study.estimates.steps.frame import (
     refuse_unplaced,
     refuse_unpriced,
     refuse_wrong,
-    refuse_wrong_errors,
+    refuse_wrong_subscriptions,
 )
 from jobs.study.questionnaire.latest_answers import keep_asked
 
@@ -277,12 +277,12 @@ def run_kernel(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
 def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
-    regions, or have subscriptions far from those of the logs, or if an answer on spending or an error of
-    subscriptions is wrong."""
+    regions, or have subscriptions far from those of the logs, or if an answer on spending, or a period or an
+    error of subscriptions, is wrong."""
     refuse_missing(have, folder)
     refuse_unplaced(have, folder)
     refuse_unlikely(have, folder)
     assumed = investment_targets.value_of(have["ref.investment_assumption"], "base_year")
     refuse_unpriced(have, int(assumed), folder)
     refuse_wrong(have)
-    refuse_wrong_errors(have, folder)
+    refuse_wrong_subscriptions(have, folder)
