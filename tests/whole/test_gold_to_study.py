@@ -146,8 +146,11 @@ def observatory(monkeypatch: pytest.MonkeyPatch, node: Path) -> Any:
 
 
 @pytest.mark.long
-def test_from_gold_to_every_table_of_the_study(observatory: Any, node: Path) -> None:
+def test_from_gold_to_every_table_of_the_study(
+    observatory: Any, node: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     observatory("submit", "--config", "operators.toml", "--period", "2026-Q4", "--output", "inbox")
+    monkeypatch.setenv("OBSERVATORY_READ_AT", "2027-01-10T00:00:00Z")
     observatory("study", "load", "--config", "study.toml", "--received", "2027-01-05")
     filings = [str(node / f"{name}.json") for name in ("first", "fifth", "year", "public")]
     observatory("questionnaire", "load", *filings, "--config", "study.toml", "--received", "2027-01-09")

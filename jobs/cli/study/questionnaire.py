@@ -19,6 +19,7 @@ from jobs.base.settings.config import Observatory
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.cli.study import questionnaire_desk
+from jobs.cli.study.study_check import show_stops
 from jobs.study.questionnaire.definition import form_for, load_definition
 from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
@@ -128,11 +129,9 @@ def load(
             f"{len(files):,} files: at most {MOST_FILES:,} are read at a time, and nothing was loaded. Load"
             " them in parts, such as one folder after the other"
         )
-    missing = [str(file) for file in files if not file.is_file()]
-    if missing:
-        raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    outcomes = read_files(files, respondents, to_utc(received), may_be_early=check)
-    refuse_same_time(outcomes)
+    files = pass_over_folders(files)
+    at = to_utc(received, settings.lake.now)
+    outcomes, unclear = split_same_time(read_files(files, respondents, at, may_be_early=check))
     if check:
         from jobs.study.questionnaire.loading import EarlierFilings, check_claims
 
@@ -152,25 +151,48 @@ def load(
             write_back(each, output or each.file.parent / "errors", read_letterhead(settings))
         if loaded is not None and not each.is_refused and not each.is_known:
             confirm(each, output or each.file.parent / "receipts")
+    if loaded is not None:
+        show_stops(lake, settings)
     refused = [each for each in outcomes if each.is_refused]
     if refused:
-        raise ObservatoryError(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
+        unclear.append(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
+    if unclear:
+        raise ObservatoryError("\n".join(unclear))
 
 
-def refuse_same_time(outcomes: list[FileOutcome]) -> None:
-    """Raise ObservatoryError if two forms of one respondent came in at the same time: either could be the
-    later one."""
-    seen: dict[tuple[str, str, dt.datetime], FileOutcome] = {}
+def pass_over_folders(files: list[Path]) -> list[Path]:
+    """The files without folders, such as `errors`, which an earlier call made beside them."""
+    folders = [file for file in files if file.is_dir()]
+    missing = [str(file) for file in files if not file.is_file() and not file.is_dir()]
+    if missing:
+        raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
+    if len(folders) == len(files):
+        raise ObservatoryError(f"{name_some(map(str, folders))}: a folder; name the files in it")
+    for folder in folders:
+        err.print(Text(f"{folder}: a folder, passed over"), soft_wrap=True)
+    return [file for file in files if not file.is_dir()]
+
+
+def split_same_time(outcomes: list[FileOutcome]) -> tuple[list[FileOutcome], list[str]]:
+    """The outcomes without different forms of one respondent and period that came in at the same time, and a
+    line for each group of these: any of them could be the later one."""
+    groups: dict[tuple[str, str, dt.datetime], list[FileOutcome]] = {}
     for each in outcomes:
-        if each.assessment is None:
-            continue
-        filing = each.assessment.filing
-        other = seen.setdefault((filing.respondent_id, filing.period, each.received_at), each)
-        if other is not each and other.assessment and other.assessment.filing.sha256 != filing.sha256:
-            raise ObservatoryError(
-                f"{other.file} and {each.file} are both of '{filing.respondent_id}' for {filing.period} and"
-                " came in at the same time: load them one by one, each with its time as --received"
-            )
+        if each.assessment is not None:
+            filing = each.assessment.filing
+            groups.setdefault((filing.respondent_id, filing.period, each.received_at), []).append(each)
+    unclear = {
+        key: found
+        for key, found in groups.items()
+        if len({each.assessment.filing.sha256 for each in found if each.assessment}) > 1
+    }
+    left_out = [id(each) for found in unclear.values() for each in found]
+    lines = [
+        f"{' and '.join(str(each.file) for each in found)} are of '{respondent}' for {period}, came in at the"
+        " same time and were not loaded: load them one by one, each with its time as --received"
+        for (respondent, period, _), found in unclear.items()
+    ]
+    return [each for each in outcomes if id(each) not in left_out], lines
 
 
 def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:

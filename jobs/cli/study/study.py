@@ -167,7 +167,10 @@ def load(
         if not chosen:
             out.print(f"No package in {settings.study.inbox}.", soft_wrap=True, markup=False)
             return
-        found = [judge_file(file, settings, respondents, to_utc(received), frame) for file in chosen]
+        found = [
+            judge_file(file, settings, respondents, to_utc(received, settings.lake.now), frame)
+            for file in chosen
+        ]
         lake = open_lake(settings.lake.root)
         failed: list[ObservatoryError] = []
         if check:

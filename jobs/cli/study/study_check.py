@@ -66,6 +66,7 @@ def check(
         if decision is FindingChoice.left_out:
             out.print("Run `observatory study estimate` now: it leaves the figures out.")
         return
+    show_stops(lake, settings)
     found = finding_decisions.list_findings(lake, period)
     share = settings.study.open_share
     out.print(findings_table(found, share))
@@ -73,6 +74,16 @@ def check(
         out.print(line, markup=False, highlight=False)
     if questions is not None:
         write_questions(questions, [each for each in found if each.is_open(share)], lake, settings)
+
+
+def show_stops(lake: Lake, settings: Observatory) -> None:
+    """Print why `study estimate` would stop now, if it would."""
+    from jobs.study.estimates.steps.study_stage import list_stops
+
+    lines = list_stops(lake, Path(settings.study.files)) if settings.study.files else []
+    if lines:
+        head = "`observatory study estimate` will stop until this is mended, and no table is computed:"
+        out.print("\n".join([head, *lines]), soft_wrap=True, markup=False, highlight=False)
 
 
 # What figures are without countries that the study's files do not have, or have in part.

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from jobs.base.core.errors import ObservatoryError
+
 Received = Annotated[
     dt.datetime | None,
     typer.Option(
@@ -15,5 +17,12 @@ Received = Annotated[
 ]
 
 
-def to_utc(received: dt.datetime | None) -> dt.datetime | None:
-    return received.replace(tzinfo=dt.UTC) if received else None
+def to_utc(received: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
+    """Raises ObservatoryError for a time in the future: no later correction would count before it."""
+    at = received.replace(tzinfo=dt.UTC) if received else None
+    if at is not None and at > now:
+        raise ObservatoryError(
+            f"--received: {at:%Y-%m-%dT%H:%M} is in the future; it is {now:%Y-%m-%dT%H:%M} UTC now. Give the"
+            " time at which the files came in"
+        )
+    return at

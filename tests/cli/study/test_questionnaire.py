@@ -1,15 +1,18 @@
 """`observatory questionnaire`: what `make` refuses, and what `load` shows of names of files."""
 
+import os
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.store.lake import Lake
 from jobs.cli.main import app
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
-from tests.support.questionnaire import SAVANNA
+from tests.support.questionnaire import SAVANNA, filled, saved
+from tests.support.study_node import write_node
 
 FOLDER = ROOT / "sample_data" / "study_node"
 
@@ -51,3 +54,52 @@ def test_names_of_received_files_are_escaped(
     text = told.out + told.err
     assert SHOWN in "".join(text.split("\n")), text
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def form(folder: Path, name: str, answers: dict[str, object] | None = None, at: int = 1_770_000_000) -> Path:
+    """A form of Savanna for 2025 in a file of this name, saved in February 2026."""
+    file = folder / name
+    file.write_bytes(saved(filled(answers)))
+    os.utime(file, (at, at))
+    return file
+
+
+def test_what_would_stop_the_estimate_is_named_when_forms_are_loaded(
+    observatory: Observatory, tmp_path: Path
+) -> None:
+    """One answer on a channel that the frame lacks."""
+    node = write_node(tmp_path)
+    taken = form(tmp_path, "a.xlsx")
+    said = observatory("questionnaire", "load", taken, "--config", node.settings)
+    assert said.code == 0 and "will stop" not in said.out, said.out + said.err
+    wrong = form(tmp_path, "b.xlsx", {"sp205.MMS": 5}, 1_770_000_100)
+    head = "`observatory study estimate` will stop until this is mended, and no table is computed:"
+    for command in (("questionnaire", "load", wrong), ("study", "check")):
+        said = observatory(*command, "--config", node.settings)
+        assert head in said.out, said.out + said.err
+        assert "savanna-mobile, MMS in 2025: add savanna-mobile,<holding_id>,KEN,MMS" in said.out
+        assert "; if sp205.MMS should be empty, ask for the form again" in said.out
+
+
+def test_a_folder_and_two_forms_of_one_second_keep_no_other_file_from_being_loaded(
+    observatory: Observatory, tmp_path: Path
+) -> None:
+    node = write_node(tmp_path)
+    (tmp_path / "errors").mkdir()
+    files = [form(tmp_path, "a.xlsx"), form(tmp_path, "b.xlsx", {"sp205.EMAIL": 9_000_000_001})]
+    other = form(tmp_path, "c.xlsx", at=1_770_000_100)
+    said = observatory("questionnaire", "load", *files, other, tmp_path / "errors", "--config", node.settings)
+    assert said.code == 2
+    assert f"{tmp_path / 'errors'}: a folder, passed over" in said.err
+    assert f"{files[0]} and {files[1]} are of 'savanna-mobile' for 2025, came in at the same time" in said.err
+    answers = Lake(str(tmp_path / "lake")).read("study.questionnaire_answer")
+    assert answers["file_name"].unique().to_list() == ["c.xlsx"]
+    alone = observatory("questionnaire", "load", tmp_path / "errors", "--config", node.settings)
+    assert alone.code == 2 and "name the files in it" in alone.err
+
+
+@pytest.mark.parametrize("command", ["questionnaire", "study"])
+def test_nothing_comes_in_later_than_now(observatory: Observatory, tmp_path: Path, command: str) -> None:
+    node = write_node(tmp_path)
+    said = observatory(command, "load", node.form, "--received", "2930-01-01", "--config", node.settings)
+    assert said.code == 2 and "--received: 2930-01-01T00:00 is in the future" in said.err

@@ -99,12 +99,12 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
         "  a-mail, EMAIL in 2026-10, 2026-11, 2026-12: add a-mail,own,FJI,EMAIL,<size_code>,<subscriptions>,"
         f"2026-10-01 {since}",
         "  b-sms, SMS in 2026-Q4: add b-sms,<holding_id>,NPL,SMS,<size_code>,<subscriptions>,"
-        f"2026-12-01 {since}",
+        f"2026-12-01 {since}; if sp305.SMS.attempted should be empty, ask for the form again",
         "  gone, EMAIL in 2026-Q4: it stands there from 2020-01-01 to 2026-12-31: correct valid_from or"
         " valid_to",
         "  late, EMAIL in 2026-10: it stands there from 2026-11-01 to now: correct valid_from or valid_to",
         "  parts, SMS in 2026: add parts,<holding_id>,NPL,SMS,<size_code>,<subscriptions>,"
-        f"2026-12-01 {since}",
+        f"2026-12-01 {since}; if sp707.SMS should be empty, ask for the form again",
         "  spends, spending in 2026: add spends,<holding_id>,NPL,<channel_code>,<size_code>,<subscriptions>,"
         f"2026-12-01 {since}",
     ]

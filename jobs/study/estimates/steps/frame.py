@@ -16,7 +16,7 @@ from jobs.base.core.periods import PERIOD
 from jobs.base.core.periods import last_day as day_of
 from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
 from jobs.base.packages.subscriptions import describe_distance, far_apart
-from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.contracts import read_contract, reference_table
 from jobs.base.tables.csv_tables import file_of
 from jobs.study.estimates.investment_account import (
     AccountTables,
@@ -25,11 +25,11 @@ from jobs.study.estimates.investment_account import (
     standing_money_answers,
 )
 from jobs.study.estimates.other_answers import public_answers
-from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, answered_figures, logged_figures
+from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, UNIT, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimates.steps.rows import MEASURES, last_day
 from jobs.study.estimates.steps.sample import ENDS, SHARED
-from jobs.study.questionnaire.latest_answers import last_part, question_code
+from jobs.study.questionnaire.latest_answers import last_part, latest_answers, question_code
 
 FRAME, DENOMINATOR = "ref.operator_frame", "ref.denominator"
 # So many lines are printed, and rows named in one; the rest is counted.
@@ -117,11 +117,29 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
             given = known.get(respondent, {}) | {"channel_code": channel}
             line = ",".join(given.get(name) or f"<{name}>" for name in LINE)
             says = f"add {line},{row['first_day'].replace(day=1)} with the day it started, if earlier"
+            if channel and (codes := name_answers(have["study.questionnaire_answer"], row)):
+                says += f"; if {codes} should be empty, ask for the form again"
         lines.append(f"  {respondent}, {channel or 'spending'} in {periods}: {says}")
     if len(found) > SHOWN:
         lines.append(f"  and {len(found) - SHOWN} more")
     lines.append(f"columns of these lines: {','.join((*LINE, 'valid_from'))}")
     raise ObservatoryError("\n".join(lines))
+
+
+def name_answers(answers: pl.DataFrame, asked: Mapping[str, Any]) -> str:
+    """The indicators by which a respondent answered for a channel, of a row of refuse_missing()."""
+    code = pl.col("indicator_code")
+    counted = reference_table("ref.indicator_measure").filter(
+        pl.col("measure_code").is_in(list(UNIT)), pl.col("channel_code") == asked["channel_code"]
+    )
+    names = {*counted["indicator_code"], f"{CHANNELS}.{asked['channel_code']}"}
+    found = latest_answers(answers).filter(
+        pl.col("respondent_id") == asked["respondent_id"],
+        pl.col("period_code").is_in(asked["periods"]),
+        pl.col("value").str.strip_chars().cast(pl.Float64, strict=False) > 0,
+        code.is_in(names),
+    )
+    return ", ".join(found["indicator_code"].unique().sort())
 
 
 def refuse_wrong_subscriptions(have: Mapping[str, pl.DataFrame], folder: Path) -> None:

@@ -41,7 +41,7 @@ from jobs.base.tables.contracts import (
     reference_table,
     stage_tables,
 )
-from jobs.base.tables.csv_tables import read_table, read_tables
+from jobs.base.tables.csv_tables import file_of, read_table, read_tables
 from jobs.study import estimates
 from jobs.study.estimates.steps import finding_decisions, investment_targets
 from jobs.study.estimates.steps.coverage import DENOMINATOR, cover_rows
@@ -190,6 +190,21 @@ def estimate_tables(
     )
     used = (SUBMISSION, QUALITY, ANSWERS, FRAME, investment_targets.TABLE)
     return {table: have[table] for table in (*TABLES, *used)}
+
+
+def list_stops(lake: Lake, folder: Path) -> list[str]:
+    """The lines of the error at which estimate_tables() would stop now, for whoever loads answers; none while
+    the folder has no frame of operators yet."""
+    if file_of(folder, FRAME) is None:
+        return []
+    given = {table: lake.read(table) for table in SUBMITTED_TABLES}
+    try:
+        have = read_tables(folder, REFERENCES)
+        remaining, _ = finding_decisions.left_out(given, lake.read(DECISIONS))
+        refuse_unknown(have | remaining, folder)
+    except ObservatoryError as error:
+        return str(error).splitlines()
+    return []
 
 
 def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
