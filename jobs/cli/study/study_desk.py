@@ -75,7 +75,7 @@ def show_steps(file: Path) -> None:
         table.add_row(f"{number} {step.name}", missing, Text(step.do if step.missing else ""))
     out.print(table)
     following = next((each for each in steps if each.missing and each.is_needed), None)
-    said = f"Next: {following.do}" if following else "Nothing is missing up to the first release."
+    said = f"Next: {following.do}" if following else "Nothing is missing: the last release is published."
     out.print(said, soft_wrap=True, markup=False, highlight=False)
 
 

@@ -1,7 +1,8 @@
 """What a study lacks, and what comes next, in the order of docs/tsb.md."""
 
+import datetime as dt
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +22,13 @@ from jobs.study.estimates.steps.frame import refuse_wrong_subscriptions
 from jobs.study.estimates.steps.study_stage import ANSWERS, SUBMISSION, is_current
 from jobs.study.public.secret import FILE, VALUE, p_pct
 from jobs.study.questionnaire.respondents import load_respondents
+from jobs.study.release.clearance import count_leaving, read_clearance, refuse_uncleared
+from jobs.study.release.comparing import areas_in
+from jobs.study.release.decisions import list_published, read_decisions
 from jobs.study.release.folders import all_in
+from jobs.study.release.manifest import verify_release
+from jobs.study.release.publishing import list_unsigned
+from jobs.study.release.signatures import signer_of
 
 # So many names are printed; the rest is counted.
 SHOWN = 6
@@ -45,7 +52,7 @@ class Step:
 
 
 def list_steps(settings: Observatory, file: Path) -> list[Step]:
-    """All steps up to the first release. file: the settings."""
+    """All steps up to a release that readers find. file: the settings."""
     steps = [
         Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
         Step("respondents", tuple(unasked(settings)), place(settings.study.respondents, "respondents.csv")),
@@ -91,7 +98,79 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     steps.append(
         Step("release", () if made else ("none is made",), f"observatory release make --period {quarter}")
     )
+    return [*steps, *list_release_steps(settings, made)]
+
+
+def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -> list[Step]:
+    """What the release that was made last needs on its way to readers, and the index beside it. made: each
+    release's period and version."""
+    release = settings.release
+    if not made:
+        return []
+    if release.public_root is None or release.signers is None:
+        lacking = ("[release] public_root and signers have to be set",)
+        return [Step("publication", lacking, "fill in the settings")]
+    kept, public, signers = Path(release.restricted), Path(release.public_root), Path(release.signers)
+    period, version = max(made, key=lambda each: made_at(kept.joinpath(*each)))
+    name, folder = f"{period}/{version}", Path(release.root, period, version)
+    steps = []
+    if name not in list_published(kept):
+        own = kept / period / version
+        today = settings.lake.now.date()
+        steps = [
+            Step("clearance", tuple(refusal(check_clearance, folder, own, today)), clear_command(own, name)),
+            Step(
+                "signature",
+                tuple(refusal(signer_of, folder, signers)),
+                f"observatory release sign {folder.relative_to(Path(release.root).parent)} --key KEY,"
+                " on the officer's machine",
+            ),
+            Step(
+                "publication", (f"{name} is not published",), f"observatory release publish {name} --by NAME"
+            ),
+        ]
+    unsigned = list_unsigned(public, signers)
+    if unsigned:
+        file = unsigned[0].relative_to(public.parent)
+        lines = tuple(f"{each.relative_to(public.parent)} is not signed" for each in unsigned)
+        do = f"observatory release sign {file} --key KEY, on the officer's machine"
+        steps.append(Step("index", lines, do))
     return steps
+
+
+def made_at(restricted: Path) -> str:
+    """When a release was made; nothing if no record says so."""
+    return next((each.at for each in read_decisions(restricted) if each.what == "made"), "")
+
+
+def refusal(check: Callable[..., object], *given: object) -> list[str]:
+    """The lines with which a check refuses what it was given; none if it does not."""
+    try:
+        check(*given)
+    except ObservatoryError as error:
+        return str(error).splitlines()
+    return []
+
+
+def check_clearance(folder: Path, restricted: Path, today: dt.date) -> None:
+    """Raise ObservatoryError as `release publish` does for a release that is not cleared."""
+    digest = verify_release(folder)
+    refuse_uncleared(restricted, digest, count_leaving(areas_in(folder)), today)
+
+
+def clear_command(restricted: Path, name: str) -> str:
+    """The command that clears what comes first of a release."""
+    found = read_clearance(restricted)
+    if found is None:
+        return f"observatory release clear make {name} --deadline DATE, then send the sheets"
+    if found.open_objections:
+        country = found.open_objections[0].country
+        return f"observatory release clear decide {name} {country} --as published --by NAME --reason TEXT"
+    if found.left_out:
+        return f"observatory release make --period {name.partition('/')[0]}"
+    if found.undecided:
+        return f"observatory release clear unasked {name} unasked.csv"
+    return f"observatory release clear load {name} returned/sheets/*.xlsx"
 
 
 def place(path: str | None, otherwise: str) -> str:

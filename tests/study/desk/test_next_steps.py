@@ -7,6 +7,9 @@ import pytest
 from jobs.base.settings.config import load_settings
 from jobs.study.desk.beginning import begin_study
 from jobs.study.desk.next_steps import Step, list_steps
+from jobs.study.release import decisions, manifest, publishing
+from jobs.study.release.signatures import sign_release, sign_statement
+from tests.support.release import NOW, Place, signing_keys, write
 
 
 @pytest.fixture
@@ -57,3 +60,41 @@ def test_what_estimates_would_refuse_is_missing(begun: Path) -> None:
     with (begun / "files" / "denominator.csv").open("a", encoding="utf-8") as file:
         file.write("KEN,2026-13,SMS,5,,,,,made up\n")
     assert any("row 2: KEN 2026-13 SMS" in each for each in steps_of(begun)["frame"].missing)
+
+
+def test_after_a_release_come_clearance_signature_publication_and_index(
+    begun: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBSERVATORY_READ_AT", f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
+    folder, name = write(begun / "releases"), "2026-Q4/v1.0.0"
+    restricted = begun / "restricted" / name
+    restricted.mkdir(parents=True)
+    made = Place(folder, restricted, begun / "public", manifest.verify_release(folder))
+    decisions.record_decision(restricted, "made", "observatory", made.digest, NOW)
+    (restricted / publishing.ABOUT).write_text('{"earlier": []}')
+
+    def after_release() -> list[tuple[str, bool, str]]:
+        found = [*steps_of(begun).items()]
+        names = [each for each, _ in found]
+        return [(key, bool(step.missing), step.do) for key, step in found[names.index("release") + 1 :]]
+
+    clear, sign, publish = after_release()
+    assert clear == (
+        "clearance",
+        True,
+        f"observatory release clear make {name} --deadline DATE, then send the sheets",
+    )
+    assert sign[:2] == ("signature", True) and f"release sign releases/{name} --key" in sign[2]
+    assert publish == ("publication", True, f"observatory release publish {name} --by NAME")
+    made.clear()
+    home = tmp_path_factory.mktemp("k")
+    monkeypatch.setenv("GNUPGHOME", str(home / "home"))
+    with signing_keys(home) as keys:
+        (home / "officer.asc").rename(begun / "signers" / "officer.asc")
+        sign_release(folder, keys.officer)
+        assert [is_open for _, is_open, _ in after_release()] == [False, False, True]
+        made.publish(begun / "signers")
+        (index,) = after_release()
+        assert index[:2] == ("index", True) and "release sign public/index.json --key" in index[2]
+        sign_statement(begun / "public" / "index.json", keys.officer)
+        assert after_release() == []
