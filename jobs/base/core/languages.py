@@ -64,6 +64,13 @@ def format_size(number: Number, kind: str, language: str) -> str:
     return str(format_compact_decimal(rounded, format_type=known, locale=locale, fraction_digits=2))  # type: ignore[arg-type]
 
 
+def format_significant(number: Number) -> str:
+    """Three significant digits, without the name of a size."""
+    if is_english():
+        return numbers.format_significant(number)
+    return str(format_decimal(round_significant(number), locale=current.get(), decimal_quantization=False))
+
+
 def format_share(pct: Number) -> str:
     """A percentage with the digits that it has."""
     if is_english():

@@ -17,6 +17,7 @@ from jobs.base.settings.countries import country_codes, nearest_country
 from jobs.cli.arguments import Config
 from jobs.cli.console import out
 from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.landing import TABLE
 from jobs.study.questionnaire.respondents import load_respondents
 
 # Polars takes a part of a second to import.
@@ -80,6 +81,7 @@ def brief(
 
     It holds published rows and the administration's own answers alone.
     """
+    from jobs.study.desk.asking import FORMS
     from jobs.study.desk.brief import make_brief
     from jobs.study.desk.published import read_published
     from jobs.study.desk.reader_page import write_html
@@ -96,20 +98,22 @@ def brief(
     ]
     published = read_published(settings, release)
     spoken = language or (readers[0].language if readers else "en")
-    page = make_brief(country, spoken, own_answers(settings, [each.id for each in readers]), published)
+    own = [each.id for each in readers]
+    page = make_brief(
+        country, spoken, own_answers(settings, own), own_answers(settings, own, FORMS), published
+    )
     file = output / f"{country}_{published.period}_{spoken}.html"
     write_own(file, write_html(page).encode())
     out.print(f"Brief, restricted: {file}", soft_wrap=True, markup=False)
 
 
-def own_answers(settings: Observatory, respondents: list[str]) -> pl.DataFrame:
-    """The answers of these respondents, and of nobody else."""
+def own_answers(settings: Observatory, respondents: list[str], table: str = TABLE) -> pl.DataFrame:
+    """The answers of these respondents, or their rows of another table, and of nobody else."""
     import polars as pl
 
     from jobs.base.store.lake import open_lake
-    from jobs.study.questionnaire.landing import TABLE
 
-    return open_lake(settings.lake.root).read(TABLE, where=pl.col("respondent_id").is_in(respondents))
+    return open_lake(settings.lake.root).read(table, where=pl.col("respondent_id").is_in(respondents))
 
 
 def write_own(file: Path, content: bytes) -> None:

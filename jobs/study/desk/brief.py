@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.base.core.numbers import format_significant
+from jobs.base.core.languages import format_significant, use_language
 from jobs.base.figures.areas import WORLD
 from jobs.base.figures.reliability import mark_of
-from jobs.study.desk.published import FIGURES, ReaderRelease, areas_of, name_area, show_published
+from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
 from jobs.study.questionnaire.definition import form_for
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
@@ -25,12 +25,13 @@ from jobs.study.release.released_tables import AREAS
 MOST_MEASURES = 8
 # The areas beside a country: more would not fit.
 BESIDE = {code for code, (published, _) in AREAS.items() if published.startswith("ITU_")} | {WORLD}
-COLUMNS = ("area", "rate", "interval", "share")
 
 
-def make_brief(country: str, language: str, answers: pl.DataFrame, release: ReaderRelease) -> ReaderPage:
-    """The brief of a country (ISO 3166-1 alpha-3). answers: the rows of study.questionnaire_answer of the
-    administration that reads it."""
+def make_brief(
+    country: str, language: str, answers: pl.DataFrame, forms: pl.DataFrame, release: ReaderRelease
+) -> ReaderPage:
+    """The brief of a country (ISO 3166-1 alpha-3). answers, forms: the rows of study.questionnaire_answer and
+    study.returned_form of the administration that reads it."""
     name = country_names(language)[country]
 
     def say(key: str, **values: str) -> str:
@@ -40,10 +41,15 @@ def make_brief(country: str, language: str, answers: pl.DataFrame, release: Read
     rows = release.volumes(areas, release.period)
     own = [row for row in rows if row["area"] == country]
     around = [row for row in rows if row["area"] in BESIDE]
-    measures = measure_rows(release, areas, language)
-    columns = [translate_key(language, "feedback", each) for each in COLUMNS]
+    with use_language(language):
+        measures = measure_rows(release, areas, language)
+        # A country's row has a volume and no rate; a region's volume says nothing beside it.
+        own_lines, lines_around = (
+            volume_lines(own, "volume", language),
+            volume_lines(around, "rate", language),
+        )
     headings = [translate_key(language, "feedback", "area"), say("measure"), say("operators"), say("cost")]
-    missing = [*missing_channels(rows, language), *missing_answers(answers, release.period, language)]
+    missing = [*missing_channels(rows, language), *missing_answers(answers, forms, release.period, language)]
     return ReaderPage(
         language,
         say("title", country=name),
@@ -53,11 +59,14 @@ def make_brief(country: str, language: str, answers: pl.DataFrame, release: Read
             ReaderTable(
                 say("own_row", country=name),
                 [] if own else [say("no_row", country=name)],
-                columns,
-                volume_lines(own, language),
+                head_columns("volume", language),
+                own_lines,
             ),
             ReaderTable(
-                say("beside"), [] if around else [say("none")], columns, volume_lines(around, language)
+                say("beside"),
+                [] if around else [say("none")],
+                head_columns("rate", language),
+                lines_around,
             ),
             ReaderTable(
                 say("measures"), [say("measures_about") if measures else say("none")], headings, measures
@@ -68,14 +77,18 @@ def make_brief(country: str, language: str, answers: pl.DataFrame, release: Read
     )
 
 
-def volume_lines(rows: Sequence[dict[str, Any]], language: str) -> list[tuple[str, ...]]:
-    """A line for each published row: area and channel, spam for each subscription with its interval, and its
-    share of traffic."""
+def head_columns(figure: str, language: str) -> list[str]:
+    return [translate_key(language, "feedback", each) for each in ("area", figure, "interval", "share")]
+
+
+def volume_lines(rows: Sequence[dict[str, Any]], figure: str, language: str) -> list[tuple[str, ...]]:
+    """A line for each published row: area and channel, a figure with its interval, and spam's share of
+    traffic."""
     lines: list[tuple[str, ...]] = []
     for row in rows:
-        rate, share = (show_published(row, figure) or ("", "") for figure in FIGURES)
+        shown, share = (show_published(row, each) or ("", "") for each in (figure, "share"))
         place = f"{name_area(row, language)}, {channel_name(language, row['channel_code'])}"
-        lines.append((place, *rate, share[0]))
+        lines.append((place, *shown, share[0]))
     return lines
 
 
@@ -127,13 +140,22 @@ def missing_channels(rows: Sequence[dict[str, Any]], language: str) -> list[str]
     return [translate_key(language, "brief", "no_channel", channels=", ".join(absent))] if absent else []
 
 
-def missing_answers(answers: pl.DataFrame, period: str, language: str) -> list[str]:
-    """A sentence for each form of the quarter and of its year that the administration answered: the questions
-    left open. Or one that it answered neither."""
+def missing_answers(answers: pl.DataFrame, forms: pl.DataFrame, period: str, language: str) -> list[str]:
+    """Sentences for each form of the quarter and of its year that the administration returned: the questions
+    left open, and how many points its last form has to correct. Or one that it returned neither."""
     latest = latest_answers(answers)
     found = []
     for asked in dict.fromkeys((period, period[:4])):
         own = latest.filter(pl.col("period_code") == asked)
+        judged = (
+            forms.filter(pl.col("period_code") == asked)
+            .sort("received_at")
+            .unique("respondent_id", keep="last", maintain_order=True)
+        )
+        wrong = int(judged["to_correct_count"].sum())
+        if wrong:
+            values = {"period": isolate(asked, language), "count": str(wrong)}
+            found.append(translate_key(language, "brief", "wrong", **values))
         if own.is_empty():
             continue
         answered = set(own.select(question_code(pl.col("indicator_code"))).to_series())
@@ -141,5 +163,6 @@ def missing_answers(answers: pl.DataFrame, period: str, language: str) -> list[s
         values = {"period": isolate(asked, language)}
         if left:
             values["questions"] = ", ".join(left)
-        found.append(translate_key(language, "brief", "open" if left else "complete", **values))
+        if left or not wrong:
+            found.append(translate_key(language, "brief", "open" if left else "complete", **values))
     return found or [translate_key(language, "brief", "no_form", period=isolate(period, language))]

@@ -9,9 +9,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.base.core.numbers import DASH, format_significant
+from jobs.base.core.languages import format_significant, use_language
+from jobs.base.core.numbers import DASH
 from jobs.base.figures.counting_rules import OPERATOR
-from jobs.study.desk.published import FIGURES, ReaderRelease, areas_of, name_area, show_published
+from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
 from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
 from jobs.study.questionnaire.definition import OFFERED, all_questions
@@ -19,6 +20,8 @@ from jobs.study.questionnaire.latest_answers import latest_answers
 from jobs.study.questionnaire.respondents import Respondent
 from jobs.study.questionnaire.texts import channel_name, translate_key
 
+# What a respondent has of its own, too.
+FIGURES = ("rate", "share")
 COLUMNS = ("area", "figure", "own", "published", "interval")
 # The indicator of the spam attempted on a channel.
 SPAM = {
@@ -43,7 +46,8 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
         volumes = release.volumes(areas_of(respondent.country, period), period)
         for channel in dict.fromkeys(channel for channel, _ in own):
             of_channel = [row for row in volumes if row["channel_code"] == channel]
-            rows = compare_rows(own, channel, of_channel, language)
+            with use_language(language):
+                rows = compare_rows(own, channel, of_channel, language)
             sentences = [] if rows else [translate_key(language, "feedback", "none")]
             heading = f"{channel_name(language, channel)}, {isolate(period, language)}"
             tables.append(ReaderTable(heading, sentences, columns, rows))

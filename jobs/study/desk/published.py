@@ -9,7 +9,8 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_range, format_significant
+from jobs.base.core.languages import format_compact, format_significant
+from jobs.base.core.numbers import format_range
 from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import classify_countries, list_areas
 from jobs.base.figures.reliability import mark_of
@@ -31,6 +32,7 @@ COMPARED = {
 FIGURES = {
     "rate": ("rate_per_subscription", "rate_low", "rate_high", "cv_band_code"),
     "share": ("share_pct", None, None, "share_cv_band_code"),
+    "volume": ("estimate", "estimate_low", "estimate_high", "cv_band_code"),
 }
 
 
@@ -104,11 +106,13 @@ def name_area(row: Mapping[str, Any], language: str) -> str:
 
 
 def show_published(row: Mapping[str, Any], figure: str) -> tuple[str, str] | None:
-    """A published figure with its mark, and its interval; None if the row has none."""
+    """A published figure with its mark, and its interval, in the current language; None if the row has
+    none."""
     column, low, high, band = FIGURES[figure]
+    write = format_compact if figure == "volume" else format_significant
     if not row.get(column):
         return None
     interval = ""
     if low and high and row.get(low) and row.get(high):
-        interval = format_range(float(row[low]), float(row[high]), format_significant)
-    return f"{format_significant(float(row[column]))} {mark_of(row.get(band))}".strip(), interval
+        interval = format_range(float(row[low]), float(row[high]), write)
+    return f"{write(float(row[column]))} {mark_of(row.get(band))}".strip(), interval

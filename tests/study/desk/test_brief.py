@@ -1,21 +1,25 @@
 """A brief for an administration holds published rows and its own answers, and nothing else."""
 
+import datetime as dt
+
 import polars as pl
 
 from jobs.base.tables.contracts import rows_frame
+from jobs.study.desk.asking import FORMS
 from jobs.study.desk.brief import MOST_MEASURES, make_brief
 from jobs.study.desk.published import ReaderRelease
 from jobs.study.desk.reader_page import write_html
+from jobs.study.questionnaire.definition import form_for
 from jobs.study.questionnaire.landing import TABLE, answer_rows
 from tests.study.desk.test_feedback import ROW, release
 from tests.support.questionnaire import RESPONDENTS, assessed, blank, fill, opened
 from tests.support.returned_forms import AT
 
-NONE = rows_frame([], TABLE)
+NONE, NO_FORM = rows_frame([], TABLE), rows_frame([], FORMS)
 
 
 def told(country: str, published: ReaderRelease, language: str = "en") -> str:
-    return write_html(make_brief(country, language, NONE, published))
+    return write_html(make_brief(country, language, NONE, NO_FORM, published))
 
 
 def test_a_country_without_a_row_is_told_that_and_not_why() -> None:
@@ -36,9 +40,44 @@ def test_what_is_missing_is_named() -> None:
     whose = next(each for each in RESPONDENTS.values() if each.role == "A")
     form = assessed(fill(opened(blank(whose, "en")), {"sp902": 3}))
     rows = rows_frame(answer_rows(form, AT), TABLE)
-    left = make_brief(whose.country, "en", rows, release(ITU_AFR={})).tables[-1].sentences[-1]
+    left = make_brief(whose.country, "en", rows, NO_FORM, release(ITU_AFR={})).tables[-1].sentences[-1]
     assert left.startswith("Questions that you left open for 2025: ") and "sp901" in left
     assert "sp902" not in left
+
+
+def test_points_to_correct_are_named_and_no_form_with_them_is_complete() -> None:
+    whose = next(each for each in RESPONDENTS.values() if each.role == "A")
+    form = assessed(fill(opened(blank(whose, "en")), {"sp902": 3}))
+    answers = rows_frame(answer_rows(form, AT), TABLE)
+    asked = [each.id for each in form_for("A", period="2025").questions]
+    every = pl.concat([answers.head(1).with_columns(indicator_code=pl.lit(each)) for each in asked])
+    judged = {"respondent_id": whose.id, "period_code": "2025", "file_sha256": "a", "file_name": "a.xlsx",
+              "is_taken": True, "open_count": 0}  # fmt: skip
+    forms = [
+        judged | {"received_at": AT, "to_correct_count": 9},
+        judged | {"received_at": AT + dt.timedelta(hours=1), "to_correct_count": 2},
+    ]
+    said = [
+        make_brief(whose.country, "en", every, rows_frame(of, FORMS), release(ITU_AFR={}))
+        .tables[-1]
+        .sentences
+        for of in (forms, [])
+    ]
+    assert said[0][-1] == "Points to correct in your last form for 2025: 2."
+    assert said[1][-1] == "You answered all questions for 2025."
+
+
+def test_a_countrys_volume_is_shown_with_its_interval_in_the_language_of_the_brief() -> None:
+    """Its row has no rate."""
+    kenya = {"rate_per_subscription": None, "rate_low": None, "rate_high": None, "estimate": "345000000",
+             "estimate_low": "301000000", "estimate_high": "396000000"}  # fmt: skip
+    published = release(ITU_AFR={}, **{"404": kenya})
+    assert make_brief("KEN", "en", NONE, NO_FORM, published).tables[0].rows == [
+        ("Kenya, E-mail", "345M", "301M–396M", "49.3 !!")
+    ]
+    french = make_brief("KEN", "fr", NONE, NO_FORM, published)
+    assert french.tables[0].rows[0][1:] == ("345\xa0M", "301\xa0M–396\xa0M", "49,3 !!")
+    assert french.tables[1].rows[0][1:] == ("72,8", "71,9–74,2", "49,3 !!")
 
 
 def test_measures_are_of_the_smallest_area_with_any_the_cheapest_first() -> None:
@@ -58,7 +97,7 @@ def test_measures_are_of_the_smallest_area_with_any_the_cheapest_first() -> None
     }  # fmt: skip
     tables = {"countermeasure_cost": pl.DataFrame(costs), "countermeasure": pl.DataFrame([share])}
     published = ReaderRelease("2025/v1.0.0", "2025", tables)
-    page = make_brief("KEN", "en", NONE, published)
+    page = make_brief("KEN", "en", NONE, NO_FORM, published)
     rows = [line[1:] for line in page.tables[2].rows]
     assert [(line[1], line[2]) for line in rows] == [("", "0.004 !"), ("", "0.02 !"), ("25–50", "")]
 
@@ -72,5 +111,5 @@ def test_a_brief_of_all_channels_and_areas_is_two_pages() -> None:
         for channel in ("EMAIL", "SMS", "MMS", "RCS", "VOICE_CS", "VOICE_IP", "IM", "INAPP")
     ]
     published = ReaderRelease("2025/v1.0.0", "2025", {"spam_volume": pl.DataFrame(rows)})
-    page = make_brief("KEN", "en", NONE, published)
+    page = make_brief("KEN", "en", NONE, NO_FORM, published)
     assert sum(len(each.rows) for each in page.tables) + MOST_MEASURES == 32
