@@ -36,7 +36,7 @@ def init(
 
     Nothing is overwritten.
     """
-    from jobs.study.desk.beginning import SETTINGS, begin_study
+    from jobs.study.desk.beginning import LANGUAGE_NOTE, SETTINGS, begin_study
     from jobs.study.desk.countries import parse_countries
 
     if check == (countries is not None):
@@ -53,6 +53,7 @@ def init(
             soft_wrap=True,
             markup=False,
         )
+        out.print(LANGUAGE_NOTE, soft_wrap=True, markup=False, highlight=False)
     show_steps(folder / SETTINGS)
 
 
@@ -146,8 +147,11 @@ def frame(
     if ask:
         if settings.study.respondents is None:
             raise ObservatoryError("--ask: [study] respondents is not set: name the list of respondents")
-        added = building.ask_operators(Path(settings.study.respondents), tables[FRAME], found.filled.names)
+        listed = Path(settings.study.respondents)
+        added = building.ask_operators(listed, tables[FRAME], found.filled.names)
         out.print(f"Added to the list of respondents: {with_noun(len(added), 'operator')}", highlight=False)
+        for line in building.list_other_sizes(listed, tables[FRAME]):
+            out.print(line, soft_wrap=True, markup=False, highlight=False)
     for licence in building.list_licences(found.figures):
         out.print(licence, soft_wrap=True, markup=False, highlight=False)
 

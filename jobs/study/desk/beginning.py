@@ -55,6 +55,11 @@ SAMPLES = {
     "receipt_key": '"study@example.org"', "deadline": "2027-02-28", "return_address": '"study@example.org"',
     "norm": "{ EMAIL = 0.8, SMS = 0.2 }", "agency": '"SPAMSTAT"',    "contact": '"study@example.org"',
 }  # fmt: skip
+LANGUAGE_NOTE = (
+    "respondents.csv: `study init` writes the language en for every administration. Write its own (en, fr,"
+    " es, ar, zh or ru) before `study frame --ask`, which adds operators in the language of their"
+    " administration."
+)
 WIDTH = 98
 SUBSCRIPTIONS = 1_200_000
 
@@ -191,7 +196,17 @@ def guide_text() -> str:
     ]
     sizes = codelist_rows("size_class")
     lines += [f"| {code} | {row['description']} | {row['size_code']} |" for code, row in sizes.items()]
-    lines += ["", "## respondents.csv", "", "Who is asked.", "", "| column | meaning |", "|---|---|"]
+    lines += [
+        "",
+        "## respondents.csv",
+        "",
+        "Who is asked.",
+        "",
+        LANGUAGE_NOTE,
+        "",
+        "| column | meaning |",
+        "|---|---|",
+    ]
     lines += [f"| `{name}` | {meaning} |" for name, meaning in COLUMNS.items()]
     roles = [f"{code} {label}" for code, label in option_labels("en", "role").items()]
     lines += ["", f"Roles: {'; '.join(roles)}."]

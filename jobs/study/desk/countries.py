@@ -1,11 +1,13 @@
 """The countries of a study, as an officer names them."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.settings.countries import country_codes, nearest_country
+from jobs.base.settings.countries import LEAST_NAME, country_codes, nearest_country
 from jobs.base.tables.contracts import reference_rows
+from jobs.study.questionnaire.texts import translate_key
 
 ALL = "all"
 # A Member State of ITU without operators of its own; the others are the 193 Members of the United Nations.
@@ -60,8 +62,11 @@ def expand(entries: list[tuple[str, str]], source: str) -> list[str]:
     for place, entry in entries:
         named = known.get(entry) or ([entry] if entry in country_codes() else [])
         if not named:
-            nearest = nearest_country(entry) or nearest_hint(entry, known)
-            wrong.append(f"{source}: {place}: '{entry}' is no country (ISO 3166-1 alpha-3){nearest}")
+            nearest = nearest_region(entry, regions) or nearest_country(entry) or nearest_hint(entry, known)
+            wrong.append(
+                f"{source}: {place}: '{entry}' is no country (ISO 3166-1 alpha-3) and no ITU region"
+                f" ({', '.join(sorted(regions))}){nearest}"
+            )
         wrong += [
             f"{source}: {place}: {each} stands twice, first in {found[each]}: name it once"
             for each in named
@@ -73,3 +78,10 @@ def expand(entries: list[tuple[str, str]], source: str) -> list[str]:
     if wrong:
         raise ObservatoryError("\n".join(wrong))
     return list(found)
+
+
+def nearest_region(entry: str, regions: Iterable[str]) -> str:
+    """A hint at the region whose English name begins with a word of an officer; else nothing."""
+    names = {code: translate_key("en", "area", code).casefold() for code in regions}
+    found = next((code for code, name in names.items() if name.startswith(entry.casefold())), None)
+    return f"; did you mean '{found}'?" if found and len(entry) >= LEAST_NAME else ""

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import format_count
 from jobs.base.core.periods import last_day
 from jobs.base.figures.sizes import class_of, size_of
 from jobs.base.settings.countries import country_codes
@@ -347,11 +348,9 @@ def ask_operators(file: Path, frame: Sequence[Mapping[str, str]], names: Mapping
     administration; the ids of those that were added. names: of operators, by id."""
     listed = read_respondents(file)
     spoken = {each.country: each.language for each in listed.values() if each.role == "A"}
-    largest: dict[str, Mapping[str, str]] = {}
-    for row in frame:
-        whose = row["respondent_id"]
-        if not row.get("valid_to") and whose in names and whose not in listed:
-            largest[whose] = max(largest.get(whose, row), row, key=lambda one: int(one["subscriptions"]))
+    largest = {
+        whose: row for whose, row in largest_rows(frame).items() if whose in names and whose not in listed
+    }
     with file.open("a", newline="", encoding="utf-8") as lines:
         writer = csv.DictWriter(lines, [*COLUMNS], lineterminator="\n")
         for whose, row in sorted(largest.items()):
@@ -362,3 +361,25 @@ def ask_operators(file: Path, frame: Sequence[Mapping[str, str]], names: Mapping
                  "size_class": class_of(int(row["subscriptions"]))}
             )  # fmt: skip
     return sorted(largest)
+
+
+def largest_rows(frame: Sequence[Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
+    """Of each operator the row of its most subscriptions that stands today."""
+    found: dict[str, Mapping[str, str]] = {}
+    for row in frame:
+        if not row.get("valid_to"):
+            first = found.setdefault(row["respondent_id"], row)
+            found[row["respondent_id"]] = max(first, row, key=lambda one: int(one["subscriptions"]))
+    return found
+
+
+def list_other_sizes(file: Path, frame: Sequence[Mapping[str, str]]) -> list[str]:
+    """A line for each respondent whose size class is not that of its subscriptions in the frame."""
+    largest = largest_rows(frame)
+    return [
+        f"{file.name}: {each.id} is {each.size_class}, and its {format_count(count)} subscriptions make it"
+        f" {class_of(count)}: correct size_class there"
+        for each in read_respondents(file).values()
+        if each.size_class and each.id in largest
+        if class_of(count := int(largest[each.id]["subscriptions"])) != each.size_class
+    ]

@@ -10,6 +10,8 @@ def test_a_study_begins_and_says_what_comes_next(observatory: Observatory, tmp_p
     begun = observatory("study", "init", tmp_path, "--countries", "KEN,NPL")
     assert begun.code == 0 and "12 files in" in begun.out
     assert "Next: fill in observatory.toml" in begun.out
+    for told in (begun.out, (tmp_path / "FILES.md").read_text(encoding="utf-8")):
+        assert "writes the language en for every administration. Write its own" in told
     checked = observatory("study", "init", tmp_path, "--check")
     assert checked.code == 0 and checked.out in begun.out
     again = observatory("study", "init", tmp_path, "--countries", "KEN")
@@ -38,4 +40,8 @@ def test_a_frame_is_built_and_its_gaps_are_listed(observatory: Observatory, tmp_
     told = observatory("study", "frame", *last, "--ask")
     assert "subscriptions VOICE_CS" in told.out and "CC BY-NC-SA 3.0 IGO" in told.out
     assert "1\u00a0operator" in told.out
+    (tmp_path / "sources" / "operators.csv").write_text(listed.replace("5000000", "5000"), encoding="utf-8")
+    assert (
+        "ken-savanna is S4, and its 5,000 subscriptions" in observatory("study", "frame", *last, "--ask").out
+    )
     assert "no operator of NPL" in observatory("study", "init", tmp_path, "--check").out

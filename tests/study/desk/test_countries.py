@@ -27,6 +27,7 @@ def test_a_file_has_one_on_each_line(tmp_path: Path) -> None:
         ("AFR,KEN", "entry 2: KEN stands twice, first in entry 1"),
         ("KEN,Nepal", "entry 2: 'Nepal' is no country .*; did you mean 'NPL'"),
         ("KE", "'KE' is no country .*; did you mean 'KEN'"),
+        ("Africa", r"entry 1: 'Africa' is no country .* and no ITU region \(AFR, .*\); did you mean 'AFR'"),
         ("lost.csv", "lost.csv does not exist"),
     ],
 )

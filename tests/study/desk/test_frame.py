@@ -16,6 +16,7 @@ from jobs.study.desk.frame import (
     ask_operators,
     build_tables,
     existing_rows,
+    list_other_sizes,
     merge_rows,
     read_sources,
     refuse_wrong_rows,
@@ -292,3 +293,13 @@ def test_operators_of_the_frame_are_asked(tmp_path: Path) -> None:
     found = read_respondents(listed)
     assert (found["npl-himal"].language, found["npl-himal"].size_class) == ("fr", "S2")
     assert found["ken-savanna-movil"].name == "Savanna Móvil"
+    assert list_other_sizes(listed, frame) == []
+    # A size that is corrected later: the list keeps what it has, and a line says so.
+    put(tmp_path, "operators.csv", OPERATORS.replace("90000", "90000000"))
+    build(tmp_path)
+    frame = existing_rows(FRAME, tmp_path / "files")
+    assert ask_operators(listed, frame, names) == []
+    assert list_other_sizes(listed, frame) == [
+        "respondents.csv: npl-himal is S2, and its 90,000,000 subscriptions make it S5: correct"
+        " size_class there"
+    ]
