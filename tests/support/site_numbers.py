@@ -278,7 +278,7 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (rf"{C}: ([\d.]+)% of spam could not be placed.*", unknown("spam_source", "source_region_code", "_U")),
     (rf"{C}: ([<>]?[\d.]+)% of the squared width.*", subscriptions),
     (rf"Of {N} protected figures, {N} are new, {N} are revised, {N} are unchanged, and {N} stand.*", new),
-    (rf"(\d+) countries have a volume of spam by {C} of their own", countries),
+    (rf"{C}: countries with a volume of spam of their own: (\d+)", lambda f, c, n: countries(f, n, c)),
     (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),
 ]  # fmt: skip
 
