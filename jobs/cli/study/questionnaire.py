@@ -188,8 +188,8 @@ def split_same_time(outcomes: list[FileOutcome]) -> tuple[list[FileOutcome], lis
     }
     left_out = [id(each) for found in unclear.values() for each in found]
     lines = [
-        f"{' and '.join(str(each.file) for each in found)} are of '{respondent}' for {period}, came in at the"
-        " same time and were not loaded: load them one by one, each with its time as --received"
+        f"{' and '.join(str(each.file) for each in found)} are of '{respondent}' for {period} and came in at"
+        " the same time: load them one by one, each with its time as --received; none of them was loaded"
         for (respondent, period, _), found in unclear.items()
     ]
     return [each for each in outcomes if id(each) not in left_out], lines

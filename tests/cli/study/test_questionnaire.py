@@ -91,7 +91,9 @@ def test_a_folder_and_two_forms_of_one_second_keep_no_other_file_from_being_load
     said = observatory("questionnaire", "load", *files, other, tmp_path / "errors", "--config", node.settings)
     assert said.code == 2
     assert f"{tmp_path / 'errors'}: a folder, passed over" in said.err
-    assert f"{files[0]} and {files[1]} are of 'savanna-mobile' for 2025, came in at the same time" in said.err
+    assert (
+        f"{files[0]} and {files[1]} are of 'savanna-mobile' for 2025 and came in at the same time" in said.err
+    )
     answers = Lake(str(tmp_path / "lake")).read("study.questionnaire_answer")
     assert answers["file_name"].unique().to_list() == ["c.xlsx"]
     alone = observatory("questionnaire", "load", tmp_path / "errors", "--config", node.settings)
