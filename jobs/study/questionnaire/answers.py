@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from jobs.base.core.identifiers import has_identifier
+from jobs.base.settings.countries import country_named
 from jobs.study.questionnaire.definition import DECIMALS, NO_WAIVER, WITHOUT_ANSWER, Question, load_definition
 from jobs.study.questionnaire.filing import Fault, FormCell, FormLine
 from jobs.study.questionnaire.number_formats import number_in_format
 from jobs.study.questionnaire.numbers import Number, NumberProblem, format_number, read_number
-from jobs.study.questionnaire.respondents import countries_by_name
 from jobs.study.questionnaire.texts import (
     codes_by_label,
     fold_words,
@@ -207,7 +207,7 @@ def read_cell(cell: FormCell, question: Question, asker: Asker) -> Number | str 
             return NumberProblem("text_long", {"length": len(words), "limit": limit})
         return NumberProblem("personal") if has_identifier(words) else escape_formula(words)
     if question.kind == "country":
-        code = countries_by_name().get(fold_words(words))
+        code = country_named(words)
         return code or NumberProblem("country", {"example": asker.country})
     assert question.options is not None
     if isinstance(cell.value, bool):

@@ -14,7 +14,6 @@ from jobs.base.settings.config import Observatory
 from jobs.base.settings.countries import country_codes, nearest_country
 from jobs.base.tables.contracts import reference_rows
 from jobs.study.questionnaire.definition import load_definition
-from jobs.study.questionnaire.texts import fold_words
 
 # The columns of the list, and what each holds.
 COLUMNS = {
@@ -138,14 +137,3 @@ def country_names(language: str) -> dict[str, str]:
     """The name of each country in a language by its code (ISO 3166-1 alpha-3)."""
     table = "country" if language == "en" else "country_name"
     return {row["iso3"]: row[f"name_{language}"] for row in reference_rows(table)}
-
-
-@cache
-def countries_by_name() -> dict[str, str]:
-    """The code of each country by the code itself and by its name in any language."""
-    return {
-        fold_words(words): code
-        for language in load_definition()["languages"]
-        for code, name in country_names(language).items()
-        for words in (code, name)
-    }
