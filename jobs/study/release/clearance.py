@@ -20,10 +20,11 @@ import polars as pl
 from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.settings.countries import fold_name
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.respondents import country_names
-from jobs.study.questionnaire.texts import fold_words, translate_key
+from jobs.study.questionnaire.texts import translate_key
 from jobs.study.release import decisions
 from jobs.study.release.about import About
 from jobs.study.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
@@ -267,17 +268,21 @@ def answer_in(file: Path) -> tuple[str, str, str, str, str]:
         str((cells.get(row) or [None, None])[1] or "").strip() for row in (1, *range(FIRST - 1, FIRST + 3))
     ]
     release, country, answer, reason, who = written
-    return release.rpartition(" ")[2], country, code_answer(answer), reason, who
+    return release.rpartition(" ")[2], country, code_answer(answer, bool(reason)), reason, who
 
 
-def code_answer(written: str) -> str:
-    """AGREED or OBJECTED, as written in any language; else what was written."""
-    labels = {
-        fold_words(translate_key(language, "clearance", code)): code
-        for code in (AGREED, OBJECTED)
-        for language in load_definition()["languages"]
-    }
-    return labels.get(fold_words(written), written.lower())
+def code_answer(written: str, has_reason: bool) -> str:
+    """AGREED or OBJECTED, as written in any language; else what was written. A bare yes is consent only
+    without a reason: with one it may stand for `yes, we object`."""
+    words: dict[str, str] = {}
+    for language in load_definition()["languages"]:
+        for code in (AGREED, OBJECTED):
+            named = translate_key(language, "clearance", f"{code}_words").split("|")
+            words |= {fold_name(each): code for each in (translate_key(language, "clearance", code), *named)}
+        words[fold_name(translate_key(language, "yesno", "no"))] = OBJECTED
+        if not has_reason:
+            words[fold_name(translate_key(language, "yesno", "yes"))] = AGREED
+    return words.get(fold_name(written.rstrip(" .!。！۔")), written.lower())
 
 
 @decisions.recorded_alone
@@ -297,7 +302,10 @@ def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Cl
         elif digest != clearance.digest:
             wrong.append(f"{file}: it answers another release than this one")
         elif answer not in (AGREED, OBJECTED):
-            wrong.append(f"{file}: the answer is '{answer}'; it has to be {AGREED} or {OBJECTED}")
+            wrong.append(
+                f"{file}: the answer is '{answer}'; it has to be {AGREED} or {OBJECTED}, in any of the six"
+                " languages; yes, alone and without a reason, counts as {AGREED}, and no as {OBJECTED}"
+            )
         elif answer == OBJECTED and not reason:
             wrong.append(f"{file}: an objection needs its reason")
         elif not who:

@@ -231,6 +231,22 @@ def test_an_administration_is_asked_and_answers_in_its_language(place: Place) ->
     assert found.asked["NPL"].answer == clearance.AGREED
 
 
+@pytest.mark.parametrize(
+    ("written", "has_reason", "read"),
+    [
+        *((each, False, clearance.AGREED) for each in ("yes", "Oui.", "Agree", "Agreed.", "D'accord")),
+        *((each, False, clearance.AGREED) for each in ("D’accord.", "同意。", "Согласна", "نعم")),
+        *((each, True, clearance.OBJECTED) for each in ("no", "Non", "We object.", "нет", "否")),
+        # Yes, we object?
+        ("yes", True, "yes"),
+        ("agreed, but not SMS", False, "agreed, but not sms"),
+        ("not agreed", False, "not agreed"),
+    ],
+)  # fmt: skip
+def test_clear_words_of_any_language_are_an_answer(written: str, has_reason: bool, read: str) -> None:
+    assert clearance.code_answer(written, has_reason) == read
+
+
 def test_nobody_asked_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
     sign_release(place.folder, keys.officer)
     with pytest.raises(ObservatoryError, match="were not asked about this release"):
