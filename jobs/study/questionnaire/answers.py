@@ -3,6 +3,7 @@
 import calendar
 import datetime as dt
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -27,6 +28,8 @@ NOT_AVAILABLE = {
     *("n/d", "inconnu", "pas de données", "s/d", "desconocido", "sin datos", "н/д", "н.д.", "неизвестно"),
     *("غير معروف", "لا توجد بيانات", "未知", "不详", "暂无"),
 }
+# A date with the day or the month first, and the highest month.
+SHORT_DATE, MONTHS = re.compile(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})"), 12
 # A spreadsheet takes a text with such a beginning for a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -59,12 +62,14 @@ class AnswerReading:
 
 @dataclass(frozen=True)
 class Asker:
-    """The respondent's role, language, currency and country: the reading of a cell depends on them."""
+    """The respondent's role, language, currency and country: the reading of a cell depends on them.
+    is_day_first: whether its dates begin with the day; None if no date of the form shows it."""
 
     role: str
     language: str
     currency: str
     country: str
+    is_day_first: bool | None = None
 
 
 def read_answer(
@@ -199,7 +204,7 @@ def read_cell(cell: FormCell, question: Question, asker: Asker) -> Number | str 
     if question.kind in ("number", "money", "percent"):
         return read_measure(cell, question, asker)
     if question.kind == "date":
-        return read_date(cell)
+        return read_date(cell, asker.is_day_first)
     words = str(cell.value).strip()
     if question.kind == "text":
         limit = question.length
@@ -217,17 +222,29 @@ def read_cell(cell: FormCell, question: Question, asker: Asker) -> Number | str 
     return found if found is not None else NumberProblem("choice", {"options": listed})
 
 
-def read_date(cell: FormCell) -> str | NumberProblem:
+def find_day_first(cells: Iterable[FormCell]) -> bool | None:
+    """Whether dates such as 30/09/2026 among cells begin with the day; None if none shows it, or they
+    differ."""
+    found = set()
+    for cell in cells:
+        if digits := SHORT_DATE.fullmatch(fold_words(str(cell.value))):
+            one, other = int(digits[1]), int(digits[2])
+            found |= {one > MONTHS} if (one > MONTHS) != (other > MONTHS) else set()
+    return found.pop() if len(found) == 1 else None
+
+
+def read_date(cell: FormCell, is_day_first: bool | None) -> str | NumberProblem:
     if isinstance(cell.value, dt.date):
         return cell.value.isoformat()[:10]
     words = fold_words(str(cell.value))
     if digits := re.fullmatch(r"(\d{4})[-./年]?(\d{2})[-./月]?(\d{2})日?", words):
         year, *rest = map(int, digits.groups())
         orders = [rest]
-    elif digits := re.fullmatch(r"(\d{1,2})[-./](\d{1,2})[-./](\d{4})", words):
-        # The day or the month first: read where only one of the two is a date, or both are the same.
+    elif digits := SHORT_DATE.fullmatch(words):
+        # The day or the month first: as in the form's other dates, or else read where only one of the two is
+        # a date, or both are the same.
         *rest, year = map(int, digits.groups())
-        orders = [rest, rest[::-1]]
+        orders = {None: [rest, rest[::-1]], True: [rest[::-1]], False: [rest]}[is_day_first]
     else:
         return NumberProblem("not_a_date")
     days = {dt.date(year, month, day) for month, day in orders if is_day(year, month, day)}

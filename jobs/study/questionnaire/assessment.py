@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from jobs.base.core.identifiers import has_identifier
 from jobs.base.core.periods import period_bounds
-from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, read_answer
+from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, find_day_first, read_answer
 from jobs.study.questionnaire.checks import (
     broken_relations,
     changed_givens,
@@ -87,8 +87,14 @@ def assess_filing(
         raise file_refusal(filing.file_name, "unknown_respondent", value=filing.respondent_id)
     language = filing.language if filing.language in load_definition()["languages"] else respondent.language
     refuse_filing(filing, respondent, received_at)
-    asker = Asker(respondent.role, language, respondent.currency_of(filing.period), respondent.country)
     asked = form_for(respondent.role, period=filing.period)
+    dates = [
+        line.cells["answer"]
+        for line in filing.lines
+        if line.indicator in asked.indicators and asked.indicators[line.indicator].kind == "date"
+    ]
+    currency = respondent.currency_of(filing.period)
+    asker = Asker(respondent.role, language, currency, respondent.country, find_day_first(dates))
     found = read_lines(filing, asked, asker)
     answers, lines = found.answers, found.lines
     faults = [*filing.faults, *found.faults]

@@ -43,3 +43,14 @@ def test_blocked_messages_alone_are_at_least_the_spam() -> None:
     found = assessed(book)
     assert told(found) == []
     assert found.answers["sp305.SMS.attempted"].status == "GE"
+
+
+def test_a_date_is_read_in_the_order_of_the_forms_other_dates() -> None:
+    """A fiscal year: 31/03 fixes that 01/04 is the first of April. Without it the day is unclear."""
+    found = assessed(filled({"sp105.first": "01/04/2025", "sp105.last": "31/03/2026"}))
+    assert told(found) == [] and found.answers["sp105.first"].text == "2025-04-01"
+    american = assessed(filled({"sp105.first": "04/01/2025", "sp105.last": "03/31/2026"}))
+    assert told(american) == [] and american.answers["sp105.first"].text == "2025-04-01"
+    for last in ("2026-03-31", "05/03/2026"):
+        unclear = assessed(filled({"sp105.first": "01/04/2025", "sp105.last": last}))
+        assert "sp105.first" not in unclear.answers
