@@ -710,8 +710,9 @@ def published_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 def printed_text(row: Row) -> str:
     """A figure as others printed it: at least 58.5bn calls a year."""
-    bound = name_listed("published_bound", row["published_bound_code"])
-    return f"{bound} {short(row['printed_value'])} {row['unit_text']}"
+    code = row["published_bound_code"]
+    bound = f"{name_listed('published_bound', code)} " if code else ""
+    return f"{bound}{short(row['printed_value'])} {row['unit_text']}"
 
 
 def model_figures(release: PublishedRelease) -> list[SiteFigure]:
