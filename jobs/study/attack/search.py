@@ -158,30 +158,29 @@ class BlockSearch:
         found = np.zeros_like(self.pending)
         for side, target in np.argwhere(self.pending.any(axis=0)).tolist():
             same = slice(*np.searchsorted(self.group, [self.group[target], self.group[target] + 1]))
-            asked = [np.flatnonzero(self.pending[:, side, target])]
-            failed = 0
+            # Who is to be asked together, and how many of them failed together.
+            asked = [(np.flatnonzero(self.pending[:, side, target]), 0)]
+            is_last = False
             while asked:
-                some = asked.pop()
+                some, failed = asked.pop()
                 some = some[self.pending[some, side, target]]
                 if not len(some):
                     continue
-                if len(some) == failed:
+                if len(some) == failed > 1:
                     half = len(some) // 2
-                    asked += [some[half:], some[:half]]
+                    asked += [(some[half:], 0), (some[:half], 0)]
                     continue
                 view = self.classes.build_view(np.concatenate([self.seen[at] for at in some]))
-                point, cells = self.solve_end(side, target, view, is_first=failed == 0 and len(some) > 1)
+                point, cells = self.solve_end(side, target, view, is_last or len(some) == 1)
+                is_last = True
                 self.clear_pairs(some, view, point, same)
-                if not some.any():
-                    # As anyone: what anyone finds is asked of nobody else.
-                    for at in np.flatnonzero(self.pending[:, side, target]):
-                        view = self.view_of(int(at))
-                        if self.is_possible(view, point):
-                            self.clear_pairs(int(at), view, point, same)
                 left = some[self.pending[some, side, target]]
+                if not some.any() and not len(left):
+                    self.clear_others(point, side, target, same)
                 if len(some) > 1:
-                    asked += [left[left > 0], left[left == 0]]
-                    failed = (left > 0).sum()
+                    # As anyone first: what anyone finds is asked of nobody else.
+                    others = left[left > 0]
+                    asked += [(others, len(others)), (left[left == 0], 0)]
                 elif len(left):
                     also = some if some[0] else np.flatnonzero(self.pending[:, side, target])
                     found[also, side, target] = True
@@ -195,10 +194,14 @@ class BlockSearch:
         self.pending[attackers, 0, targets] &= most < self.goals[0, targets]
         self.pending[attackers, 1, targets] &= least > self.goals[1, targets]
 
-    def is_possible(self, view: View, point: Array) -> bool:
-        """Whether a point that is possible for anyone is so in a view."""
-        rise, fall = np.split(self.bound_moves(view), 2)
-        return bool((point <= rise + FEASIBLE).all() and (-point <= fall + FEASIBLE).all())
+    def clear_others(self, point: Array, side: int, target: int, targets: slice) -> None:
+        """Clear pairs of all whose own contributions a point that is possible for anyone leaves as they are.
+        targets: those of the target's operators."""
+        for attacker in np.flatnonzero(self.pending[:, side, target]).tolist():
+            view = self.view_of(attacker)
+            rise, fall = np.split(self.bound_moves(view), 2)
+            if (point <= rise + FEASIBLE).all() and (-point <= fall + FEASIBLE).all():
+                self.clear_pairs(attacker, view, point, targets)
 
     @staticmethod
     def bound_moves(view: View) -> Array:
@@ -206,10 +209,10 @@ class BlockSearch:
         return np.concatenate([np.where(view.count > 0, MOST, 0.0), view.mass])
 
     def solve_end(
-        self, side: int, target: int, view: View, is_first: bool = False
+        self, side: int, target: int, view: View, is_last: bool = True
     ) -> tuple[Array, tuple[PublishedCell, ...]]:
         """A point where the target is at the end of its interval, or far enough from the truth; and the
-        figures that hold it there. is_first: others are asked where it is not far enough."""
+        figures that hold it there. is_last: as find_change() takes it."""
         part = slice(*self.parts.starts[target : target + 2])
         of_class = self.parts.of_class[part]
         gain = np.zeros(len(self.classes.size))
@@ -223,7 +226,7 @@ class BlockSearch:
         enough = max((goal - gain @ view.mass) / scale, 0.0)
         gains = np.concatenate([gain, -gain]) / scale
         cones = self.classes.cones
-        solved = self.program.find_change(gains, self.bound_moves(view), enough, cones, not is_first)
+        solved = self.program.find_change(gains, self.bound_moves(view), enough, cones, is_last)
         if solved is None:
             raise AssertionError("a program's solution breaks its rows")
         point, prices, holding = solved

@@ -76,6 +76,27 @@ def test_it_finds_what_asking_everything_finds(
     assert capfd.readouterr().out == ""
 
 
+def test_one_attacker_beside_anyone_is_asked_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two that fail together are anyone and it: there is nothing to halve."""
+    known, shapes = by_rules(SEEDS[0], 1, monkeypatch)
+    tried = 0
+    for search in Attack(known, shapes, P_PCT).searches:
+        all_pending = search.pending.copy()
+        for finding in [each for each in search.find_all() if each.attacker]:
+            at = search.attackers.index(finding.attacker)
+            (target,) = [
+                number
+                for number, each in enumerate(search.targets)
+                if (each.respondents, each.period_code, each.series)
+                == (finding.respondents, finding.period_code, finding.series)
+            ]
+            search.pending = np.zeros_like(all_pending)
+            search.pending[[0, at], SIDES.index(finding.side), target] = True
+            assert keys(list(search.ask_alone())) == keys([finding])
+            tried += 1
+    assert tried
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_without_some_figures_it_finds_what_a_new_attack_finds(
     seed: int, monkeypatch: pytest.MonkeyPatch
