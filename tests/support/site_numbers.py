@@ -34,7 +34,7 @@ MAIN = (
 # Sentences that are the same in every release, or that name no figure of it.
 STATIC = re.compile(
     r"^Left out|X\.1231|95% point|A rank of 1–3|Shares are of all spam|reference prices|^20\d\d$"
-    r"|quarter \d of 20\d\d$|MADE-UP|Spam and the cost"
+    r"|quarter \d of 20\d\d$|MADE-UP|Spam and the cost|^95% intervals hold if"
 )
 
 

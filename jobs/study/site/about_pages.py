@@ -82,7 +82,8 @@ def quality_page(release: PublishedRelease, folder: Path) -> Page:
         "all": languages.format_count(protected),
         "low": languages.format_count(low),
         "new": sentences.whats_new(release),
-        "changes": say("unsure.change"),
+        "changes": sentences.unsure_changes(release),
+        "intervals": sentences.unsure_intervals(release),
         "made_up": say("band") if release.is_made_up else say("quality.no_comment"),
     }
     terms = [(f"{at}. {say(f'esms.{at}.head')}", say(f"esms.{at}.text", **given)) for at in ESMS]

@@ -7,10 +7,10 @@ from functools import partial
 import polars as pl
 
 from jobs.base.core import languages, numbers
-from jobs.base.figures import words
 from jobs.base.page.blocks import Cell, Column, Table, number_cell
+from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
-from jobs.study.release.released_tables import AREA, area_codes, published_codes
+from jobs.study.release.released_tables import AREA, WHOLE, published_codes
 from jobs.study.site import figures, sentences
 from jobs.study.site.figures import (
     SiteFigure,
@@ -118,7 +118,7 @@ def subject_page(release: PublishedRelease, name: str) -> Page:
     texts = [] if found else [say("no_rows", why=say(why))]
     if name == "volume" and release.tables["volume_change"].is_empty():
         texts.append(say("no_rows", why=say("why_change")))
-    if name == "investment" and release.tables["investment_gap"].is_empty():
+    if name == "investment" and found and release.tables["investment_gap"].is_empty():
         texts.append(say("why_norm"))
     if name in IN_ENGLISH and found:
         texts += english_texts()
@@ -170,15 +170,22 @@ def areas_page(release: PublishedRelease) -> Page:
             sections.append(PageSection(say(f"areas.{kind}"), links=own))  # fmt: skip
     rules = [say(f"areas.rule.{rule}") for rule in RULES]
     texts = [say("areas.rules"), *rules, say("areas.ask", contact=release.about["contact"])]
-    without = [
-        name_country(iso3)
-        for iso3, (code, _) in area_codes().items()
-        if len(iso3) == 3 and iso3 in words.country_names() and code not in release.areas
-    ]
-    texts.append(say("areas.list", names=languages.join_parts(sorted(without, key=sort_key))))  # fmt: skip
+    texts.append(list_without(release))
     return Page(
         "areas", say("page.areas"), say("areas.lead"), [*sections, PageSection(say("areas.without"), texts)]
     )
+
+
+def list_without(release: PublishedRelease) -> str:
+    """Which countries have no page. A study of few countries does not publish which it covers."""
+    if WHOLE[1] in release.areas:
+        return say("areas.part")
+    without = [
+        name_country(row["iso3"])
+        for row in reference_rows("country")
+        if row["itu_region"] and not row["valid_to"] and row["m49"] not in release.areas
+    ]
+    return say("areas.list", names=languages.join_parts(sorted(without, key=sort_key)))
 
 
 def area_page(release: PublishedRelease, area: str) -> Page:

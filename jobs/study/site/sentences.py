@@ -300,7 +300,18 @@ def whats_unsure(release: PublishedRelease) -> list[str]:
         for channel, row in main_rows(release).items()
         if (share := subscriptions_share(row)) is not None
     ]
-    return [*found, say("unsure.change")]
+    return [*found, *filter(None, (unsure_intervals(release), unsure_changes(release)))]
+
+
+def unsure_intervals(release: PublishedRelease) -> str:
+    """What all intervals take for granted, if the release has any."""
+    has_any = any(rows["estimate_low"].count() for rows in release.tables.values() if "estimate_low" in rows)
+    return say("unsure.intervals") if has_any else ""
+
+
+def unsure_changes(release: PublishedRelease) -> str:
+    """Why changes have no interval, if the release has any change."""
+    return say("unsure.change") if release.tables["volume_change"]["change_pct"].count() else ""
 
 
 def subscriptions_share(row: Row) -> float | None:

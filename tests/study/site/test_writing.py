@@ -147,11 +147,30 @@ def test_what_a_release_does_not_have_is_said(tmp_path: Path) -> None:
     pages = {file.stem: file.read_text("utf-8") for file in (tmp_path / "site").glob("*.html")}
     assert pages["index"].count("No figure of all countries together is published.") == 2
     assert "No money was published" in pages["index"] and "No money was published" in pages["investment"]
-    assert (
-        "No change is published that could be quoted." in pages["index"]
-        and "A gap needs a norm" in pages["investment"]
-    )
+    assert "No change is published that could be quoted." in pages["index"]
     assert "This release has no such figure." in pages["routes"]
+    assert "Changes have no interval" not in pages["index"] + pages["quality"]
+    assert "95% intervals hold" in pages["index"] and "95% intervals hold" in pages["quality"]
+    # Without spending the study's norm is unknown.
+    assert "A gap needs a norm" not in pages["investment"]
+
+
+def test_a_norm_that_was_not_set_is_said_where_spending_is_published(tmp_path: Path) -> None:
+    write_site(write_whole(tmp_path, channels=("SMS",), empty=("investment_gap",)), tmp_path / "site")
+    assert "A gap needs a norm" in (tmp_path / "site" / "investment.html").read_text("utf-8")
+
+
+def test_a_study_of_few_countries_names_no_countries_that_it_does_not_cover(tmp_path: Path) -> None:
+    few: dict[str, Any] = {"population_pct": 7.5, "frame_country_count": 12}
+    no_ends = {"estimate_low": None, "estimate_high": None}
+    tables = ("spam_volume", "spam_type", "spam_source", "spam_route", "countermeasure_cost", "investment")
+    changed = {name: few | no_ends for name in tables}
+    areas = {"WORLD": "world", "FJI": "country"}
+    write_site(write_whole(tmp_path, areas=areas, changed=changed), tmp_path / "site")
+    pages = {file.stem: file.read_text("utf-8") for file in (tmp_path / "site").glob("*.html")}
+    assert "12 countries of the study" in pages["index"]
+    assert "The study does not cover all countries." in pages["areas"] and "Tonga" not in pages["areas"]
+    assert "intervals hold" not in pages["index"] + pages["quality"]
 
 
 def test_a_release_of_volumes_alone_is_not_drawn_in_part(tmp_path: Path) -> None:
@@ -176,3 +195,4 @@ def test_an_area_without_rows_is_named_with_the_rules_for_all(drawn: SimpleNames
     assert "area-242.html" in page and not (drawn.site / "area-776.html").exists()
     without = page[page.index("They are: ") :]
     assert "Tonga" in without and "Fiji" not in without.split("</p>")[0]
+    assert "Antarctica" not in without
