@@ -16,7 +16,6 @@ from jobs.study.site.figures import (
     SiteFigure,
     band_cell,
     interval_cell,
-    interval_column,
     reliability_column,
     share_text,
     short,
@@ -178,7 +177,8 @@ def areas_page(release: PublishedRelease) -> Page:
 
 def list_without(release: PublishedRelease) -> str:
     """Which countries have no page. A study of few countries does not publish which it covers."""
-    if WHOLE[1] in release.areas:
+    world, countries_alone = WHOLE
+    if countries_alone in release.areas and world not in release.areas:
         return say("areas.part")
     without = [
         name_country(row["iso3"])
@@ -211,8 +211,9 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     listed = rows.to_dicts()
     shown = key_columns(contract, rows)
     shown.append((Column(say("figure")), lambda row: number_cell(value_text(row))))
-    if any(gap_or_interval(row).text for row in listed):
-        shown.append((interval_column(), gap_or_interval))
+    for low, high, heading in INTERVALS:
+        if low in rows.columns and rows[low].count():
+            shown.append((Column(say(heading), is_minor=True), partial(interval_cell, low=low, high=high)))
     shown += extra_columns(rows)
     lines = [[write_cell(row) for _, write_cell in shown] for row in listed]
     table = Table(title, [column for column, _ in shown], lines)
@@ -220,7 +221,7 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
 
 
 def key_columns(contract: PublicContract, rows: pl.DataFrame) -> list[ShownColumn]:
-    """Period, channel, and the parts of a table's key that differ between its rows; not the area."""
+    """Period, channel and unit, and the parts of a table's key that differ between its rows; not the area."""
     columns_of = {each.field.name: each for each in contract.columns}
     return [
         (
@@ -228,7 +229,7 @@ def key_columns(contract: PublicContract, rows: pl.DataFrame) -> list[ShownColum
             partial(key_cell, column=columns_of[key]),
         )
         for key in contract.key
-        if key != AREA and (key in ("period_code", "channel_code") or rows[key].n_unique() > 1)
+        if key != AREA and (key in ("period_code", "channel_code", "unit_code") or rows[key].n_unique() > 1)
     ]
 
 
@@ -242,6 +243,11 @@ def extra_columns(rows: pl.DataFrame) -> list[ShownColumn]:
     return [*shown, (reliability_column(), band_cell)] if "cv_band_code" in rows.columns else shown
 
 
+# Ends of a figure that a table may have, and the text that heads them.
+INTERVALS = (
+    ("estimate_low", "estimate_high", "interval"), ("gap_low", "gap_high", "interval"),
+    ("modelled_p05", "modelled_p95", "users.points"),
+)  # fmt: skip
 EXTRAS = {"share_pct": "share", "rate_per_subscription": "rate", "change_pct": "change"}
 HEADINGS = {
     "period_code": "column.period", "channel_code": "column.channel",
@@ -292,17 +298,6 @@ def value_text(row: Row) -> str:
         return figures.quarter_text(row)
     value = row.get("gap") or row.get("modelled_p50") or row.get("estimate")
     return short(value) if value else numbers.DASH
-
-
-def gap_or_interval(row: Row) -> Cell:
-    for low, high in (
-        ("estimate_low", "estimate_high"),
-        ("gap_low", "gap_high"),
-        ("modelled_p05", "modelled_p95"),
-    ):
-        if row.get(low):
-            return interval_cell(row, low, high)
-    return number_cell("", "muted")  # fmt: skip
 
 
 def extra_text(row: Row, column: str) -> str:

@@ -17,6 +17,7 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.cli.main import app
 from jobs.study.release.manifest import compute_digest
 from jobs.study.site.about_pages import lines_to_run
@@ -155,16 +156,25 @@ def test_what_a_release_does_not_have_is_said(tmp_path: Path) -> None:
     assert "A gap needs a norm" not in pages["investment"]
 
 
+def test_an_area_says_units_and_what_intervals_are(drawn: SimpleNamespace) -> None:
+    page = (drawn.site / "area-001.html").read_text("utf-8")
+    tables = re.findall(r"<h2>([\w ]+): World, \d+ rows</h2>.*?<thead>(.*?)</thead>", page, re.DOTALL)
+    heads = {title: re.sub(r"<[^>]+>", " ", head) for title, head in tables}
+    assert "5 to 95%" in heads["Cost to users"] and "95% interval" not in heads["Cost to users"]
+    assert "95% interval" in heads["Volume"] and "Unit" in heads["Volume"]
+
+
 def test_a_norm_that_was_not_set_is_said_where_spending_is_published(tmp_path: Path) -> None:
     write_site(write_whole(tmp_path, channels=("SMS",), empty=("investment_gap",)), tmp_path / "site")
     assert "A gap needs a norm" in (tmp_path / "site" / "investment.html").read_text("utf-8")
 
 
 def test_a_study_of_few_countries_names_no_countries_that_it_does_not_cover(tmp_path: Path) -> None:
-    few: dict[str, Any] = {"population_pct": 7.5, "frame_country_count": 12}
-    no_ends = {"estimate_low": None, "estimate_high": None}
-    tables = ("spam_volume", "spam_type", "spam_source", "spam_route", "countermeasure_cost", "investment")
-    changed = {name: few | no_ends for name in tables}
+    few = {"population_pct": 7.5, "frame_country_count": 12, "estimate_low": None, "estimate_high": None}
+    changed = {
+        contract.name: {name: value for name, value in few.items() if name in contract.schema}
+        for contract in map(public_contract, public_tables())
+    }
     areas = {"WORLD": "world", "FJI": "country"}
     write_site(write_whole(tmp_path, areas=areas, changed=changed), tmp_path / "site")
     pages = {file.stem: file.read_text("utf-8") for file in (tmp_path / "site").glob("*.html")}
