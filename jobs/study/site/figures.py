@@ -30,7 +30,6 @@ from jobs.study.site.sentences import (
     change_rows,
     has_interval,
     head_channel,
-    lead_channel,
     main_rows,
     money_title,
     name_area,
@@ -286,7 +285,7 @@ def map_figure(release: PublishedRelease) -> SiteFigure | None:
     for channel, own in by_channel(release.volumes.filter(pl.col("area_kind_code") == "country")):
         rows = by_name(better_quantity(own))
         places = [place for row in rows.to_dicts() if (place := place_of(row))]
-        title = say("map", count=len(places), channel=lead_channel(channel))
+        title = say("map", count=len(places), channel=head_channel(channel))
         spoken = f"{title} ({say('made_up')})" if release.is_made_up else title
         note = say("map.note", quantity=say(f"quantity.{rows['quantity_code'][0]}"))
         table = volume_figure(title, rows).table
@@ -410,9 +409,8 @@ def matrix(
     if not lines:
         return []
     columns = [area_column(), *(Column(names[code]) for code in codes)]
-    return [
-        SiteFigure(source, title, describe_volume(rows), Table(title, columns, lines), say("matrix.note"))
-    ]
+    note = f"{say('matrix.note')} {say('brackets.note')}"
+    return [SiteFigure(source, title, describe_volume(rows), Table(title, columns, lines), note)]
 
 
 def shade_cell(row: Row | None) -> Cell:
@@ -470,14 +468,15 @@ def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
     for channel, own in by_channel(release.last("countermeasure_cost")):
         stated = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") == ALL)
         title = money_title("cost", channel, whole_row(stated))
-        period, note = name_period(own["period_code"][0]), say("cost.note", prices=prices_text())
+        period, brackets = name_period(own["period_code"][0]), say("brackets.note")
+        note = f"{say('cost.note', prices=prices_text())} {brackets}"
         table = cost_table(title, own.filter(pl.col("strategy_code") == ALL))
         found.append(SiteFigure("countermeasure_cost", title, period, table, note))
         by_strategy = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") != ALL)
         if by_strategy.height:
             title = say("cost.strategy", channel=head_channel(channel))
             table = amounts_table(title, by_strategy, "strategy_code", name_strategy, "≥ ")
-            found.append(SiteFigure("countermeasure_cost", title, period, table))
+            found.append(SiteFigure("countermeasure_cost", title, period, table, brackets))
     return found
 
 
@@ -575,9 +574,8 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
         )
         if parts.height:
             title = say("investment.parts", channel=head_channel(channel))
-            found.append(
-                SiteFigure("investment", title, period, amounts_table(title, parts, "part", part_name))
-            )
+            table = amounts_table(title, parts, "part", part_name)
+            found.append(SiteFigure("investment", title, period, table, say("brackets.note")))
     return [*found, *gap_figures(release)]
 
 

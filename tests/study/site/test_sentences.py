@@ -36,6 +36,8 @@ def test_no_sentence_has_a_figure_of_low_reliability(band: str, tmp_path: Path) 
     write_site(write_whole(tmp_path, changed=changed), tmp_path / "site")
     recompute_sentences(tmp_path / "site")
     front = (tmp_path / "site" / "index.html").read_text("utf-8")
+    for name in ("types", "measures", "investment"):
+        assert "In brackets: of low reliability." in (tmp_path / "site" / f"{name}.html").read_text("utf-8")
     assert "No share of spam" in front and "it stands in the tables alone" in front
     assert "12.5M" in (tmp_path / "site" / "volume.html").read_text("utf-8")
 
