@@ -10,10 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jobs.base.core.archives import Damaged, open_archive
+from jobs.base.core.archives import DAMAGED, Damaged, open_archive
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.countries import country_codes
 from jobs.base.tables.contracts import read_yaml
+from jobs.study.questionnaire.filing import Refused
+from jobs.study.questionnaire.reading import decode_text
 
 # The World Bank's files have four lines before their headings.
 HEADED = 10
@@ -58,12 +60,12 @@ def read_texts(file: Path) -> Iterator[str]:
         members = [
             each
             for each in archive.infolist()
-            if each.filename.lower().endswith(".csv") and not Path(each.filename).name.startswith("Metadata_")
+            if each.filename.lower().endswith(".csv") and "metadata" not in Path(each.filename).name.lower()
         ]
         if sum(each.file_size for each in members) > LARGEST:
             raise Damaged(f"its files are larger than {LARGEST // 2**20} MiB together")
         contents = [archive.read(each) for each in members]
-    except (Damaged, OSError, RuntimeError, ValueError) as error:
+    except (Damaged, *DAMAGED) as error:
         raise ObservatoryError(f"{file}: the archive cannot be read ({error}): download it again") from None
     if not contents:
         raise ObservatoryError(f"{file}: the archive holds no CSV file: download the indicator as CSV")
@@ -72,19 +74,25 @@ def read_texts(file: Path) -> Iterator[str]:
 
 
 def decode(data: bytes, file: Path) -> str:
-    if len(data) > LARGEST or b"\0" in data:
-        raise ObservatoryError(f"{file}: no CSV file, or larger than {LARGEST // 2**20} MiB")
+    if len(data) > LARGEST:
+        raise ObservatoryError(f"{file}: larger than {LARGEST // 2**20} MiB: download fewer series")
     try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+        return decode_text(file.name, data)
+    except Refused:
+        raise ObservatoryError(
+            f"{file}: its letters cannot be read: save it in the spreadsheet as CSV UTF-8"
+        ) from None
 
 
-def parse_rows(text: str) -> Rows:
-    """The lines of a CSV file, with commas or semicolons."""
-    first = text[:4096]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+def parse_rows(text: str, file: Path) -> Rows:
+    """The lines of a CSV file, with commas, semicolons or tabs."""
+    delimiter = max(",;\t", key=text[:4096].count)
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise ObservatoryError(
+            f"{file}: no CSV file ({error}): look for a quotation mark that does not close"
+        ) from None
 
 
 def find_headings(rows: Rows, needed: Iterable[str]) -> int | None:

@@ -89,7 +89,7 @@ def read_source(file: Path, year: int, found: FrameSources) -> None:
         found.read.append((file.name, "filled in by hand"))
         return
     for text in read_texts(file):
-        rows = parse_rows(text)
+        rows = parse_rows(text, file)
         figures = read_download(rows, file)
         if figures is not None:
             found.figures += figures

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,12 @@ def test_two_sources_that_differ(tmp_path: Path) -> None:
         ("other.csv", "a,b\n1,2\n", "of no layout that is known"),
         ("notes.docx", "", "CSV, a zip of it, or .xlsx are read"),
         ("broken.zip", "PK", "the archive cannot be read"),
+        # A quotation mark that does not close.
+        (
+            "list.csv",
+            'country,operator,service,subscribers\nKEN,"A,SMS,5\n' + "KEN,B,SMS,5\n" * 12_000,
+            "no CSV",
+        ),
     ],
 )
 def test_what_is_refused(tmp_path: Path, name: str, text: str, said: str) -> None:
@@ -155,6 +162,38 @@ def test_what_is_refused(tmp_path: Path, name: str, text: str, said: str) -> Non
         build(tmp_path)
     assert str(refused.value).endswith("Nothing was written.") and name in str(refused.value)
     assert not (tmp_path / "files").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "cp1251"])
+def test_letters_that_cannot_be_read_are_refused_and_not_garbled(tmp_path: Path, encoding: str) -> None:
+    put(tmp_path, "list.csv", "")
+    text = "country,operator,service,subscribers\nKEN,Связь,SMS,5\n"
+    (tmp_path / "sources" / "list.csv").write_bytes(text.encode(encoding))
+    with pytest.raises(
+        ObservatoryError, match=r"list\.csv: its letters cannot be read: save it .* CSV UTF-8"
+    ):
+        build(tmp_path)
+
+
+def test_an_archive_with_a_changed_byte_is_refused(tmp_path: Path) -> None:
+    put_downloads(tmp_path / "sources", TWO)
+    file = tmp_path / "sources" / "PA.NUS.PPP.zip"
+    data = bytearray(file.read_bytes())
+    data[200] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(ObservatoryError, match=r"PA\.NUS\.PPP\.zip: the archive cannot be read .*CRC"):
+        build(tmp_path)
+
+
+def test_a_list_with_tabs_and_an_archive_with_two_series_and_metadata(tmp_path: Path) -> None:
+    put(tmp_path, "list.txt.csv", OPERATORS.replace(";", "\t"))
+    cells = {("NPL", 2025): 1.0}
+    with zipfile.ZipFile(tmp_path / "sources" / "databank.zip", "w") as archive:
+        for series in ("PA.NUS.PPP", "NY.GDP.DEFL.ZS", "PA.NUS.FCRF"):
+            archive.writestr(f"{series}_Data.csv", world_bank(series, cells))
+        archive.writestr("1_Series - Metadata.csv", "Code,License Type\n")
+    tables, _ = build(tmp_path)
+    assert tables[FRAME].height == 3 and tables[PRICES].height == 1
 
 
 def filled_workbook(file: Path, rows: dict[str, list[list[Any]]]) -> None:
