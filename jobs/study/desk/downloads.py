@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ HEADED = 10
 LARGEST = 256 * 2**20
 YEAR = re.compile(r"((?:19|20)\d\d)(?: \[YR\d{4}\])?")
 NOTHING = {"", "..", "n/a", "-"}
-Rows = list[list[str]]
+Rows = Iterator[list[str]]
 
 
 @dataclass(frozen=True)
@@ -85,20 +86,21 @@ def decode(data: bytes, file: Path) -> str:
 
 
 def parse_rows(text: str, file: Path) -> Rows:
-    """The lines of a CSV file, with commas, semicolons or tabs."""
+    """The lines of a CSV file, with commas, semicolons or tabs, one after the other: a download of all series
+    has millions of cells, and few are taken."""
     delimiter = max(",;\t", key=text[:4096].count)
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     except csv.Error as error:
         raise ObservatoryError(
             f"{file}: no CSV file ({error}): look for a quotation mark that does not close"
         ) from None
 
 
-def find_headings(rows: Rows, needed: Iterable[str]) -> int | None:
+def find_headings(first: Sequence[Sequence[str]], needed: Iterable[str]) -> int | None:
     """The number of the line with these headings, among the first lines."""
     wanted = set(needed)
-    return next((n for n, row in enumerate(rows[:HEADED]) if wanted <= {cell.strip() for cell in row}), None)
+    return next((n for n, row in enumerate(first) if wanted <= {cell.strip() for cell in row}), None)
 
 
 def read_download(rows: Rows, place: Path) -> list[CountryFigure] | None:
@@ -107,18 +109,18 @@ def read_download(rows: Rows, place: Path) -> list[CountryFigure] | None:
     Raises ObservatoryError for one without any series that is taken, with another unit, or with a value that
     is no number.
     """
+    first = list(islice(rows, HEADED))
     for rank, about in enumerate(load_sources()["downloads"]):
         columns = about["columns"]
-        line = find_headings(rows, [heading for key, heading in columns.items() if key != "unit"])
+        line = find_headings(first, [heading for key, heading in columns.items() if key != "unit"])
         if line is None:
             continue
-        heads = [cell.strip() for cell in rows[line]]
-        cells = [
+        heads = [cell.strip() for cell in first[line]]
+        cells = (
             (number, {head: cell.strip() for head, cell in zip(heads, row, strict=False)})
-            for number, row in enumerate(rows[line + 1 :], line + 2)
-            if any(cell.strip() for cell in row)
-        ]
-        of_whole = [each for each in cells if not any(each[1].get(empty) for empty in about.get("empty", ()))]
+            for number, row in enumerate(chain(first[line + 1 :], rows), line + 2)
+        )
+        of_whole = (each for each in cells if not any(each[1].get(empty) for empty in about.get("empty", ())))
         taken = take_series(of_whole, columns, f"{place} ({about['name']})")
         return [
             CountryFigure(
@@ -132,21 +134,15 @@ def read_download(rows: Rows, place: Path) -> list[CountryFigure] | None:
 
 
 def take_series(
-    cells: Sequence[tuple[int, dict[str, str]]], columns: Mapping[str, str], place: str
+    cells: Iterable[tuple[int, dict[str, str]]], columns: Mapping[str, str], place: str
 ) -> list[tuple[int, dict[str, str], str, str]]:
     """The rows of series that are taken, with the series and its figure."""
     known = load_sources()["series"]
-    there = sorted({row.get(columns["series"], "") for _, row in cells} - {""})
-    if not set(there) & set(known):
-        named = ", ".join(there[:4]) or "none"
-        raise ObservatoryError(
-            f"{place}: the frame takes none of its series ({named}). It takes {', '.join(known)}: download"
-            " one of these, or move the file out of the folder"
-        )
-    taken = []
+    taken, others = [], set()
     for number, row in cells:
         series = row.get(columns["series"], "")
         if series not in known:
+            others.add(series)
             continue
         lost = [head for key, head in columns.items() if key != "unit" and head not in row]
         if lost:
@@ -160,6 +156,12 @@ def take_series(
                 " download the series in units"
             )
         taken.append((number, row, series, known[series]["figure"]))
+    if not taken:
+        named = ", ".join(sorted(others - {""})[:4]) or "none"
+        raise ObservatoryError(
+            f"{place}: the frame takes none of its series ({named}). It takes {', '.join(known)}: download"
+            " one of these, or move the file out of the folder"
+        )
     return taken
 
 

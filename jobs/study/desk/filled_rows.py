@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import months_of
 from jobs.base.settings.countries import country_codes, country_of_name, nearest_country
 from jobs.base.tables.contracts import Field, file_tables, list_codes, read_contract
-from jobs.study.desk.downloads import Rows, find_headings, load_sources
+from jobs.study.desk.downloads import HEADED, Rows, find_headings, load_sources
 from jobs.study.questionnaire.numbers import Number, format_number, read_number
 from jobs.study.questionnaire.texts import translate_key
 
@@ -146,7 +147,8 @@ def make_id(country: str, name: str) -> str:
 def read_list(rows: Rows, place: Path, filled: FilledRows, year: int) -> bool:
     """Add the rows of a list of operators; whether it is one, by its headings."""
     lists = load_sources()["lists"]
-    for line, row in enumerate(rows[:10]):
+    first = list(islice(rows, HEADED))
+    for line, row in enumerate(first):
         heads = [cell.strip().lower() for cell in row]
         columns = {
             name: next((heads.index(each) for each in words if each in heads), None)
@@ -162,7 +164,7 @@ def read_list(rows: Rows, place: Path, filled: FilledRows, year: int) -> bool:
                 for name in absent
             ]
             return True
-        for number, cells in enumerate(rows[line + 1 :], line + 2):
+        for number, cells in enumerate(chain(first[line + 1 :], rows), line + 2):
             named = {name: cells[at] for name, at in columns.items() if at is not None and at < len(cells)}
             filled.add(FRAME, named, place, f"line {number}", year)
         return True
@@ -191,7 +193,7 @@ def read_workbook(file: Path, filled: FilledRows, year: int) -> None:
         )
     for table, name in names.items():
         rows = [list(row) for row in book[name].iter_rows(values_only=True)]
-        line = find_headings([[as_text(cell) for cell in row] for row in rows[:10]], NEEDED[table])
+        line = find_headings([[as_text(cell) for cell in row] for row in rows[:HEADED]], NEEDED[table])
         if line is None:
             filled.wrong.append(
                 f"{file}, sheet {name}: the headings {', '.join(NEEDED[table])} are not there"

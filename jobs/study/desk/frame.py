@@ -89,13 +89,12 @@ def read_source(file: Path, year: int, found: FrameSources) -> None:
         found.read.append((file.name, "filled in by hand"))
         return
     for text in read_texts(file):
-        rows = parse_rows(text, file)
-        figures = read_download(rows, file)
+        figures = read_download(parse_rows(text, file), file)
         if figures is not None:
             found.figures += figures
             of = figures[0].source.partition(",")[0] if figures else "no figure of a country"
             found.read.append((file.name, of))
-        elif read_list(rows, file, found.filled, year):
+        elif read_list(parse_rows(text, file), file, found.filled, year):
             found.read.append((file.name, "list of operators"))
         else:
             layouts = "; ".join(
