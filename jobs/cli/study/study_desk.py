@@ -12,7 +12,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import with_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
-from jobs.cli.console import out
+from jobs.cli.console import err, out
 
 if TYPE_CHECKING:
     from jobs.study.desk.frame_remarks import FrameRemarks
@@ -116,17 +116,23 @@ def frame(
             "[study] countries and files have to be set: `observatory study init FOLDER --countries LIST`"
             " writes them"
         )
+    if ask and settings.study.respondents is None:
+        raise ObservatoryError("--ask: [study] respondents is not set: name the list of respondents")
+    listed = Path(settings.study.respondents) if ask and settings.study.respondents else None
     year = year or settings.lake.now.year - 1
     if workbook is not None:
         write_workbook(workbook, countries, year)
         return
-    found = building.read_sources(sources or config_file.resolve().parent / "sources", year)
+    given = sources or config_file.resolve().parent / "sources"
+    with err.status(f"Reading {given.name}"):
+        found = building.read_sources(given, year)
     remarks = FrameRemarks()
     made = building.build_tables(found, countries, year, settings.study.changed_share, remarks)
     folder = Path(files)
     before = {table: building.existing_rows(table, folder) for table in TABLES}
     tables = {table: building.merge_rows(table, rows, folder) for table, rows in made.items()}
     building.refuse_wrong_rows(tables, folder)
+    asked = building.operators_to_ask(listed, tables[FRAME], found.filled.names) if listed else []
     limits = (settings.study.changed_share, settings.study.stale_years)
     note_all(tables, before, countries, year, limits, remarks)
     for name, what in found.read:
@@ -144,12 +150,9 @@ def frame(
         return
     written = building.write_tables(tables, folder)
     out.print(f"Written in {folder}: {', '.join(written)}", soft_wrap=True, markup=False, highlight=False)
-    if ask:
-        if settings.study.respondents is None:
-            raise ObservatoryError("--ask: [study] respondents is not set: name the list of respondents")
-        listed = Path(settings.study.respondents)
-        added = building.ask_operators(listed, tables[FRAME], found.filled.names)
-        out.print(f"Added to the list of respondents: {with_noun(len(added), 'operator')}", highlight=False)
+    if listed:
+        building.add_respondents(listed, asked)
+        out.print(f"Added to the list of respondents: {with_noun(len(asked), 'operator')}", highlight=False)
         for line in building.list_other_sizes(listed, tables[FRAME]):
             out.print(line, soft_wrap=True, markup=False, highlight=False)
     for licence in building.list_licences(found.figures):
@@ -161,6 +164,7 @@ def write_workbook(file: Path, countries: list[str], year: int) -> None:
 
     if file.exists():
         raise ObservatoryError(f"--workbook: {file} is there already; name another file, or move it")
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(make_workbook(countries, year))
     out.print(
         f"{file}: fill in what no download has, put it into the folder of sources, and run"

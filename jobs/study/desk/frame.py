@@ -6,6 +6,7 @@ stay, so nothing is lost.
 """
 
 import csv
+import io
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,7 @@ from jobs.study.desk.filled_rows import (
 from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, is_changed
 from jobs.study.estimates.steps.accounts import DOLLARS
 from jobs.study.estimates.steps.frame import describe_wrong_subscriptions
-from jobs.study.questionnaire.respondents import COLUMNS, currency_on, read_respondents
+from jobs.study.questionnaire.respondents import currency_on, read_respondents, row_problems
 
 READ = (".csv", ".zip", ".xlsx", ".xlsm", ".xlsb", ".xltm")
 # Years of price levels and economy before the study's.
@@ -342,24 +343,45 @@ def list_licences(figures: Iterable[CountryFigure]) -> list[str]:
     ]
 
 
-def ask_operators(file: Path, frame: Sequence[Mapping[str, str]], names: Mapping[str, str]) -> list[str]:
-    """Add the frame's operators to the list of respondents, each in the language of its country's
-    administration; the ids of those that were added. names: of operators, by id."""
+def operators_to_ask(
+    file: Path, frame: Sequence[Mapping[str, str]], names: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """Rows for the list of respondents: of the frame's operators that nobody in it answers for, each in the
+    language of its country's administration. names: of operators, by id.
+
+    Raises ObservatoryError with what the list would refuse.
+    """
     listed = read_respondents(file)
     spoken = {each.country: each.language for each in listed.values() if each.role == "A"}
-    largest = {
-        whose: row for whose, row in largest_rows(frame).items() if whose in names and whose not in listed
+    answered_for = {*listed, *(each for whose in listed.values() for each in whose.operators)}
+    new = {
+        whose: row
+        for whose, row in sorted(largest_rows(frame).items())
+        if whose in names and whose not in answered_for
     }
+    rows = [
+        {"respondent_id": whose, "name": names[whose], "role": "O", "country": row["country_code"],
+         "holding": row["holding_id"], "operator_ids": whose,
+         "language": spoken.get(row["country_code"], "en"),
+         "size_class": class_of(int(row["subscriptions"]))}
+        for whose, row in new.items()
+    ]  # fmt: skip
+    wrong = [
+        f"{new[row['respondent_id']][PLACE]}: {problem}" for row in rows for problem in row_problems(row)
+    ]
+    if wrong:
+        raise ObservatoryError("\n".join([*wrong, "Nothing was written."]))
+    return rows
+
+
+def add_respondents(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    """Continue the list of respondents, in its own columns."""
+    text = file.read_text(encoding="utf-8-sig")
+    columns = csv.DictReader(io.StringIO(text)).fieldnames or ()
     with file.open("a", newline="", encoding="utf-8") as lines:
-        writer = csv.DictWriter(lines, [*COLUMNS], lineterminator="\n")
-        for whose, row in sorted(largest.items()):
-            writer.writerow(
-                {"respondent_id": whose, "name": names[whose], "role": "O", "country": row["country_code"],
-                 "holding": row["holding_id"], "operator_ids": whose,
-                 "language": spoken.get(row["country_code"], "en"),
-                 "size_class": class_of(int(row["subscriptions"]))}
-            )  # fmt: skip
-    return sorted(largest)
+        if not text.endswith("\n"):
+            lines.write("\n")
+        csv.DictWriter(lines, columns, lineterminator="\n").writerows(rows)
 
 
 def largest_rows(frame: Sequence[Mapping[str, str]]) -> dict[str, Mapping[str, str]]:

@@ -2,6 +2,7 @@
 
 import csv
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -81,12 +82,7 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
     for number, row in found:
         cells = {name: (row[name] or "").strip() for name in COLUMNS}
         operators = tuple(cells["operator_ids"].split())
-        problems = list(row_problems(cells))
-        problems += [
-            f"{name} holds an address or a number of a person: write the organisation's name"
-            for name in ("name", "holding")
-            if has_identifier(cells[name])
-        ]
+        problems = row_problems(cells)
         if cells["respondent_id"] in respondents:
             problems.append(f"the id '{cells['respondent_id']}' stands twice")
         problems += [
@@ -105,7 +101,8 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
     return respondents
 
 
-def row_problems(cells: dict[str, str]) -> list[str]:
+def row_problems(cells: Mapping[str, str]) -> list[str]:
+    """What is wrong with a row of the list by itself, column by column."""
     lists = load_definition()["lists"]
     known = {
         "role": lists["role"],
@@ -116,6 +113,11 @@ def row_problems(cells: dict[str, str]) -> list[str]:
     problems = [f"{name} is empty" for name in ("respondent_id", "name") if not cells[name]]
     if not all(each.isalnum() or each in "-_" for each in cells["respondent_id"]):
         problems.append(f"respondent_id '{cells['respondent_id']}' may hold letters, digits and hyphens only")
+    problems += [
+        f"{name} holds an address or a number of a person: write the organisation's name"
+        for name in ("name", "holding")
+        if has_identifier(cells[name])
+    ]
     return problems + [
         f"unknown {name} '{cells[name]}'"
         + (nearest_country(cells[name]) if name == "country" else nearest_hint(cells[name], known[name]))

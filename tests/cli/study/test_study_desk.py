@@ -31,6 +31,7 @@ def test_a_frame_is_built_and_its_gaps_are_listed(observatory: Observatory, tmp_
     assert empty.code == 2 and "sources holds no file" in empty.err
     book = observatory("study", "frame", *last, "--workbook", tmp_path / "sources" / "frame.xlsx")
     assert book.code == 0 and "fill in what no download has" in book.out
+    assert observatory("study", "frame", *last, "--workbook", tmp_path / "sent" / "frame.xlsx").code == 0
     listed = "country,operator,service,subscribers\nKEN,Savanna,mobile,5000000\n"
     (tmp_path / "sources" / "operators.csv").write_text(listed, encoding="utf-8")
     itu_file = tmp_path / "sources" / "mobile.csv"
@@ -45,3 +46,19 @@ def test_a_frame_is_built_and_its_gaps_are_listed(observatory: Observatory, tmp_
         "ken-savanna is S4, and its 5,000 subscriptions" in observatory("study", "frame", *last, "--ask").out
     )
     assert "no operator of NPL" in observatory("study", "init", tmp_path, "--check").out
+
+
+def test_nothing_is_written_if_operators_cannot_be_asked(observatory: Observatory, tmp_path: Path) -> None:
+    observatory("study", "init", tmp_path, "--countries", "KEN")
+    frame = tmp_path / "files" / "operator_frame.csv"
+    empty = frame.read_bytes()
+    last = ("--config", tmp_path / "observatory.toml", "--year", "2026", "--ask")
+    listed = "country,operator,service,subscribers,id\nKEN,Savanna,mobile,5000000,sav.1\n"
+    (tmp_path / "sources" / "operators.csv").write_text(listed, encoding="utf-8")
+    refused = observatory("study", "frame", *last)
+    assert refused.code == 2 and "respondent_id 'sav.1' may hold letters" in refused.err
+    assert frame.read_bytes() == empty
+    (tmp_path / "respondents.csv").rename(tmp_path / "moved.csv")
+    refused = observatory("study", "frame", *last)
+    assert refused.code == 2 and "respondents.csv does not exist" in refused.err
+    assert frame.read_bytes() == empty

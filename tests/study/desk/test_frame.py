@@ -14,11 +14,12 @@ from jobs.base.tables.csv_tables import read_table
 from jobs.study.desk.countries import parse_countries
 from jobs.study.desk.filled_rows import DENOMINATOR, ECONOMY, FRAME, PRICES, TABLES, make_workbook
 from jobs.study.desk.frame import (
-    ask_operators,
+    add_respondents,
     build_tables,
     existing_rows,
     list_other_sizes,
     merge_rows,
+    operators_to_ask,
     read_sources,
     refuse_wrong_rows,
     write_tables,
@@ -316,6 +317,13 @@ def test_half_a_workbook_one_with_macros_and_two_years(tmp_path: Path) -> None:
         build(tmp_path)
 
 
+def ask_operators(listed: Path, frame: list[dict[str, str]], names: dict[str, str]) -> list[str]:
+    """As `study frame --ask` does; the ids of those that were added."""
+    rows = operators_to_ask(listed, frame, names)
+    add_respondents(listed, rows)
+    return [row["respondent_id"] for row in rows]
+
+
 def test_operators_of_the_frame_are_asked(tmp_path: Path) -> None:
     put(tmp_path, "operators.csv", OPERATORS)
     tables, _ = build(tmp_path)
@@ -342,3 +350,20 @@ def test_operators_of_the_frame_are_asked(tmp_path: Path) -> None:
         "respondents.csv: npl-himal is S2, and its 90,000,000 subscriptions make it S5: correct"
         " size_class there"
     ]
+
+
+def test_a_list_as_an_officer_left_it_is_continued(tmp_path: Path) -> None:
+    """Other columns in another order, no end of line, and one respondent who answers for an operator."""
+    put(tmp_path, "operators.csv", OPERATORS)
+    build(tmp_path)
+    listed = tmp_path / "respondents.csv"
+    listed.write_text(
+        "note,name,respondent_id,role,country,holding,operator_ids,language,size_class\n"
+        "seen,Group,group,O,KEN,g,ken-savanna-movil,en,S4",
+        encoding="utf-8-sig",
+    )
+    frame = existing_rows(FRAME, tmp_path / "files")
+    names = {"ken-savanna-movil": "Savanna Móvil", "npl-himal": "Himal"}
+    assert ask_operators(listed, frame, names) == ["npl-himal"]
+    found = read_respondents(listed)
+    assert [*found] == ["group", "npl-himal"] and found["npl-himal"].name == "Himal"
