@@ -48,12 +48,16 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
             f"{folder} has no {contract.name}.csv (or .csv.gz): it needs the columns"
             f" {', '.join(contract.not_null)}"
         )
+    return parse_columns(read_cells(file), table, file)
+
+
+def read_cells(file: Path) -> pl.DataFrame:
+    """The cells of a CSV file, plain or packed, as text. Raises ObservatoryError if it is none."""
     data = gzip.decompress(file.read_bytes()) if file.suffix == ".gz" else file.read_bytes()
     try:
-        text = pl.read_csv(io.BytesIO(data), infer_schema=False)
+        return pl.read_csv(io.BytesIO(data), infer_schema=False)
     except (pl.exceptions.PolarsError, UnicodeDecodeError) as error:
         raise ObservatoryError(f"{file} is no CSV file in UTF-8: {error}") from None
-    return parse_columns(text, table, file)
 
 
 def file_of(folder: Path, table: str) -> Path | None:

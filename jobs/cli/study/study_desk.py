@@ -130,7 +130,7 @@ def frame(
     made = building.build_tables(found, countries, year, settings.study.changed_share, remarks)
     folder = Path(files)
     before = {table: building.existing_rows(table, folder) for table in TABLES}
-    tables = {table: building.merge_rows(table, rows, folder) for table, rows in made.items()}
+    tables = {table: building.merge_rows(table, rows, before[table]) for table, rows in made.items()}
     building.refuse_wrong_rows(tables, folder)
     asked = building.operators_to_ask(listed, tables[FRAME], found.filled.names) if listed else []
     limits = (settings.study.changed_share, settings.study.stale_years)

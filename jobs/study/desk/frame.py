@@ -21,7 +21,7 @@ from jobs.base.core.periods import last_day
 from jobs.base.figures.sizes import class_of, size_of
 from jobs.base.settings.countries import country_codes
 from jobs.base.tables.contracts import read_contract, reference_rows
-from jobs.base.tables.csv_tables import parse_columns, read_table
+from jobs.base.tables.csv_tables import file_of, parse_columns, read_cells, read_table
 from jobs.study.desk.downloads import CountryFigure, load_sources, parse_rows, read_download, read_texts
 from jobs.study.desk.filled_rows import (
     DENOMINATOR,
@@ -250,12 +250,12 @@ def yearly_rows(
     return rows
 
 
-def merge_rows(table: str, new: Sequence[Row], folder: Path) -> list[dict[str, str]]:
+def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """The table's rows as they will stand, each with its place: the new ones, and those before that none of
     them replaces. An operator whose subscriptions changed gets a new row, and its row before ends the day
-    before."""
+    before. existing: of existing_rows()."""
     contract = read_contract(table)
-    before = existing_rows(table, folder)
+    before = [dict(row) for row in existing]
     made = [
         {name: number_text(row[name]) for name in (*contract.columns, PLACE) if row.get(name) is not None}
         for row in new
@@ -287,15 +287,15 @@ def existing_rows(table: str, folder: Path) -> list[dict[str, str]]:
 
     Raises ObservatoryError if the file is wrong.
     """
-    read_table(folder, table, is_needed=False)
-    file = folder / f"{read_contract(table).name}.csv"
-    if not file.is_file():
+    file = file_of(folder, table)
+    if file is None:
         return []
-    with file.open(newline="", encoding="utf-8-sig") as lines:
-        return [
-            {name: cell for name, cell in row.items() if cell} | {PLACE: f"{file}, row {number}"}
-            for number, row in enumerate(csv.DictReader(lines), 2)
-        ]
+    text = read_cells(file)
+    parse_columns(text, table, file)
+    return [
+        {name: cell for name, cell in row.items() if cell} | {PLACE: f"{file}, row {number}"}
+        for number, row in enumerate(text.iter_rows(named=True), 2)
+    ]
 
 
 def refuse_wrong_rows(tables: Mapping[str, Sequence[Mapping[str, str]]], folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The study's frame from made-up files in the real layouts: what it takes, refuses, keeps and lists."""
 
+import gzip
 import re
 import shutil
 import zipfile
@@ -52,7 +53,7 @@ def build(folder: Path, countries: list[str] = TWO, year: int = YEAR) -> tuple[d
     sources = read_sources(folder / "sources", year)
     made = build_tables(sources, countries, year, 0.2, remarks)
     before = {table: existing_rows(table, folder / "files") for table in TABLES}
-    tables = {table: merge_rows(table, rows, folder / "files") for table, rows in made.items()}
+    tables = {table: merge_rows(table, rows, before[table]) for table, rows in made.items()}
     refuse_wrong_rows(tables, folder / "files")
     note_all(tables, before, countries, year, (0.2, 2), remarks)
     write_tables(tables, folder / "files")
@@ -367,3 +368,14 @@ def test_a_list_as_an_officer_left_it_is_continued(tmp_path: Path) -> None:
     assert ask_operators(listed, frame, names) == ["npl-himal"]
     found = read_respondents(listed)
     assert [*found] == ["group", "npl-himal"] and found["npl-himal"].name == "Himal"
+
+
+def test_rows_of_a_packed_file_stay(tmp_path: Path) -> None:
+    put(tmp_path, "operators.csv", OPERATORS)
+    build(tmp_path)
+    file = tmp_path / "files" / "operator_frame.csv"
+    (file.parent / f"{file.name}.gz").write_bytes(gzip.compress(file.read_bytes()))
+    file.unlink()
+    put(tmp_path, "operators.csv", "country,name,channel,subscriptions\nNPL,Tal,SMS,5\n")
+    tables, _ = build(tmp_path)
+    assert sorted(set(tables[FRAME]["respondent_id"])) == ["ken-savanna-movil", "npl-himal", "npl-tal"]
