@@ -89,7 +89,6 @@ class FilledRows:
     ) -> dict[str, Any]:
         if table == FRAME:
             row.setdefault("respondent_id", make_id(row["country_code"], written[NAME]))
-            row.setdefault("holding_id", row["respondent_id"])
             row["valid_from"] = f"{year}-01-01"
             self.names[row["respondent_id"]] = written[NAME]
         return row

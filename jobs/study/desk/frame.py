@@ -126,9 +126,11 @@ def repeated(filled: FilledRows) -> list[str]:
             if first is not row:
                 periods = [str(each["period_code"]) for each in (first, row)] if table == DENOMINATOR else []
                 of = f" (of {' and '.join(periods)})" if len(set(periods)) > 1 else ""
+                # Such as voice of mobile and of fixed subscriptions.
+                both = "; where both count, write one row of the channel with their sum"
                 wrong.append(
                     f"{read_contract(table).name}: {' '.join(map(str, own))} stands twice{of}: keep the one"
-                    f" that is of the study ({first['place']}; {row['place']})"
+                    f" that is of the study{both if table == FRAME else ''} ({first[PLACE]}; {row[PLACE]})"
                 )
     return wrong
 
@@ -252,8 +254,8 @@ def yearly_rows(
 
 def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """The table's rows as they will stand, each with its place: the new ones, and those before that none of
-    them replaces. An operator whose subscriptions changed gets a new row, and its row before ends the day
-    before. existing: of existing_rows()."""
+    them replaces. An operator whose subscriptions or owner changed gets a new row, and its row before ends
+    the day before; a list without owners keeps those that are known. existing: of existing_rows()."""
     contract = read_contract(table)
     before = [dict(row) for row in existing]
     made = [
@@ -266,8 +268,11 @@ def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, s
         return sorted([*kept, *made], key=lambda row: [row[name] for name in contract.key])
     own = ("respondent_id", "channel_code")
     open_rows = {tuple(row[name] for name in own): row for row in before if not row.get("valid_to")}
+    known = [*sorted(before, key=lambda row: row["valid_from"]), *made]
+    owners = {row["respondent_id"]: row["holding_id"] for row in known if "holding_id" in row}
     added = []
     for row in made:
+        row.setdefault("holding_id", owners.get(row["respondent_id"], row["respondent_id"]))
         last = open_rows.get(tuple(row[name] for name in own))
         if last is None:
             added.append(row)
@@ -276,7 +281,7 @@ def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, s
             # Its bounds go with the subscriptions that they were of.
             last.clear()
             last.update(row | {"valid_from": begun})
-        elif last["subscriptions"] != row["subscriptions"]:
+        elif any(last[name] != row[name] for name in ("subscriptions", "holding_id")):
             last["valid_to"] = row["valid_from"]
             added.append(row)
     return sorted([*before, *added], key=lambda row: [row[name] for name in contract.key])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
+import polars as pl
 import pytest
 
 from jobs.base.core.errors import ObservatoryError
@@ -139,6 +140,11 @@ def test_two_sources_that_differ(tmp_path: Path) -> None:
             "line 2: subscriptions: .many.",
         ),
         ("list.csv", "country,operator,service,subscribers\nKEN,A,SMS,5\nKEN,A,SMS,6\n", "stands twice"),
+        (
+            "list.csv",
+            "country,operator,service,subscribers\nKEN,A,mobile,5\nKEN,A,fixed,6\n",
+            "ken-a VOICE_CS stands twice: .* where both count, write one row of the channel with their sum",
+        ),
         ("itu.csv", itu("i271", {("KEN", 2025): 5}, "Per 100 inhabitants"), "is here in 'Per 100"),
         ("itu.csv", itu("i271", {("KEN", 2025): "much"}), "line 2: 'much' of '2025' is no figure"),
         (
@@ -379,3 +385,20 @@ def test_rows_of_a_packed_file_stay(tmp_path: Path) -> None:
     put(tmp_path, "operators.csv", "country,name,channel,subscriptions\nNPL,Tal,SMS,5\n")
     tables, _ = build(tmp_path)
     assert sorted(set(tables[FRAME]["respondent_id"])) == ["ken-savanna-movil", "npl-himal", "npl-tal"]
+
+
+def test_an_owner_stays_known_and_another_owner_counts(tmp_path: Path) -> None:
+    """Operators of one owner are one in disclosure control."""
+    head = "country,operator,service,subscribers"
+    put(tmp_path, "operators.csv", f"{head},owner\nKEN,A,SMS,500,alpha\nKEN,B,RCS,7,\nKEN,B,SMS,600,beta\n")
+    build(tmp_path)
+    # A year later: a list without owners, and then one with another owner.
+    put(tmp_path, "operators.csv", f"{head}\nKEN,A,SMS,501\nKEN,A,MMS,501\nKEN,B,SMS,600\n")
+    build(tmp_path, year=2027)
+    put(tmp_path, "operators.csv", f"{head},owner\nKEN,B,SMS,600,alpha\n")
+    tables, _ = build(tmp_path, year=2028)
+    rows = tables[FRAME].select("respondent_id", "channel_code", "holding_id", pl.col("valid_from").dt.year())
+    assert rows.sort(pl.all()).rows() == [
+        ("ken-a", "MMS", "alpha", 2027), ("ken-a", "SMS", "alpha", 2026), ("ken-a", "SMS", "alpha", 2027),
+        ("ken-b", "RCS", "beta", 2026), ("ken-b", "SMS", "alpha", 2028), ("ken-b", "SMS", "beta", 2026),
+    ]  # fmt: skip
