@@ -25,7 +25,7 @@ from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
 from jobs.study.questionnaire.order import Letterhead, Order
 from jobs.study.questionnaire.reading import PERIOD
-from jobs.study.questionnaire.received import Received, to_utc
+from jobs.study.questionnaire.received import Received, describe_future, to_utc
 from jobs.study.questionnaire.respondents import load_respondents
 from jobs.study.questionnaire.texts import translate_key
 
@@ -131,7 +131,13 @@ def load(
         )
     files = pass_over_folders(files)
     at = to_utc(received, settings.lake.now)
-    outcomes, unclear = split_same_time(read_files(files, respondents, at, may_be_early=check))
+    found = read_files(files, respondents, at, may_be_early=check)
+    # Files have the machine's clock, even where a time of reading is fixed.
+    now = max(settings.lake.now, dt.datetime.now(dt.UTC))
+    outcomes, unclear = split_same_time([each for each in found if each.received_at <= now])
+    unclear += [
+        line for each in found for line in describe_future(f"{each.file}, last saved", each.received_at, now)
+    ]
     if check:
         from jobs.study.questionnaire.loading import EarlierFilings, check_claims
 

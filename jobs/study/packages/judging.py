@@ -20,6 +20,7 @@ from jobs.base.packages.plausible import beyond_subscriptions
 from jobs.base.packages.subscriptions import find_unlikely, list_framed
 from jobs.base.settings.config import Observatory
 from jobs.base.store.record import utc_now
+from jobs.study.questionnaire.received import describe_future
 from jobs.study.questionnaire.respondents import Respondent
 
 SIGN_IT = (
@@ -98,6 +99,9 @@ def judge_file(
     if has_identifier(file.name):
         # It stands in the receipt.
         found.wrong.append("its name holds an address or a number of a person: rename it")
+    if received is None:
+        # The file has the machine's clock, even where a time of reading is fixed.
+        found.wrong += describe_future("last saved", saved, max(settings.lake.now, utc_now()))
     try:
         # A file's bytes: at most LARGEST, whatever it grows to, and what encryption adds.
         most = LARGEST + (ENCRYPTION if file.suffix in ENCRYPTED else 0)

@@ -18,11 +18,18 @@ Received = Annotated[
 
 
 def to_utc(received: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
-    """Raises ObservatoryError for a time in the future: no later correction would count before it."""
+    """Raises ObservatoryError for a time in the future."""
     at = received.replace(tzinfo=dt.UTC) if received else None
-    if at is not None and at > now:
-        raise ObservatoryError(
-            f"--received: {at:%Y-%m-%dT%H:%M} is in the future; it is {now:%Y-%m-%dT%H:%M} UTC now. Give the"
-            " time at which the files came in"
-        )
+    if at is not None and (wrong := describe_future("--received", at, now)):
+        raise ObservatoryError(*wrong)
     return at
+
+
+def describe_future(name: str, at: dt.datetime, now: dt.datetime) -> list[str]:
+    """A line if a time of receipt is in the future, else none: no later correction would count before it."""
+    if at <= now:
+        return []
+    return [
+        f"{name}: {at:%Y-%m-%dT%H:%M} is in the future; it is {now:%Y-%m-%dT%H:%M} UTC now. Give the time at"
+        " which the files came in as --received"
+    ]

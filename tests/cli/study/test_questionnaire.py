@@ -105,3 +105,17 @@ def test_nothing_comes_in_later_than_now(observatory: Observatory, tmp_path: Pat
     node = write_node(tmp_path)
     said = observatory(command, "load", node.form, "--received", "2930-01-01", "--config", node.settings)
     assert said.code == 2 and "--received: 2930-01-01T00:00 is in the future" in said.err
+
+
+def test_a_form_saved_later_than_now_is_not_loaded_and_keeps_no_other_out(
+    observatory: Observatory, tmp_path: Path
+) -> None:
+    node = write_node(tmp_path)
+    ahead, other = form(tmp_path, "ahead.xlsx", {"sp201": 7}, 2_082_758_400), form(tmp_path, "other.xlsx")
+    said = observatory("questionnaire", "load", ahead, other, "--config", node.settings)
+    assert said.code == 2 and f"{ahead}, last saved: 2036-01-01T00:00 is in the future" in said.err
+    answers = Lake(str(tmp_path / "lake")).read("study.questionnaire_answer")
+    assert answers["file_name"].unique().to_list() == ["other.xlsx"]
+    assert not (tmp_path / "receipts" / "savanna-mobile_2025_ahead.receipt.txt").exists()
+    told = observatory("questionnaire", "load", ahead, "--received", "2026-03-01", "--config", node.settings)
+    assert told.code == 0

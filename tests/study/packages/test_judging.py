@@ -5,6 +5,7 @@ import datetime as dt
 import hashlib
 import io
 import json
+import os
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,15 @@ def test_no_manifest_stops_another_package(
 def test_a_time_of_computing_has_bounds(good: bytes, tmp_path: Path, time: str) -> None:
     (line,) = received(with_manifest(good, tmp_path / "p.zip", ["computed_at"], time)).wrong
     assert "computed_at" in line or "which is in the future" in line
+
+
+def test_a_package_saved_later_than_now_is_refused(tmp_path: Path) -> None:
+    """Computed at that time, too, it would keep the operator's corrections out."""
+    ahead = dt.datetime(2036, 1, 1, tzinfo=dt.UTC)
+    file = sent(tmp_path / "ahead", [day_of("2026-10-02", 50)], ahead)
+    os.utime(file, (ahead.timestamp(), ahead.timestamp()))
+    (line,) = received(file, None).wrong
+    assert line.startswith("last saved: 2036-01-01T00:00 is in the future")
 
 
 @pytest.mark.parametrize(
