@@ -304,11 +304,33 @@ def add_known_errors(of_area: EstimateTable, variance: float | Array, least: Arr
     )
 
 
-def proportional_arms(value: float, variance: float) -> tuple[float, float]:
-    """How far an amount may be below and above by what is wrong with a number that it is in proportion to.
-    variance: of that number, relative to its square."""
+def gap_interval(
+    necessary: float,
+    target: tuple[float | None, float | None],
+    spent: float,
+    spending: tuple[float | None, float | None],
+    variance: float,
+) -> tuple[float | None, float | None]:
+    """The interval of what is necessary less what is spent, not below 0; None for an end that one of the two
+    intervals lacks.
+
+    target, spending: intervals. Both errors are taken to be independent. Respondents that spend much raise
+    both, so the true interval is narrower. variance: of the area's subscriptions, relative to their square.
+    Need and spending are in proportion to them, and so is the gap. The interval of spending has their error,
+    too, so that it counts twice where little is missing.
+    """
+    (low, high), (least, most) = target, spending
+    gap = necessary - spent
     reach = math.exp(float(stdtrit(np.inf, 0.5 + CONFIDENCE / 2)) * math.sqrt(variance))
-    return value * (1 - 1 / reach), value * (reach - 1)
+    fewer, more = max(gap, 0.0) * (1 - 1 / reach), max(gap, 0.0) * (reach - 1)
+    return (
+        None
+        if low is None or most is None
+        else max(gap - math.hypot(most - spent, necessary - low, fewer), 0.0),
+        None
+        if high is None or least is None
+        else max(gap + math.hypot(spent - least, high - necessary, more), 0.0),
+    )
 
 
 def cv_band(cv_pct: float) -> str:

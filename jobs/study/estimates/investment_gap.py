@@ -25,6 +25,7 @@ from jobs.base.costs.investment_assumptions import account_assumptions, central_
 from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import seed_of
+from jobs.base.stats.intervals import gap_interval
 from jobs.study.estimates.investment_account import PriceLevels, price_of, prices_of
 from jobs.study.estimates.spam_part import CONTENT, FATE, STOP
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
@@ -40,7 +41,6 @@ from jobs.study.estimates.steps.spending_groups import (
     choose_first,
     draw_target,
     exact_spending,
-    gap_interval,
     group_spending,
     numbers,
     placed_spending,
@@ -300,13 +300,17 @@ def area_gap(
     subscriptions, spent = row["subscriptions"], row["spend"]
     necessary = sum(payers.subscriptions[name] * target[name] for name in countries)
     drawn = group.draws if group else None
-    exact = (necessary, necessary) if row["target_code"] == NORM else None
-    interval = payers.necessary_interval(necessary, countries, drawn) if drawn else exact
+    exact = (necessary, necessary) if row["target_code"] == NORM else (None, None)
+    ends = payers.necessary_interval(necessary, countries, drawn) if drawn else exact
+    gap_low, gap_high = gap_interval(necessary, ends, spent, (row["spend_low"], row["spend_high"]), variance)
     return {
         "target_per_subscription": necessary / subscriptions if subscriptions else 0.0,
         "necessary": necessary,
         "gap": max(necessary - spent, 0.0),
-        **gap_interval(necessary, interval, spent, (row["spend_low"], row["spend_high"]), variance),
+        "necessary_low": ends[0],
+        "necessary_high": ends[1],
+        "gap_low": gap_low,
+        "gap_high": gap_high,
     }
 
 

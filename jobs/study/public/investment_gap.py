@@ -1,10 +1,8 @@
 """public.investment_gap: public spending of an area against a norm, computed from public figures alone."""
 
-from math import hypot
-
 import polars as pl
 
-from jobs.base.stats.intervals import proportional_arms
+from jobs.base.stats.intervals import gap_interval
 from jobs.base.tables.public_contracts import PublicContract
 from jobs.study.disclosure.coarse import round_outward
 from jobs.study.public.intervals import DIGITS
@@ -51,13 +49,9 @@ def transform(rows: pl.DataFrame, contract: PublicContract, investment: pl.DataF
 def gap_ends(
     necessary: float, spend: float, low: float | None, high: float | None, variance: float
 ) -> tuple[float | None, float | None]:
-    """The ends of a gap's interval, rounded outward. low, high: of spending, which include the error of
-    subscriptions as it is in spending. variance: of subscriptions, with which the gap grows, too."""
-    if low is None or high is None:
-        return None, None
-    missing = necessary - spend
-    fewer, more = proportional_arms(max(missing, 0.0), variance)
+    """gap_interval() of an exact target, rounded outward. low, high: of spending."""
+    least, most = gap_interval(necessary, (necessary, necessary), spend, (low, high), variance)
     return (
-        round_outward(missing - hypot(high - spend, fewer), DIGITS, -1),
-        round_outward(missing + hypot(spend - low, more), DIGITS, 1),
+        None if least is None else round_outward(least, DIGITS, -1),
+        None if most is None else round_outward(most, DIGITS, 1),
     )

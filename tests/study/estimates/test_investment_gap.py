@@ -236,6 +236,7 @@ def test_only_the_targets_that_are_wanted_are_held_against() -> None:
     (row,) = [row for row in rows if row["area_code"] == "FJI"]
     assert row["conf_status_code"] == "C"
     assert (row["necessary"], row["gap"], row["gap_low"], row["gap_high"]) == (800, 700, 0, 750)
+    assert (row["necessary_low"], row["necessary_high"]) == (800, 800)
     assert row["assumptions"][0] == (
         "Norm: 0.8 US dollars of 2025 for each subscription and year, set by the command line."
     )

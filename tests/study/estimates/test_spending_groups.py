@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from jobs.base.stats.intervals import gap_interval
 from jobs.study.estimates.steps.spending_groups import (
     DRAWS,
     PLACES,
@@ -13,7 +14,6 @@ from jobs.study.estimates.steps.spending_groups import (
     choose_first,
     choose_place,
     draw_target,
-    gap_interval,
     placed_spending,
 )
 from tests.study.estimates.test_investment_gap import NO_ASSETS, accounts, framed
@@ -86,15 +86,12 @@ def test_labour_is_paid_at_parity_and_who_spend_alike_leave_no_doubt() -> None:
 
 
 def test_a_gap_has_both_uncertainties_and_a_norm_that_of_spending_alone() -> None:
-    assert gap_interval(50.0, (50.0, 50.0), 30.0, (20.0, 45.0), 0.0) == {
-        "necessary_low": 50.0, "necessary_high": 50.0, "gap_low": 5.0, "gap_high": 30.0,
-    }  # fmt: skip
-    both = gap_interval(50.0, (47.0, 62.0), 30.0, (25.0, 34.0), 0.0)
-    assert (both["gap_low"], both["gap_high"]) == (15.0, 33.0)
+    assert gap_interval(50.0, (50.0, 50.0), 30.0, (20.0, 45.0), 0.0) == (5.0, 30.0)
+    assert gap_interval(50.0, (47.0, 62.0), 30.0, (25.0, 34.0), 0.0) == (15.0, 33.0)
     # A target below spending may be above it all the same.
-    below = gap_interval(28.0, (24.0, 32.0), 30.0, (27.0, 33.0), 0.0)
-    assert (below["gap_low"], below["gap_high"]) == (0.0, 3.0)
-    assert "gap_low" not in gap_interval(50.0, None, 30.0, (20.0, 45.0), 0.0)
+    assert gap_interval(28.0, (24.0, 32.0), 30.0, (27.0, 33.0), 0.0) == (0.0, 3.0)
+    assert gap_interval(50.0, (None, None), 30.0, (20.0, 45.0), 0.0) == (None, None)
+    assert gap_interval(50.0, (50.0, 50.0), 30.0, (None, None), 0.0) == (None, None)
 
 
 def test_a_gap_errs_by_its_own_subscriptions_not_by_those_of_spending() -> None:
@@ -102,9 +99,9 @@ def test_a_gap_errs_by_its_own_subscriptions_not_by_those_of_spending() -> None:
     the gap is 90 of 100 for each subscription, so off by 20%, too, not by 20% of 10."""
     variance = (math.log(1.2) / 1.959964) ** 2
     found = gap_interval(100.0, (100.0, 100.0), 10.0, (10.0, 10.0), variance)
-    assert (found["gap_low"], found["gap_high"]) == pytest.approx((90 / 1.2, 90 * 1.2))
+    assert found == pytest.approx((90 / 1.2, 90 * 1.2))
     # Who spends more than the norm does so whatever subscriptions are.
-    assert gap_interval(100.0, (100.0, 100.0), 110.0, (110.0, 110.0), variance)["gap_high"] == 0
+    assert gap_interval(100.0, (100.0, 100.0), 110.0, (110.0, 110.0), variance)[1] == 0
 
 
 def test_the_groups_of_a_study_have_draws() -> None:

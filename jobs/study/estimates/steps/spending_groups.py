@@ -12,14 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import hypot
 
 import numpy as np
 import polars as pl
 from scipy import stats
 
 from jobs.base.stats.estimation import Array
-from jobs.base.stats.intervals import proportional_arms
 
 # A group of fewer to choose from is whoever happened to answer.
 LEAST = 5
@@ -239,29 +237,3 @@ class Payers:
         drawn = draws.necessary(sum(of_class.values()), parity, of_class)
         half = float(drawn.std(ddof=1) * stats.t.ppf(CONFIDENCE, draws.owners - 1))
         return max(necessary - half, 0.0), necessary + half
-
-
-def gap_interval(
-    necessary: float,
-    target: tuple[float, float] | None,
-    spent: float,
-    spending: tuple[float | None, float | None],
-    variance: float,
-) -> dict[str, float | None]:
-    """The columns of the intervals of a target and of a gap; of the gap none where either has none.
-
-    target, spending: intervals. Both errors are taken to be independent. Respondents that spend much raise
-    both, so the true interval is narrower. variance: of the area's subscriptions, relative to their square.
-    Need and spending are in proportion to them, and so is the gap. The interval of spending has their error,
-    too, so that it counts twice where little is missing.
-    """
-    low, high = target or (None, None)
-    least, most = spending
-    gap = necessary - spent
-    fewer, more = proportional_arms(max(gap, 0.0), variance)
-    columns: dict[str, float | None] = {"necessary_low": low, "necessary_high": high}
-    if most is not None and low is not None:
-        columns["gap_low"] = max(gap - hypot(most - spent, necessary - low, fewer), 0.0)
-    if least is not None and high is not None:
-        columns["gap_high"] = max(gap + hypot(spent - least, high - necessary, more), 0.0)
-    return columns
