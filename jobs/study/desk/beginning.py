@@ -11,17 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from babel.languages import get_official_languages
+
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.languages import ENGLISH, LANGUAGES
 from jobs.base.core.periods import last_day
 from jobs.base.figures.sizes import class_of, size_of
-from jobs.base.figures.words import country_name
 from jobs.base.settings.base import Settings
 from jobs.base.settings.docstrings import read_docstrings
 from jobs.base.settings.release import Release
 from jobs.base.settings.study import Gap, Study
-from jobs.base.tables.contracts import codelist_rows, file_tables, read_contract
+from jobs.base.tables.contracts import codelist_rows, file_tables, read_contract, reference_rows
 from jobs.study.public.secret import FILE
-from jobs.study.questionnaire.respondents import COLUMNS, currency_on
+from jobs.study.questionnaire.respondents import COLUMNS, administration_name, currency_on
 from jobs.study.questionnaire.texts import option_labels
 
 SETTINGS, GUIDE, SECRET = "observatory.toml", "FILES.md", "p"
@@ -56,9 +58,9 @@ SAMPLES = {
     "norm": "{ EMAIL = 0.8, SMS = 0.2 }", "agency": '"SPAMSTAT"',    "contact": '"study@example.org"',
 }  # fmt: skip
 LANGUAGE_NOTE = (
-    "respondents.csv: `study init` writes the language en for every administration. Write its own (en, fr,"
-    " es, ar, zh or ru) before `study frame --ask`, which adds operators in the language of their"
-    " administration."
+    "respondents.csv: `study init` writes for an administration the one of en, fr, es, ar, zh and ru that is"
+    " official in its country by CLDR, and en where none is, or several are. Correct the column language"
+    " before `study frame --ask`, which adds operators in the language of their administration."
 )
 WIDTH = 98
 SUBSCRIPTIONS = 1_200_000
@@ -108,11 +110,20 @@ def csv_text(columns: Iterable[str], rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def administration(country: str) -> dict[str, str]:
-    """The administration of a country as a respondent; its language is English until the officer corrects
-    it."""
-    name = f"Administration of {country_name(country)}"
-    return {"respondent_id": f"{country.lower()}-administration", "name": name, "role": "A",
-            "country": country, "language": "en"}  # fmt: skip
+    """The administration of a country as a respondent, in a language that the officer may correct."""
+    language = official_language(country)
+    return {"respondent_id": f"{country.lower()}-administration",
+            "name": administration_name(country, language), "role": "A",
+            "country": country, "language": language}  # fmt: skip
+
+
+def official_language(country: str) -> str:
+    """The one language of the Union that is official in a country, by CLDR; English if there is not just
+    one."""
+    codes = {row["iso3"]: row["iso2"] for row in reference_rows("country")}
+    official = {each.partition("_")[0] for each in get_official_languages(codes[country], de_facto=True)}
+    found = official & set(LANGUAGES)
+    return found.pop() if len(found) == 1 else ENGLISH
 
 
 def example_respondent(country: str) -> dict[str, str]:

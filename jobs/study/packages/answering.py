@@ -26,6 +26,8 @@ from jobs.base.places.file_systems import is_remote
 from jobs.base.settings.config import Observatory
 from jobs.base.store.record import utc_now
 from jobs.study.packages.judging import Judged, public_reasons
+from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.texts import translate_key
 
 PACKAGES = (".zip", ".zip.gpg")
 
@@ -114,8 +116,24 @@ def receipt_of(judged: Judged, at: dt.datetime) -> Receipt:
         answer="refused" if judged.wrong else "received",
         answered_at=at,
         reasons=public_reasons(judged),
-        notes=[] if judged.wrong else judged.noted,
+        notes=notes_to_operator(judged),
     )
+
+
+def notes_to_operator(judged: Judged) -> list[str]:
+    """What an answer says beside its reasons, in the language of the respondent; in all of them to whoever
+    may not be the operator. English answers are complete without a word of what became of the package."""
+    definition, found = load_definition(), []
+    for language in definition["languages"] if judged.doubts else [judged.language]:
+        if language != "en" and judged.wrong:
+            found.append(translate_key(language, "package", "refused"))
+        elif language != "en":
+            period = judged.manifest.period_code
+            found.append(translate_key(language, "package", "received", period=period))
+        found += [each[language] for each in judged.notes if not judged.wrong]
+        if language not in definition["reviewed"]:
+            found.append(f"({translate_key(language, 'word', 'unofficial')})")
+    return found
 
 
 def answer_packages(inbox: Inbox, judged: Iterable[Judged], key: str | None) -> list[ObservatoryError]:

@@ -11,7 +11,6 @@ from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.identifiers import has_identifier
 from jobs.base.core.periods import is_whole, months_of
-from jobs.base.figures import words
 from jobs.base.packages import signing
 from jobs.base.packages.contents import other_rules, problems_of
 from jobs.base.packages.counts import VOLUME
@@ -20,8 +19,10 @@ from jobs.base.packages.plausible import beyond_subscriptions
 from jobs.base.packages.subscriptions import find_unlikely, list_framed
 from jobs.base.settings.config import Observatory
 from jobs.base.store.record import utc_now
+from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.received import describe_future
 from jobs.study.questionnaire.respondents import Respondent
+from jobs.study.questionnaire.texts import translate_key
 
 SIGN_IT = (
     "have it sent again by `observatory submit --sign`; if the respondent lost its key, put its new one into"
@@ -48,9 +49,10 @@ def order_of(computed: dt.datetime | None, received: dt.datetime) -> Order:
 class Judged:
     """One file and its verdict: its rows for each table, or the reasons to refuse it.
 
-    is_dated: the time of receipt was stated; otherwise it is the time at which the file was saved. noted:
-    notes on a package that is accepted. delivered_sha256: of the file as it came; empty for one that is too
-    large. doubts: what speaks against its being its operator's, which is all that an answer says then.
+    is_dated: the time of receipt was stated; otherwise it is the time at which the file was saved.
+    language: the respondent's. notes: on a package that is accepted, each in every language.
+    delivered_sha256: of the file as it came; empty for one that is too large. doubts: what speaks against
+    its being its operator's, which is all that an answer says then.
     """
 
     file: Path
@@ -58,13 +60,19 @@ class Judged:
     is_dated: bool = False
     package: Package | None = None
     respondent_id: str = ""
+    language: str = "en"
     signer: str | None = None
     tables: dict[str, pl.DataFrame] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
-    noted: list[str] = field(default_factory=list)
+    notes: list[dict[str, str]] = field(default_factory=list)
     is_known: bool = False
     delivered_sha256: str = ""
     doubts: list[str] = field(default_factory=list)
+
+    @property
+    def noted(self) -> list[str]:
+        """The notes for the study's staff."""
+        return [each["en"] for each in self.notes]
 
     @property
     def manifest(self) -> Manifest:
@@ -120,7 +128,7 @@ def judge_file(
         # Nothing in a package may keep the others from loading.
         found.wrong.append(f"it cannot be read: {reason_of(error)}")
     if not found.wrong:
-        found.noted = notes_of(found.manifest)
+        found.notes = notes_of(found.manifest)
     return found
 
 
@@ -149,7 +157,7 @@ def check_package(
         judged.doubts.append(unknown)
         judged.wrong.append(f"{unknown}{nearest_hint(manifest.operator_id, by_operator)}")
     else:
-        judged.respondent_id = whose.id
+        judged.respondent_id, judged.language = whose.id, whose.language
         if whose.country != manifest.country_code:
             judged.wrong.append(
                 f"it says that '{manifest.operator_id}' is in {manifest.country_code}; the study's list of"
@@ -181,20 +189,37 @@ def check_package(
         judged.wrong += beyond_subscriptions(manifest, judged.tables[VOLUME], others)
 
 
-def notes_of(manifest: Manifest) -> list[str]:
-    """List the notes for the study on a package that it takes."""
-    noted = [
-        f"{each.period_code} {each.channel_code} has logs of {each.days} of {each.of} days: too few, it"
-        " counts as not sent"
+def notes_of(manifest: Manifest) -> list[dict[str, str]]:
+    """List the notes on a package that the study takes."""
+    notes = [
+        in_languages(
+            "few_days", month=each.period_code, channel=each.channel_code, days=each.days, of=each.of
+        )
         for each in manifest.coverage.days
         if not is_whole(each.days, each.of)
     ]
     if manifest.waiver is not None:
-        noted.append(f"waiver {manifest.waiver}: {words.code_description('waiver', manifest.waiver)}")
+        notes.append(
+            {
+                each: translate_key(
+                    each,
+                    "package",
+                    "waiver",
+                    code=manifest.waiver,
+                    meaning=translate_key(each, "waiver", manifest.waiver),
+                )
+                for each in load_definition()["languages"]
+            }
+        )
     others = other_rules(manifest)
     if others:
-        noted.append(f"the operator's {', '.join(others)} differ from the study's")
-    return noted
+        notes.append(in_languages("other_rules", tables=", ".join(others)))
+    return notes
+
+
+def in_languages(key: str, **values: object) -> dict[str, str]:
+    """A text on packages in each language."""
+    return {each: translate_key(each, "package", key, **values) for each in load_definition()["languages"]}
 
 
 def verify_signer(package: Package, respondent_id: str, settings: Observatory) -> str | None:

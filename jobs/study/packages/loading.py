@@ -23,7 +23,15 @@ from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
 from jobs.base.store.record import add_stage, utc_now
 from jobs.base.tables.contracts import rows_frame
-from jobs.study.packages.judging import SIGN_IT, UNREADABLE, Judged, Order, order_of, reason_of
+from jobs.study.packages.judging import (
+    SIGN_IT,
+    UNREADABLE,
+    Judged,
+    Order,
+    in_languages,
+    order_of,
+    reason_of,
+)
 
 RECEIPT = "study.submission_receipt"
 
@@ -139,10 +147,8 @@ def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken
     if judged.is_known:
         if not any(each in counted for each in same):
             newest = max(own, key=order_in)
-            judged.noted.append(
-                f"{newest['file_name']} of {in_utc(newest):%Y-%m-%d %H:%M} stands in its place: give the time"
-                " that this one came in again as --received to take it"
-            )
+            at = f"{in_utc(newest):%Y-%m-%d %H:%M}"
+            judged.notes.append(in_languages("stands", file=newest["file_name"], at=at))
         return []
     judged.wrong += compare_counted(judged, counted)
     judged.wrong += refuse_unsigned(judged, of_respondent)

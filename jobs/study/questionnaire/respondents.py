@@ -15,6 +15,7 @@ from jobs.base.settings.config import Observatory
 from jobs.base.settings.countries import country_codes, nearest_country
 from jobs.base.tables.contracts import reference_rows
 from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.texts import translate_key
 
 # The columns of the list, and what each holds.
 COLUMNS = {
@@ -93,12 +94,28 @@ def read_respondents(file: Path) -> dict[str, Respondent]:
         wrong += [f"{file}: row {number}: {problem}" for problem in problems]
         holders |= dict.fromkeys(operators, cells["respondent_id"])
         respondents[cells["respondent_id"]] = Respondent(
-            cells["respondent_id"], cells["name"], cells["role"], cells["country"], cells["holding"],
-            operators, cells["language"], cells["size_class"],
+            cells["respondent_id"], name_in_language(cells), cells["role"], cells["country"],
+            cells["holding"], operators, cells["language"], cells["size_class"],
         )  # fmt: skip
     if wrong:
         raise ObservatoryError("\n".join(wrong))
     return respondents
+
+
+def name_in_language(cells: Mapping[str, str]) -> str:
+    """The name of a respondent; one that `study init` wrote for an administration in the row's language,
+    which the officer may have corrected since."""
+    languages = load_definition()["languages"]
+    written = {administration_name(cells["country"], each) for each in languages}
+    if cells["name"] in written and cells["language"] in languages:
+        return administration_name(cells["country"], cells["language"])
+    return cells["name"]
+
+
+def administration_name(country: str, language: str) -> str:
+    """How the administration of a country is called where nobody named it."""
+    name = country_names(language).get(country, country)
+    return translate_key(language, "word", "administration", country=name)
 
 
 def row_problems(cells: Mapping[str, str]) -> list[str]:

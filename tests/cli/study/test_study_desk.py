@@ -11,7 +11,7 @@ def test_a_study_begins_and_says_what_comes_next(observatory: Observatory, tmp_p
     assert begun.code == 0 and "12 files in" in begun.out
     assert "Next: fill in observatory.toml" in begun.out
     for told in (begun.out, (tmp_path / "FILES.md").read_text(encoding="utf-8")):
-        assert "writes the language en for every administration. Write its own" in told
+        assert "by CLDR, and en where none is, or several are. Correct the column language" in told
     checked = observatory("study", "init", tmp_path, "--check")
     assert checked.code == 0 and checked.out in begun.out
     again = observatory("study", "init", tmp_path, "--countries", "KEN")

@@ -8,7 +8,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.config import load_settings
 from jobs.base.tables.contracts import file_tables
 from jobs.base.tables.csv_tables import read_table, read_tables
-from jobs.study.desk.beginning import begin_study
+from jobs.study.desk.beginning import begin_study, official_language
 from jobs.study.estimates.steps.study_stage import REFERENCES
 from jobs.study.questionnaire.respondents import load_respondents, read_respondents
 
@@ -27,6 +27,16 @@ def test_readers_take_what_is_written(tmp_path: Path) -> None:
     # An empty file of products would replace the project's own.
     assert frames["ref.economy"].height > 100
     assert (tmp_path / "p").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("country", "language"),
+    [("KEN", "en"), ("SEN", "fr"), ("PER", "es"), ("JOR", "ar"), ("CHN", "zh"), ("KAZ", "ru"),
+     # None of the six is official in the first, two in the others.
+     ("NPL", "en"), ("TUN", "en"), ("CMR", "en")],
+)  # fmt: skip
+def test_an_administration_has_the_official_language(country: str, language: str) -> None:
+    assert official_language(country) == language
 
 
 def test_values_to_fill_in_are_settings(tmp_path: Path) -> None:

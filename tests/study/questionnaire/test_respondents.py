@@ -18,3 +18,18 @@ def test_the_list_of_respondents_names_no_person(tmp_path: Path) -> None:
     file.write_text(text.replace(SAVANNA.name, "Anna, anna@example.org".replace(",", "")), encoding="utf-8")
     with pytest.raises(ObservatoryError, match="name holds an address or a number"):
         read_respondents(file)
+
+
+def test_an_administrations_name_follows_its_language(tmp_path: Path) -> None:
+    """As `study init` wrote it, in another language; one that the officer wrote stays."""
+    file = tmp_path / "respondents.csv"
+    file.write_text(
+        "respondent_id,name,role,country,holding,operator_ids,language,size_class\n"
+        "tun-administration,Administration of Tunisia,A,TUN,,,fr,\n"
+        "ken-administration,Administration: Kenya,A,KEN,,,en,\n"
+        "npl-administration,Nepal Telecommunications Authority,A,NPL,,,fr,\n",
+        encoding="utf-8",
+    )
+    assert [each.name for each in read_respondents(file).values()] == [
+        "Administration: Tunisie", "Administration of Kenya", "Nepal Telecommunications Authority"
+    ]  # fmt: skip
