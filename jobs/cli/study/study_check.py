@@ -70,6 +70,9 @@ def check(
     found = finding_decisions.list_findings(lake, period)
     share = settings.study.open_share
     out.print(findings_table(found, share))
+    decided = finding_decisions.describe_decisions(lake, period)
+    if decided:
+        out.print("\n".join([f"Decided: {len(decided)}", *decided]), markup=False, highlight=False)
     for line in describe_missing(lake, settings):
         out.print(line, markup=False, highlight=False)
     if questions is not None:
@@ -108,8 +111,12 @@ def describe_missing(lake: Lake, settings: Observatory) -> list[str]:
     for channel, kinds in missing_members(period, have).items():
         for kind, countries in kinds.items():
             if countries:
+                asked = settings.study.countries or countries
+                own = [each for each in countries if each in asked]
+                others = len(countries) - len(own)
+                named = [*own, f"{'and ' if own else ''}{others} outside the study"] if others else own
                 number = f"{len(countries)} {'country has' if len(countries) == 1 else 'countries have'}"
-                lines.append(f"{channel} in {period}: {number} {MISSING[kind]}: {' '.join(countries)}")
+                lines.append(f"{channel} in {period}: {number} {MISSING[kind]}: {' '.join(named)}")
     return lines
 
 
@@ -124,9 +131,9 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
     table.add_column("state")
     table.title = f"Suspicious figures: {len(findings)}, open {due}"
     table.caption = (
-        "expected: at the rate of the period before, of the size class, the bound, or the sum of the year's"
-        " quarters. moves: the area that the figure moves most, and by how much of its estimate. open: by"
-        f" more than {format_number(100 * to_decimal(share))}%, undecided."
+        "expected: at the rate of the period before, of the size class or channel, the bound, or the sum"
+        " of the year's quarters. moves: the area that the figure moves most, and by how much of its"
+        f" estimate. open: by more than {format_number(100 * to_decimal(share))}%, undecided."
     )
     for each in findings:
         table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))

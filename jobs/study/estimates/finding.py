@@ -3,6 +3,8 @@
 - previous: the respondent's own figure for each subscription changed by more than a factor.
 - size_class: its rate is far from those of its channel, size class and series, on the scale of the logarithm,
   by median and median absolute deviation (Rousseeuw and Croux 1993).
+- channel: where fewer respondents than a spread takes are of its size class, its rate is very far from those
+  of all sizes, as a figure in thousands is.
 - bound: more than an operator can plausibly have (ref.answer_bound).
 - quarters: a year is less than the quarters that the respondent has of it, or not their sum though it has all
   four.
@@ -32,12 +34,14 @@ SERIES = ("table_name", "period_code", "channel_code", "series")
 # How many times a respondent's own figure may change, and how many times it may be that of its size class.
 CHANGED, APART = 5.0, 10.0
 QUARTERS = 4
+# Where a size class has few: how many respondents of the channel it takes, and how many times apart.
+FEW, THOUSANDS = 3, 100.0
 # Robust standard deviations, the respondents that a spread takes, and the factor that makes the median
 # absolute deviation of a normal distribution its standard deviation.
 FAR, PEERS, MAD = 4.0, 5, 1.4826
 # Of money: all strategies, capital and operating cost, at the market's rates.
 AT_MARKET = "market"
-RULES = ("previous", "size_class", "bound", "quarters")
+RULES = ("previous", "size_class", "bound", "quarters", "channel")
 # A year may differ from its four quarters by as much, because figures are rounded.
 ROUNDING = 0.01
 
@@ -91,29 +95,36 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
     same = ["table_name", "channel_code", "series", "respondent_id", "before"]
     rows = rows.join(earlier, on=same, how="left")
     logarithm = pl.when(pl.col("rate") > 0).then(pl.col("rate").log())
-    peers = [*SERIES, "size_code"]
-    rows = rows.with_columns(logarithm=logarithm).with_columns(
-        middle=pl.col("logarithm").median().over(peers), count=pl.col("logarithm").count().over(peers)
-    )
-    distance = (pl.col("logarithm") - pl.col("middle")).abs()
-    rows = rows.with_columns(spread=MAD * distance.median().over(peers), distance=distance)
+    rows = rows.with_columns(logarithm=logarithm)
+    of_class, of_channel = with_spread(rows, "size_code"), with_spread(rows)
     scale = pl.col("subscribed") * pl.col("days")
     earlier_rate = pl.col("rate_before")
     is_changed = (pl.col("rate") > CHANGED * earlier_rate) | (pl.col("rate") < earlier_rate / CHANGED)
-    is_apart = (
-        (pl.col("count") >= PEERS)
-        & (pl.col("distance") > FAR * pl.col("spread"))
-        & (pl.col("distance") > np.log(APART))
-    )
+    is_far = pl.col("distance") > FAR * pl.col("spread")
+    is_apart = (pl.col("count") >= PEERS) & is_far & (pl.col("distance") > np.log(APART))
+    is_thousandfold = (pl.col("count") >= FEW) & is_far & (pl.col("distance") > np.log(THOUSANDS))
+    has_few = of_class["count"] < PEERS
+    middle = pl.col("middle").exp() * scale
     highest = with_bounds(rows, bounds)
     parts = [
         rows.filter(is_changed).with_columns(expected_value=pl.col("rate_before") * scale, rule=pl.lit(0)),
-        rows.filter(is_apart).with_columns(expected_value=pl.col("middle").exp() * scale, rule=pl.lit(1)),
+        of_class.filter(is_apart).with_columns(expected_value=middle, rule=pl.lit(1)),
         highest.filter(pl.col("contribution") > pl.col("expected_value")).with_columns(rule=pl.lit(2)),
         unlike_quarters(rows).with_columns(rule=pl.lit(3)),
+        of_channel.filter(has_few, is_thousandfold).with_columns(expected_value=middle, rule=pl.lit(4)),
     ]
     columns = [*SERIES, "respondent_id", "contribution", "previous_contribution", "expected_value", "rule"]
     return pl.concat(part.select(columns) for part in parts)
+
+
+def with_spread(rows: pl.DataFrame, *size: str) -> pl.DataFrame:
+    """Rates with how many respondents of their series have one, the median of their logarithms, the distance
+    from it, and the robust standard deviation. size: a column, where peers are of the same size alone."""
+    peers, logarithm = [*SERIES, *size], pl.col("logarithm")
+    rows = rows.with_columns(
+        middle=logarithm.median().over(peers), count=logarithm.count().over(peers)
+    ).with_columns(distance=(logarithm - pl.col("middle")).abs())
+    return rows.with_columns(spread=MAD * pl.col("distance").median().over(peers))
 
 
 def checked_series(rows: pl.DataFrame) -> pl.DataFrame:

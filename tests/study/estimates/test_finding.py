@@ -197,6 +197,20 @@ def test_a_size_class_takes_five_and_a_factor_of_ten() -> None:
     assert rules_of(*row_of({name: usual[name] for name in ("p0", "p1", "p2")} | {"odd": 50_000})) == {}
 
 
+@pytest.mark.parametrize(
+    ("others", "factor", "is_found"),
+    [(2, 0.001, True), (2, 1000, True), (3, 0.001, True), (3, 0.02, False), (1, 0.001, False),
+     # Five of its size class speak for themselves.
+     (5, 0.02, True)],
+)  # fmt: skip
+def test_where_a_size_class_has_few_a_figure_in_thousands_is_far_from_its_channel(
+    others: int, factor: float, is_found: bool
+) -> None:
+    usual = {f"p{number}": 1000.0 * (1 + number / 2) for number in range(others)}
+    rule = finding.RULES.index("size_class" if others >= 5 else "channel")
+    assert rules_of(*row_of(usual | {"odd": 1000 * factor})) == ({"odd": {rule}} if is_found else {})
+
+
 def test_a_bound_is_for_each_subscription_and_day() -> None:
     most = 2000 * 1000 * 92
     assert rules_of(*row_of({"a": most})) == {} and rules_of(*row_of({"a": most + 1000})) == {"a": {2}}
@@ -418,7 +432,7 @@ def test_a_question_holds_no_other_respondents_figure(lake: Lake, odd: dict[str,
 def test_a_question_is_in_the_respondents_language(
     lake: Lake, odd: dict[str, pl.DataFrame], language: str
 ) -> None:
-    for rule in ("previous", "size_class", "bound", "quarters"):
+    for rule in finding.RULES:
         found = replace(only_finding(lake), rule_code=rule, previous_contribution=1234.0)
         ((_, text),) = respondents_questions([found], odd[ANSWERS], INDICATORS, {ODD: language}).items()
         assert translate_key(language, "finding", "intro") in " ".join(text.split()) or language == "zh"
@@ -461,9 +475,12 @@ def test_findings_are_listed_asked_about_and_decided(
     told = run("study", "check", *decision)
     assert told.code == 0 and "confirmed, by A. Officer" in told.out
     told = run("study", "check")
-    assert "open 0" in told.out and "confirmed" in told.out
+    assert "open 0" in told.out and "Decided: 1" in told.out
+    assert f"{found}: {ODD}, EMAIL in 2026-Q4: confirmed on " in told.out
+    assert "by A. Officer: a flood" in told.out.replace("\n", " ")
     assert run("study", "check", "--decide", found).code == 2
-    assert "No figure is suspicious" in run("study", "check", "--period", "2025").out
+    other = run("study", "check", "--period", "2025").out
+    assert "No figure is suspicious" in other and "Decided" not in other
 
 
 def test_a_lake_without_estimates_says_so(

@@ -176,6 +176,18 @@ def note_findings(lake: Lake, open_share: float) -> list[str]:
     return lines + left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
 
 
+def describe_decisions(lake: Lake, periods: Collection[str] | None = None) -> list[str]:
+    """A line for each finding that was decided on, also of a figure that is left out and has no finding any
+    more; of some periods alone where they are given."""
+    return [
+        f"  {row['finding_id']}: {row['respondent_id']}, {row['channel_code']} in {row['period_code']}:"
+        f" {row['decision_code'].replace('_', ' ')} on {row['decided_at']:%Y-%m-%d} by {row['decided_by']}:"
+        f" {row['reason_text']}"
+        for row in latest_decisions(lake.read(TABLE)).to_dicts()
+        if periods is None or row["period_code"] in periods
+    ]
+
+
 def respondents_questions(
     findings: Iterable[DecidedFinding],
     answers: pl.DataFrame,

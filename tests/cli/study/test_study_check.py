@@ -1,0 +1,25 @@
+"""What `observatory study check` prints of the study's countries."""
+
+from pathlib import Path
+
+from jobs.base.settings.config import load_settings
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import read_contract, rows_frame
+from jobs.cli.study.study_check import describe_missing
+from jobs.study.desk.beginning import begin_study
+from tests.support.delta import write_delta
+
+VOLUME = "study.spam_volume"
+
+
+def test_countries_that_are_not_the_studys_are_counted(tmp_path: Path) -> None:
+    begin_study(tmp_path, ["KEN", "NPL"], 2026)
+    row = "ken-mail,ken-mail,KEN,EMAIL,SMALL,1000,2026-01-01"
+    names = "respondent_id,holding_id,country_code,channel_code,size_code,subscriptions,valid_from,source"
+    (tmp_path / "files" / "operator_frame.csv").write_text(f"{names}\n{row},made up\n", encoding="utf-8")
+    rows = rows_frame([{"period_code": "2026-Q4"}], VOLUME)
+    lake = tmp_path / "study-lake"
+    write_delta(lake / VOLUME.replace(".", "/"), rows, list(read_contract(VOLUME).partition_by))
+    neither, operator = describe_missing(Lake(str(lake)), load_settings(tmp_path / "observatory.toml"))
+    assert neither.endswith("figures do not hold them: NPL and 193 outside the study")
+    assert operator.endswith("their operators' own subscriptions stand: KEN")
