@@ -72,7 +72,8 @@ def check(
     out.print(findings_table(found, share))
     decided = finding_decisions.describe_decisions(lake, period)
     if decided:
-        out.print("\n".join([f"Decided: {len(decided)}", *decided]), markup=False, highlight=False)
+        lines = "\n".join([f"Decided: {len(decided)}", *decided])
+        out.print(lines, soft_wrap=True, markup=False, highlight=False)
     for line in describe_missing(lake, settings):
         out.print(line, markup=False, highlight=False)
     if questions is not None:

@@ -87,7 +87,8 @@ def paragraphs(kind: str, standing: Standing, period: str, sender: Sender) -> It
         yield say("thanks", period=period, received=received)
         yield say("12", "instruction")
     if kind in ASKING:
-        yield say("13", "instruction")
+        if not (kind == "correction" and standing.state == "refused"):
+            yield say("13", "instruction")
         yield say("return", deadline=sender.deadline, address=sender.return_address)
         yield say("09" if may_waive(standing.role) else "09A", "instruction")
         yield say("08", "instruction")

@@ -477,7 +477,7 @@ def test_findings_are_listed_asked_about_and_decided(
     told = run("study", "check")
     assert "open 0" in told.out and "Decided: 1" in told.out
     assert f"{found}: {ODD}, EMAIL in 2026-Q4: confirmed on " in told.out
-    assert "by A. Officer: a flood" in told.out.replace("\n", " ")
+    assert "by A. Officer: a flood\n" in told.out
     assert run("study", "check", "--decide", found).code == 2
     other = run("study", "check", "--period", "2025").out
     assert "No figure is suspicious" in other and "Decided" not in other
