@@ -8,7 +8,9 @@ the last two an operator has most of its region. --memberships: so many of the e
 as it is, too, as the demo releases it. --p: the percentage of the p% rule, 10.3.
 
 A line for each: published figures that were read; pairs of a contribution above a quarter of an area's figure
-and who asks, anyone or the next largest; what was found, which is to be nothing; then what the same attacker
+and who asks, anyone, the next largest or an administration; what was found, which is to be nothing; of
+administrations, which know all operators of their country, the countries that were asked, what they found,
+and the figures that they alone cost by the gate's own log of its attack; then what the same attacker
 finds with the study's own errors in place of those of public terms, and in what leaves without p% and without
 the attack's last word, in the first release of the first membership and the last two. Seconds are of this
 process.
@@ -33,13 +35,15 @@ from jobs.study.public.gate import Unprotectable, make_public_tables
 from jobs.study.release.making import read_earlier_release
 from jobs.study.release.released_tables import release_table
 from sample_data import membership, quarters
-from tests.independent.attacker import SERIES, Release, Report, attack, read_release
+from tests.independent.attacker import ADMINISTRATION, SERIES, Release, Report, attack, read_release
 from tests.independent.own_errors import with_own_errors
 
 MEMBERSHIPS, IN_A_ROW, RAISED, TIMES = 8, 3, (6, 7), 40.0
 NESTED = [(quarters.NARROW, quarters.WIDE)]
 P_PCT = 10.3
-HEAD = "membership  releases  figures  asked  found  seconds    own errors      no rules"
+HEAD = (
+    "membership  releases  figures  asked  found  countries  found  cost  seconds    own errors      no rules"
+)
 
 
 def deal(number: int, every: int = MEMBERSHIPS) -> tuple[list[str], dict[str, float]]:
@@ -117,8 +121,11 @@ def attack_membership(
     started = time.process_time()
     report = ask(releases, p_pct)
     seconds = time.process_time() - started
+    by_state = count_found(report, ADMINISTRATION)
+    cost = count_cost(folder, made)
     print(
-        f"{name:10}  {made:8}  {report.rows:7,}  {report.asked:5,}  {count_found(report):5}  {seconds:7.0f}",
+        f"{name:10}  {made:8}  {report.rows:7,}  {report.asked:5,}  {count_found(report):5}"
+        f"  {len(report.administrations):9}  {by_state:5}  {cost:4}  {seconds:7.0f}",
         end="  ",
         flush=True,
     )
@@ -131,9 +138,40 @@ def attack_membership(
     return report
 
 
-def count_found(report: Report) -> int:
-    """How many pairs are found, from either side."""
-    return len({replace(each, side="", off=0.0) for each in report.found})
+def count_cost(folder: Path, count: int) -> int:
+    """How many figures of the releases in a folder the gate dropped for what administrations alone find; all
+    series of an area that went together are one, and a figure that no finding rests on, but went with one of
+    the same definition, is none."""
+    cost = 0
+    for each in quarters.RELEASES[:count]:
+        name = f"{each.period}/{each.version}"
+        kept = Path(settings_in(folder).release.restricted) / name
+        found = pl.read_csv(kept / "attack.csv", infer_schema=False).with_columns(
+            cell=pl.col("cells").str.split("; ")
+        )
+        is_state = pl.col("attacker").str.starts_with(ADMINISTRATION).fill_null(False)
+        by_states, by_others = (
+            set(found.filter(mine).explode("cell").select("period_code", "channel_code", "cell").rows())
+            for mine in (is_state, ~is_state)
+        )
+        held = pl.read_csv(kept / "held.csv", infer_schema=False).filter(rule="attack")
+        for period, channel, series, area in held.select(
+            "period_code", "channel_code", "series", "area_code"
+        ).rows():
+            start = f"{name} {area} {series or ''}"
+            named = [
+                {cell for of, on, cell in cells if (of, on) == (period, channel) and cell.startswith(start)}
+                for cells in (by_states, by_others)
+            ]
+            cost += bool(named[0]) and not named[1]
+    return cost
+
+
+def count_found(report: Report, attackers: str = "") -> int:
+    """How many pairs are found, from either side. attackers: how the names of those that count begin."""
+    return len(
+        {replace(each, side="", off=0.0) for each in report.found if each.attacker.startswith(attackers)}
+    )
 
 
 def main() -> None:
