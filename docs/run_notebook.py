@@ -15,11 +15,11 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOK = ROOT / "docs" / "economist.ipynb"
-STYLE = """body{max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2126}
+STYLE = """:root{color-scheme:light dark}body{max-width:60rem;margin:2rem auto;padding:0 1rem}
 body{font:1rem/1.5 system-ui,sans-serif}
 table{border-collapse:collapse;font-size:.85rem}td,th{padding:.1rem .6rem;text-align:right;border:0}
-tr{border-bottom:1px solid #e6e7e8}svg{max-width:100%;height:auto}figure{margin:1rem 0;overflow-x:auto}
-details{margin:.5rem 0;color:#5b636b}pre{overflow-x:auto;font-size:.8rem}"""
+tr{border-bottom:1px solid #8886}figure{margin:1rem 0;overflow-x:auto}details{margin:.5rem 0}
+pre{overflow-x:auto;font-size:.8rem}"""
 
 
 def executed(lake: str) -> Any:
@@ -52,9 +52,8 @@ def parts(cell: Any) -> list[str]:
 def figure(output: Any) -> str:
     """A chart or a table; else what a cell printed."""
     data = output.get("data", {})
-    for kind in ("image/svg+xml", "text/html"):
-        if kind in data:
-            return f"<figure>{data[kind]}</figure>"
+    if "text/html" in data:
+        return f"<figure>{data['text/html']}</figure>"
     text = data.get("text/plain") or output.get("text", "")
     return f"<pre>{html.escape(text)}</pre>" if text else ""
 

@@ -69,6 +69,11 @@ def format_day(date: dt.date) -> str:
     return f"{date.day}{NARROW}{MONTHS[date.month - 1]}{NARROW}{date.year}"
 
 
+def abbreviate_day(date: dt.date) -> str:
+    """2 Nov, for a chart."""
+    return f"{date.day}{NARROW}{MONTHS[date.month - 1][:3]}"
+
+
 def format_days(first: dt.date, last: dt.date) -> str:
     """2–6 November 2026; 30 November – 2 December 2026."""
     if first == last:

@@ -1,22 +1,26 @@
 """A line chart over days, as SVG that is the same for the same values."""
 
-import datetime as dt
-import re
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-import altair as alt
 import polars as pl
-import vl_convert
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
+from jobs.base.core.numbers import format_compact, format_share
+from jobs.base.figures.words import abbreviate_day
 from jobs.base.page.colours import BAND, GRID, MUTED
 
-WIDTH, HEIGHT, FONT = 300, 150, "Helvetica, Arial, sans-serif"
+WIDTH, HEIGHT = 300, 150  # of the lines' field, in pixels
+LEFT, RIGHT, TOP, BOTTOM = 44, 106, 12, 26  # beside it: heights, labels, room, days
 APART = 17  # pixels between the middles of two labels, so that they can be read
 POINTS = 31  # up to so many days each is marked
+HALF = 4.5  # from the middle of a text to its line
+
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -43,18 +47,25 @@ def draw_lines(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis, title
     days: a row for each day, period_date and columns of numbers; null where there is no value, so that no
     line crosses a gap (fill_gaps). A label stands at the last day with values.
     """
-    columns = dict.fromkeys([*(line.column for line in lines), "low", "high"])
-    day = pl.col("period_date").dt.epoch("ms")
-    values = days.select(day.alias("day"), *(pl.col(name) for name in columns)).to_dicts()
-    there = days.filter(pl.col("low").is_not_null())
-    layers = [each for line in lines for each in gap_layers(values, line.column, axis)]
-    x, y = chart_axes(axis)
-    layers.append(alt.Chart(chart_data(values)).mark_area(color=BAND).encode(x=x, y=y, y2="high:Q"))
-    layers += [each for line in lines for each in line_layers(values, line, axis, there.height)]
-    last = there["period_date"].max()
-    if isinstance(last, dt.date):
-        layers += label_layers(lines, last, axis)
-    return render_svg(layers, title)
+    body = [*draw_heights(axis), *draw_days(days)]
+    body += [draw_path(joined, MUTED, 'stroke-dasharray="3 3"') for joined in over_gaps(days, lines, axis)]
+    lows, highs = (runs_of(days[name], axis) for name in ("low", "high"))
+    body += [
+        f'<path d="{write_path([*low, *reversed(high)])}Z" fill="{BAND}"/>'
+        for low, high in zip(lows, highs, strict=True)
+    ]
+    there = days["low"].is_not_null().arg_true().to_list()
+    for line in lines:
+        runs = runs_of(days[line.column], axis)
+        body += [draw_path(run, line.colour, 'stroke-width="2.2" stroke-linejoin="round"') for run in runs]
+        if len(there) <= POINTS:
+            body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{line.colour}"/>'
+                     for run in runs for x, y in run]  # fmt: skip
+    if there:
+        body += draw_labels(lines, to_x(there[-1], days.height), axis)
+    size = f'viewBox="0 0 {LEFT + WIDTH + RIGHT} {TOP + HEIGHT + BOTTOM}"'
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(title)} '
+    return Markup(f'{head}font-size="13">' + "".join(body) + "</svg>")
 
 
 def fill_gaps(daily: pl.DataFrame) -> pl.DataFrame:
@@ -76,51 +87,70 @@ def nice_top(value: Any) -> float:
     return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15) if step * power >= value * 1.02)
 
 
-def chart_axes(axis: Axis, column: str = "low") -> tuple[alt.X, alt.Y]:
-    x = alt.X(
-        "day:T",
-        scale=alt.Scale(type="utc"),
-        axis=alt.Axis(
-            format="%-d %b", title=None, tickCount=4, labelFlush=False, grid=False, labelOverlap=True
-        ),
-    )
-    upright = alt.Axis(
-        labelExpr=f"datum.value ? format(datum.value, '{'.0%' if axis.unit else '~s'}') : '0'",
-        title=None,
-        tickCount=3,
-        domain=False,
-        ticks=False,
-        labelPadding=6,
-    )
-    return x, alt.Y(f"{column}:Q", scale=alt.Scale(domain=[0, axis.top], nice=False), axis=upright)
+def to_x(place: int, count: int) -> float:
+    """Pixels from the left of one of `count` days."""
+    return LEFT + WIDTH * place / max(count - 1, 1)
 
 
-def chart_data(values: list[dict[str, Any]]) -> alt.Data:
-    """Days are milliseconds since 1970: text would be read in the zone of the machine."""
-    return alt.Data(values=values)
+def to_y(value: float, axis: Axis) -> float:
+    return TOP + HEIGHT * (1 - value / axis.top)
 
 
-def line_layers(values: list[dict[str, Any]], line: ChartLine, axis: Axis, count: int) -> list[alt.Chart]:
-    """A line, and a point for each of its days if they are few."""
-    x, y = chart_axes(axis, line.column)
-    base = alt.Chart(chart_data(values)).encode(x=x, y=y)
-    drawn = [base.mark_line(color=line.colour, strokeWidth=2.2, strokeJoin="round")]
-    if count <= POINTS:
-        drawn.append(base.mark_point(color=line.colour, fill=line.colour, size=22, opacity=1))
+def runs_of(values: pl.Series, axis: Axis) -> list[list[Point]]:
+    """The points of days with a value, those that follow each other together."""
+    placed = [(to_x(at, len(values)), value) for at, value in enumerate(values)]
+    return [
+        [(x, to_y(value, axis)) for x, value in run]
+        for is_there, run in itertools.groupby(placed, lambda each: each[1] is not None)
+        if is_there
+    ]
+
+
+def over_gaps(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis) -> list[list[Point]]:
+    """Of each line that has gaps all points together: a day alone after a gap belongs to the line before."""
+    runs = [runs_of(days[line.column], axis) for line in lines]
+    return [list(itertools.chain(*each)) for each in runs if len(each) > 1]
+
+
+def write_path(points: Sequence[Point]) -> str:
+    return "M" + "L".join(f"{x:.1f},{y:.1f}" for x, y in points)
+
+
+def draw_path(points: Sequence[Point], colour: str, style: str = "") -> str:
+    return f'<path d="{write_path(points)}" fill="none" stroke="{colour}" {style}/>'
+
+
+def draw_text(text: str, at: Point, anchor: str, style: str = f'fill="{MUTED}"') -> str:
+    """A text whose middle is at a height."""
+    x, y = at
+    return f'<text x="{x:.1f}" y="{y + HALF:.1f}" text-anchor="{anchor}" {style}>{escape(text)}</text>'
+
+
+def draw_heights(axis: Axis) -> list[str]:
+    """A line and its value at up to five heights."""
+    power = 10.0 ** math.floor(math.log10(axis.top))
+    step = next(each * power for each in (0.2, 0.5, 1, 2, 5) if axis.top / (each * power) < 4.5)
+    digits = max(0, -math.floor(math.log10(100 * step)))
+    drawn = []
+    for height in (step * place for place in range(int(axis.top / step + 0.01) + 1)):
+        y = to_y(height, axis)
+        text = format_share(height, digits) if axis.unit else format_compact(height)
+        drawn.append(draw_path([(LEFT, y), (LEFT + WIDTH, y)], GRID if height else MUTED))
+        drawn.append(draw_text(text if height else "0", (LEFT - 6, y), "end"))
     return drawn
 
 
-def gap_layers(values: list[dict[str, Any]], column: str, axis: Axis) -> list[alt.Chart]:
-    """A dashed line over days without data: a day alone after a gap belongs to the line before it."""
-    there = [row for row in values if row[column] is not None]
-    if len(there) in (len(values), 0, 1):
-        return []
-    x, y = chart_axes(axis, column)
-    line = alt.Chart(chart_data(there)).mark_line(color=MUTED, strokeWidth=1, strokeDash=[3, 3])
-    return [line.encode(x=x, y=y)]
+def draw_days(days: pl.DataFrame) -> list[str]:
+    """The names of up to five days, the same number of days apart."""
+    drawn, foot = [], TOP + HEIGHT
+    for place in range(0, days.height, math.ceil(days.height / 5)):
+        x = to_x(place, days.height)
+        drawn.append(draw_path([(x, foot), (x, foot + 4)], MUTED))
+        drawn.append(draw_text(abbreviate_day(days["period_date"][place]), (x, foot + 14), "middle"))
+    return drawn
 
 
-def label_layers(lines: Sequence[ChartLine], day: dt.date, axis: Axis) -> list[alt.Chart]:
+def draw_labels(lines: Sequence[ChartLine], end: float, axis: Axis) -> list[str]:
     """Text at the lines' ends, moved apart where two would overlap."""
     gap = APART / HEIGHT * axis.top
     ordered = sorted(lines, key=lambda line: -line.label_at)
@@ -131,37 +161,12 @@ def label_layers(lines: Sequence[ChartLine], day: dt.date, axis: Axis) -> list[a
             down = min(lack / 2, max(heights[below], 0))
             heights[below] -= down
             heights[above] += lack - down
-    layers = []
-    for line, height in zip(ordered, heights, strict=True):
-        x, y = chart_axes(axis)
-        at = (day - dt.date(1970, 1, 1)).days * 86_400_000
-        text = alt.Chart(chart_data([{"day": at, "low": height, "text": line.label}]))
-        marked = text.mark_text(
-            baseline="middle", align="left", dx=8, color=line.colour, fontSize=14, fontWeight=600
+    return [
+        draw_text(
+            line.label,
+            (end + 8, to_y(height, axis)),
+            "start",
+            f'fill="{line.colour}" font-size="14" font-weight="600"',
         )
-        layers.append(marked.encode(x=x, y=y, text="text:N"))
-    return layers
-
-
-def render_svg(layers: list[alt.Chart], title: str) -> Markup:
-    """The SVG, without parts that differ from run to run and without inner roles, which confuse screen
-    readers."""
-    chart = (
-        alt.layer(*layers)
-        .properties(width=WIDTH, height=HEIGHT, padding={"left": 44, "right": 106, "top": 12, "bottom": 26})
-        .properties(autosize=alt.AutoSizeParams(type="none"))
-        .configure(font=FONT, aria=False, background="transparent")
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelColor=MUTED, labelFontSize=13, gridColor=GRID, domainColor=MUTED, tickColor=MUTED, tickSize=4
-        )
-    )
-    # Altair would check the chart against the schema of Vega-Lite, which takes longer than drawing it.
-    svg = vl_convert.vegalite_to_svg(chart.to_dict(validate=False))
-    svg = re.sub(r' (?:role|aria-[a-z]+|pointer-events|class)="[^"]*"', "", svg)
-    for number, name in enumerate(dict.fromkeys(re.findall(r'id="([^"]+)"', svg))):
-        svg = svg.replace(f'"{name}"', f'"i{number}"').replace(f"#{name})", f"#i{number})")
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label={quoteattr(title)} '
-    view = re.search(r'viewBox="[^"]*"', svg)
-    assert view is not None
-    return Markup(head + view.group() + re.sub(r"^<svg[^>]*", "", svg))
+        for line, height in zip(ordered, heights, strict=True)
+    ]

@@ -15,7 +15,7 @@ import pytest
 
 from jobs.base.core import numbers
 from jobs.base.figures import words
-from jobs.base.page import colours, line_chart
+from jobs.base.page import colours
 from jobs.base.settings import config
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import CODELISTS, rows_frame
@@ -919,7 +919,6 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
 ) -> None:
     drawn: list[Path] = []
     build = page_module.write_page
-    monkeypatch.setattr(line_chart, "render_svg", lambda layers, title: "<svg></svg>")
 
     def counting(*arguments: Any) -> Path:
         drawn.append(arguments[-1])
