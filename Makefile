@@ -18,6 +18,9 @@ LOCK := $(UV) pip compile $(MIRROR) --universal --python-version 3.11 --generate
 # Where Python is told to keep no compiled modules, each of many processes would compile them again.
 export PYTHONDONTWRITEBYTECODE :=
 
+# Two processes of tests have two cores: threads of BLAS would wait for each other.
+test test-long test-releases test-random test-remote: export OPENBLAS_NUM_THREADS := 1
+
 # In a lake of its own, or it would find that everything is done.
 ON_SPARK := OBSERVATORY_ENGINE_NAME=spark OBSERVATORY_LAKE_ROOT=$(CURDIR)/build/lake-spark
 

@@ -12,10 +12,13 @@ An operator's figures may be anything that is not negative; no other belief is a
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from jobs.base.core.machine import usable_cores
 from jobs.base.tables.series import Shape
 from jobs.study.attack.classes import Classes, Parts, View
 from jobs.study.attack.known import Finding, KnownRelease, PublishedCell
@@ -38,8 +41,13 @@ class Attack:
         self.searches = [BlockSearch(system, p_pct) for system in build_systems(releases, shapes)]
 
     def find_all(self) -> list[Finding]:
-        """Everything that anyone finds; asked again, what of that is still found."""
-        return [finding for search in self.searches for finding in search.find_all()]
+        """Everything that anyone finds; asked again, what of that is still found.
+
+        Blocks are searched beside each other: HiGHS and BLAS let other threads of Python run. BLAS has no
+        threads of its own meanwhile, which would wait for each other more than they compute.
+        """
+        with threadpool_limits(1, "blas"), ThreadPoolExecutor(usable_cores()) as pool:
+            return [finding for found in pool.map(BlockSearch.find_all, self.searches) for finding in found]
 
     def drop_figures(self, release: str, cells: Collection[tuple[str, ...]]) -> None:
         """Drop figures of a release: nobody finds more then. cells: table, period, channel, series and
