@@ -9,6 +9,9 @@ from jobs.study.questionnaire.order import Layout, Order
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import group_keys, option_labels, translate_key
 
+# Widths of the first sheet's columns. Some programs break no link: the longest name of a section fits.
+LABEL, PROSE = 50, 64
+
 
 def write_lists(sheet: Any, form: Form, order: Order, layout: Layout, style: Any) -> None:
     """Write every list that answers are chosen from, one below the other: code and label."""
@@ -49,8 +52,8 @@ def write_instructions(
     language, whose = order.language, order.respondent
     styles.set_up_sheet(sheet, language, (), translate_key(language, "word", "page"))
     sheet.set_portrait()
-    sheet.set_column(0, 0, 34)
-    sheet.set_column(1, 1, 78)
+    sheet.set_column(0, 0, LABEL)
+    sheet.set_column(1, 1, PROSE)
     sheet.set_row(0, 44)
     sheet.write(0, 0, translate_key(language, "title", "name"), style.cover)
     sheet.write_blank(0, 1, None, style.cover)
@@ -78,7 +81,7 @@ def write_instructions(
     for key, words in about.items():
         sheet.write(row, 0, translate_key(language, "word", key), style.fact)
         sheet.write(row, 1, words, style.prose)
-        sheet.set_row(row, styles.row_height((words, 78)))
+        sheet.set_row(row, styles.row_height((words, PROSE)))
         row += 1
     row = write_progress(sheet, row + 1, form, language, counts, style)
     sheet.write(row, 0, translate_key(language, "sheet", "instructions"), style.header)
@@ -89,7 +92,7 @@ def write_instructions(
         words = translate_key(language, "instruction", key, currency=order.currency, core=core)
         sheet.write(row, 0, number, style.number)
         sheet.write(row, 1, words, style.prose)
-        sheet.set_row(row, styles.row_height((words, 78)))
+        sheet.set_row(row, styles.row_height((words, PROSE)))
     sheet.print_area(0, 0, row, 1)
     sheet.protect("", styles.PROTECTION)
 
@@ -116,7 +119,7 @@ def write_progress(
         name = translate_key(language, "sheet", section)
         words = f"{section} {translate_key(language, 'section', section)}"
         sheet.write_url(row, 0, f"internal:'{name}'!A1", style.link, words)
-        sheet.set_row(row, styles.row_height((words, 34)))
+        sheet.set_row(row, styles.row_height((words, LABEL)))
         counted = f'COUNTIF({checks},"✗*")'
         formula = f'=IF({counted}=0,"{ready}",{counted})'
         sheet.write_formula(row, 1, formula, style.progress, opened or ready)

@@ -75,7 +75,8 @@ def make_styles(book: Any, language: str) -> Styles:
         "title": {**base, "font_size": 16, "bold": True, "font_color": DEEP, "text_wrap": False},
         "cover": {
             **base,
-            "font_size": 18,
+            # The longest title, of 84 letters, fits into the first sheet.
+            "font_size": 14,
             "bold": True,
             "font_color": "#FFFFFF",
             "bg_color": DEEP,
