@@ -14,11 +14,11 @@ from jobs.base.core.languages import format_significant, use_language
 from jobs.base.figures.areas import WORLD
 from jobs.base.figures.reliability import mark_of
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
-from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
+from jobs.study.desk.reader_page import ReaderPage, ReaderTable
 from jobs.study.questionnaire.definition import form_for
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 from jobs.study.questionnaire.respondents import country_names
-from jobs.study.questionnaire.texts import channel_name, group_keys, translate_key
+from jobs.study.questionnaire.texts import channel_name, group_keys, join_words, translate_key
 from jobs.study.release.released_tables import AREAS
 
 # A brief is two pages: of measures it names so many rows.
@@ -53,7 +53,7 @@ def make_brief(
     return ReaderPage(
         language,
         say("title", country=name),
-        say("restricted", release=isolate(release.name, language)),
+        say("restricted", release=release.name),
         say("about"),
         [
             ReaderTable(
@@ -87,7 +87,7 @@ def volume_lines(rows: Sequence[dict[str, Any]], figure: str, language: str) -> 
     lines: list[tuple[str, ...]] = []
     for row in rows:
         shown, share = (show_published(row, each) or ("", "") for each in (figure, "share"))
-        place = f"{name_area(row, language)}, {channel_name(language, row['channel_code'])}"
+        place = join_words(language, name_area(row, language), channel_name(language, row["channel_code"]))
         lines.append((place, *shown, share[0]))
     return lines
 
@@ -123,7 +123,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
                 (
                     (channel, amount is None, amount or 0.0, strategy),
                     (
-                        f"{name_area(row, language)}, {channel_name(language, channel)}",
+                        join_words(language, name_area(row, language), channel_name(language, channel)),
                         translate_key(language, "strategy", strategy),
                         f"{share['share_from_pct']}–{share['share_below_pct']}" if share else "",
                         shown.strip(),
@@ -137,7 +137,8 @@ def missing_channels(rows: Sequence[dict[str, Any]], language: str) -> list[str]
     """A sentence on the channels of which no row of the areas is published."""
     published = {row["channel_code"] for row in rows}
     absent = [channel_name(language, each) for each in group_keys("channel") if each not in published]
-    return [translate_key(language, "brief", "no_channel", channels=", ".join(absent))] if absent else []
+    channels = join_words(language, *absent)
+    return [translate_key(language, "brief", "no_channel", channels=channels)] if absent else []
 
 
 def missing_answers(answers: pl.DataFrame, forms: pl.DataFrame, period: str, language: str) -> list[str]:
@@ -154,15 +155,15 @@ def missing_answers(answers: pl.DataFrame, forms: pl.DataFrame, period: str, lan
         )
         wrong = int(judged["to_correct_count"].sum())
         if wrong:
-            values = {"period": isolate(asked, language), "count": str(wrong)}
+            values = {"period": asked, "count": str(wrong)}
             found.append(translate_key(language, "brief", "wrong", **values))
         if own.is_empty():
             continue
         answered = set(own.select(question_code(pl.col("indicator_code"))).to_series())
         left = [each.id for each in form_for("A", period=asked).questions if each.id not in answered]
-        values = {"period": isolate(asked, language)}
+        values = {"period": asked}
         if left:
-            values["questions"] = ", ".join(left)
+            values["questions"] = join_words(language, *left)
         if left or not wrong:
             found.append(translate_key(language, "brief", "open" if left else "complete", **values))
-    return found or [translate_key(language, "brief", "no_form", period=isolate(period, language))]
+    return found or [translate_key(language, "brief", "no_form", period=period)]

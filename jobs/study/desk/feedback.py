@@ -13,12 +13,12 @@ from jobs.base.core.languages import format_significant, use_language
 from jobs.base.core.numbers import DASH
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
-from jobs.study.desk.reader_page import ReaderPage, ReaderTable, isolate
+from jobs.study.desk.reader_page import ReaderPage, ReaderTable
 from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
 from jobs.study.questionnaire.definition import OFFERED, all_questions
 from jobs.study.questionnaire.latest_answers import latest_answers
 from jobs.study.questionnaire.respondents import Respondent
-from jobs.study.questionnaire.texts import channel_name, translate_key
+from jobs.study.questionnaire.texts import channel_name, join_words, translate_key
 
 # What a respondent has of its own, too.
 FIGURES = ("rate", "share")
@@ -49,16 +49,14 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
             with use_language(language):
                 rows = compare_rows(own, channel, of_channel, language)
             sentences = [] if rows else [translate_key(language, "feedback", "none")]
-            heading = f"{channel_name(language, channel)}, {isolate(period, language)}"
+            heading = join_words(language, channel_name(language, channel), period)
             tables.append(ReaderTable(heading, sentences, columns, rows))
     if not tables:
         return None
     return ReaderPage(
         language,
         translate_key(language, "feedback", "title"),
-        translate_key(
-            language, "feedback", "alone", name=respondent.name, release=isolate(release.name, language)
-        ),
+        translate_key(language, "feedback", "alone", name=respondent.name, release=release.name),
         translate_key(language, "feedback", "about"),
         tables,
         translate_key(language, "feedback", "caution", mark="!!"),

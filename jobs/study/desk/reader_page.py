@@ -41,12 +41,6 @@ class ReaderPage:
         return "" if is_reviewed else translate_key(self.language, "word", "unofficial")
 
 
-def isolate(code: str, language: str) -> str:
-    """A code such as 2026-Q4 within a sentence: from left to right in Arabic, too, where its parts would
-    change places."""
-    return f"\u2066{code}\u2069" if language == "ar" else code
-
-
 def write_html(page: ReaderPage) -> str:
     direction = "rtl" if page.language == "ar" else "ltr"
     return render_template(TEMPLATES, "reader.html.j2", page=page, direction=direction)

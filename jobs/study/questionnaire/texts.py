@@ -3,6 +3,7 @@
 import unicodedata
 from functools import cache
 
+from jobs.base.core.languages import LEFT_TO_RIGHT, RIGHT_TO_LEFT
 from jobs.base.tables.contracts import codelist_rows, read_yaml
 from jobs.study.questionnaire.definition import FOLDER, Indicator, Question, load_definition
 
@@ -16,7 +17,22 @@ def load_translations() -> dict[str, dict[str, dict[str, str]]]:
 def translate_key(language: str, group: str, key: str, **values: object) -> str:
     """The text of a key in a language. values: what its braces are filled with."""
     words = load_translations()[group][key][language]
+    if language in RIGHT_TO_LEFT:
+        values = {name: keep_order(value) for name, value in values.items()}
     return words.format(**values) if values else words
+
+
+def keep_order(value: object) -> object:
+    """A code, date or file name for a text from right to left, where its parts would change places."""
+    text = str(value)
+    is_code = text.isascii() and any(map(str.isdigit, text)) and not text.isdigit()
+    return f"{LEFT_TO_RIGHT}{text}{LEFT_TO_RIGHT}" if is_code else value
+
+
+def join_words(language: str, *parts: str) -> str:
+    """Parts with the comma of a language between."""
+    in_order = map(str, map(keep_order, parts)) if language in RIGHT_TO_LEFT else parts
+    return {"ar": "، ", "zh": "、"}.get(language, ", ").join(in_order)
 
 
 def channel_name(language: str, code: str) -> str:

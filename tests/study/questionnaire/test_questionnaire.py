@@ -4,6 +4,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 import string
 import zipfile
 from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ from jobs.study.questionnaire.sheet_checks import group_range
 from jobs.study.questionnaire.texts import (
     codes_by_label,
     fold_words,
+    join_words,
     load_translations,
     option_labels,
     translate_key,
@@ -223,7 +225,24 @@ def test_a_country_is_read_by_its_name_in_any_language() -> None:
 
 
 def test_the_arabic_percent_sign_is_the_same_everywhere() -> None:
-    assert not any("٪" in words["ar"] for keys in load_translations().values() for words in keys.values())
+    texts = [words["ar"] for keys in load_translations().values() for words in keys.values()]
+    assert not any("٪" in text for text in texts)
+    # As CLDR writes it, and the site.
+    assert [text for text in texts if re.search(r"[\d}] %", text)] == []
+
+
+def test_numbers_dates_and_codes_keep_their_order_in_arabic() -> None:
+    """By Unicode's rules a space, and a hyphen after Arabic letters, lets their parts change places."""
+    texts = [words["ar"] for keys in load_translations().values() for words in keys.values()]
+    assert [text for text in texts if re.search(r"\d \d{3}", text)] == []
+    assert [
+        text for text in texts if re.search(r"(?<![\u200e\d])\d{4}-\d", text.replace("ISO 3166-1", ""))
+    ] == []
+    line = translate_key("ar", "letter", "return", deadline=dt.date(2027, 2, 28), address="a@example.org")
+    assert "\u200e2027-02-28\u200e" in line
+    assert "\u200e" not in translate_key("fr", "letter", "subject_thanks", period="2026-Q4")
+    assert join_words("ar", "أ", "2026-Q4") == "أ، \u200e2026-Q4\u200e"
+    assert [join_words(each, "a", "b") for each in ("zh", "ru")] == ["a、b", "a, b"]
 
 
 def test_a_channel_that_is_not_offered_goes_with_one_answer() -> None:
