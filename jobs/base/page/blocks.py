@@ -64,7 +64,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Block:
-    """One figure. csv: the name of the file that holds its numbers; half: two fit beside each other.
+    """One figure. csv: the name of the file that holds its numbers; half: two fit beside each other. finding:
+    what it shows, a sentence that is its title in place of the heading.
 
     is_table_open: the table stands below the pictures, for who would otherwise not know their numbers.
     """
@@ -76,11 +77,16 @@ class Block:
     note: str = ""
     half: bool = False
     is_table_open: bool = False
+    finding: str = ""
+
+    @property
+    def title(self) -> str:
+        return self.finding.removesuffix(".") or self.heading
 
 
 @dataclass(frozen=True)
 class Section:
-    """finding: sentences with the main figures. missing: sentences that name what has no figure.
+    """finding: sentences that are of no single block. missing: sentences that name what has no figure.
 
     is_annex: its tables are folded away.
     """

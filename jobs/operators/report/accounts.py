@@ -60,18 +60,18 @@ def coverage_section(report: Report) -> Section:
 
 
 def countermeasures_section(report: Report) -> Section:
-    blocks, findings = [], []
+    blocks = []
     for channel, table in report.per_channel(report.figures.effort):
         name = channel_name(channel)
         acting = table.filter(~pl.col("countermeasure_code").is_in(["NONE", "DELIVERY_FAILURE"]))
         rows = acting.sort([-pl.col("units_acted"), "countermeasure_code"]).to_dicts()
         if not rows:
             continue
-        scale = max(row["units_acted"] for row in rows)
+        finding, scale = "", max(row["units_acted"] for row in rows)
         if scale:
             first = words.lower_first(words.code_name("countermeasure", rows[0]["countermeasure_code"]))
             often = "once" if scale == 1 else f"{numbers.format_rounded(scale)} times"
-            findings.append(f"{name}: {first} acted most often, {often}.")
+            finding = f"{name}: {first} acted most often, {often}."
         lines = [
             [
                 Cell(
@@ -107,6 +107,7 @@ def countermeasures_section(report: Report) -> Section:
                     axis=("0", f"{numbers.format_count(scale)} acted on"),
                 ),
                 "effort.csv",
+                finding=finding,
             )
         )
     notes = [
@@ -116,7 +117,7 @@ def countermeasures_section(report: Report) -> Section:
     return Section(
         "countermeasures",
         "What countermeasures did",
-        "\n".join(findings),
+        "",
         blocks,
         report.list_missing(report.figures.effort),
         notes if blocks else [],

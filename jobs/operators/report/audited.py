@@ -244,7 +244,7 @@ def audit_note(report: Report) -> str:
 
 def filters_section(report: Report) -> Section:
     """The error rates of filters: a block for each channel, a row for each operator and month."""
-    blocks, missing, findings = [], [], []
+    blocks, missing = [], []
     for channel, table in report.per_channel(report.figures.quality):
         name = channel_name(channel)
         rows = table.filter(pl.col("prevalence").is_not_null()).sort("operator_id", "period_code").to_dicts()
@@ -256,7 +256,7 @@ def filters_section(report: Report) -> Section:
                 " messages for people to label."
             )
             continue
-        findings.append(
+        finding = (
             f"{name}: {total.range} was spam as filters acted, {corrected.range} corrected for filter error."
         )
         lines = [
@@ -273,14 +273,14 @@ def filters_section(report: Report) -> Section:
         columns = [Column("Operator and month", "text"), Column("Spam in what it saw")]
         columns += [Column("Of spam, caught", is_minor=True), Column("Of the rest, let pass", is_minor=True)]
         rates = Table(f"Filters of {words.lower_first(name)}", columns, lines, axis=SHARES)
-        blocks.append(Block(name, rates, "quality.csv"))
+        blocks.append(Block(name, rates, "quality.csv", finding=finding))
         blocks += part_blocks(report, channel)
     note = (
         "Estimates with 95% intervals, of messages whose content filters saw. Refusals before content stay as"
         " counted."
     )
     notes = [note] if blocks else []
-    return Section("filters", "How often filters err", "\n".join(findings), blocks, missing, notes)
+    return Section("filters", "How often filters err", "", blocks, missing, notes)
 
 
 def part_blocks(report: Report, channel: str) -> list[Block]:

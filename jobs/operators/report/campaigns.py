@@ -22,12 +22,11 @@ CAPPED = (
 
 
 def campaigns_section(report: Report) -> Section:
-    blocks, findings = [], []
+    blocks = []
     for channel, table in report.per_channel(report.figures.campaigns):
         order = [-pl.col("copy_count"), "first_time", *CAMPAIGN]
         rows = table.sort(order).to_dicts()
         name = channel_name(channel)
-        findings.append(campaign_finding(name, rows[0]))
         scale = max(row["copy_count"] for row in rows)
         days = copies_by_day(report, channel)
         has_networks = any(row["distinct_network_count"] for row in rows)
@@ -62,7 +61,8 @@ def campaigns_section(report: Report) -> Section:
         ]
         caption = f"Largest {channel_name(channel, inside=True)} campaigns of each operator's last day"
         axis = ("0", f"{numbers.format_count(scale)} copies")
-        blocks.append(Block(name, Table(caption, columns, lines, axis=axis), "campaigns.csv"))
+        campaigns = Table(caption, columns, lines, axis=axis)
+        blocks.append(Block(name, campaigns, "campaigns.csv", finding=campaign_finding(name, rows[0])))
     notes = [
         "A campaign is a group of messages with similar text, the same fuzzy hash or digest of a filter or,"
         " failing that, the same subject or envelope. Its eight characters come from a keyed signature: they"
@@ -76,7 +76,7 @@ def campaigns_section(report: Report) -> Section:
     return Section(
         "campaigns",
         "Campaigns of the day",
-        "\n".join(findings),
+        "",
         blocks,
         missing,
         notes if blocks else [],

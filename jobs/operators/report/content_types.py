@@ -19,7 +19,7 @@ LEGEND = [
 
 
 def types_section(report: Report) -> Section:
-    blocks, findings, missing = [], [], report.list_missing(report.figures.types)
+    blocks, missing = [], report.list_missing(report.figures.types)
     for channel, table in report.per_channel(report.figures.types):
         name = channel_name(channel, inside=True)
         # Spam that is only possible has no type of its own: it counts under the unknown type.
@@ -34,8 +34,7 @@ def types_section(report: Report) -> Section:
             missing.append(f"No {name} may be spam, so there is no type to show.")
             continue
         total = sum(row["spam_certain"] for row in rows)
-        if total:
-            findings.append(type_finding(name, rows, total))
+        finding = type_finding(name, rows, total) if total else ""
         scale = max(row["spam_certain"] for row in rows)
         units = int(table["units"].sum())
         errors = [
@@ -72,7 +71,7 @@ def types_section(report: Report) -> Section:
         caption = f"Types of {name} spam"
         note = audited.describe_error(max(errors, key=lambda error: error.share))
         kinds = Table(caption, columns, lines, axis=("0", numbers.format_count(scale)))
-        blocks.append(Block(channel_name(channel), kinds, "types.csv", note=note))
+        blocks.append(Block(channel_name(channel), kinds, "types.csv", note=note, finding=finding))
     typed, notes = engine_blocks(report), []
     if typed:
         notes = [
@@ -80,7 +79,7 @@ def types_section(report: Report) -> Section:
             " it (a word, a list's name). Counted in recipients and attempts of all directions; what two"
             " filters judged is under both, each by its own verdicts."
         ]
-    return Section("types", "Types of spam", "\n".join(findings), [*blocks, *typed], missing, notes, LEGEND)
+    return Section("types", "Types of spam", "", [*blocks, *typed], missing, notes, LEGEND)
 
 
 def types_from_labels(report: Report, channel: str, known: set[str]) -> pl.DataFrame:

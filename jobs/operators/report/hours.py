@@ -1,5 +1,6 @@
 """The section on hours of the day, bytes and delays, of each operator's traffic in all directions."""
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -24,7 +25,7 @@ SUMMED = ["units", "sized_units", "bytes", "delay_units", *(f"within_{n}s" for n
 
 def hours_section(report: Report) -> Section:
     table = report.figures.hours
-    blocks, findings = [], []
+    blocks = []
     for channel in [code for code in words.codelist_rows("channel") if code in set(table["channel_code"])]:
         mine = table.filter(pl.col("channel_code") == channel)
         name = channel_name(channel)
@@ -32,8 +33,8 @@ def hours_section(report: Report) -> Section:
         busiest = hours.sort(-pl.col("units"), "hour_of_day").row(0, named=True)
         share = numbers.format_part(busiest["units"], int(hours["units"].sum()))
         hour = hour_span(busiest["hour_of_day"])
-        findings.append(f"{name}: the busiest hour of the day is {hour} UTC, with {share} of the units.")
-        blocks.append(hour_block(report, name, mine, hours))
+        finding = f"{name}: the busiest hour of the day is {hour} UTC, with {share} of the units."
+        blocks.append(replace(hour_block(report, name, mine, hours), finding=finding))
         blocks.append(load_block(report, name, mine))
     notes = [
         "Hours are UTC, those of a message's first event, of all days and directions together. A message to"
@@ -45,7 +46,7 @@ def hours_section(report: Report) -> Section:
     return Section(
         "hours",
         "Hours of the day, bytes and delays",
-        "\n".join(findings),
+        "",
         blocks,
         missing,
         notes if blocks else [],

@@ -56,7 +56,7 @@ def origin_claim(report: Report, channel: str, flow: sankey.Flow) -> str:
 
 
 def routes_section(report: Report) -> Section:
-    blocks, findings = [], []
+    blocks = []
     missing = report.list_missing(report.figures.routes)
     for channel, rows in report.per_channel(report.figures.routes):
         name = channel_name(channel)
@@ -69,9 +69,9 @@ def routes_section(report: Report) -> Section:
         total = sum(flow.value for flow in flows)
         named = [route_names(flow.codes) for flow in flows]
         names = [{flow.codes[i]: text[i] for flow, text in zip(flows, named, strict=True)} for i in range(3)]
-        first = sankey.largest_known_route(flows)
+        finding, first = "", sankey.largest_known_route(flows)
         if first is not None:
-            findings.append(
+            finding = (
                 f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
                 f" {numbers.format_share(first.value / total)} of the"
                 f" spam{origin_claim(report, channel, first)}."
@@ -82,6 +82,7 @@ def routes_section(report: Report) -> Section:
         blocks.append(
             Block(
                 heading=name,
+                finding=finding,
                 pictures=[
                     Picture(
                         sankey.draw_sankey(flows, names, title, 920, 185),
@@ -126,7 +127,7 @@ def routes_section(report: Report) -> Section:
                 ),
             )
         )
-    blocks += [*transit_blocks(report), *bypass_blocks(report, findings)]
+    blocks += [*transit_blocks(report), *bypass_blocks(report)]
     notes = audited.part_notes(report, report.figures.routes, audited.ALIKE)
     if len(report.figures.bypass):
         notes.append(SIGNS)
@@ -134,7 +135,7 @@ def routes_section(report: Report) -> Section:
         f"Not examined, because no log records it: {words.join_words(unrecorded_bypass())}.",
         SIM_BOXES_OF_CALLS,
     ]
-    return Section("routes", "Routes", "\n".join(findings), blocks, missing, notes)
+    return Section("routes", "Routes", "", blocks, missing, notes)
 
 
 def transit_blocks(report: Report) -> list[Block]:
@@ -172,7 +173,7 @@ def transit_blocks(report: Report) -> list[Block]:
     return blocks
 
 
-def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
+def bypass_blocks(report: Report) -> list[Block]:
     """Signs of bypass by inbound link, of calls too, because SIM boxes carry calls."""
     table = report.figures.bypass
     blocks = []
@@ -181,8 +182,9 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
         order = [-pl.col("units_flagged"), -pl.col("units_examined"), "bypass_code", "inbound_link_code"]
         rows = table.filter(pl.col("channel_code") == channel).sort(order).to_dicts()
         first, scale = rows[0], max(numbers.share_of(r["units_flagged"], r["units_examined"]) for r in rows)
+        finding = ""
         if first["units_flagged"]:
-            findings.append(
+            finding = (
                 f"{name}: {numbers.format_rounded(first['units_flagged'])} of"
                 f" {numbers.format_rounded(first['units_examined'])} examined"
                 f" that came by {words.lower_first(words.code_name('route', first['inbound_link_code']))}"
@@ -227,6 +229,7 @@ def bypass_blocks(report: Report, findings: list[str]) -> list[Block]:
                     axis=("0%", numbers.format_share(scale)),
                 ),
                 "bypass.csv",
+                finding=finding,
             )
         )
     return blocks

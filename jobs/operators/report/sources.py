@@ -4,6 +4,7 @@ An origin that is only claimed, by a calling number or by a sender's domain, can
 that its country sent the traffic.
 """
 
+from dataclasses import replace
 from typing import Any
 
 import polars as pl
@@ -74,7 +75,7 @@ COUNTRIES_SHOWN = 12
 
 
 def sources_section(report: Report) -> Section:
-    blocks, findings, missing = [], [], report.list_missing(report.figures.countries)
+    blocks, missing = [], report.list_missing(report.figures.countries)
     for channel, table in report.per_channel(report.figures.countries):
         order = [
             pl.col("source_country_code") == words.UNKNOWN,
@@ -84,13 +85,13 @@ def sources_section(report: Report) -> Section:
         ]
         rows = table.sort(order).to_dicts()
         name, total = channel_name(channel), sum(row["spam_certain"] for row in rows)
-        first = rows[0]
+        finding, first = "", rows[0]
         if total and first["source_country_code"] != words.UNKNOWN:
             has_unknown = any(
                 row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN
             )
-            findings.append(source_finding(report, channel, first, total, has_unknown))
-        blocks.append(country_block(report, channel, rows, total))
+            finding = source_finding(report, channel, first, total, has_unknown)
+        blocks.append(replace(country_block(report, channel, rows, total), finding=finding))
     for channel, table in report.per_channel(report.figures.networks):
         name = channel_name(channel)
         rows = table.sort(
@@ -147,9 +148,7 @@ def sources_section(report: Report) -> Section:
             f"Addresses are located by {report.location_name}. Databases disagree on some 4–7% of addresses."
         )
     notes += audited.part_notes(report, report.figures.countries, audited.ALIKE)
-    return Section(
-        "sources", "Sources", "\n".join(findings), blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND]
-    )
+    return Section("sources", "Sources", "", blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND])
 
 
 def source_finding(

@@ -76,7 +76,7 @@ def stages_section(report: Report) -> Section:
             ]
         )
         early = int(stopped.filter(pl.col("stage_code").is_in(["connect", "envelope"]))["units"].sum())
-        findings.append(
+        finding = (
             f"{name}: of {numbers.format_rounded(total)} attempted,"
             f" {numbers.format_part(left, total)} were"
             f" delivered; {numbers.format_part(early, total)} were stopped before their"
@@ -98,7 +98,7 @@ def stages_section(report: Report) -> Section:
             lines,
             axis=("0", f"{numbers.format_count(total)} attempted"),
         )
-        blocks.append(Block(name, ways, "stages.csv"))
+        blocks.append(Block(name, ways, "stages.csv", finding=finding))
     legend = [
         ("certain", "stopped as spam"),
         ("other", "stopped for another reason or not known"),

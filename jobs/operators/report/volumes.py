@@ -20,16 +20,16 @@ HEADING = "Of these, spam: the line as counted, the band corrected for filter er
 
 
 def time_section(report: Report) -> Section:
-    blocks, findings = [], []
+    blocks = []
     for channel, rows in report.per_channel(report.figures.daily):
         daily = rows.sort("period_date")
         name, has_audit = channel_name(channel), audited.has_audit(daily.to_dicts())
-        findings.append(time_finding(report, channel))
         shown = daily.tail(DAYS_SHOWN)
         there = count_operators(report, channel)
         blocks.append(
             Block(
                 heading=name,
+                finding=time_finding(report, channel),
                 pictures=[
                     Picture(
                         volume_chart(daily, f"{name}: all and spam per day, as in the table below"),
@@ -72,7 +72,7 @@ def time_section(report: Report) -> Section:
     return Section(
         "time",
         "Volume over time",
-        "\n".join(findings),
+        "",
         blocks,
         report.list_missing(report.figures.daily),
         audited.part_notes(report, report.figures.daily, audited.ALIKE),

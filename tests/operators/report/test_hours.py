@@ -35,7 +35,7 @@ def test_hours_are_those_of_the_figures(report: Report) -> None:
     assert rows["23:00–24:00"][0] == f"{last:,}"
     received = messages.filter(pl.col("hour_of_day") == 23)["bytes"].sum()
     assert rows["23:00–24:00"][2] == plain(numbers.format_bytes(received))
-    assert section.finding.startswith("E-mail: the busiest hour of the day is 23:00–24:00 UTC, ")
+    assert section.blocks[0].finding.startswith("E-mail: the busiest hour of the day is 23:00–24:00 UTC, ")
     assert len(section.blocks[0].pictures) == mail["operator_id"].n_unique()
 
 

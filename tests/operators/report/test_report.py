@@ -421,8 +421,8 @@ def test_spam_shares_of_operators_are_compared_within_a_channel(report: Report) 
 
 def test_a_largest_source_is_called_known_beside_unknown_ones(report: Report) -> None:
     known = report.figures.countries.filter(pl.col("source_country_code") != "_U")
-    assert "the largest known source," in sources.sources_section(report).finding
-    assert "known" not in sources.sources_section(with_figure(report, countries=known)).finding
+    assert "the largest known source," in sources.sources_section(report).blocks[0].title
+    assert "known" not in sources.sources_section(with_figure(report, countries=known)).blocks[0].title
 
 
 def test_a_total_stands_once_for_one_channel_and_by_channel_for_two() -> None:

@@ -29,6 +29,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "index.html").read_text(encoding="utf-8")
 
 
+def titles(section: Section) -> list[str]:
+    return [block.finding for block in section.blocks if block.finding]
+
+
 def sections(report: Report) -> list[Section]:
     return [*make_sections(report), definitions.definitions_section(report)]
 
@@ -38,14 +42,12 @@ def sections(report: Report) -> list[Section]:
 
 def test_a_claimed_origin_is_not_said_to_have_sent(report: Report) -> None:
     """Origins of mail are observed here, those of SMS are calling numbers, some of them flagged."""
-    mail, sms = sources.sources_section(report).finding.splitlines()
+    mail, sms = titles(sources.sources_section(report))
     assert " sent " in mail and "claim" not in mail
     assert " sent " not in sms
     assert "is claimed by" in sms and "by the calling number, which can be forged" in sms
     assert "3,120 of 160,300 examined are flagged as foreign home network" in sms
-    _, route = [
-        line for line in routes.routes_section(report).finding.splitlines() if "largest known" in line
-    ]
+    _, route = [line for line in titles(routes.routes_section(report)) if "largest known" in line]
     assert "its origin is that of the calling number, which can be forged" in route
 
 
@@ -53,7 +55,7 @@ def test_a_source_that_is_claimed_in_part_says_how_much(report: Report) -> None:
     origins = report.figures.origins.filter(pl.col("channel_code") == "SMS")
     half = origins.with_columns(origin_kind=pl.lit("observed"))
     both = with_figure(report, origins=pl.concat([report.figures.origins, half]))
-    _, sms = sources.sources_section(both).finding.splitlines()
+    _, sms = titles(sources.sources_section(both))
     shares = [float(each) for each in re.findall(r"([\d.]+)%", sms)]
     assert shares[1] == pytest.approx(shares[0] / 2, abs=0.06)
     assert "only as claimed by the calling number" in sms
