@@ -26,7 +26,7 @@ from jobs.base.stats.prediction import (
 from jobs.base.stats.variance_function import rule_margin, spread_of
 from jobs.study.disclosure.coarse import round_significant, round_up_variance
 from jobs.study.estimates.steps.rows import conf_status_code
-from jobs.study.estimates.steps.sample import Sample, cell_totals, in_cell, subscriptions_of
+from jobs.study.estimates.steps.sample import Sample, cell_totals, in_cell
 
 # Digits of an area's factor; the fewest degrees of freedom of a public interval.
 FACTOR_DIGITS, FEWEST_FREE = 4, 2.0
@@ -207,7 +207,7 @@ def owners_of_rate(sample: Sample, place: int) -> int | None:
     """Owners of the respondents whose rate an area's silent operators take, as point_estimates() has it; None
     where none is silent or known."""
     people, inside = sample.weighted.operators, sample.member[place]
-    answered, silent, label = subscriptions_of(sample, place)
+    answered, silent, label = sample.subscriptions[place]
     if not inside.any() or not silent.sum() > 0:
         return None
     if sample.by_ratio[place] or has_own_rate(answered, silent):
@@ -256,7 +256,7 @@ def cells_of(sample: Sample, values: Array) -> dict[str, RateCell]:
 
 def rates_of(sample: Sample, y: Array, places: Array) -> Multiples:
     """How rates vary, drawn for the operators of these areas. y: respondents x measures."""
-    each = [subscriptions_of(sample, int(place))[:2] for place in places]
+    each = [sample.subscriptions[place][:2] for place in places]
     answered, silent = (max((len(of[number]) for of in each), default=0) for number in (0, 1))
     cell = sample.cell[sample.weighted.operators.is_respondent]
     return draw_multiples(sample.weighted, cell, y, max(silent, 1), answered)
@@ -279,7 +279,7 @@ def predict_area(
     """
     if not sample.member[place].any():
         return None
-    answered, silent, label = subscriptions_of(sample, place)
+    answered, silent, label = sample.subscriptions[place]
     cell = cells.get(label, cells[""])
     mine = sample.member[place, sample.weighted.operators.is_respondent]
     imputed = None

@@ -90,6 +90,21 @@ class Sample:
         return np.array([area.kind != COUNTRY for area in self.areas]) & (answered >= SMALLEST)
 
     @cached_property
+    def subscriptions(self) -> list[tuple[Array, Array, str]]:
+        """Of each area the subscriptions of its respondents and of its silent operators by their owners,
+        those that nobody listed as one of them; and the cell that it lies in, '' where in several."""
+        people, found = self.weighted.operators, []
+        for inside, known in zip(self.member, self.known.tolist(), strict=True):
+            both = (inside & people.is_respondent, inside & ~people.is_respondent)
+            answered, silent = (by_owner(self.weighted, those) for those in both)
+            unlisted = known - silent.sum() - answered.sum()
+            if unlisted > 1e-6 * known:
+                silent = np.append(silent, unlisted)
+            labels = set(self.cell[inside].tolist())
+            found.append((answered, silent, labels.pop() if len(labels) == 1 else ""))
+        return found
+
+    @cached_property
     def coefficients(self) -> Array:
         """Factors of respondents' figures in areas' estimates, areas x respondents."""
         people, weights = self.weighted.operators, self.weighted.weights[0]
@@ -101,7 +116,7 @@ class Sample:
             if self.by_ratio[place]:
                 found[place, mine] = floor_at_one(weights[mine], x[mine], float(self.known[place]))
                 continue
-            answered, silent, label = subscriptions_of(self, int(place))
+            answered, silent, label = self.subscriptions[place]
             left = float(silent.sum())
             donors = in_cell(self, label)
             donors = donors if donors.any() else in_cell(self, "")
@@ -336,7 +351,7 @@ def point_estimates(sample: Sample, y: Array) -> dict[str, list[float | None]]:
         elif not inside.any():
             found[area.code] = [None] * y.shape[1]
         else:
-            answered, silent, label = subscriptions_of(sample, place)
+            answered, silent, label = sample.subscriptions[place]
             reported = y[inside[people.is_respondent]].sum(axis=0)
             rate = point_rate(reported, answered, silent, ratios.get(label, ratios[""]))
             found[area.code] = (reported + silent.sum() * rate).tolist()
@@ -360,19 +375,6 @@ def in_cell(sample: Sample, label: str) -> Array:
     """Which respondents are of a cell; all of them under ''."""
     cells = sample.cell[sample.weighted.operators.is_respondent]
     return np.ones(len(cells), dtype=bool) if label == "" else cells == label
-
-
-def subscriptions_of(sample: Sample, place: int) -> tuple[Array, Array, str]:
-    """Subscriptions of an area's respondents and of its silent operators by their owners, those that nobody
-    listed as one of them; and the cell that it lies in, '' where it lies in several."""
-    people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
-    labels = set(sample.cell[inside].tolist())
-    both = (inside & people.is_respondent, inside & ~people.is_respondent)
-    answered, silent = (by_owner(sample.weighted, those) for those in both)
-    unlisted = known - silent.sum() - answered.sum()
-    if unlisted > 1e-6 * known:
-        silent = np.append(silent, unlisted)
-    return answered, silent, labels.pop() if len(labels) == 1 else ""
 
 
 def by_owner(sample: Weighted, chosen: Array) -> Array:
