@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_count
+from jobs.base.core.numbers import format_compact, format_count
 from jobs.base.core.periods import last_day
 from jobs.base.figures.sizes import class_of, size_of
 from jobs.base.settings.countries import country_codes
@@ -182,13 +182,18 @@ def economy_rows(values: Known, by_hand: Sequence[Row], year: int) -> list[Row]:
 
 def best_figures(figures: Iterable[CountryFigure], year: int, share: float, remarks: FrameRemarks) -> Known:
     """The figure of each country, name and year up to the study's: that of the first source. Others that
-    differ from it are noted."""
+    differ from it are noted, those of the same source however near they are."""
     found: Known = {}
     for each in sorted(figures, key=lambda one: one.rank):
         if each.year > year:
             continue
         first = found.setdefault((each.country, each.name, each.year), each)
-        if first.value != each.value and is_changed(first.value, each.value, share):
+        shown, other = format_compact(first.value), format_compact(each.value)
+        if each.rank == first.rank and shown != other:
+            remarks.changed.setdefault(each.country, []).append(
+                f"{each.name} {each.year} twice: {shown} ({first.source}) stands, {other} ({each.source}) not"
+            )
+        elif each.rank != first.rank and is_changed(first.value, each.value, share):
             remarks.changed.setdefault(each.country, []).append(
                 f"{each.name} {each.year}: {describe_change(each.value, first.value)}, by"
                 f" {each.source.partition(',')[0]} and {first.source.partition(',')[0]}"

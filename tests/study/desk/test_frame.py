@@ -119,6 +119,18 @@ def test_two_sources_that_differ(tmp_path: Path) -> None:
     assert remarks.changed["KEN"] == ["mobile 2025: 9M → 5M (-44%), by ITU DataHub (bulk) and ITU DataHub"]
 
 
+def test_two_figures_of_one_source_are_asked_about_however_near(tmp_path: Path) -> None:
+    put(tmp_path, "a.csv", itu("i271", {("KEN", 2025): 5_000_000, ("NPL", 2025): 9_000}))
+    put(tmp_path, "b.csv", itu("i271", {("KEN", 2025): 5_100_000, ("NPL", 2025): 9_000}))
+    tables, remarks = build(tmp_path)
+    assert remarks.changed == {
+        "KEN": [
+            "mobile 2025 twice: 5M (ITU DataHub, i271, a.csv) stands, 5.1M (ITU DataHub, i271, b.csv) not"
+        ]
+    }
+    assert tables["ref.denominator"].filter(country_code="KEN")["subscriptions"].unique().item() == 5_000_000
+
+
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
