@@ -4,7 +4,7 @@ A number is an int, a Decimal, a float or the text of a file. It is read as the 
 rounded once, half away from zero. A missing number is a dash, or the word that its column has for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 Number = int | float | Decimal | str
@@ -103,6 +103,12 @@ def format_number(number: Number) -> str:
 def with_noun(number: Number, one: str, many: str | None = None) -> str:
     """A number and its noun: 1 file; 6 operators."""
     return f"{format_rounded(number)}{NARROW}{one if number == 1 else many or one + 's'}"
+
+
+def name_few(names: Iterable[str], most: int = 3) -> str:
+    """The first of these names, each once, and the number of the others: a, b, c and 7 more."""
+    each = list(dict.fromkeys(names))
+    return ", ".join(each[:most]) + (f" and {len(each) - most:,} more" if len(each) > most else "")
 
 
 # --- shares -------------------------------------------------------------------------------------------

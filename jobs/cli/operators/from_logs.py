@@ -19,7 +19,7 @@ from rich.text import Text
 from jobs.base.core import key_names
 from jobs.base.core.choices import check_choice
 from jobs.base.core.errors import ObservatoryError, raise_problems
-from jobs.base.core.numbers import format_bytes
+from jobs.base.core.numbers import format_bytes, name_few
 from jobs.base.core.patterns import escape_unseen
 from jobs.base.settings import config, countries
 from jobs.base.settings.operator import Operator, SourceSettings
@@ -28,7 +28,7 @@ from jobs.operators.formats.format import OwnLayouts
 from jobs.operators.formats.registry import LAID_OUT
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.proposal.domains import Domains
-from jobs.operators.proposal.from_logs import Proposal, add_known, country_row, name_few, propose_from_logs
+from jobs.operators.proposal.from_logs import Proposal, add_known, country_row, propose_from_logs
 from jobs.operators.proposal.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
 from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.sniff.files import FileProblem

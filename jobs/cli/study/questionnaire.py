@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import name_few
 from jobs.base.core.periods import period_bounds
 from jobs.base.places import permissions
 from jobs.base.settings import config
@@ -29,8 +30,6 @@ from jobs.study.questionnaire.received import Received, describe_future, to_utc
 from jobs.study.questionnaire.respondents import load_respondents
 from jobs.study.questionnaire.texts import translate_key
 
-# So many cells with one message are named; the others are counted.
-MOST_NAMED = 3
 # Files of one call: all are held in memory until the last one is read.
 MOST_FILES = 1000
 
@@ -173,7 +172,7 @@ def pass_over_folders(files: list[Path]) -> list[Path]:
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
     if len(folders) == len(files):
-        raise ObservatoryError(f"{name_some(map(str, folders))}: a folder; name the files in it")
+        raise ObservatoryError(f"{name_few(map(str, folders))}: a folder; name the files in it")
     for folder in folders:
         err.print(Text(f"{folder}: a folder, passed over"), soft_wrap=True)
     return [file for file in files if not file.is_dir()]
@@ -271,16 +270,14 @@ def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str,
     for fault in faults:
         found.setdefault((fault.place.sheet, fault.format_message(language)), []).append(fault)
     return [
-        (sheet, name_some(each.place.cell for each in of), name_some(each.indicator for each in of), words)
+        (
+            sheet,
+            name_few(each.place.cell for each in of if each.place.cell),
+            name_few(each.indicator for each in of if each.indicator),
+            words,
+        )
         for (sheet, words), of in found.items()
     ]
-
-
-def name_some(names: Iterable[str]) -> str:
-    """The first of these names, each once, and how many more there are."""
-    each = list(dict.fromkeys(filter(None, names)))
-    more = f" and {len(each) - MOST_NAMED} more" if len(each) > MOST_NAMED else ""
-    return ", ".join(each[:MOST_NAMED]) + more
 
 
 def show_readings(outcome: FileOutcome) -> None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import name_few, with_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
@@ -107,7 +107,6 @@ def frame(
     from jobs.study.desk import frame as building
     from jobs.study.desk.filled_rows import FRAME, TABLES
     from jobs.study.desk.frame_remarks import FrameRemarks, note_all
-    from jobs.study.desk.next_steps import name_few
 
     settings = config.load_settings(config_file)
     countries, files = settings.study.countries, settings.study.files
@@ -140,7 +139,8 @@ def frame(
     others = {row["country_code"] for row in found.filled.rows[FRAME]} - set(countries)
     if others:
         out.print(
-            f"Left out, because [study] countries does not name them: operators of {name_few(others)}",
+            "Left out, because [study] countries does not name them: operators of"
+            f" {name_few(sorted(others))}",
             soft_wrap=True,
             markup=False,
         )

@@ -8,7 +8,6 @@ Every proposal states its evidence, so that a person can judge it.
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -263,10 +262,3 @@ def country_of_zone(zone: str | None) -> str | None:
 
 def country_row(iso3: str) -> dict[str, str]:
     return next(row for row in reference_rows("country") if row["iso3"] == iso3)
-
-
-def name_few(parts: Iterable[str]) -> str:
-    """The first three, and the number of the others."""
-    found = list(parts)
-    more = f" and {len(found) - 3:,} more" if len(found) > 3 else ""
-    return ", ".join(found[:3]) + more

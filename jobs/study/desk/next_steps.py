@@ -2,14 +2,14 @@
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_count, with_noun
+from jobs.base.core.numbers import format_count, name_few, with_noun
 from jobs.base.core.periods import period_before, period_of
 from jobs.base.figures.sizes import size_of
 from jobs.base.settings.config import Observatory
@@ -178,13 +178,6 @@ def place(path: str | None, otherwise: str) -> str:
     return Path(path or otherwise).name
 
 
-def name_few(names: Iterable[str]) -> str:
-    """The first of these names, and how many more there are."""
-    each = sorted(set(names))
-    more = f" and {len(each) - SHOWN} more" if len(each) > SHOWN else ""
-    return ", ".join(each[:SHOWN]) + more
-
-
 def unset(settings: Observatory) -> Iterator[str]:
     defaults = Release()
     for table, names in OWN.items():
@@ -208,7 +201,7 @@ def unasked(settings: Observatory) -> Iterator[str]:
     for role, name in (("A", "administration"), ("O", "operator")):
         without = set(settings.study.countries) - {each.country for each in listed if each.role == role}
         if without:
-            yield f"no {name} of {name_few(without)}"
+            yield f"no {name} of {name_few(sorted(without), SHOWN)}"
 
 
 def unframed(settings: Observatory) -> Iterator[str]:
@@ -227,7 +220,7 @@ def unframed(settings: Observatory) -> Iterator[str]:
         name = f"{table.partition('.')[2]}.csv"
         without = set(settings.study.countries) - set(have[table]["country_code"])
         if without:
-            yield f"{name} has no row of {name_few(without)}"
+            yield f"{name} has no row of {name_few(sorted(without), SHOWN)}"
     if {FRAME, DENOMINATOR} <= have.keys():
         try:
             refuse_wrong_subscriptions(have, Path(settings.study.files))
@@ -260,7 +253,7 @@ def without_keys(settings: Observatory) -> Iterator[str]:
     keys = {file.stem for file in Path(settings.study.keyring).glob("*.asc")}
     without = {each.id for each in listed if each.role == "O"} - keys
     if without:
-        yield f"no key of {name_few(without)}: needed of those that send packages"
+        yield f"no key of {name_few(sorted(without), SHOWN)}: needed of those that send packages"
 
 
 def without_p() -> Iterator[str]:

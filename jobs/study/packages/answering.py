@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.identifiers import has_identifier
+from jobs.base.core.numbers import name_few
 from jobs.base.packages.drop_folders import DropFolder
 from jobs.base.packages.package import ENCRYPTION, LARGEST
 from jobs.base.packages.receipts import (
@@ -138,11 +139,11 @@ def notes_to_operator(judged: Judged) -> list[str]:
 
 def answer_packages(inbox: Inbox, judged: Iterable[Judged], key: str | None) -> list[ObservatoryError]:
     """Write a receipt, or a refusal with its reasons, for each package of the inbox that has none that says
-    the same. What could not be written, an error each.
+    the same. What could not be written, an error for each reason.
 
     key: the study's, that signs answers.
     """
-    failed = []
+    failed: dict[tuple[type[ObservatoryError], str], list[str]] = {}
     for each in judged:
         folder = inbox.packages.get(each.file)
         if folder is None or not each.delivered_sha256:
@@ -160,5 +161,5 @@ def answer_packages(inbox: Inbox, judged: Iterable[Judged], key: str | None) -> 
             answers.make_folder()
             answers.put_file(name, write_receipt(receipt, key))
         except ObservatoryError as error:
-            failed.append(type(error)(f"{each.file.name} is not answered: {error}"))
-    return failed
+            failed.setdefault((type(error), str(error)), []).append(each.file.name)
+    return [kind(f"not answered: {name_few(names)}: {says}") for (kind, says), names in failed.items()]

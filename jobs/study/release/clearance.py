@@ -20,6 +20,7 @@ import polars as pl
 from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import name_few
 from jobs.base.settings.countries import fold_name
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.questionnaire.definition import load_definition
@@ -407,31 +408,26 @@ def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], 
     unlisted = sorted(set(leaving) - {each.country for each in clearance.leaving})
     if unlisted:
         wrong.append(
-            f"{len(unlisted)} country(ies) whose rows leave are not in the clearance: {name_some(unlisted)}."
-            f" List them: `observatory release clear make {name} --deadline DATE`"
+            f"{len(unlisted)} country(ies) whose rows leave are not in the clearance:"
+            f" {name_few(unlisted, NAMED)}. List them: `observatory release clear make {name}"
+            " --deadline DATE`"
         )
     if clearance.undecided:
         file = restricted / SHEETS / UNASKED_FILE
         undecided = [each.country for each in clearance.undecided]
         wrong.append(
             f"rows of {len(undecided)} country(ies) leave without an administration that was asked:"
-            f" {name_some(undecided)}. Add their administrations to the list of respondents and ask them"
-            f" (`observatory release clear make`), or decide on each in {file} and run"
+            f" {name_few(undecided, NAMED)}. Add their administrations to the list of respondents and ask"
+            f" them (`observatory release clear make`), or decide on each in {file} and run"
             f" `observatory release clear unasked {name} {file}`"
         )
     if clearance.unanswered and today <= dt.date.fromisoformat(clearance.deadline):
         wrong.append(
             f"{len(clearance.unanswered)} administration(s) have not answered and may until"
-            f" {clearance.deadline}: {name_some([each.country for each in clearance.unanswered])}"
+            f" {clearance.deadline}: {name_few((each.country for each in clearance.unanswered), NAMED)}"
         )
     if wrong:
         raise ObservatoryError("\n".join(wrong))
-
-
-def name_some(countries: Sequence[str]) -> str:
-    """The first countries by name, and how many more."""
-    more = len(countries) - NAMED
-    return ", ".join(countries[:NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def describe_leaving(clearance: Clearance) -> list[str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import name_few
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
 from jobs.base.store.lock import as_only_writer
@@ -53,8 +54,6 @@ from jobs.study.release.released_tables import ReleasedTable, csv_of, release_ta
 
 GAPS = "study.investment_gap"
 PERIOD = "period_code"
-# So many figures are named in a note.
-SHOWN = 3
 SEAL = "seal.key"
 PROGRAM = "observatory"
 
@@ -355,10 +354,9 @@ def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:
         short += [f"{contract.name} {'/'.join(row)}" for row in of.rows()]
     if not short:
         return []
-    more = f" and {len(short) - SHOWN:,} more" if len(short) > SHOWN else ""
     return [
         f"{len(short):,} figure(s) of a year are below those of one of its quarters, because others"
-        f" answered: {', '.join(short[:SHOWN])}{more}. Ask those that answered one of the two for the other."
+        f" answered: {name_few(short)}. Ask those that answered one of the two for the other."
     ]
 
 

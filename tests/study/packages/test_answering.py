@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jobs.study.packages.answering import receipt_of
+from jobs.base.packages.drop_folders import DropFolder
+from jobs.base.settings.access import Access
+from jobs.study.packages.answering import Inbox, answer_packages, receipt_of
 from jobs.study.packages.judging import Judged, judge_file, notes_of
 from jobs.study.questionnaire.texts import translate_key
 from tests.base.packages.test_packages import RESPONDENTS, day_of, settings_of
@@ -54,3 +56,13 @@ def test_whoever_may_be_another_learns_no_language(package: Path) -> None:
         each.doubts.append("it is not signed")
     assert receipt_of(french, AT).notes == receipt_of(russian, AT).notes
     assert translate_key("ru", "package", "refused") in receipt_of(french, AT).notes
+
+
+def test_what_keeps_answers_from_being_written_is_told_once(package: Path, tmp_path: Path) -> None:
+    folder = DropFolder(str(tmp_path / "inbox"), Access(), "[study] inbox")
+    found = [
+        replace(judged(package, "en"), file=Path(f"{each}.zip"), delivered_sha256=each * 64)
+        for each in "abcde"
+    ]
+    (error,) = answer_packages(Inbox({each.file: folder for each in found}, []), found, "nobody@example.org")
+    assert str(error).startswith("not answered: a.zip, b.zip, c.zip and 2 more: no signature by the key")
