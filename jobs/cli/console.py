@@ -5,7 +5,10 @@ as lists, one for each row.
 """
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from typing import Any
 
 from rich.cells import cell_len
@@ -118,6 +121,16 @@ def as_list(table: Table) -> Group:
 
 out = FittingConsole(soft_wrap=False)
 err = FittingConsole(stderr=True, soft_wrap=True)
+
+
+@contextmanager
+def show_steps(first: str) -> Iterator[Callable[[str], None]]:
+    """Show on the terminal which step is at hand; in a pipe or a log, a line for each."""
+    if err.is_terminal:
+        with err.status(first) as status:
+            yield status.update
+    else:
+        yield partial(err.print, highlight=False)
 
 
 def wide_console(**options: Any) -> Console:

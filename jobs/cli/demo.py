@@ -12,7 +12,7 @@ import typer
 from jobs.base.core.errors import raise_problems
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
-from jobs.cli.console import err, out
+from jobs.cli.console import err, out, show_steps
 from jobs.cli.operators.pipeline import Stage, pull_all, run_with_progress
 from jobs.cli.operators.report import write_report
 
@@ -101,8 +101,8 @@ def show_release(settings: Observatory, membership: Path) -> None:
     from jobs.cli.demo_release import release_demo
     from jobs.study.release.folders import site_of
 
-    with err.status("release") as status:
-        found = release_demo(settings, membership, status.update)
+    with show_steps("release") as show_step:
+        found = release_demo(settings, membership, show_step)
     folder = shorten_path(found.folder)
     out.print(f"Release of made-up figures: {folder}", soft_wrap=True, highlight=False)
     out.print(f"digest {found.digest}", soft_wrap=True, highlight=False)

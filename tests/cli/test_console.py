@@ -1,15 +1,17 @@
-"""Tables on a narrow terminal: no word is broken."""
+"""Tables on a narrow terminal, where no word is broken; and steps in a pipe."""
 
 import io
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 
-from jobs.cli.console import FittingConsole, whole_width
+from jobs.cli import console as consoles
+from jobs.cli.console import FittingConsole, show_steps, whole_width
 from tests.support.examples import examples
 
 WORDS = st.text("abcdefghij-_.,0123456789", min_size=1, max_size=30)
@@ -62,3 +64,12 @@ def test_a_row_of_long_names_is_a_list() -> None:
     assert "national-telecommunications-company" in text and "n\n" not in rendered(Table("a"), 80)
     assert text.splitlines()[0] == "Audit" and text.splitlines()[-1] == "Signs."
     assert "national-telecommunications-company" not in rendered(table, 80, Console)
+
+
+def test_in_a_pipe_each_step_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A release takes minutes: who reads a log sees where it is."""
+    piped = FittingConsole(file=io.StringIO(), force_terminal=False)
+    monkeypatch.setattr(consoles, "err", piped)
+    with show_steps("release") as show_step:
+        show_step("release: protecting and attacking")
+    assert piped.file.getvalue() == "release: protecting and attacking\n"  # type: ignore[attr-defined]

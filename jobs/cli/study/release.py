@@ -14,7 +14,7 @@ from rich.table import Table
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
-from jobs.cli.console import err, out
+from jobs.cli.console import err, out, show_steps
 from jobs.cli.study.release_revisions import revisions
 
 if TYPE_CHECKING:
@@ -128,12 +128,12 @@ def make(
     settings = config.load_settings(config_file)
     if (again is None) != (output is None):
         raise ObservatoryError("--again and --output go together: a version, and the folder to write it into")
-    with err.status("release") as status:
+    with show_steps("release") as show_step:
         if again is not None and output is not None:
             folder = making.make_again(settings, period, again, output)
             out.print(f"made again: {folder}", soft_wrap=True)
             return
-        made = making.make_release(settings, period, is_major, status.update, leave_out_areas)
+        made = making.make_release(settings, period, is_major, show_step, leave_out_areas)
     if as_json:
         for line in made.notes:
             err.print(line, markup=False, highlight=False)
