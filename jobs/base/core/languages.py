@@ -103,13 +103,6 @@ def format_day(day: dt.date) -> str:
     return str(format_date(day, "long", locale=current.get()))
 
 
-def name_country(iso2: str, english: str) -> str:
-    """A country's name in the language; the house's own in English, and where CLDR has none."""
-    if is_english():
-        return english
-    return str(Locale(current.get()).territories.get(iso2, english))
-
-
 def join_parts(parts: Sequence[str]) -> str:
     """a, b and c."""
     if len(parts) < 2 or not is_english():

@@ -16,13 +16,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table. sub: a smaller second line; bar: parts beside the text; picture: SVG after it."""
+    """A cell of a table. sub: a smaller second line; bar: parts beside the text; picture: SVG after it.
+    language: of the text, where the page has another, which may run from right to left."""
 
     text: str
     sub: str = ""
     bar: tuple[Part, ...] | None = None
     tone: str = ""  # muted, strong, good or bad
     picture: Markup | None = None
+    language: str = ""
 
 
 @dataclass(frozen=True)

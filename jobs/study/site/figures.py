@@ -71,6 +71,11 @@ class SiteFigure:
 # --- cells ------------------------------------------------------------------------------------------
 
 
+def english_cell(text: str, tone: str = "") -> Cell:
+    """A text of a source, which is in English on every page."""
+    return Cell(text, tone=tone, language="" if languages.is_english() else "en")
+
+
 def text_column(key: str) -> Column:
     return Column(say(key), "text")
 
@@ -657,7 +662,7 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
         lines = [
             [
                 Cell(label_of(row), tone=tone_of(row)),
-                Cell(row["description"]),
+                english_cell(row["description"]),
                 number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"])),
                 interval_cell(row, "modelled_p05", "modelled_p95"),
                 number_cell(short(row["hours_p50"]) if row["hours_p50"] else ""),
@@ -687,14 +692,14 @@ def published_figures(release: PublishedRelease) -> list[SiteFigure]:
     title = say("others.volumes")
     lines = [
         [
-            Cell(row["statistic_text"]),
+            english_cell(row["statistic_text"]),
             Cell(row["issuer"]),
             Cell(row["period_code"]),
             Cell(label_of(row)),
             Cell(printed_text(row)),
             number_cell(short(row["own_value"]) if row["own_value"] else ""),
-            Cell(row["base_text"] or "", tone="muted"),
-            Cell(row["source"], tone="muted"),
+            english_cell(row["base_text"] or "", "muted"),
+            english_cell(row["source"], "muted"),
         ]
         for row in rows.sort("channel_code", "period_code").to_dicts()
     ]  # fmt: skip

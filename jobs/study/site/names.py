@@ -7,8 +7,8 @@ from functools import cache
 from jobs.base.core import languages
 from jobs.base.core.numbers import DASH
 from jobs.base.figures import words
-from jobs.base.tables.contracts import reference_rows
 from jobs.study.questionnaire.definition import all_questions
+from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import line_text, translate_key
 from jobs.study.release.released_tables import AREAS, COMMON, PART, area_codes
 from jobs.study.site.texts import COUNTS, SHARES, asked_group, load_texts, say
@@ -79,27 +79,21 @@ def own_area_codes() -> dict[str, str]:
     return {code: own for own, (code, _) in area_codes().items()}
 
 
-@cache
-def iso2_codes() -> dict[str, str]:
-    """The code of two letters of each country, by that of three."""
-    return {row["iso3"]: row["iso2"] for row in reference_rows("country")}
-
-
 def name_place(code: str, english: str) -> str:
     """An area by its published code. english: the name that the release has."""
     if languages.is_english():
         return english
-    own = own_area_codes()[code.removesuffix(PART)]
+    own, language = own_area_codes()[code.removesuffix(PART)], languages.current.get()
     if own not in AREAS:
-        return languages.name_country(iso2_codes()[own], english)
-    language = languages.current.get()
+        return country_names(language)[own]
     name = translate_key(language, "area", own)
     return translate_key(language, "area", "part", area=name) if code.endswith(PART) else name
 
 
 def name_country(iso3: str) -> str:
-    """A country by its code of three letters, short enough for a chart."""
-    return languages.name_country(iso2_codes()[iso3], words.country_name(iso3))
+    """A country by its code of three letters; in English short enough for a chart."""
+    language = languages.current.get()
+    return words.country_name(iso3) if languages.is_english() else country_names(language)[iso3]
 
 
 def name_region(code: str) -> str:

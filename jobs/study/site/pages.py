@@ -15,6 +15,7 @@ from jobs.study.site import figures, sentences
 from jobs.study.site.figures import (
     SiteFigure,
     band_cell,
+    english_cell,
     interval_cell,
     reliability_column,
     share_text,
@@ -289,7 +290,8 @@ def name_key(row: Row, column: PublicColumn) -> str:
 
 
 def key_cell(row: Row, column: PublicColumn) -> Cell:
-    return Cell(name_key(row, column))
+    write = english_cell if column.field.name == "user_cost_code" else Cell
+    return write(name_key(row, column))
 
 
 def value_text(row: Row) -> str:

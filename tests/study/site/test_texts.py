@@ -11,7 +11,7 @@ import pytest
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import LANGUAGES, use_language
 from jobs.study.site import texts
-from jobs.study.site.names import name_code
+from jobs.study.site.names import name_code, name_country, name_place
 from jobs.study.site.pages import SUBJECTS
 from jobs.study.site.texts import GLOSSARY, LISTS, english_names, load_texts
 
@@ -85,9 +85,11 @@ def test_every_page_is_in_its_language(language: str, drawn: SimpleNamespace) ->
         own = [english.name, *(f"{english.stem}.{each}.html" for each in OTHERS)]
         links = re.findall(r'href="([^"/]+\.html)"', page)
         assert links[1:7] == own and all(f".{language}." in each for each in links[7:])
-        # No paragraph is that of the English page, but for what is marked as English.
-        body = re.sub(r'<dl lang="en".*?</dl>', "", page[page.index("<main") :], flags=re.DOTALL)
-        same = set(re.findall(r"<(?:p|h[123]|dd)[^>]*>([^<]*[a-z] [^<]*)<", body))
+        # No text is that of the English page, but for what is marked as English.
+        marked = r'<dl lang="en".*?</dl>|<div lang="en".*?</table>|<(?:td|span)[^>]* lang="en"[^>]*>[^<]*'
+        body = re.sub(marked, "", page[page.index("<main") :], flags=re.DOTALL)
+        texts = r'<(?:p|h[123]|dd|td class="text|span class="label)[^>]*>([^<]*[a-z] [^<]*)<'
+        same = set(re.findall(texts, body))
         same &= set(re.findall(r">([^<]+)<", english.read_text("utf-8")))
         assert not same, (english.name, same)
 
@@ -101,3 +103,9 @@ def test_the_front_page_has_the_same_figures_in_each_language(language: str, dra
     english = (drawn.site / "index.html").read_text("utf-8")
     page = (drawn.site / f"index.{language}.html").read_text("utf-8")
     assert shares(page) == shares(english) == ["41.2", "42.2", "43.2"]
+
+
+def test_countries_have_the_names_that_the_united_nations_give_them() -> None:
+    with use_language("fr"):
+        assert name_country("KOR") == "République de Corée" and name_place("242", "Fiji") == "Fidji"
+    assert name_country("KOR") == "Republic of Korea"
