@@ -259,18 +259,27 @@ def yearly_rows(
 
 def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """The table's rows as they will stand, each with its place: the new ones, and those before that none of
-    them replaces. An operator whose subscriptions or owner changed gets a new row, and its row before ends
-    the day before; a list without owners keeps those that are known. existing: of existing_rows()."""
+    them replaces. existing: of existing_rows()."""
     contract = read_contract(table)
     before = [dict(row) for row in existing]
     made = [
         {name: number_text(row[name]) for name in (*contract.columns, PLACE) if row.get(name) is not None}
         for row in new
     ]
-    if table != FRAME:
+    if table == FRAME:
+        rows = continue_operators(made, before)
+    else:
         keys = {tuple(row[name] for name in contract.key) for row in made}
-        kept = [row for row in before if tuple(row[name] for name in contract.key) not in keys]
-        return sorted([*kept, *made], key=lambda row: [row[name] for name in contract.key])
+        rows = [*made, *(row for row in before if tuple(row[name] for name in contract.key) not in keys)]
+    return sorted(rows, key=lambda row: [row[name] for name in contract.key])
+
+
+def continue_operators(
+    made: Sequence[dict[str, str]], before: Sequence[dict[str, str]]
+) -> list[dict[str, str]]:
+    """The rows of operators before, and the new ones that say anything else. An operator whose subscriptions
+    or owner changed gets a new row, and its row before ends the day before; a list without owners keeps those
+    that are known."""
     own = ("respondent_id", "channel_code")
     open_rows = {tuple(row[name] for name in own): row for row in before if not row.get("valid_to")}
     known = [*sorted(before, key=lambda row: row["valid_from"]), *made]
@@ -289,7 +298,7 @@ def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, s
         elif any(last[name] != row[name] for name in ("subscriptions", "holding_id")):
             last["valid_to"] = row["valid_from"]
             added.append(row)
-    return sorted([*before, *added], key=lambda row: [row[name] for name in contract.key])
+    return [*before, *added]
 
 
 def existing_rows(table: str, folder: Path) -> list[dict[str, str]]:

@@ -104,26 +104,37 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     file = file_of(folder, "ref.operator_frame")
     lines = [f"{file} lacks {len(found)} that gave logs or answers:"]
     for row in found[:SHOWN]:
-        respondent, channel = row["respondent_id"], row["channel_code"]
         periods = ", ".join(row["periods"][:4]) + (", …" if len(row["periods"]) > 4 else "")
-        spans = sorted(
-            f"{each['valid_from']} to {each['valid_to'] or 'now'}"
-            for each in frame
-            if each["respondent_id"] == respondent and channel in (None, each["channel_code"])
-        )
-        if spans:
-            says = f"it stands there from {', '.join(spans)}: correct valid_from or valid_to"
-        else:
-            given = known.get(respondent, {}) | {"channel_code": channel}
-            line = ",".join(given.get(name) or f"<{name}>" for name in LINE)
-            says = f"add {line},{row['first_day'].replace(day=1)} with the day it started, if earlier"
-            if channel and (codes := name_answers(have["study.questionnaire_answer"], row)):
-                says += f"; if {codes} should be empty, ask for the form again"
-        lines.append(f"  {respondent}, {channel or 'spending'} in {periods}: {says}")
+        says = propose_line(row, frame, known, have["study.questionnaire_answer"])
+        lines.append(f"  {row['respondent_id']}, {row['channel_code'] or 'spending'} in {periods}: {says}")
     if len(found) > SHOWN:
         lines.append(f"  and {len(found) - SHOWN} more")
     lines.append(f"columns of these lines: {','.join((*LINE, 'valid_from'))}")
     raise ObservatoryError("\n".join(lines))
+
+
+def propose_line(
+    row: Mapping[str, Any],
+    frame: Sequence[Mapping[str, Any]],
+    known: Mapping[str, Mapping[str, str]],
+    answers: pl.DataFrame,
+) -> str:
+    """What to do about a row of refuse_missing(): the line to add, or to correct. frame: the rows of its
+    respondent, and others. known: of describe_people()."""
+    respondent, channel = row["respondent_id"], row["channel_code"]
+    spans = sorted(
+        f"{each['valid_from']} to {each['valid_to'] or 'now'}"
+        for each in frame
+        if each["respondent_id"] == respondent and channel in (None, each["channel_code"])
+    )
+    if spans:
+        return f"it stands there from {', '.join(spans)}: correct valid_from or valid_to"
+    given = {**known.get(respondent, {}), "channel_code": channel}
+    line = ",".join(given.get(name) or f"<{name}>" for name in LINE)
+    says = f"add {line},{row['first_day'].replace(day=1)} with the day it started, if earlier"
+    if channel and (codes := name_answers(answers, row)):
+        says += f"; if {codes} should be empty, ask for the form again"
+    return says
 
 
 def name_answers(answers: pl.DataFrame, asked: Mapping[str, Any]) -> str:
