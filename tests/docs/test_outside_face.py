@@ -51,6 +51,15 @@ def test_the_citation_names_this_version() -> None:
     assert (cited["version"], cited["license"]) == (project["version"], project["license"])
 
 
+def test_readme_and_changelog_say_alike_whether_this_version_is_released() -> None:
+    changelog, readme = ((ROOT / name).read_text(encoding="utf-8") for name in ("CHANGELOG.md", "README.md"))
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    (state,) = re.findall(rf"^## \[{re.escape(version)}\] - (.+)$", changelog, re.MULTILINE)
+    is_released = re.fullmatch(r"\d{4}-\d\d-\d\d", state) is not None
+    assert f"State: {version}, {'released' if is_released else 'not released yet'}" in readme
+    assert is_released or state == "not released yet"
+
+
 @pytest.mark.parametrize("file", TEMPLATES, ids=lambda file: file.stem)
 def test_issue_templates_ask_for_no_real_log(file: Path) -> None:
     template = read(file)
