@@ -16,6 +16,8 @@ class Access(Settings):
     """Access to a host, where the usual files and variables do not define it: `~/.ssh` with its config and
     agent; for S3, AWS' usual chain of variables, `~/.aws` and the machine's role."""
 
+    paths = ("key", "known_hosts")
+
     connection: str | None = Field(None, pattern=r"^[A-Za-z0-9_.-]{1,250}$")
     """The id of one of Airflow's connections, which has host, user and secrets. Airflow's tasks hand it on;
     elsewhere the variable `AIRFLOW_CONN_<ID>` has it, as Airflow reads it. Over HTTP it is the only way."""

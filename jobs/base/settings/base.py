@@ -4,7 +4,7 @@ The docstring of a class says what its table is for, and the one below a setting
 writes docs/settings.md from them.
 """
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,3 +17,5 @@ Code = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=128)]
 
 class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+    # The settings that name a file, a folder or a URL, relative to the settings file.
+    paths: ClassVar[tuple[str, ...]] = ()

@@ -12,14 +12,14 @@ import itertools
 import os
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
 from jobs.base.core.choices import nearest_hint, settings_class
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.key_names import BY_SETTINGS, KEY, KEY_FILE, KeyPeriod, is_by_settings, periods_from
-from jobs.base.settings.access import Access, use_lake_access
+from jobs.base.settings.access import use_lake_access
 from jobs.base.settings.base import Settings
 from jobs.base.settings.node import (
     EngineSettings,
@@ -35,6 +35,7 @@ from jobs.base.settings.release import Release, refuse_shared
 from jobs.base.settings.study import Study, Submission
 from jobs.base.settings.values import refuse_repeats
 
+S = TypeVar("S", bound=Settings)
 # Argument, environment variable, and the setting that each replaces.
 OVERRIDES = (
     ("lake_root", "OBSERVATORY_LAKE_ROOT", "lake", "root"),
@@ -147,87 +148,26 @@ def fixed_time() -> dt.datetime | None:
     return LakeSettings(read_at=text).read_at if text else None
 
 
-def resolve_paths(settings: Observatory, base: Path) -> Observatory:
-    """Make relative paths absolute, from the folder of the settings file."""
+def resolve_paths(settings: S, base: Path) -> S:
+    """Make relative paths absolute, from the folder of the settings file: what each class names in `paths`,
+    and that of the settings in it."""
 
-    def make_absolute(url: str) -> str:
-        return (
-            url
-            if "://" in url or url.startswith("s3a:")
-            else str((base / os.path.expanduser(url.removeprefix("file:"))).resolve())
-        )
+    def resolve(name: str, value: Any) -> Any:
+        if name in settings.paths:
+            return value and make_absolute(value, base)
+        if isinstance(value, list):
+            return [resolve(name, each) for each in value]
+        return resolve_paths(value, base) if isinstance(value, Settings) else value
 
-    def with_files(access: Access) -> Access:
-        """The access with absolute names of its files."""
-        files = {name: getattr(access, name) for name in ("key", "known_hosts")}
-        return access.model_copy(update={name: file and make_absolute(file) for name, file in files.items()})
+    # Whether a setting was given stays known: a default that holds no path is not set.
+    changed = {name: found for name, value in settings if (found := resolve(name, value)) != value}
+    return settings.model_copy(update=changed)
 
-    return settings.model_copy(
-        update={
-            "lake": settings.lake.model_copy(
-                update={
-                    "root": make_absolute(settings.lake.root),
-                    "key_file": settings.lake.key_file and make_absolute(settings.lake.key_file),
-                }
-            ),
-            "key": [each.model_copy(update={"file": make_absolute(each.file)}) for each in settings.key],
-            "engine": settings.engine.model_copy(
-                update={"wheel": settings.engine.wheel and make_absolute(settings.engine.wheel)}
-            ),
-            "lineage": settings.lineage.model_copy(
-                update={"file": settings.lineage.file and make_absolute(settings.lineage.file)}
-            ),
-            "location": settings.location
-            and settings.location.model_copy(
-                update={
-                    name: url and make_absolute(url)
-                    for name, url in (
-                        ("ranges", settings.location.ranges),
-                        ("number_ranges", settings.location.number_ranges),
-                    )
-                }
-            ),
-            "study": settings.study.model_copy(
-                update={
-                    name: place and make_absolute(place)
-                    for name in ("respondents", "inbox", "files", "keyring")
-                    for place in (getattr(settings.study, name),)
-                }
-                | {"access": with_files(settings.study.access)}
-            ),
-            "submission": settings.submission.model_copy(
-                update={
-                    name: place and make_absolute(place)
-                    for name in ("inbox", "study_key")
-                    for place in (getattr(settings.submission, name),)
-                }
-                | {"access": with_files(settings.submission.access)}
-            ),
-            "release": settings.release.model_copy(
-                update={
-                    name: place and make_absolute(place)
-                    for name in ("root", "restricted", "public_root", "signers")
-                    for place in (getattr(settings.release, name),)
-                }
-            ),
-            "operator": [
-                operator.model_copy(
-                    update={
-                        "source": [
-                            source.model_copy(
-                                update={
-                                    "url": make_absolute(source.url),
-                                    "access": with_files(source.access),
-                                }
-                            )
-                            for source in operator.source
-                        ]
-                    }
-                )
-                for operator in settings.operator
-            ],
-        }
-    )
+
+def make_absolute(url: str, base: Path) -> str:
+    if "://" in url or url.startswith("s3a:"):
+        return url
+    return str((base / os.path.expanduser(url.removeprefix("file:"))).resolve())
 
 
 def format_error(problem: Any, raw: dict[str, Any]) -> str:

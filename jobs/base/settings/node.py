@@ -20,6 +20,8 @@ MOST_WORKERS = 1024
 class LakeSettings(Settings):
     """Where the tables are."""
 
+    paths = ("root", "key_file")
+
     root: str = "build/lake"
     """A folder, or an `s3://` URL: see [a lake in an object store](operator.md#a-lake-in-an-object-store)."""
     access: Access = Access()
@@ -73,6 +75,8 @@ class KeySettings(Settings):
     """A later [key of pseudonyms](operator.md#keys), one block for each. The first key stays in `[lake]
     key_file`."""
 
+    paths = ("file",)
+
     valid_from: dt.date
     """The first UTC day whose rows are made with it. It is a day that has no rows yet."""
     file: str
@@ -82,6 +86,8 @@ class KeySettings(Settings):
 class EngineSettings(Settings):
     """The engine that computes the tables, and the memory and processes that it may use. For Spark see [the
     pipeline on Spark](spark.md)."""
+
+    paths = ("wheel",)
 
     name: Literal["embedded", "inline", "spark"] = "embedded"
     """`embedded`, with processes of this machine; `inline`, in one process, to [debug](debugging.md);
@@ -131,6 +137,8 @@ class Location(Settings):
     """Where addresses and numbers belong. No table is bundled, because licences forbid it. Without one,
     sources have no country and no network operator."""
 
+    paths = ("ranges", "number_ranges")
+
     ranges: str | None = None
     """Address ranges: CSV or Parquet with `prefix,country_code,asn,as_name`, or a MaxMind DB (`.mmdb`)."""
     name: str | None = None
@@ -168,6 +176,8 @@ class LimitSettings(Settings):
 class Lineage(Settings):
     """Where events of OpenLineage go ([lineage](operator.md#lineage)). Without a place its own variables and
     files decide."""
+
+    paths = ("file",)
 
     url: str | None = None
     """An endpoint that takes them, such as Marquez's."""

@@ -155,6 +155,8 @@ class SourceSettings(Settings):
     """Logs of one kind. Time zone, offset and numbers hold for what is read from then on; of the numbers that
     subscribers report, when silver is computed."""
 
+    paths = ("url",)
+
     id: Code
     """Never change it: what was read is stored under it, and a run refuses a renamed source."""
     url: str

@@ -12,6 +12,8 @@ from jobs.base.settings.base import Settings
 class Release(Settings):
     """How the study is published."""
 
+    paths = ("root", "restricted", "public_root", "signers")
+
     agency: str | None = Field(None, pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$")
     """The id of the maintenance agency in SDMX: ITU's only if ITU publishes."""
     agency_name: str = "The study of spam"

@@ -45,6 +45,8 @@ class Gap(Settings):
 class Study(Settings):
     """Settings of the study node: see [the TSB officer's guide](tsb.md#settings-of-the-study-node)."""
 
+    paths = ("respondents", "inbox", "files", "keyring")
+
     countries: list[str] = []
     """The countries of the study, by ISO 3166-1 alpha-3: `study frame` builds its files for them, and `study
     init --check` names what they lack."""
@@ -110,6 +112,8 @@ class Study(Settings):
 class Submission(Settings):
     """The packages of an operator, and where they go: see [what leaves your
     network](operator.md#what-leaves-your-network)."""
+
+    paths = ("inbox", "study_key")
 
     least_units: int = Field(5, ge=1, le=10**6)
     """Counts leave as multiples of this number, so that neither a count below it leaves nor a difference that
