@@ -10,6 +10,7 @@ from typing import Any
 import docx
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
+from docx.oxml.ns import qn
 from docx.shared import Cm, Pt
 
 from jobs.base.core.errors import ObservatoryError
@@ -26,6 +27,7 @@ FORMS = ("td", "council")
 # The date of every entry of the file: the same release gives the same bytes.
 ENTRY = (1980, 1, 1, 0, 0, 0)
 MARGIN, SMALL = Cm(2), Pt(10)
+A4 = (Cm(21), Cm(29.7))
 WIDTHS = (Cm(4), Cm(13))
 
 
@@ -56,9 +58,12 @@ def build_document(release: PublishedRelease, form: str) -> bytes:
     document.styles["Normal"].font.size = SMALL
     document.styles["Normal"].paragraph_format.space_after = Pt(4)
     for section in document.sections:
+        section.page_width, section.page_height = A4
         section.left_margin = section.right_margin = section.top_margin = section.bottom_margin = MARGIN
         if release.is_made_up:
-            section.header.paragraphs[0].add_run(say("band")).bold = True
+            band = section.header.paragraphs[0]
+            band.add_run(say("band")).bold = True
+            band.paragraph_format.space_after = Pt(8)
     document.add_heading(say(f"document.{form}"), 2)
     document.add_heading(title, 1)
     add_rows(
@@ -106,6 +111,7 @@ def add_rows(document: Any, rows: list[tuple[str, str]]) -> None:
         column.width = width
         for cell in column.cells:
             cell.width = width
+            cell.paragraphs[0].paragraph_format.space_before = Pt(3)
 
 
 def turn_document(document: Any) -> None:
@@ -115,7 +121,11 @@ def turn_document(document: Any) -> None:
         for paragraph in element.iter("{*}p"):
             paragraph.get_or_add_pPr().append(OxmlElement("w:bidi"))
         for run in element.iter("{*}r"):
-            run.get_or_add_rPr().append(OxmlElement("w:rtl"))
+            own = run.get_or_add_rPr()
+            # Bold and size of Arabic letters are properties of their own.
+            if own.find(qn("w:b")) is not None:
+                own.append(OxmlElement("w:bCs"))
+            own.append(OxmlElement("w:rtl"))
         for table in element.iter("{*}tbl"):
             table.tblPr.append(OxmlElement("w:bidiVisual"))
     # Of a paragraph from right to left "left" is where it begins.

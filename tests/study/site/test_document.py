@@ -50,6 +50,10 @@ def test_a_document_has_the_sentences_of_the_front_page(
         with zipfile.ZipFile(file) as parts:
             body = parts.read("word/document.xml").decode()
         assert (body.count("<w:bidi/>") == len(re.findall(r"<w:p[ >]", body))) == (language == "ar")
+        assert body.count("<w:bCs/>") == (body.count("<w:b/>") if language == "ar" else 0)
+        # A4. In Arabic a mark keeps the parts of the release's name in order.
+        assert '<w:pgSz w:w="11906" w:h="16838"/>' in body
+        assert ("\u200e2026-Q4/v1.0.0" in body) == (language == "ar")
 
 
 def test_a_document_is_the_same_each_time_and_says_in_its_name_that_it_is_made_up(
