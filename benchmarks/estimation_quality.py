@@ -6,6 +6,7 @@
     python -m benchmarks.estimation_quality --cost                writes its section on cost alone
     python -m benchmarks.estimation_quality --intervals           writes that on a release's intervals
     python -m benchmarks.estimation_quality --inexact             writes that on wrong subscriptions
+    python -m benchmarks.estimation_quality --changes             writes that on a release's changes
 
 Certain spam of a channel; samples differ in who answers. By area: the part of the largest operator, the bias
 of the estimate, how often its 95% interval holds the truth, how often the band of non-response does (from
@@ -16,6 +17,7 @@ countries, corrected figures and spending by band of the coefficient of variatio
 import argparse
 from collections.abc import Callable
 
+from benchmarks.change_intervals import CHANGES_TITLE, describe_changes
 from benchmarks.change_quality import CHANGE_TITLE, describe_change
 from benchmarks.cost_quality import COST_TITLE, describe_cost
 from benchmarks.inexact_quality import INEXACT_TITLE, describe_inexact
@@ -188,6 +190,7 @@ def main() -> None:
     parser.add_argument("--cost", action="store_true")
     parser.add_argument("--intervals", action="store_true")
     parser.add_argument("--inexact", action="store_true")
+    parser.add_argument("--changes", action="store_true")
     asked = parser.parse_args()
     samples = asked.samples
     if asked.parts:
@@ -200,7 +203,9 @@ def main() -> None:
         replace_section(INTERVALS_TITLE, describe_intervals(samples))
     if asked.inexact:
         replace_section(INEXACT_TITLE, describe_inexact(samples))
-    if asked.parts or asked.change or asked.cost or asked.intervals or asked.inexact:
+    if asked.changes:
+        replace_section(CHANGES_TITLE, describe_changes(samples))
+    if asked.parts or asked.change or asked.cost or asked.intervals or asked.inexact or asked.changes:
         return
     text = HEAD.format(samples=samples, drawn=DRAWN)
     for title, channel, by_size, selective in SETTINGS:
@@ -210,7 +215,7 @@ def main() -> None:
     of_bands = memberships(samples)
     print(of_bands)
     others = describe_change(samples) + describe_parts(samples) + describe_cost(samples)
-    others += describe_intervals(samples) + describe_inexact(samples)
+    others += describe_intervals(samples) + describe_inexact(samples) + describe_changes(samples)
     FILE.write_text(text + of_bands + others, encoding="utf-8")
 
 

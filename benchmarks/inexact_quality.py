@@ -63,9 +63,9 @@ average out over them; errors of their own do. Both are part of a release's inte
 
 Running cost and spending have both, as volumes have. A change by matched respondents has no error of
 subscriptions, since both totals are in proportion to the same ones; each period lacks days of its own, so
-the study's interval of a change has both periods' `days_variance` (a release's change has no interval). Need
-and spending grow alike with subscriptions, so a gap errs in proportion to itself. Mirror tables hold what two
-sides counted, scaled by nothing. Shares and unit costs are of two estimates and have no interval.
+intervals of a change have both periods' `days_variance`. Need and spending grow alike with subscriptions, so
+a gap errs in proportion to itself. Mirror tables hold what two sides counted, scaled by nothing. Shares and
+unit costs are of two estimates and have no interval.
 
 Certain spam by e-mail, who answers does not depend on spam: {memberships} memberships for each row,
 {samples} sample(s) of each; the share of 95% intervals that hold the truth, and their mean width (the

@@ -35,6 +35,7 @@ MAIN = (
 STATIC = re.compile(
     r"^Left out|X\.1231|95% point|A rank of 1–3|Shares are of all spam|reference prices|^20\d\d$"
     r"|quarter \d of 20\d\d$|MADE-UP|Spam and the cost|^95% intervals hold if"
+    r"|95% intervals of changes rest on"
 )
 
 
@@ -119,6 +120,21 @@ def rate(figures: Figures, channel: str, value: str, area: str) -> None:
 def change(figures: Figures, channel: str, value: str, area: str, quarter: str, year: str) -> None:
     row = figures.one("volume_change", area, channel, match_code="with_before", quantity_code="spam_certain")
     assert f"{float(row['change_pct']):+.1f}" == value and row["earlier_period_code"] == f"{year}-Q{quarter}"
+
+
+WAYS = {"rise": "a rise", "fall": "a fall", "unclear": "not sure whether it rose or fell"}
+
+
+def way_of_change(figures: Figures, channel: str, area: str, text: str) -> None:
+    """How sure a card is of a change, by both ends."""
+    row = figures.one("volume_change", area, channel, match_code="with_before", quantity_code="spam_certain")
+    said = re.search(r"as filters saw it: (.+) \(([+-]?[\d.,]+)% to ([+-]?[\d.,]+)%\)\.", text)
+    if not said:
+        assert "as filters saw it; no interval." in text and not row["change_code"]
+        return
+    low, high = float(row["change_low_pct"]), float(row["change_high_pct"])
+    assert [float(each.replace(",", "")) for each in said.groups()[1:]] == [low, high]
+    assert said[1] == WAYS["rise" if low > 0 else "fall" if high < 0 else "unclear"]
 
 
 def since(figures: Figures, channel: str, quarter: str, year: str) -> None:
@@ -311,6 +327,7 @@ def check_cards(figures: Figures, page: str) -> int:
                 quotable(row["share_cv_band_code"])
             if changed := re.search(r"([+-][\d.]+)% since quarter (\d) of (\d+)", text):
                 change(figures, channel, changed[1], area, changed[2], changed[3])
+                way_of_change(figures, channel, area, text)
             count += 1
         else:
             assert not re.search(r"\d", text), text

@@ -18,6 +18,7 @@ import pytest
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.site.writing import write_site
 from tests.conftest import ROOT
+from tests.study.public.test_volume_change import check_changes, pairs_of
 from tests.support.site_numbers import recompute_sentences
 
 PUBLIC = ROOT / "build" / "public" / "2026-Q4"
@@ -103,8 +104,20 @@ def developing(release: Release) -> Iterator[str]:
         assert after["change_pct"] == pytest.approx(
             100 * (after["estimate"] / before["estimate"] - 1), abs=0.06
         )
-        yield f"{after['area_name']}: {after['change_pct']:+}% since {BEFORE}, {after['holdings_class_code']}"
-    yield release.quote("without an interval, which would bound what single respondents contributed")
+        yield show_change(release, after)
+
+
+def show_change(release: Release, row: Row) -> str:
+    """A change with how sure it is."""
+    if row["change_code"] is None:
+        return release.quote("An interval needs three regions with a change.")
+    low, high = row["change_low_pct"], row["change_high_pct"]
+    assert low < row["change_pct"] < high
+    assert row["change_code"] == ("rise" if low > 0 else "fall" if high < 0 else "unclear")
+    return (
+        f"{row['area_name']}: {row['change_pct']:+}% since {BEFORE}, from {low:+}% to {high:+}%:"
+        f" {row['change_code']}; {row['holdings_class_code']}"
+    )
 
 
 def show_estimate(row: Row) -> str:
@@ -232,6 +245,18 @@ def test_a_question_has_figures_or_the_sentence_that_says_why_not(release: Relea
     print(question, *answers, sep="\n  ")
     # Something is said of it whatever p is.
     assert any(answer != HELD for answer in answers), answers
+
+
+@pytest.mark.long
+def test_every_interval_of_a_change_is_made_again_from_its_files(release: Release) -> None:
+    rows = pl.DataFrame(release.rows("volume_change"), infer_schema_length=None)
+    counted = 0
+    for series in rows.partition_by("channel_code", "unit_code", "definition_code", "later_period_code"):
+        pairs = pairs_of(series)
+        if any(row["change_code"] for row in pairs.values()):
+            check_changes(pairs)
+            counted += len(pairs)
+    assert counted > 10
 
 
 @pytest.mark.long

@@ -8,6 +8,7 @@ estimate, they have the smallest.
 import numpy as np
 import pytest
 
+from benchmarks.change_intervals import RELEASE, Growing, simulate_changes
 from benchmarks.interval_quality import simulate, spam
 from sample_data.membership import RESPONSE, World
 from tests.support.memberships import BANDS, Held, corrected_held, money_held, spam_held
@@ -86,6 +87,17 @@ def test_intervals_of_a_release_hold_the_truth(world: World) -> None:
     assert found["world"].held >= LEAST - 3 * 100 * (0.92 * 0.08 / 60) ** 0.5
     # Rates are skewed, so that truths miss above; arms of two lengths allow for it.
     assert np.mean(found["region"].above) <= 0.05
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("of", [Growing(world=World(pareto=1.5)), Growing(reverts=0.5)], ids=["tail", "anew"])
+def test_intervals_of_changes_in_a_release_hold_the_truth(of: Growing) -> None:
+    """Rates with a tail, and rates of which half is drawn anew, where 86% of the world's would with a fixed
+    correlation of 0.7 of both periods' errors."""
+    found = simulate_changes(of, 30, 1)
+    for kind in ("region", "group", "large"):
+        assert found[RELEASE, kind].held >= LEAST, kind
+    assert found[RELEASE, "world"].held >= LEAST - 3 * 100 * (0.92 * 0.08 / 30) ** 0.5
 
 
 @pytest.mark.long

@@ -7,8 +7,8 @@
     beside       the public tables that rows take figures from, if any: they leave where their rows do
     columns      each column with its role (dimension, measure, attribute) and how it is made coarse:
                  digits (a SQL expression), class (a number), always (a code), made (by the table's
-                 transform, or by the gate for interval and revision), derived (rate, share, rank or
-                 thousand, from published rows alone); without any of these the value leaves as it is
+                 transform, or by the gate for interval and revision), derived (rate, share, rank, change
+                 or thousand, from published rows alone); without any of these the value leaves as it is
     share        for columns derived as share: the codes of the row that others are shares of, by column
     rank         for columns derived as rank: the column whose codes are ranked
     thousand     for columns derived as thousand: the public table whose units money is divided by
@@ -61,7 +61,7 @@ from jobs.base.tables.sql import parse_condition
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")
 WAYS = ("digits", "class", "always", "made", "derived")
-DERIVED = ("rate", "share", "rank", "thousand")
+DERIVED = ("rate", "share", "rank", "change", "thousand")
 NEEDED = ("table", "description", "source", "rows", "columns", "arguments")
 OPTIONAL = ("beside", "protect", "share", "rank", "thousand")
 RELATIONS = ("chains", "sums", "multiples", "between", "same")
@@ -80,6 +80,8 @@ CLASSES: Mapping[str, tuple[str, tuple[float, ...]]] = {
 VARIANCE = "rates_variance"
 # Columns that a source makes of its own error, which bounds contributions: they are made anew.
 OF_ERROR = ("estimate_low", "estimate_high", "cv_band_code", "obs_status_code", VARIANCE)
+# What a source has of its own error of a change: a public table derives it anew from what leaves.
+OF_CHANGE = ("change_low_pct", "change_high_pct", "change_code")
 # Whatever a contract says, these do not leave as they are.
 NEVER = (
     "reported", "subscriptions", "coverage_pct", "respondent_count", "holding_count", "part_holding_count",
@@ -89,7 +91,7 @@ NEVER = (
     "administration_count", "returned_count", "answered_count", "chosen_count", "chosen_pct",
     "chosen_low_pct", "chosen_high_pct", "deployed_pct", "stopped_pct", "stopped_low_pct",
     "stopped_high_pct", "spend_per_subscription", "spend_per_thousand_stopped",
-    "imputed_pct", "rates_margin_pct", "change_code", "change_low_pct", "change_high_pct",
+    "imputed_pct", "rates_margin_pct",
 )  # fmt: skip
 
 
@@ -208,7 +210,8 @@ def list_wrong_columns(contract: PublicContract) -> list[str]:
     ] + [
         f"{each.field.name} would show the study's own error: it is made of public terms"
         for each in contract.columns
-        if each.field.name in OF_ERROR and each.way not in ("made", "always")
+        if (each.field.name in OF_ERROR and each.way not in ("made", "always"))
+        or (each.field.name in OF_CHANGE and each.way != "derived")
     ]
 
 

@@ -20,6 +20,7 @@ from jobs.base.stats.intervals import EstimateTable, add_known_errors
 from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.spam_volume import choose_logs_or_answers
+from jobs.study.estimates.steps.area_rows import area_terms
 from jobs.study.estimates.steps.rows import MEASURES, conf_status_code, periods_of, typed_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
 
@@ -28,6 +29,8 @@ TABLE = "study.volume_change"
 BEFORE, AFTER = "with_before", "with_after"
 # Quantities of which figures may leave.
 PUBLISHED = ("spam_certain",)
+# Of the terms of public intervals those that a change has.
+PUBLIC_TERMS = ("area_factor", "days_variance")
 # Figures of one respondent are compared if both are from logs, or both answered.
 WHO = ("respondent_id", pl.col("answer_status_code").is_null().alias("is_log"))
 
@@ -131,6 +134,7 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
     rows: list[dict[str, object]] = []
     for side, (sample, code) in enumerate(((earlier, AFTER), (later, BEFORE))):
         beside = describe_areas(sample, pair, side)
+        terms = [public_terms(sample, place) for place in range(len(sample.areas))]
         for place, area in enumerate(sample.areas):
             for number, quantity in enumerate(pair.quantities):
                 rows.append(
@@ -138,10 +142,18 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
                     | {"earlier_period_code": pair.periods[0], "later_period_code": pair.periods[1]}
                     | {"area_code": area.code, "area_kind_code": area.kind}
                     | beside[place, number]
+                    | terms[place]
                     | {"estimate": float((found.before, found.after)[side][place, number])}
                     | (describe_change(found, place, number) if code == BEFORE else {})
                 )
     return rows
+
+
+def public_terms(sample: Sample, place: int) -> dict[str, float]:
+    """The terms of a release's interval that one period has: without the error of subscriptions, which
+    cancels."""
+    terms = area_terms(sample, sample.factors, place)
+    return {name: terms[name] for name in PUBLIC_TERMS}
 
 
 def add_days(found: ChangeTable, variance: Array) -> ChangeTable:
@@ -154,11 +166,13 @@ def add_days(found: ChangeTable, variance: Array) -> ChangeTable:
     return replace(found, low=widened.low, high=widened.high)
 
 
-def draw_together(earlier: Sample, later: Sample, seed: int) -> tuple[Sample, Sample]:
+def draw_together(
+    earlier: Sample, later: Sample, seed: int, replicates: int = REPLICATES
+) -> tuple[Sample, Sample]:
     """The samples of two periods with replicates of the same draws. Who is in the frame of the earlier period
     alone is in each of them once."""
     people = later.weighted.operators
-    drawn = draw_holdings(later.weighted.index, later.holding, people.is_respondent, REPLICATES, seed)
+    drawn = draw_holdings(later.weighted.index, later.holding, people.is_respondent, replicates, seed)
     place = {name: at for at, name in enumerate(people.respondent)}
     at = np.array([place.get(name, -1) for name in earlier.weighted.operators.respondent])
     factors = np.where(at >= 0, drawn[:, at], 1.0)

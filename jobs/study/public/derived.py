@@ -1,4 +1,5 @@
-"""Columns that follow from the published rows of a release alone: rates, shares, ranks, unit costs.
+"""Columns that follow from the published rows of a release alone: rates, shares, ranks, unit costs, intervals
+of changes (change_intervals.py).
 
 They are made last, of rows as they leave, so that they show nothing that these do not. A rate has an
 interval, since its denominator is one number for both ends. A share has none, nor has money for 1,000 units:
@@ -18,6 +19,7 @@ from jobs.base.tables.contracts import list_codes
 from jobs.base.tables.public_contracts import PublicContract, public_contract
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
 from jobs.study.disclosure.coarse import round_outward, round_significant
+from jobs.study.public.change_intervals import add_change_intervals
 from jobs.study.public.tables import digits_of
 
 AREA, AREA_KIND = "area_code", "area_kind_code"
@@ -157,4 +159,5 @@ ADDED: Mapping[str, Callable[[pl.DataFrame, PublicContract], pl.DataFrame]] = {
     "rate": add_rates,
     "share": add_shares,
     "rank": add_ranks,
+    "change": add_change_intervals,
 }

@@ -4,13 +4,8 @@ figures."""
 import polars as pl
 
 from jobs.base.tables.public_contracts import PublicContract
+from jobs.study.public.change_intervals import AFTER, PAIR
 from jobs.study.public.tables import coarsen_rows
-
-# What the rows of a pair of periods have in common.
-PAIR = (
-    "area_code", "channel_code", "unit_code", "definition_code", "quantity_code", "earlier_period_code",
-    "later_period_code",
-)  # fmt: skip
 
 
 def transform(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
@@ -20,7 +15,7 @@ def transform(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     is_own = pl.col("stands_from").is_null()
     paired = made.filter(is_own.sum().over(PAIR) == 2)
     value = pl.col("estimate").cast(pl.Float64)
-    is_earlier = pl.col("match_code") == "with_after"
+    is_earlier = pl.col("match_code") == AFTER
     earlier = paired.filter(is_earlier).select(*PAIR, before=value)
     changed = (
         paired.filter(~is_earlier)

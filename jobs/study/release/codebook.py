@@ -44,7 +44,16 @@ NOTES = (
      " alone, not of how an area's own operators differ, since that would bound what each contributed; so an"
      " area that differs much from all others has an interval that is too short. They hold under the model"
      " that operators that answered are like those that did not; silent_class_code shows how much rests on"
-     " it. A row without rates_variance has no interval, and changes have none."),
+     " it. A row without rates_variance has no interval."),
+    ("Changes", "volume_change: 95% intervals of the growth of all traffic of an area, 1 + change_pct / 100"
+     " divided by and multiplied with exp(t s), ends rounded outward. s is the root of area_factor (the mean"
+     " of both rows) times g, plus both rows' days_variance, plus 0.0000167 for three digits. g is how much"
+     " the changes of regions in the same series differ: the sum of (l - l')² / k, over n - 1, of n regions,"
+     " three at least. l is the logarithm of a region's change, k its area_factor, at least half of the mean"
+     " of the regions', l' the mean of l weighted by 1 / k, t Student's 97.5% point at n - 1 degrees. They"
+     " are made of published figures alone, so they are wider than the study's own, and much too wide where"
+     " regions grow differently. Errors of subscriptions cancel. change_code is rise or fall where both ends"
+     " are on one side of nothing, else unclear."),
     ("Rates, shares, ranks", "They follow from the other columns of a table. rate_per_subscription is the"
      " estimate over area_subscriptions, as are its ends. share_pct is the row over the published row of all"
      " units, types (_S), sources (_S) or routes (_S), with the worse of both bands; a share of two estimates"
@@ -81,8 +90,9 @@ NOTES = (
 QUESTIONS = (
     ("How much spam do least developed or developing countries receive, and how did it change?",
      "spam_volume: areas 199 and DEVELOPING, with their intervals and cv_band_code. volume_change:"
-     " change_pct, without an interval, which would bound what single respondents contributed;"
-     " holdings_class_code and coverage_class_code show what a change rests on."),
+     " change_pct, from change_low_pct to change_high_pct; change_code says whether that is a rise, a fall or"
+     " unclear. An interval needs three regions with a change. holdings_class_code and coverage_class_code"
+     " show what a change rests on."),
     ("Who sends most to an area?",
      "spam_source: the regions of source_region_code by share_pct; which of them may be first is where"
      " rank_from is 1. Single countries of source are not published."),

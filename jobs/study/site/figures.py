@@ -27,6 +27,7 @@ from jobs.study.site.names import (
 )
 from jobs.study.site.reading import PublishedRelease, Row, better_quantity, by_channel
 from jobs.study.site.sentences import (
+    change_ends,
     change_rows,
     has_interval,
     head_channel,
@@ -110,6 +111,15 @@ def interval_cell(row: Row, low: str = "estimate_low", high: str = "estimate_hig
     if not (row.get(low) and row.get(high)):
         return number_cell("", "muted")
     return number_cell(f"{short(row[low])}{numbers.DASH}{short(row[high])}", "muted")
+
+
+def change_interval_cell(row: Row) -> Cell:
+    return number_cell(say("range", **change_ends(row)) if row["change_code"] else "", "muted")
+
+
+def direction_cell(row: Row) -> Cell:
+    """Whether a change is a rise, a fall, or either."""
+    return Cell(name_listed("change", row["change_code"]) if row["change_code"] else "")
 
 
 def band_cell(row: Row, column: str = "cv_band_code") -> Cell:
@@ -266,13 +276,15 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
         change = languages.format_change(row["change_pct"])
         title = say("change.title", **given, change=change, area=name_area(row))
     columns = [
-        area_column(), Column(say("change")), Column(say("spam")), text_column("holdings"),
-        text_column("subscriptions"),
+        area_column(), Column(say("change")), interval_column(), text_column("direction"),
+        Column(say("spam")), text_column("holdings"), text_column("subscriptions"),
     ]  # fmt: skip
     lines = [
         [
             Cell(label_of(row), tone=tone_of(row)),
             number_cell(languages.format_change(row["change_pct"])),
+            change_interval_cell(row),
+            direction_cell(row),
             number_cell(short(row["estimate"])),
             *(
                 Cell(name_listed(name, row[f"{name}_code"]), tone="muted")

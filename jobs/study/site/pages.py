@@ -17,6 +17,7 @@ from jobs.study.site.figures import (
     band_cell,
     english_cell,
     interval_cell,
+    interval_column,
     reliability_column,
     share_text,
     short,
@@ -241,6 +242,11 @@ def extra_columns(rows: pl.DataFrame) -> list[ShownColumn]:
         for column, text in EXTRAS.items()
         if column in rows.columns
     ]
+    if "change_code" in rows.columns:
+        shown += [
+            (interval_column(), figures.change_interval_cell),
+            (Column(say("direction"), "text"), figures.direction_cell),
+        ]
     return [*shown, (reliability_column(), band_cell)] if "cv_band_code" in rows.columns else shown
 
 

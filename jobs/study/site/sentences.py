@@ -191,11 +191,18 @@ def change_sentence(release: PublishedRelease, volume: Row) -> str:
     row = quoted_change(release, volume)
     if row is None:
         return say("card.no_change")
-    return say(
-        "card.change",
-        change=languages.format_change(row["change_pct"]),
-        before=name_period(row["earlier_period_code"]),
-    )
+    given = {
+        "change": languages.format_change(row["change_pct"]),
+        "before": name_period(row["earlier_period_code"]),
+    }
+    if not row["change_code"]:
+        return say("card.change_only", **given)
+    return say(f"card.change.{row['change_code']}", **given, **change_ends(row))
+
+
+def change_ends(row: Row) -> dict[str, str]:
+    """Both ends of a change."""
+    return {end: languages.format_change(row[f"change_{end}_pct"]) for end in ("low", "high")}
 
 
 def answered(release: PublishedRelease) -> list[str]:
@@ -310,7 +317,7 @@ def unsure_intervals(release: PublishedRelease) -> str:
 
 
 def unsure_changes(release: PublishedRelease) -> str:
-    """Why changes have no interval, if the release has any change."""
+    """What intervals of changes rest on, if the release has any change."""
     return say("unsure.change") if release.tables["volume_change"]["change_pct"].count() else ""
 
 

@@ -17,8 +17,8 @@ FOLDER = Path(__file__).parent / "languages"
 ESMS = range(1, 20)
 # Lists whose codes pages name, with the groups of the questionnaire's translations that name some of them.
 LISTS: Mapping[str, tuple[str, ...]] = {
-    "channel": ("channel",), "cost_component": (), "conversion": (), "definition": (), "estimand": (),
-    "gci_pillar": (), "investment_component": (), "investment_target": (), "match": (),
+    "change": (), "channel": ("channel",), "cost_component": (), "conversion": (), "definition": (),
+    "estimand": (), "gci_pillar": (), "investment_component": (), "investment_target": (), "match": (),
     "policy_answer": ("yesno", "legal_model"), "published_bound": (), "quantity": ("finding_quantity",),
     "route": ("route",), "strategy": ("strategy",), "table": (), "type": ("type",), "unit": ("finding_unit",),
     "user_basis": (),

@@ -57,7 +57,9 @@ WRONG: dict[str, Callable[[dict[str, Any]], Any]] = {
     "cv_band_code would show": lambda raw: raw["columns"].update(cv_band_code={"role": "attribute"}),
     "obs_status_code would show": lambda raw: raw["columns"].update(obs_status_code={"role": "attribute"}),
     "rates_margin_pct never leaves": lambda raw: raw["columns"].update(rates_margin_pct={"role": "measure"}),
-    "change_code never leaves": lambda raw: raw["columns"].update(change_code={"role": "attribute"}),
+    "change_code would show the study.s own error": lambda raw: raw["columns"].update(
+        change_code={"role": "attribute"}
+    ),
     "is not rounded": lambda raw: raw["columns"]["estimate"].pop("digits"),
     "unknown word": lambda raw: raw.update(protects={}),
     "lacks rows": lambda raw: raw.pop("rows"),

@@ -13,7 +13,6 @@ from jobs.study.disclosure.coarse import round_up_variance
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.intervals import LOWER, UPPER, choose_variances, without_variances
-from jobs.study.public.volume_change import PAIR
 from jobs.study.release.codebook import NOTES
 from tests.study.public.test_gate import P_PCT
 from tests.support.linked_study import study_of
@@ -118,9 +117,6 @@ def test_nothing_of_the_studys_own_errors_leaves() -> None:
     changed = Basis("r1", {**study.tables, "study.spam_volume": other})
     again = make_public_tables(changed, [], [PERIOD], P_PCT, leave_out_areas=True)
     assert first.public["public.spam_volume"].equals(again.public["public.spam_volume"])
-    assert (
-        not {"change_code", "change_low_pct"} & set(public_contract("public.volume_change").schema) and PAIR
-    )
 
 
 def series_rows(given: list[tuple[str, float | None, float]]) -> pl.DataFrame:

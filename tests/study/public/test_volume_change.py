@@ -1,19 +1,26 @@
 """Figures of matched respondents beside those of all: their difference is what joined, and the attacker has
-both in one set of equations."""
+both in one set of equations. And intervals of changes, which follow from what leaves."""
 
+import io
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import polars as pl
 import pytest
+from scipy.stats import t as student
 
+from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables import public_contracts as contracts
+from jobs.base.tables.contracts import polars_schema, read_yaml
 from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
 from jobs.study.attack.known import Finding
 from jobs.study.attack.search import Attack
 from jobs.study.public import gate, wholes
 from jobs.study.public.cells import Basis, EarlierRelease
-from jobs.study.public.gate import make_public_tables
+from jobs.study.public.derived import derive_columns
+from jobs.study.public.gate import make_public_tables, transform_rows
 from jobs.study.public.knowledge import known_release, of_release, shape_of
 from jobs.study.public.wholes import join_blocks, name_both, name_wholes
 from tests.golden.test_golden import GOLDEN
@@ -122,3 +129,129 @@ def test_a_change_that_is_dropped_leaves_the_figures_of_its_whole() -> None:
     leaving = {CHANGE: pl.DataFrame(row)}
     dropped = leaving[CHANGE].with_columns(series=pl.lit(None, pl.String))
     assert name_both(dropped, leaving, GUARDED) == leaving[CHANGE].rows()
+
+
+# --- intervals of changes ----------------------------------------------------------------------------
+
+# By area: kind, both figures, both factors.
+CHANGES = {
+    "WORLD": ("world", 31_000_000, 33_400_000, 0.004, 0.005),
+    "AFR": ("region", 4_000_000, 4_800_000, 0.02, 0.03),
+    "AMS": ("region", 9_000_000, 9_300_000, 0.05, 0.04),
+    "ARB": ("region", 2_000_000, 2_240_000, 0.3, 0.25),
+    # Nearly all answered.
+    "EUR": ("region", 16_000_000, 16_800_000, 0.0001, 0.0001),
+    "LDC": ("group", 3_000_000, 3_900_000, 0.03, 0.03),
+}
+LIKE: dict[str, Any] = {
+    "channel_code": "SMS", "unit_code": "attempted", "definition_code": "OPERATOR",
+    "quantity_code": "spam_certain", "earlier_period_code": "2026-Q3", "later_period_code": "2026-Q4",
+    "days_variance": 0.0004, "coverage_pct": 40.0, "holding_count": 9, "revision_code": "NEW",
+}  # fmt: skip
+
+
+def study_rows(**changed: Any) -> pl.DataFrame:
+    """Both periods' rows of each area, with ends of the study's own."""
+    rows = []
+    for area, (kind, before, after, *factors) in CHANGES.items():
+        for code, period, value, factor in (
+            ("with_after", "2026-Q3", before, factors[0]), ("with_before", "2026-Q4", after, factors[1])
+        ):  # fmt: skip
+            own = {
+                "change_pct": 1.0,
+                "change_low_pct": -90.0,
+                "change_high_pct": 900.0,
+                "change_code": "fall",
+            }
+            rows.append(
+                LIKE | {"area_code": area, "area_kind_code": kind, "match_code": code, "period_code": period}
+                | {"estimate": value, "area_factor": factor}
+                | (own if code == "with_before" else {})
+                | changed
+            )  # fmt: skip
+    schema = polars_schema(ABOUT.source) | dict.fromkeys(("revision_code", "stands_from"), pl.String)
+    return pl.DataFrame(rows, schema=schema, strict=False)
+
+
+def as_published(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """What leaves of them, read from CSV, as pairs_of() has it."""
+    public = derive_columns(transform_rows(rows, ABOUT), ABOUT, {})
+    assert public.schema == ABOUT.schema
+    return pairs_of(pl.read_csv(io.StringIO(public.write_csv())))
+
+
+def pairs_of(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    """The rows of a series by area: that with the change, with figures of both rows."""
+    pairs = {row["area_code"]: row for row in rows.filter(match_code="with_before").to_dicts()}
+    for row in rows.filter(match_code="with_after").to_dicts():
+        assert row["change_low_pct"] is None and row["change_code"] is None
+        pairs[row["area_code"]] |= {"before": row["estimate"], "factor_before": row["area_factor"]}
+        pairs[row["area_code"]]["days"] = row["days_variance"] + pairs[row["area_code"]]["days_variance"]
+    return pairs
+
+
+def check_changes(pairs: Mapping[str, Mapping[str, Any]]) -> None:
+    """Each interval as the codebook says, by code of its own."""
+
+    def factor_of(row: Mapping[str, Any]) -> float:
+        return float(row["area_factor"] + row["factor_before"]) / 2
+
+    regions = [row for row in pairs.values() if row["area_kind_code"] == "region"]
+    mean = sum(map(factor_of, regions)) / len(regions)
+    held = [max(factor_of(row), mean / 2) for row in regions]
+    logs = [math.log(row["estimate"] / row["before"]) for row in regions]
+    middle = sum(log / k for log, k in zip(logs, held, strict=True)) / sum(1 / k for k in held)
+    growth = sum((log - middle) ** 2 / k for log, k in zip(logs, held, strict=True)) / (len(regions) - 1)
+    for area, row in pairs.items():
+        s = math.sqrt(factor_of(row) * growth + row["days"] + 0.00005 / 3)
+        reach = math.exp(min(student.ppf(0.975, len(regions) - 1) * s, math.log(1000)))
+        ratio = row["estimate"] / row["before"]
+        low, high = 100 * (ratio / reach - 1), 100 * (ratio * reach - 1)
+        assert row["change_low_pct"] == pytest.approx(math.floor(10 * low) / 10, abs=1e-9), area
+        assert row["change_high_pct"] == pytest.approx(math.ceil(10 * high) / 10, abs=1e-9), area
+        way = "rise" if row["change_low_pct"] > 0 else "fall" if row["change_high_pct"] < 0 else "unclear"
+        assert row["change_code"] == way
+        assert row["change_low_pct"] < row["change_pct"] < row["change_high_pct"]
+
+
+def test_every_interval_of_a_change_is_made_again_from_the_csv_alone() -> None:
+    pairs = as_published(study_rows())
+    assert {row["change_code"] for row in pairs.values()} == {"rise", "unclear"}
+    check_changes(pairs)
+
+
+def test_nothing_of_the_studys_own_error_of_a_change_leaves() -> None:
+    """The same public rows, whatever the study's own ends are; and no contract may let them through."""
+    other = {"change_low_pct": 5.0, "change_high_pct": 6.0, "change_code": "rise", "change_pct": 5.5}
+    assert as_published(study_rows(**other)) == as_published(study_rows())
+    raw = read_yaml(contracts.PUBLIC / "volume_change.yaml")
+    raw["columns"]["change_low_pct"] = {"role": "measure"}
+    with pytest.raises(ObservatoryError, match="change_low_pct would show the study's own error"):
+        contracts.parse_contract(raw, ABOUT.table, "volume_change.yaml")
+
+
+def test_two_regions_show_too_little_of_how_growth_differs() -> None:
+    pairs = as_published(study_rows().filter(~pl.col("area_code").is_in(["AFR", "AMS"])))
+    assert {row["change_pct"] for row in pairs.values()} > {12.0}
+    assert {row["change_low_pct"] for row in pairs.values()} == {None}
+
+
+def test_a_change_without_both_rows_of_one_release_has_no_interval_and_shows_nothing_of_growth() -> None:
+    """Europe's rows stand from releases that differ; nobody knows how much it changed."""
+    rows = derive_columns(transform_rows(study_rows(), ABOUT), ABOUT, {})
+    stands = pl.when(area_code="EUR").then(pl.concat_str(pl.lit("2026-Q4/v1.0."), "match_code"))
+    apart = rows.with_columns(stands_from=stands)
+    found = derive_columns(apart, ABOUT, {}).filter(match_code="with_before")
+    without = derive_columns(rows.filter(pl.col("area_code") != "EUR"), ABOUT, {})
+    assert found.filter(area_code="EUR")["change_low_pct"].to_list() == [None]
+    ends = ("area_code", *contracts.OF_CHANGE)
+    same = without.filter(match_code="with_before").select(ends)
+    assert found.filter(pl.col("area_code") != "EUR").select(ends).equals(same)
+
+
+def test_where_all_answered_an_interval_is_that_of_rounding() -> None:
+    world = as_published(study_rows(area_factor=0.0, days_variance=0.0))["WORLD"]
+    # 33.4 over 31.0, each good to 0.05.
+    assert world["change_low_pct"] <= 100 * (33.35 / 31.05 - 1)
+    assert world["change_high_pct"] >= 100 * (33.45 / 30.95 - 1)
+    assert world["change_high_pct"] - world["change_low_pct"] < 3
