@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -53,7 +54,7 @@ def check(
     A release waits for a decision on each figure that moves an area by more than \\[study] open_share.
     """
     from jobs.base.store.lake import open_lake
-    from jobs.study.estimates.steps import finding_decisions
+    from jobs.study.estimates.steps import finding_decisions, study_stage
 
     settings = config.load_settings(config_file)
     lake = open_lake(settings.lake.root)
@@ -61,7 +62,8 @@ def check(
         raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")
     if decide is not None and decision is not None:
         now = dt.datetime.now(dt.UTC)
-        finding_decisions.record_decision(lake, decide, decision.value, reason, by, now)
+        list_unfit = partial(study_stage.list_unfit, lake, settings.study.files)
+        finding_decisions.record_decision(lake, decide, decision.value, reason, by, now, list_unfit)
         out.print(f"{decide}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
         if decision is FindingChoice.left_out:
             out.print("Run `observatory study estimate` now: it leaves the figures out.")

@@ -1,6 +1,7 @@
 """`observatory questionnaire`: what `make` refuses, and what `load` shows of names of files."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from typer.testing import CliRunner
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.lake import Lake
 from jobs.cli.main import app
+from jobs.study.estimates.steps.finding_decisions import TABLE as DECISIONS
+from jobs.study.estimates.steps.finding_decisions import left_out
+from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.questionnaire import SAVANNA, filled, saved
@@ -79,6 +83,20 @@ def test_what_would_stop_the_estimate_is_named_when_forms_are_loaded(
         assert head in said.out, said.out + said.err
         assert "savanna-mobile, MMS in 2025: add savanna-mobile,<holding_id>,KEN,MMS" in said.out
         assert "; if sp205.MMS should be empty, ask for the form again" in said.out
+    (finding,) = re.findall(r"`observatory study check --decide (\w+) --as left_out`", said.out)
+    why = ("--reason", "it has no MMS", "--by", "A. Officer", "--config", node.settings)
+    kept = observatory("study", "check", "--decide", finding, "--as", "confirmed", *why)
+    assert kept.code == 2 and "correct the files" in kept.err
+    done = observatory("study", "check", "--decide", finding, "--as", "left_out", *why)
+    assert done.code == 0 and f"{finding}: left out, by A. Officer" in done.out
+    # It alone is left out, and said to be; the answers of the file stay.
+    assert "will stop" not in observatory("study", "check", "--config", node.settings).out
+    lake = Lake(str(tmp_path / "lake"))
+    given = {table: lake.read(table) for table in (SUBMISSION, ANSWERS)}
+    remaining, (line,) = left_out(given, lake.read(DECISIONS))
+    assert line == "savanna-mobile, MMS in 2025: left out by A. Officer: it has no MMS"
+    gone = given[ANSWERS].join(remaining[ANSWERS], on=["indicator_code", "received_at"], how="anti")
+    assert gone["indicator_code"].unique().to_list() == ["sp205.MMS"]
 
 
 def test_a_folder_and_two_forms_of_one_second_keep_no_other_file_from_being_loaded(

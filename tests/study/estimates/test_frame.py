@@ -1,6 +1,7 @@
 """Who gave logs or answers and is not in the frame of operators is named before any table is computed."""
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,9 @@ from jobs.study.estimates.steps.frame import (
     refuse_unplaced,
     refuse_unpriced,
     refuse_wrong,
+    unfit_figures,
 )
+from jobs.study.estimates.steps.given import Given, leave_out
 from jobs.study.estimates.steps.study_stage import REFERENCES, SUBMITTED_TABLES, estimate_tables
 from sample_data.membership import FOLDER
 
@@ -90,9 +93,13 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
         listed("known"), listed("late", since="2026-11-01"), listed("gone", until="2026-12-31"),
         listed("parts"), listed("none"),
     ]  # fmt: skip
+    known = have(given, answers, frame)
     with pytest.raises(ObservatoryError) as told:
-        refuse_missing(have(given, answers, frame), FOLDER)
+        refuse_missing(known, FOLDER)
     head, *lines, foot = str(told.value).splitlines()
+    command = r"; or leave it out: `observatory study check --decide (\w+) --as left_out`(?:, and so (.*))?$"
+    named = {each for line in lines for each in " ".join(re.search(command, line).groups("")).split()}  # type: ignore[union-attr]
+    lines = [re.sub(command, "", line) for line in lines]
     assert head == f"{FOLDER}/operator_frame.csv.gz lacks 6 that gave logs or answers:"
     since = "with the day it started, if earlier"
     assert lines == [
@@ -111,6 +118,14 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
     assert foot.endswith(
         ": respondent_id,holding_id,country_code,channel_code,size_code,subscriptions,valid_from"
     )
+    # Without the figures that the commands name, which are all of these, nothing is missing.
+    unfit = unfit_figures(known)
+    assert {each.strip(",") for each in named} == set(unfit["finding_id"])
+    given_now = {name: known[name] for name in ("study.submission", "study.questionnaire_answer")}
+    for row in unfit.select("table_name", "period_code", "channel_code", "respondent_id").rows():
+        given_now = leave_out(Given(*row), given_now, known["ref.indicator_measure"])
+    refuse_missing(known | given_now, FOLDER)
+    assert given_now["study.questionnaire_answer"].height > 0
 
 
 def test_subscriptions_far_from_the_frames_are_told() -> None:

@@ -9,7 +9,7 @@ when it was made. The finding of a corrected answer has another id, so a release
 
 import datetime as dt
 import textwrap
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -117,18 +117,33 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
 
 @as_only_writer(COMMAND)
 def record_decision(
-    lake: Lake, finding_id: str, decision: str, reason: str, by: str, now: dt.datetime
+    lake: Lake,
+    finding_id: str,
+    decision: str,
+    reason: str,
+    by: str,
+    now: dt.datetime,
+    list_unfit: Callable[[], pl.DataFrame | None] = lambda: None,
 ) -> None:
     """Record a decision. Raises ObservatoryError if there is no such finding, or no reason or name.
 
     A decision may be changed later, also on a figure that is left out, which has no finding any more.
+    list_unfit: of figures that the study's files do not fit, which stop the estimate and can be left out.
     """
     for name, words in (("--reason", reason), ("--by", by)):
         if not words.strip():
             raise ObservatoryError(f"{name} is empty: a decision is recorded with its reason and a name")
     columns = ["finding_id", "table_name", "period_code", "channel_code", "respondent_id"]
     known = pl.concat([lake.read(table, columns=columns) for table in (finding.TABLE, TABLE)])
-    found = known.select(columns).filter(pl.col("finding_id") == finding_id).unique(keep="first")
+    is_it = pl.col("finding_id") == finding_id
+    found = known.select(columns).filter(is_it).unique(keep="first")
+    if found.is_empty() and (stopping := list_unfit()) is not None:
+        found = stopping.select(columns).filter(is_it)
+        if decision == CONFIRMED and not found.is_empty():
+            raise ObservatoryError(
+                f"--decide {finding_id}: the study's files do not fit this figure: correct the files, or"
+                " leave it out"
+            )
     if found.is_empty():
         raise ObservatoryError(
             f"--decide {finding_id}: no such finding; `{COMMAND}` lists them. That of a corrected answer has"

@@ -16,7 +16,7 @@ from jobs.base.core.periods import PERIOD
 from jobs.base.core.periods import last_day as day_of
 from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
 from jobs.base.packages.subscriptions import describe_distance, far_apart
-from jobs.base.tables.contracts import read_contract, reference_table
+from jobs.base.tables.contracts import codelist_rows, read_contract, reference_table
 from jobs.base.tables.csv_tables import file_of
 from jobs.study.estimates.investment_account import (
     AccountTables,
@@ -27,6 +27,7 @@ from jobs.study.estimates.investment_account import (
 from jobs.study.estimates.other_answers import public_answers
 from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, UNIT, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
+from jobs.study.estimates.steps.given import MONEY, VOLUMES, Given, finding_id
 from jobs.study.estimates.steps.rows import MEASURES, last_day
 from jobs.study.estimates.steps.sample import ENDS, SHARED
 from jobs.study.questionnaire.latest_answers import last_part, latest_answers, question_code
@@ -39,7 +40,8 @@ PERSON_DAYS = "sp706"
 
 
 def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Who has to be in the frame: a row for each respondent, channel and period that an estimate is of.
+    """Who has to be in the frame: a row for each respondent, channel, period and table of volumes or spending
+    that an estimate is of.
 
     have: submissions, answers and reference tables. Logs of a quarter's or year's months need those of the
     months alone. An answer of nothing is none; a channel is null where an account of spending has to be in
@@ -62,7 +64,11 @@ def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     )
     of_any = spending.with_columns(channel_code=pl.lit(None, pl.String))
     volumes = logged_figures(have["study.submission"], have["ref.measure"])
-    return pl.concat(each.select(columns) for each in (volumes, of_answers, by_channel, of_any)).unique()
+    return pl.concat(
+        each.select(*columns, table_name=pl.lit(table))
+        for table, frames in ((VOLUMES, (volumes, of_answers)), (MONEY, (by_channel, of_any)))
+        for each in frames
+    ).unique()
 
 
 def missing_in_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
@@ -79,11 +85,21 @@ def missing_in_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     )
 
 
+def unfit_figures(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The figures that the frame does not have, by the id under which they may be left out. An account is of
+    all channels: without one of its own it stands under the first."""
+    indicators, first = reference_table("ref.indicator_measure"), next(iter(codelist_rows("channel")))
+    names = ("table_name", "period_code", "channel_code", "respondent_id")
+    rows = missing_in_frame(have).with_columns(pl.col("channel_code").fill_null(first)).select(names).unique()
+    ids = [finding_id(Given(*row), have, indicators) for row in rows.rows()]
+    return rows.with_columns(finding_id=pl.Series(ids, dtype=pl.String))
+
+
 def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if anyone that gave logs or answers is not in the frame of operators.
 
     It names each respondent and channel with its periods, and the line that the frame lacks, or that the
-    frame's own line for it is of other days.
+    frame's own line for it is of other days; and the command that leaves out what was given.
     """
     respondent_channel = ["respondent_id", "channel_code"]
     found = (
@@ -99,6 +115,7 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     named = {row["respondent_id"] for row in found if row["channel_code"] is not None}
     found = [row for row in found if row["channel_code"] is not None or row["respondent_id"] not in named]
     people = [row["respondent_id"] for row in found[:SHOWN]]
+    unfit = unfit_figures(have).sort("period_code", "table_name")
     frame = have["ref.operator_frame"].filter(pl.col("respondent_id").is_in(people)).to_dicts()
     known = describe_people(have, people)
     file = file_of(folder, "ref.operator_frame")
@@ -106,6 +123,7 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     for row in found[:SHOWN]:
         periods = ", ".join(row["periods"][:4]) + (", …" if len(row["periods"]) > 4 else "")
         says = propose_line(row, frame, known, have["study.questionnaire_answer"])
+        says += propose_leaving_out(row, unfit)
         lines.append(f"  {row['respondent_id']}, {row['channel_code'] or 'spending'} in {periods}: {says}")
     if len(found) > SHOWN:
         lines.append(f"  and {len(found) - SHOWN} more")
@@ -135,6 +153,16 @@ def propose_line(
     if channel and (codes := name_answers(answers, row)):
         says += f"; if {codes} should be empty, ask for the form again"
     return says
+
+
+def propose_leaving_out(row: Mapping[str, Any], unfit: pl.DataFrame) -> str:
+    """The command that leaves out what a row of refuse_missing() rests on. unfit: as unfit_figures()."""
+    is_own = pl.col("respondent_id") == row["respondent_id"]
+    if row["channel_code"] is not None:
+        is_own &= pl.col("channel_code") == row["channel_code"]
+    first, *others = unfit.filter(is_own)["finding_id"].unique(maintain_order=True)
+    command = f"; or leave it out: `observatory study check --decide {first} --as left_out`"
+    return command + (f", and so {', '.join(others)}" if others else "")
 
 
 def name_answers(answers: pl.DataFrame, asked: Mapping[str, Any]) -> str:

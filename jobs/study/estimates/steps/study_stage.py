@@ -52,6 +52,7 @@ from jobs.study.estimates.steps.frame import (
     refuse_unpriced,
     refuse_wrong,
     refuse_wrong_subscriptions,
+    unfit_figures,
 )
 from jobs.study.questionnaire.latest_answers import keep_asked
 
@@ -197,14 +198,25 @@ def list_stops(lake: Lake, folder: Path) -> list[str]:
     the folder has no frame of operators yet."""
     if file_of(folder, FRAME) is None:
         return []
-    given = {table: lake.read(table) for table in SUBMITTED_TABLES}
     try:
-        have = read_tables(folder, REFERENCES)
-        remaining, _ = finding_decisions.left_out(given, lake.read(DECISIONS))
-        refuse_unknown(have | remaining, folder)
+        refuse_unknown(standing_inputs(lake, folder), folder)
     except ObservatoryError as error:
         return str(error).splitlines()
     return []
+
+
+def list_unfit(lake: Lake, folder: str | None) -> pl.DataFrame | None:
+    """The figures that a folder's frame of operators does not have, as unfit_figures() does; None while there
+    is no frame."""
+    if folder is None or file_of(Path(folder), FRAME) is None:
+        return None
+    return unfit_figures(standing_inputs(lake, Path(folder)))
+
+
+def standing_inputs(lake: Lake, folder: Path) -> dict[str, pl.DataFrame]:
+    """A folder's files, and what was given without what was decided to be left out."""
+    given = {table: lake.read(table) for table in SUBMITTED_TABLES}
+    return read_tables(folder, REFERENCES) | finding_decisions.left_out(given, lake.read(DECISIONS))[0]
 
 
 def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
