@@ -125,9 +125,10 @@ def row_problems(cells: Mapping[str, str]) -> list[str]:
         "role": lists["role"],
         "country": country_codes(),
         "language": load_definition()["languages"],
-        "size_class": ["", *lists["size"]],
+        "size_class": lists["size"],
     }
-    problems = [f"{name} is empty" for name in ("respondent_id", "name") if not cells[name]]
+    needed = ("respondent_id", "name", "role", "country", "language")
+    problems = [f"{name} is empty" for name in needed if not cells[name]]
     if not all(each.isalnum() or each in "-_" for each in cells["respondent_id"]):
         problems.append(f"respondent_id '{cells['respondent_id']}' may hold letters, digits and hyphens only")
     problems += [
@@ -139,7 +140,7 @@ def row_problems(cells: Mapping[str, str]) -> list[str]:
         f"unknown {name} '{cells[name]}'"
         + (nearest_country(cells[name]) if name == "country" else nearest_hint(cells[name], known[name]))
         for name in known
-        if cells[name] not in known[name]
+        if cells[name] and cells[name] not in known[name]
     ]
 
 

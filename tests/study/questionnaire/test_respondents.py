@@ -20,6 +20,15 @@ def test_the_list_of_respondents_names_no_person(tmp_path: Path) -> None:
         read_respondents(file)
 
 
+def test_an_operator_without_a_country_is_told_that(tmp_path: Path) -> None:
+    file = tmp_path / "respondents.csv"
+    head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
+    file.write_text(f"{head}\nrift,Rift,O,,rift,rift,en,\n", encoding="utf-8")
+    with pytest.raises(ObservatoryError) as refused:
+        read_respondents(file)
+    assert str(refused.value) == f"{file}: row 2: country is empty"
+
+
 def test_an_administrations_name_follows_its_language(tmp_path: Path) -> None:
     """As `study init` wrote it, in another language; one that the officer wrote stays."""
     file = tmp_path / "respondents.csv"
