@@ -1,14 +1,16 @@
 """The charts of the site, each with its figures as a table: rows of the release in, cells and bars out."""
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import polars as pl
 
 from jobs.base.core import languages, numbers
 from jobs.base.costs.prices import count_prices, describe_prices
 from jobs.base.figures import words
+from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.page.blocks import Cell, Column, Part, Picture, Table, number_cell, range_bar, stack_parts
 from jobs.base.page.world_map import MapCountry, draw_map, load_positions
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
@@ -99,8 +101,20 @@ def areas_in(rows: pl.DataFrame) -> dict[str, str]:
     return {code: name_place(code, label) for code, label in listed}
 
 
-def tone_of(row: Row) -> str:
-    return "strong" if row[AREA] in WHOLE else ""
+def head_cell(row: Row, bar: tuple[Part, ...] | None = None) -> Cell:
+    """The area of a row as its heading; all countries together stand out."""
+    return Cell(label_of(row), bar=bar, tone="strong" if row[AREA] in WHOLE else "")
+
+
+def table_by_area(
+    title: str, rows: pl.DataFrame, column: str, names: Mapping[str, str], write: Callable[[Row | None], Cell]
+) -> Table:
+    """A line for each area, a column for each code. names: of the codes, in order. write: a cell of a row, or
+    of none."""
+    of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
+    heads = {row[AREA]: head_cell(row) for row in of.values()}
+    lines = [[head, *(write(of.get((area, code))) for code in names)] for area, head in heads.items()]
+    return Table(title, [area_column(), *map(Column, names.values())], lines)
 
 
 def short(value: str | None) -> str:
@@ -232,7 +246,7 @@ def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
     ]
     lines = [
         [
-            Cell(label_of(row), bar=log_bar(row, low, high), tone=tone_of(row)),
+            head_cell(row, log_bar(row, low, high)),
             number_cell(short(row["estimate"])),
             interval_cell(row),
             number_cell(share_text(row), "muted"),
@@ -251,7 +265,7 @@ def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
     scale = top_of(listed, *names)
     lines = [
         [
-            Cell(label_of(row), bar=plain_bar(row, names, scale), tone=tone_of(row)),
+            head_cell(row, plain_bar(row, names, scale)),
             number_cell(short(row[names[1]]) if row[names[1]] else ""),
             interval_cell(row, "rate_low", "rate_high"),
             band_cell(row),
@@ -281,7 +295,7 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
     ]  # fmt: skip
     lines = [
         [
-            Cell(label_of(row), tone=tone_of(row)),
+            head_cell(row),
             number_cell(languages.format_change(row["change_pct"])),
             change_interval_cell(row),
             direction_cell(row),
@@ -414,27 +428,18 @@ def matrix(
     """Shares: a row for each area, a column for each part. Those of low reliability in brackets."""
     codes = [code for code in names if code in set(rows[column])]
     codes.sort(key=lambda code: code in UNPLACED)
-    shares = {(row[AREA], row[column]): row for row in rows.to_dicts()}
-    areas = areas_in(rows)
-    lines = [
-        [
-            Cell(label, tone="strong" if area in WHOLE else ""),
-            *(shade_cell(shares.get((area, code))) for code in codes),
-        ]
-        for area, label in areas.items()
-    ]
-    if not lines:
+    if rows.is_empty():
         return []
-    columns = [area_column(), *(Column(names[code]) for code in codes)]
+    table = table_by_area(title, rows, column, {code: names[code] for code in codes}, shade_cell)
     note = f"{say('matrix.note')} {say('brackets.note')}"
-    return [SiteFigure(source, title, describe_volume(rows), Table(title, columns, lines), note)]
+    return [SiteFigure(source, title, describe_volume(rows), table, note)]
 
 
 def shade_cell(row: Row | None) -> Cell:
     """A share with a shade for its size; one of low reliability in brackets, without a shade."""
     if row is None or not row["share_pct"]:
         return number_cell(numbers.DASH, "muted")
-    if row["share_cv_band_code"] not in ("acceptable", "caution"):
+    if not may_be_quoted(row["share_cv_band_code"]):
         return number_cell(f"({share_text(row)})", "muted")
     return number_cell(share_text(row), f"shade{sum(float(row['share_pct']) >= edge for edge in SHADES)}")
 
@@ -449,6 +454,10 @@ def quarter_text(row: Row | None) -> str:
     return f"{row['share_from_pct']}{numbers.DASH}{show_share(row['share_below_pct'])}"
 
 
+def quarter_cell(row: Row | None) -> Cell:
+    return number_cell(quarter_text(row))
+
+
 def measure_figures(release: PublishedRelease) -> list[SiteFigure]:
     return [*use_figures(release), *cost_figures(release)]
 
@@ -458,25 +467,10 @@ def use_figures(release: PublishedRelease) -> list[SiteFigure]:
     for channel, own in by_channel(release.last("countermeasure")):
         title = say("measures.use", channel=head_channel(channel))
         names = {code: name_strategy(code) for code in words.codelist_rows("strategy")}
-        lines = quarter_lines(own, "strategy_code", list(names))
-        columns = [area_column(), *(Column(name) for name in names.values())]
+        table = table_by_area(title, own, "strategy_code", names, quarter_cell)
         period = name_period(own["period_code"][0])
-        note = say("measures.use_note")
-        found.append(SiteFigure("countermeasure", title, period, Table(title, columns, lines), note))
+        found.append(SiteFigure("countermeasure", title, period, table, say("measures.use_note")))
     return found
-
-
-def quarter_lines(rows: pl.DataFrame, column: str, codes: Iterable[str]) -> list[list[Cell]]:
-    """A line for each area, with a quarter for each code."""
-    of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
-    areas = areas_in(rows)
-    return [
-        [
-            Cell(label, tone="strong" if area in WHOLE else ""),
-            *(number_cell(quarter_text(of.get((area, code)))) for code in codes),
-        ]
-        for area, label in areas.items()
-    ]
 
 
 def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
@@ -506,28 +500,31 @@ def prices_text() -> str:
 
 def cost_table(title: str, rows: pl.DataFrame) -> Table:
     """A line for each area: each component, and interval, rate and reliability of both together."""
-    of = {(row[AREA], row["cost_component_code"]): row for row in rows.to_dicts()}
-    areas = areas_in(rows)
-    drawn = [row for (_, component), row in of.items() if component == "stated"]
-    low, high = log_axis(drawn)
+    of_area = {own[AREA][0]: own.to_dicts() for own in rows.partition_by(AREA, maintain_order=True)}
+    low, high = log_axis(rows.filter(pl.col("cost_component_code") == "stated").to_dicts())
     columns = [
         area_column(), *(Column(say(f"cost.{each}")) for each in COMPONENTS), interval_column(),
         *(Column(say(text), is_minor=True) for text in RATES.values()), reliability_column(),
     ]  # fmt: skip
     lines = []
-    for area, label in areas.items():
-        both = of.get((area, "stated"))
-        bar = log_bar(both, low, high) if both else ()
+    for own in of_area.values():
+        of = {row["cost_component_code"]: row for row in own}
+        both = of.get("stated")
         lines.append(
             [
-                Cell(label, bar=bar, tone="strong" if area in WHOLE else ""),
-                *(amount_cell(of.get((area, each)), sign) for each, sign in COMPONENTS.items()),
+                head_cell(own[0], log_bar(both, low, high) if both else ()),
+                *(amount_cell(of.get(each), sign) for each, sign in COMPONENTS.items()),
                 interval_cell(both or {}),
-                *(number_cell(f"≥ {both[name]}" if both and both[name] else "") for name in RATES),
+                *(number_cell(rate_text(both[name]) if both else "") for name in RATES),
                 band_cell(both or {"cv_band_code": None}),
             ]
         )
     return Table(title, columns, lines, axis=log_labels(low, high))
+
+
+def rate_text(value: str | None) -> str:
+    """What a unit costs at least."""
+    return f"≥ {languages.format_significant(value)}" if value else ""
 
 
 def amount_cell(row: Row | None, sign: str = "") -> Cell:
@@ -535,25 +532,15 @@ def amount_cell(row: Row | None, sign: str = "") -> Cell:
     if row is None:
         return number_cell(numbers.DASH, "muted")
     text = sign + short(row["estimate"])
-    is_low = row["cv_band_code"] not in ("acceptable", "caution")
-    return number_cell(f"({text})" if is_low else text)
+    return number_cell(text if may_be_quoted(row["cv_band_code"]) else f"({text})")
 
 
 def amounts_table(
     title: str, rows: pl.DataFrame, column: str, name: Callable[[str], str], sign: str = ""
 ) -> Table:
     """Amounts: a line for each area, a column for each code."""
-    codes = sorted(set(rows[column]))
-    of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
-    areas = areas_in(rows)
-    lines = [
-        [
-            Cell(label, tone="strong" if area in WHOLE else ""),
-            *(amount_cell(of.get((area, code)), sign) for code in codes),
-        ]
-        for area, label in areas.items()
-    ]
-    return Table(title, [area_column(), *(Column(name(code)) for code in codes)], lines)
+    names = {code: name(code) for code in sorted(set(rows[column]))}
+    return table_by_area(title, rows, column, names, partial(amount_cell, sign=sign))
 
 
 def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
@@ -565,7 +552,7 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
         scale = top_of(listed, *names)
         lines = [
             [
-                Cell(label_of(row), bar=plain_bar(row, names, scale), tone=tone_of(row)),
+                head_cell(row, plain_bar(row, names, scale)),
                 number_cell(short(row[names[1]]) if row[names[1]] else ""),
                 number_cell(short(row["estimate"])),
                 interval_cell(row),
@@ -609,11 +596,11 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
         row = whole_row(own)
         given = {"channel": head_channel(channel)}
         title = say("gap.plain", **given, norm=short(own["target_per_subscription"][0]))
-        if row is not None and row["gap"] and row["cv_band_code"] in ("acceptable", "caution"):
+        if row is not None and row["gap"] and may_be_quoted(row["cv_band_code"]):
             title = say("gap.title", **given, gap=languages.format_rounded(row["gap"]), area=name_area(row))
         lines = [
             [
-                Cell(label_of(each), tone=tone_of(each)),
+                head_cell(each),
                 *(number_cell(short(each[name])) for name in ("necessary", "spend", "gap")),
                 interval_cell(each, "gap_low", "gap_high"),
                 band_cell(each),
@@ -673,7 +660,7 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
         title = say("users.title", channel=head_channel(channel))
         lines = [
             [
-                Cell(label_of(row), tone=tone_of(row)),
+                head_cell(row),
                 english_cell(row["description"]),
                 number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"])),
                 interval_cell(row, "modelled_p05", "modelled_p95"),
