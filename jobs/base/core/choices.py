@@ -1,7 +1,10 @@
 """Values that a person writes from a list: which are allowed, and which is nearest to a wrong one."""
 
 import difflib
+from collections.abc import Iterable
 from typing import Any
+
+from jobs.base.core.errors import ObservatoryError
 
 
 def check_choice(value: str, known: Any, what: str) -> str:
@@ -9,6 +12,15 @@ def check_choice(value: str, known: Any, what: str) -> str:
     if value in known:
         return value
     raise ValueError(f"unknown {what} '{value}'" + nearest_hint(value, known))
+
+
+def refuse_unknown(option: str, values: Iterable[str], known: Any, what: str = "") -> None:
+    """Raise ObservatoryError for the first of an option's values that is not known, with the nearest one.
+    what: what it is not, where the option's name does not say it."""
+    for value in values:
+        if value not in known:
+            kind = f"{what} " if what else ""
+            raise ObservatoryError(f"{option}: unknown {kind}'{value}'{nearest_hint(value, known)}")
 
 
 def nearest_hint(value: str, known: Any) -> str:

@@ -10,7 +10,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from jobs.base.core.choices import nearest_hint
+from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import name_few
 from jobs.base.core.periods import period_bounds
@@ -25,7 +25,6 @@ from jobs.study.questionnaire.definition import form_for, load_definition
 from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
 from jobs.study.questionnaire.order import Letterhead, Order
-from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.received import Received, describe_future, to_utc
 from jobs.study.questionnaire.respondents import load_respondents
 from jobs.study.questionnaire.texts import translate_key
@@ -59,22 +58,15 @@ def make(
 
     settings = config.load_settings(config_file)
     known = load_respondents(settings)
-    period = period or str(dt.datetime.now(dt.UTC).year - 1)
-    if not PERIOD.fullmatch(period):
-        raise ObservatoryError(f"--period: '{period}' is no period: write 2026, 2026-Q4 or 2026-11")
+    period = questionnaire_desk.parse_period(period or str(dt.datetime.now(dt.UTC).year - 1))
     first, last = period_bounds(period)
     today = dt.datetime.now(dt.UTC).date()
     if first > today:
         raise ObservatoryError(
             f"--period: {period} has not begun: name one that has, such as {today.year - 1}"
         )
-    if language is not None and language not in load_definition()["languages"]:
-        raise ObservatoryError(
-            f"--language: unknown '{language}'{nearest_hint(language, load_definition()['languages'])}"
-        )
-    for each in respondent or []:
-        if each not in known:
-            raise ObservatoryError(f"--respondent: unknown '{each}'{nearest_hint(each, known)}")
+    refuse_unknown("--language", [] if language is None else [language], load_definition()["languages"])
+    refuse_unknown("--respondent", respondent or [], known)
     output.mkdir(parents=True, exist_ok=True)
     chosen = [known[each] for each in respondent or known]
     for whose in chosen:

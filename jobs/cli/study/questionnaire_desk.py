@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from jobs.base.core.choices import nearest_hint
+from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import with_noun
 from jobs.base.settings import config
@@ -105,9 +105,7 @@ def letters(
 
     settings = config.load_settings(config_file)
     known = load_respondents(settings)
-    for each in respondent or []:
-        if each not in known:
-            raise ObservatoryError(f"--respondent: unknown '{each}'{nearest_hint(each, known)}")
+    refuse_unknown("--respondent", respondent or [], known)
     sender = read_sender(settings, kind, settings.lake.now.date())
     standings = list_standings(open_lake(settings.lake.root), known, parse_period(period))
     chosen = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.base.core.choices import nearest_hint
+from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import with_noun
 from jobs.base.core.periods import last_day
@@ -45,9 +45,7 @@ def feedback(
 
     settings = config.load_settings(config_file)
     known = {name: each for name, each in load_respondents(settings).items() if each.role == "O"}
-    for each in respondent or []:
-        if each not in known:
-            raise ObservatoryError(f"--respondent: unknown operator '{each}'{nearest_hint(each, known)}")
+    refuse_unknown("--respondent", respondent or [], known, "operator")
     published = read_published(settings, release)
     written = 0
     for name in respondent or known:
@@ -88,10 +86,7 @@ def brief(
 
     if country not in country_codes():
         raise ObservatoryError(f"unknown country '{country}'{nearest_country(country)}")
-    if language is not None and language not in load_definition()["languages"]:
-        raise ObservatoryError(
-            f"--language: unknown '{language}'{nearest_hint(language, load_definition()['languages'])}"
-        )
+    refuse_unknown("--language", [] if language is None else [language], load_definition()["languages"])
     settings = config.load_settings(config_file)
     readers = [
         each for each in load_respondents(settings).values() if each.role == "A" and each.country == country
