@@ -39,6 +39,7 @@ from jobs.study.estimates.steps.coverage import DENOMINATOR, FRAME, cover_rows
 from jobs.study.estimates.steps.study_stage import run_kernel
 from jobs.study.questionnaire.latest_answers import keep_asked
 from tests.support.cells import value_of
+from tests.support.gold_tables import count_table
 from tests.support.kernel_rooms import kernel_module
 
 GOLDEN = Path(__file__).parent
@@ -116,6 +117,8 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
         return make_messages_in_memory(**short).table_rows(MESSAGE)
     if table == COPY:
         return count_once(short)[1]
+    if about.merge:
+        return count_table(table, **short)
     if about.layer != "study":
         rows: pl.DataFrame = importlib.import_module(kernel_module(about.layer, about.name)).transform(
             **short

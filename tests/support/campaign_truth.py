@@ -22,11 +22,11 @@ import polars as pl
 
 from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table
 from jobs.operators.formats import LINES, Source, kannel
-from jobs.operators.gold import campaign_daily
 from jobs.operators.protect import signatures
 from sample_data.generate import generate
 from sample_data.generator.profiles import CHANNEL, HEXAGONE
 from sample_data.generator.texts import FIRST_NAMES, HAM_SMS, LONG_TAIL, SPAM_SMS
+from tests.support.gold_tables import count_table
 
 CHOSEN_ON, REPORTED_ON = 101, (102, 103)
 DAY = dt.date(2026, 11, 20)
@@ -217,7 +217,7 @@ def found(seeds: tuple[int, ...], **changed: float) -> pl.DataFrame:
             for seed in seeds
         ]
     ).filter(signature_kind_code="text")
-    made = campaign_daily.transform(as_messages(rows), thresholds(**changed))
+    made = count_table("gold.campaign_daily", as_messages(rows), thresholds(**changed))
     return rows.join(members_of(made), on=["operator_id", "signature_hash"], how="left")
 
 

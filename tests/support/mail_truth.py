@@ -22,13 +22,13 @@ from jobs.base.tables.contracts import conform_frame, polars_schema, read_contra
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.formats import LINES, Source, exim
 from jobs.operators.formats.rspamd import FORMAT as rspamd
-from jobs.operators.gold import campaign_daily
 from jobs.operators.protect import pseudonyms
 from jobs.operators.protect.operators import Protection
 from jobs.operators.silver.frames import MESSAGE
 from jobs.operators.silver.pipeline import make_messages_in_memory
 from sample_data.generator.texts import FIRST_NAMES, WORDS
 from tests.support.campaign_truth import members_of
+from tests.support.gold_tables import count_table
 
 BEGIN = dt.datetime(2026, 11, 24, 1, tzinfo=dt.UTC)
 # Operators by what their logs tell.
@@ -233,7 +233,7 @@ def traffic(seeds: tuple[int, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
 def found(seeds: tuple[int, ...]) -> pl.DataFrame:
     """Each mail with its campaign, true and found (null: in none), its seed and what its logs tell."""
     made, truth = traffic(seeds)
-    member = members_of(campaign_daily.transform(made, reference_table("ref.campaign_parameter")))
+    member = members_of(count_table("gold.campaign_daily", made, reference_table("ref.campaign_parameter")))
     # A mail has so many lines in the server's log; its message is at one of them.
     number = (pl.col("offset") // LINES_OF_A_MAIL).cast(pl.Int64).alias("number")
     rows = made.select("operator_id", number, "signature_hash").join(

@@ -12,8 +12,8 @@ import pytest
 
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import reference_table, rows_frame
-from jobs.operators.gold import spam_volume_daily
 from jobs.operators.report.gather import is_measured
+from tests.support.gold_tables import count_table
 
 DAY = dt.date(2026, 11, 24)
 # MAAWG, last quarter of 2005: for each unaltered delivered message four were blocked or tagged,
@@ -53,7 +53,9 @@ def volume() -> pl.DataFrame:
                 "is_antispam": is_antispam,
             }
             rows += [message] * count
-    found = spam_volume_daily.transform(rows_frame(rows, "silver.message"), reference_table("ref.definition"))
+    found = count_table(
+        "gold.spam_volume_daily", rows_frame(rows, "silver.message"), reference_table("ref.definition")
+    )
     return found.filter(pl.col("definition_code") == OPERATOR)
 
 

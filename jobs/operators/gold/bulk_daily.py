@@ -3,8 +3,7 @@
 import polars as pl
 
 from jobs.base.core.codes import choose_case
-from jobs.base.tables.merge import merge_rows
-from jobs.operators.gold.shared import bulk, bulk_presets
+from jobs.operators.gold.shared import bulk
 from jobs.operators.gold.shared.similarity import CHANNEL_DAY
 
 # The group of what no copies prove.
@@ -45,17 +44,3 @@ def bulk_basis() -> pl.Expr:
 
 # The columns of silver.message that partial() reads.
 COLUMNS = [*bulk.TEXT_COLUMNS, "signature_kind_code", "is_bulk"]
-
-
-def transform(
-    message: pl.DataFrame,
-    campaign_daily: pl.DataFrame,
-    campaign_parameter: pl.DataFrame,
-    bulk_preset: pl.DataFrame,
-    operator: pl.DataFrame,
-) -> pl.DataFrame:
-    """Of messages of whole days, with the campaigns of these and of the 29 before."""
-    days = message.select("operator_id", "period_date").unique()
-    text = merge_rows(bulk.count_texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
-    presets = bulk_presets.presets_by_operator(bulk_preset, operator)
-    return partial(message, bulk.collect_evidence(text, campaign_daily, campaign_parameter, presets, days))

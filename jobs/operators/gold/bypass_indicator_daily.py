@@ -18,17 +18,10 @@ left out (has_links).
 import polars as pl
 
 from jobs.base.tables import sketch
-from jobs.base.tables.merge import merge_parts
-from jobs.operators.gold.shared.bypass import count_contacts, find_signs, numbers_behaviour, operator_links
+from jobs.operators.gold.shared.bypass import find_signs, operator_links
 
 LINK = ["operator_id", "period_date", "channel_code", "inbound_link_id", "inbound_link_code"]
 SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
-
-
-def transform(message: pl.DataFrame, operator: pl.DataFrame, bypass_parameter: pl.DataFrame) -> pl.DataFrame:
-    behaviour = numbers_behaviour(count_contacts(message), bypass_parameter)
-    counts = partial(message, operator, bypass_parameter, behaviour)
-    return finish(merge_parts(counts, "gold.bypass_indicator_daily"))
 
 
 def has_links(operator: pl.DataFrame) -> bool:

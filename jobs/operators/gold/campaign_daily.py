@@ -17,8 +17,6 @@ import polars as pl
 
 from jobs.base.figures.counting_rules import ACTED
 from jobs.base.tables import sketch
-from jobs.base.tables.contracts import read_contract
-from jobs.base.tables.merge import merge_rows
 from jobs.operators.gold.shared.origins import UNKNOWN, origin_code
 from jobs.operators.gold.shared.similarity import (
     CHANNEL_DAY,
@@ -40,13 +38,6 @@ COUNTED_COLUMNS = [
 ]
 CAMPAIGN = [*CHANNEL_DAY, "campaign_hash"]
 COUNTED_UNITS = ("recipient", "sender", "network", "domain")
-
-
-def transform(message: pl.DataFrame, campaign_parameter: pl.DataFrame) -> pl.DataFrame:
-    member = find_members(count_signatures(message), campaign_parameter)
-    return finish(
-        merge_rows(partial(message, member), CAMPAIGN, dict(read_contract("gold.campaign_daily").merge))
-    )
 
 
 def count_signatures(message: pl.DataFrame) -> pl.DataFrame:

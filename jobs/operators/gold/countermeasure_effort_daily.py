@@ -2,9 +2,6 @@
 
 import polars as pl
 
-from jobs.base.tables.merge import merge_parts
-
-TABLE = "gold.countermeasure_effort_daily"
 DAY = ["operator_id", "period_date", "channel_code"]
 STAGES = ["connect", "envelope", "content", "delivery"]
 # The stage at which a measure looks; what was decided there or later, it has seen. The content stage for
@@ -99,7 +96,3 @@ def by_stage(what: str) -> pl.Expr:
     """The units that reached the stage at which a measure looks."""
     stage = pl.col("countermeasure_code").replace_strict(LOOKS_AT, default="content")
     return pl.coalesce(pl.when(stage == name).then(f"{what}_{name}") for name in STAGES)
-
-
-def transform(message: pl.DataFrame) -> pl.DataFrame:
-    return finish(merge_parts(partial(message), TABLE))

@@ -32,7 +32,3 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
     is_small = (pl.col("receiving_network") != "_U") & (pl.col("outbound_units") < FEWEST)
     named = pl.when(is_small).then(pl.lit("_O")).otherwise("receiving_network")
     return merge_parts(frame.with_columns(receiving_network=named), TABLE)
-
-
-def transform(message: pl.DataFrame) -> pl.DataFrame:
-    return finish(merge_parts(partial(message), TABLE))

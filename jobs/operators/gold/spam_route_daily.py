@@ -21,6 +21,3 @@ def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     # Definitions see a route as the log records it: first the marks, then _U.
     named = mark_messages(message, definition).with_columns(fill_unknown(*ROUTE))
     return count_units(named, definition, [*DIRECTION_DAY, *ROUTE], has_content=True)
-
-
-transform = partial

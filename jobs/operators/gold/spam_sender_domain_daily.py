@@ -31,7 +31,3 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
     named = pl.when(is_small).then(pl.lit("_O")).otherwise("sender_domain")
     grouped = frame.join(seen, on=DOMAIN, how="left", nulls_equal=True).with_columns(sender_domain=named)
     return merge_parts(grouped, TABLE)
-
-
-def transform(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    return finish(merge_parts(partial(message, definition), TABLE))

@@ -6,7 +6,6 @@ Its distinct senders are sketches that add up over days, sources and operators' 
 import polars as pl
 
 from jobs.base.tables import sketch
-from jobs.base.tables.merge import merge_parts
 from jobs.operators.gold.shared.counting import (
     CERTAIN,
     VOLUME,
@@ -42,7 +41,6 @@ def sender_sketches(message: pl.DataFrame, definition: pl.DataFrame, by: list[st
     )
 
 
-TABLE = "gold.spam_source_daily"
 SOURCE = ["source_country_code", "source_asn", "source_network"]
 LOCATION = ["location_database", "location_date"]
 
@@ -63,7 +61,3 @@ def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
 
 def finish(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(sketch.to_bytes(pl.col("sender_sketch")))
-
-
-def transform(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    return finish(merge_parts(partial(message, definition), TABLE))

@@ -7,6 +7,3 @@ from jobs.operators.gold.shared.counting import VOLUME, count_units
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     return count_units(message, definition, VOLUME)
-
-
-transform = partial

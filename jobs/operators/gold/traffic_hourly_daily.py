@@ -54,6 +54,3 @@ def partial(message: pl.DataFrame) -> pl.DataFrame:
             )
         )
     return pl.concat(parts)
-
-
-transform = partial

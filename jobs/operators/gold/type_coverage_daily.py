@@ -63,6 +63,3 @@ def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
         )
         for unit in UNITS
     )
-
-
-transform = partial

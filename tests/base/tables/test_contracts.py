@@ -39,6 +39,7 @@ from jobs.operators.silver.frames import SILVER
 from jobs.study.estimates.steps import study_stage
 from jobs.study.estimates.steps.study_stage import find_kernel, name_inputs
 from tests.conftest import ROOT
+from tests.support.gold_tables import find_count
 from tests.support.kernel_rooms import KERNEL_ROOMS, kernel_module
 
 # What commands write (answers, labels, packages) is no run's: those contracts read nothing.
@@ -197,7 +198,10 @@ def test_rows_are_computed_or_given_somewhere(table: str) -> None:
 def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
     about = read_contract(table)
     job = importlib.import_module(kernel_module(about.layer, about.kernel or about.name))
-    kernel = find_kernel(table) if about.layer == "study" else job.transform
+    if about.layer == "study":
+        kernel = find_kernel(table)
+    else:
+        kernel = find_count(table) if about.merge else job.transform
     inputs = name_inputs(kernel)
     assert [name for taken in inputs.values() for name in taken] == [
         name.split(".")[1] for name in about.reads
@@ -235,8 +239,11 @@ def test_each_module_with_a_transform_has_a_contract() -> None:
                 if isinstance(node, ast.Assign)
                 for target in node.targets
             }
-            is_own = f"{layer}.{file.stem}" in JOBS and read_contract(f"{layer}.{file.stem}").kernel is None
-            assert ("transform" in defines) == is_own, file
+            table = f"{layer}.{file.stem}"
+            own = read_contract(table) if table in JOBS else None
+            named = "partial" if own and own.merge else "transform"
+            is_own = own is not None and own.kernel is None
+            assert (defines & {"partial", "transform"}) == ({named} if is_own else set()), file
 
 
 def sins(source: str) -> list[str]:

@@ -19,7 +19,7 @@ from jobs.base.tables.checksum import Fingerprint
 from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table, rows_frame
 from jobs.base.tables.merge import merge_rows
 from jobs.operators.build import bulk_days
-from jobs.operators.gold import bulk_daily, campaign_daily
+from jobs.operators.gold import bulk_daily
 from jobs.operators.gold.shared import bulk, bulk_presets
 from jobs.operators.gold.shared.similarity import (
     CHANNEL_DAY,
@@ -32,6 +32,7 @@ from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.protect import signatures
 from jobs.operators.runs.runner import run_stages
 from tests.support.examples import examples
+from tests.support.gold_tables import count_table
 from tests.support.study import pull_again, run_again
 
 DAY = dt.date(2026, 11, 24)
@@ -385,7 +386,7 @@ def test_messages_are_counted_by_recipients_that_differ(people: int, wanted: boo
         for place in range(3)
     ]
     message = rows_frame(rows, "silver.message")
-    campaign = campaign_daily.transform(message, reference_table("ref.campaign_parameter"))
+    campaign = count_table("gold.campaign_daily", message, reference_table("ref.campaign_parameter"))
     assert campaign.select("copy_count", "distinct_recipient_count").rows() == [(201, people)]
     made = filled(message, conform_frame(campaign, bulk_days.TABLE))
     assert set(made["is_bulk"]) == {wanted}
@@ -452,7 +453,7 @@ def test_cutting_the_messages_anywhere_gives_the_same_bulk(
         .then(2.0)
         .otherwise("parameter_value")
     )
-    campaign = conform_frame(campaign_daily.transform(message, parameter), bulk_days.TABLE)
+    campaign = count_table("gold.campaign_daily", message, parameter)
     days = message.filter(pl.col("period_date") > ago(2)).select("operator_id", "period_date").unique()
 
     def bulk_of(frames: list[pl.DataFrame], days: pl.DataFrame) -> dict[int, bool | None]:

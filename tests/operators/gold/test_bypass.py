@@ -26,6 +26,7 @@ from jobs.operators.gold.shared.bypass import (
 )
 from tests.support import bypass_calls, bypass_sms
 from tests.support.examples import examples
+from tests.support.gold_tables import count_table
 
 
 def test_the_same_seed_gives_the_same_messages_and_every_sign() -> None:
@@ -107,7 +108,9 @@ def test_the_gateways_that_signed_for_calls_are_counted() -> None:
         ],
         "silver.message",
     )
-    made = bypass_indicator_daily.transform(message, operator, reference_table("ref.bypass_parameter"))
+    made = count_table(
+        "gold.bypass_indicator_daily", message, operator, reference_table("ref.bypass_parameter")
+    )
     sketches = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
     counts = made.select(
         *("bypass_code", "units_examined", "units_flagged"),
@@ -200,7 +203,7 @@ def test_cutting_the_messages_anywhere_gives_the_same_signs(
     counts = pl.concat(bypass_indicator_daily.partial(part, operator, parameter, behaviour) for part in parts)
     about = read_contract("gold.bypass_indicator_daily")
     made = bypass_indicator_daily.finish(merge_rows(counts, about.key, dict(about.merge)))
-    whole = bypass_indicator_daily.transform(message, operator, parameter)
+    whole = count_table("gold.bypass_indicator_daily", message, operator, parameter)
     assert sorted(map(str, made.select(about.columns).rows())) == sorted(
         map(str, whole.select(about.columns).rows())
     )

@@ -23,6 +23,7 @@ from jobs.operators.protect import signatures
 from tests.support import campaign_truth
 from tests.support.campaign_truth import CHOSEN_ON, REPORTED_ON, as_messages, found, thresholds
 from tests.support.examples import examples
+from tests.support.gold_tables import count_table
 
 KEY, OTHER_KEY = b"one key of the tests' own", b"another key of the tests' own"
 
@@ -348,7 +349,7 @@ def test_each_day_has_the_thresholds_that_hold_on_it() -> None:
     one = variants(3).head(1)
     before = one.with_columns(period_date=pl.lit(campaign_truth.DAY - dt.timedelta(days=1)))
     copies = pl.concat([before] * 4 + [one] * 3).with_columns(recipient_hash=pl.int_range(7).cast(pl.String))
-    made = campaign_daily.transform(as_messages(copies), changed)
+    made = count_table("gold.campaign_daily", as_messages(copies), changed)
     assert made.select("period_date", "copy_count").rows() == [(campaign_truth.DAY, 3)]
 
 
@@ -432,9 +433,9 @@ def test_campaigns_depend_on_no_order_and_no_parts() -> None:
         sender_hash=pl.int_range(9_000).cast(pl.String), recipient_hash=pl.int_range(9_000).cast(pl.String)
     )
     message = as_messages(pl.concat([rows.with_columns(sender_hash=pl.lit("s")), crowd], how="diagonal"))
-    whole = rows_of(campaign_daily.transform(message, thresholds()))
+    whole = rows_of(count_table("gold.campaign_daily", message, thresholds()))
     shuffled = message.sample(fraction=1, shuffle=True, seed=3)
-    assert rows_of(campaign_daily.transform(shuffled, thresholds())) == whole
+    assert rows_of(count_table("gold.campaign_daily", shuffled, thresholds())) == whole
     assert rows_of(in_parts(shuffled, [place % 3 for place in range(message.height)])) == whole
     assert len(whole) >= 3
 
@@ -487,7 +488,7 @@ def test_cutting_the_messages_anywhere_gives_the_same_campaigns(
     message: pl.DataFrame, data: st.DataObject
 ) -> None:
     parts = data.draw(st.lists(st.integers(0, 3), min_size=message.height, max_size=message.height))
-    whole = campaign_daily.transform(message, thresholds())
+    whole = count_table("gold.campaign_daily", message, thresholds())
     assert rows_of(in_parts(message, parts)) == rows_of(whole)
     # Bands of whole numbers below 65,536 make buckets without collisions.
     signed = message.filter(pl.col("signature_hash").is_not_null())
@@ -498,9 +499,9 @@ def test_cutting_the_messages_anywhere_gives_the_same_campaigns(
 
 def test_a_full_bucket_is_reported_and_work_is_bounded() -> None:
     message = as_messages(variants(2))
-    free = campaign_daily.transform(message, thresholds(bucket_cap=1_000))
+    free = count_table("gold.campaign_daily", message, thresholds(bucket_cap=1_000))
     assert not free["is_bucket_capped"].any()
-    capped = campaign_daily.transform(message, thresholds(bucket_cap=4))
+    capped = count_table("gold.campaign_daily", message, thresholds(bucket_cap=4))
     assert capped["is_bucket_capped"].any()
     # What is compared with the first few is still found: hardly a copy is lost.
     largest = [sum(frame["copy_count"].sort(descending=True).head(3)) for frame in (free, capped)]
@@ -514,7 +515,7 @@ def test_equal_texts_are_one_signature_however_many() -> None:
         pl.concat([one] * 4_000).with_columns(recipient_hash=pl.int_range(4_000).cast(pl.String))
     )
     assert similar_pairs(message) == 0
-    made = campaign_daily.transform(message, thresholds())
+    made = count_table("gold.campaign_daily", message, thresholds())
     counts = made.select("copy_count", "distinct_recipient_count", "signature_count").rows()
     assert counts == [(4_000, 4_000, 1)]
 
@@ -529,6 +530,6 @@ def similar_pairs(message: pl.DataFrame) -> int:
 def test_pairs_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """However few at once, the same campaigns are found."""
     message = as_messages(variants(2))
-    whole = rows_of(campaign_daily.transform(message, thresholds()))
+    whole = rows_of(count_table("gold.campaign_daily", message, thresholds()))
     monkeypatch.setattr(similarity, "PAIRS", 7)
-    assert rows_of(campaign_daily.transform(message, thresholds())) == whole
+    assert rows_of(count_table("gold.campaign_daily", message, thresholds())) == whole

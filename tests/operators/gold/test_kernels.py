@@ -20,6 +20,7 @@ from jobs.operators.gold import campaign_daily
 from jobs.operators.gold.shared import bulk, bulk_presets, bypass
 from jobs.operators.gold.shared.counting import READ, mark_messages
 from tests.support.examples import examples
+from tests.support.gold_tables import count_table
 
 Frames = dict[str, pl.DataFrame]
 
@@ -246,8 +247,7 @@ def test_parts_merge_to_the_whole(table: str, cut: list[tuple[int, int]]) -> Non
     """cut: each message's seed, and the part that it is in."""
     message = rows_frame([row_of(seed) for seed, _ in cut], "silver.message")
     part_of = pl.Series([part for _, part in cut], dtype=pl.Int64)
-    job = importlib.import_module(f"jobs.operators.gold.{read_contract(table).name}")
-    whole = conform_frame(job.transform(message=message, **inputs(table)), table)
+    whole = count_table(table, message=message, **inputs(table))
     # As an engine hands them out: the columns that gold reads, marked once.
     narrow = mark_messages(message.select(READ), reference_table("ref.definition"))
     parts = [narrow.filter(part_of == place) for place in range(4)]

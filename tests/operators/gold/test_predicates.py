@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.base.tables.contracts import REFERENCE, read_contract, reference_table, rows_frame
-from jobs.operators.gold import type_coverage_daily
 from jobs.operators.gold.shared.counting import PER_MASK, READ, count_units, mark_messages
 from jobs.operators.gold.shared.measures import UNITS
 from jobs.operators.gold.shared.predicates import operator_definitions, read_definitions, rewrite_predicate
+from tests.support.gold_tables import count_table
 
 Row = dict[str, Any]
 
@@ -608,7 +608,7 @@ def test_a_definition_holds_on_its_days_and_channels_only() -> None:
 def test_without_the_operators_definition_coverage_says_what_is_missing() -> None:
     others = reference_table("ref.definition").filter(pl.col("definition_code") != "OPERATOR")
     with pytest.raises(ObservatoryError, match="definition.csv has no row OPERATOR, .*: add it"):
-        type_coverage_daily.transform(rows_frame([], "silver.message"), others)
+        count_table("gold.type_coverage_daily", rows_frame([], "silver.message"), others)
 
 
 def test_more_definitions_than_one_mask_holds() -> None:

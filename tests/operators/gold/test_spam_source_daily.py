@@ -10,8 +10,9 @@ import pytest
 from jobs.base.tables import sketch
 from jobs.base.tables.contracts import conform_frame, polars_schema, rows_frame
 from jobs.base.tables.merge import merge_rows
-from jobs.operators.gold import spam_source_daily, spam_source_monthly
+from jobs.operators.gold import spam_source_monthly
 from jobs.operators.gold.spam_source_daily import sender_sketches
+from tests.support.gold_tables import count_table
 
 # More than a sketch keeps exactly: 4,096.
 SENDERS = 9000
@@ -109,7 +110,7 @@ def test_a_sketch_is_its_hashes_as_bytes() -> None:
 def test_months_add_up(definition: pl.DataFrame) -> None:
     """A sender of two days and its network count once in the month."""
     message = messages(100)
-    daily = conform_frame(spam_source_daily.transform(message, definition), "gold.spam_source_daily")
+    daily = count_table("gold.spam_source_daily", message, definition)
     operator = rows_frame(
         [{"operator_id": "op", "subscribers": [{"channel_code": "_T", "subscriber_count": 500}]}],
         "ref.operator",

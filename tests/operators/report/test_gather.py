@@ -8,19 +8,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.base.tables.contracts import reference_table, rows_frame
-from jobs.operators.gold import (
-    spam_corrected_monthly,
-    spam_route_daily,
-    spam_source_daily,
-    spam_source_monthly,
-    spam_type_daily,
-    spam_volume_daily,
-)
+from jobs.operators.gold import spam_corrected_monthly, spam_source_monthly
 from jobs.operators.report.figures import Figures
 from jobs.operators.report.gather import gather_figures
 from jobs.operators.silver.deciding import CARRIERS, transit_code
 from tests.operators.gold.test_kernels import OPERATORS, row_of
 from tests.support.examples import examples
+from tests.support.gold_tables import count_table
 
 SUMS = ["units", "spam_certain", "spam_possible"]
 COUNTRIES = ["FRA", "DEU", "GBR", None]
@@ -52,14 +46,11 @@ def figures_of(rows: list[dict[str, Any]]) -> Figures:
     message = rows_frame(rows, "silver.message").with_columns(is_own_recipient=own)
     message = message.with_columns(transit_code=transit_code()).drop("is_own_recipient")
     given_ = {"message": message, "definition": reference_table("ref.definition")}
-    source = spam_source_daily.transform(**given_)
-    made = {
-        "gold.spam_route_daily": spam_route_daily.transform(**given_),
-        "gold.spam_type_daily": spam_type_daily.transform(**given_),
-        "gold.spam_volume_daily": spam_volume_daily.transform(**given_),
-        "gold.spam_source_daily": source,
-        "gold.spam_source_monthly": spam_source_monthly.transform(source, OPERATORS),
-    }
+    daily = [f"gold.spam_{name}_daily" for name in ("route", "type", "volume", "source")]
+    made = {table: count_table(table, **given_) for table in daily}
+    made["gold.spam_source_monthly"] = spam_source_monthly.transform(
+        made["gold.spam_source_daily"], OPERATORS
+    )
     made["gold.spam_corrected_monthly"] = spam_corrected_monthly.transform(
         *(made[f"gold.{name}"] for name in COUNTED),
         rows_frame([], "gold.filter_quality_monthly"),
