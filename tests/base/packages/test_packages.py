@@ -914,7 +914,9 @@ def sent(folder: Path, seen: Rows, day: int | None, name: str) -> Judged:
     file = made(folder / name / "lake", folder / name)
     received = None if day is None else dt.datetime(2027, 1, day, tzinfo=dt.UTC)
     os.utime(file, (AT.timestamp(), AT.timestamp()))
-    return judge_file(file, settings_of(Path("unused")), RESPONDENTS, received)
+    settings = settings_of(Path("unused"))
+    later = settings.lake.model_copy(update={"read_at": AT + dt.timedelta(days=10)})
+    return judge_file(file, settings.model_copy(update={"lake": later}), RESPONDENTS, received)
 
 
 def day_of(date: str, units: int) -> tuple[Any, ...]:
