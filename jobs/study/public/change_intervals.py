@@ -10,6 +10,10 @@ their mean weighted by 1/k,
 From (1 + change) exp(-t s) to (1 + change) exp(t s), t Student's at n - 1 degrees. Where regions grow
 differently in truth, g has that in it and the interval is too wide. Errors of subscriptions cancel: both
 totals are in proportion to the same ones.
+
+Where fewer than three regions have a change, g is the rates_variance of the later period's volumes, and t has
+its degrees: that is a correlation of one half between both periods' errors. It is safe where half of each
+rate lasts, and wider than the other (docs/estimates.md).
 """
 
 import math
@@ -20,14 +24,15 @@ import polars as pl
 from scipy.special import stdtrit
 
 from jobs.base.figures.areas import REGION
-from jobs.base.tables.public_contracts import OF_CHANGE, PublicContract
-from jobs.study.public.intervals import CONFIDENCE, FARTHEST
+from jobs.base.tables.public_contracts import OF_CHANGE, VARIANCE
+from jobs.study.public.intervals import CONFIDENCE, FARTHEST, FREEDOM
 
 # What the rows of a pair of periods have in common.
 PAIR = (
     "area_code", "channel_code", "unit_code", "definition_code", "quantity_code", "earlier_period_code",
     "later_period_code",
 )  # fmt: skip
+SERIES_OF_WHOLE = ("period_code", "channel_code", "unit_code", "definition_code", "quantity_code")
 # Fewer regions show too little of how growth differs.
 FEWEST_REGIONS = 3
 # The smallest factor of a region, over the mean: one of which nearly all answered counts no more than twice.
@@ -39,18 +44,27 @@ RISE, FALL, UNCLEAR = "rise", "fall", "unclear"
 BEFORE, AFTER = "with_before", "with_after"
 
 
-def add_change_intervals(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
-    """Published rows with ends of changes and whether these leave open which way it goes; null where fewer
-    than three regions have a change, or one of the two rows is missing or of another release."""
+def add_change_intervals(rows: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
+    """Published rows with ends of changes and whether these leave open which way it goes; null where one of
+    the two rows is missing or of another release, or where neither three regions have a change nor the
+    volumes an interval. whole: published volumes."""
     series = [name for name in PAIR if name != "area_code"]
+    # Rows that stand from an earlier release may have another one: the largest.
+    known = whole.select(*SERIES_OF_WHOLE, VARIANCE, FREEDOM).drop_nulls().unique().sort(VARIANCE).rows()
+    spread = {row[:-2]: row[-2:] for row in known}
     ends: list[tuple[object, ...]] = []
     for pairs in list_changes(rows).partition_by(series, maintain_order=True):
         regions = pairs.filter(area_kind_code=REGION)
-        if regions.height < FEWEST_REGIONS:
+        key = pairs.row(0, named=True)["later_period_code"], *pairs.select(SERIES_OF_WHOLE[1:]).row(0)
+        if regions.height >= FEWEST_REGIONS:
+            variance = growth_variance(regions["ratio"].to_list(), regions["factor"].to_list())
+            freedom = float(regions.height - 1)
+        elif key in spread:
+            variance, freedom = spread[key]
+        else:
             continue
-        variance = growth_variance(regions["ratio"].to_list(), regions["factor"].to_list())
         for *pair, ratio, factor, days in pairs.select(*PAIR, "ratio", "factor", "days").rows():
-            low, high = change_ends(ratio, factor * variance + days + ROUNDING, regions.height - 1)
+            low, high = change_ends(ratio, factor * variance + days + ROUNDING, freedom)
             ends.append((*pair, low, high, RISE if low > 0 else FALL if high < 0 else UNCLEAR))
     kinds = dict.fromkeys(PAIR, pl.String) | dict(
         zip(OF_CHANGE, (pl.Float64, pl.Float64, pl.String), strict=True)

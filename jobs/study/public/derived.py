@@ -37,6 +37,8 @@ def derive_columns(
     for name, add in ADDED.items():
         if name in wanted:
             rows = as_contracted(add(rows, contract), contract)
+    if "change" in wanted and contract.protect is not None and contract.protect.whole is not None:
+        rows = as_contracted(add_change_intervals(rows, public[contract.protect.whole]), contract)
     if contract.thousand is None:
         return rows
     return as_contracted(add_unit_costs(rows, contract, public[contract.thousand]), contract)
@@ -159,5 +161,4 @@ ADDED: Mapping[str, Callable[[pl.DataFrame, PublicContract], pl.DataFrame]] = {
     "rate": add_rates,
     "share": add_shares,
     "rank": add_ranks,
-    "change": add_change_intervals,
 }

@@ -50,7 +50,8 @@ NOTES = (
      " of both rows) times g, plus both rows' days_variance, plus 0.0000167 for three digits. g is how much"
      " the changes of regions in the same series differ: the sum of (l - l')² / k, over n - 1, of n regions,"
      " three at least. l is the logarithm of a region's change, k its area_factor, at least half of the mean"
-     " of the regions', l' the mean of l weighted by 1 / k, t Student's 97.5% point at n - 1 degrees. They"
+     " of the regions', l' the mean of l weighted by 1 / k, t Student's 97.5% point at n - 1 degrees. With"
+     " fewer regions g is rates_variance of the later period's row of spam_volume, t has its degrees. They"
      " are made of published figures alone, so they are wider than the study's own, and much too wide where"
      " regions grow differently. Errors of subscriptions cancel. change_code is rise or fall where both ends"
      " are on one side of nothing, else unclear."),
@@ -91,8 +92,7 @@ QUESTIONS = (
     ("How much spam do least developed or developing countries receive, and how did it change?",
      "spam_volume: areas 199 and DEVELOPING, with their intervals and cv_band_code. volume_change:"
      " change_pct, from change_low_pct to change_high_pct; change_code says whether that is a rise, a fall or"
-     " unclear. An interval needs three regions with a change. holdings_class_code and coverage_class_code"
-     " show what a change rests on."),
+     " unclear. holdings_class_code and coverage_class_code show what a change rests on."),
     ("Who sends most to an area?",
      "spam_source: the regions of source_region_code by share_pct; which of them may be first is where"
      " rank_from is 1. Single countries of source are not published."),

@@ -3,7 +3,7 @@ both in one set of equations. And intervals of changes, which follow from what l
 
 import io
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -133,6 +133,8 @@ def test_a_change_that_is_dropped_leaves_the_figures_of_its_whole() -> None:
 
 # --- intervals of changes ----------------------------------------------------------------------------
 
+VOLUMES = public_contract("public.spam_volume")
+NO_VOLUMES = pl.DataFrame(schema=VOLUMES.schema)
 # By area: kind, both figures, both factors.
 CHANGES = {
     "WORLD": ("world", 31_000_000, 33_400_000, 0.004, 0.005),
@@ -173,9 +175,9 @@ def study_rows(**changed: Any) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, strict=False)
 
 
-def as_published(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+def as_published(rows: pl.DataFrame, volumes: pl.DataFrame = NO_VOLUMES) -> dict[str, dict[str, Any]]:
     """What leaves of them, read from CSV, as pairs_of() has it."""
-    public = derive_columns(transform_rows(rows, ABOUT), ABOUT, {})
+    public = derive_columns(transform_rows(rows, ABOUT), ABOUT, {VOLUMES.table: volumes})
     assert public.schema == ABOUT.schema
     return pairs_of(pl.read_csv(io.StringIO(public.write_csv())))
 
@@ -190,21 +192,37 @@ def pairs_of(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
     return pairs
 
 
-def check_changes(pairs: Mapping[str, Mapping[str, Any]]) -> None:
-    """Each interval as the codebook says, by code of its own."""
+def check_changes(pairs: Mapping[str, Mapping[str, Any]], volumes: tuple[float, float] | None = None) -> None:
+    """Each interval as the codebook says, by code of its own. volumes: variance of rates and its degrees,
+    of the volumes of the later period, for fewer than three regions."""
 
     def factor_of(row: Mapping[str, Any]) -> float:
         return float(row["area_factor"] + row["factor_before"]) / 2
 
-    regions = [row for row in pairs.values() if row["area_kind_code"] == "region"]
+    regions = [
+        row for row in pairs.values() if row["area_kind_code"] == "region" and row["change_pct"] is not None
+    ]
+    if len(regions) < 3:
+        assert volumes is not None
+        check_ends(pairs, factor_of, *volumes)
+        return
     mean = sum(map(factor_of, regions)) / len(regions)
     held = [max(factor_of(row), mean / 2) for row in regions]
     logs = [math.log(row["estimate"] / row["before"]) for row in regions]
     middle = sum(log / k for log, k in zip(logs, held, strict=True)) / sum(1 / k for k in held)
     growth = sum((log - middle) ** 2 / k for log, k in zip(logs, held, strict=True)) / (len(regions) - 1)
+    check_ends(pairs, factor_of, growth, len(regions) - 1)
+
+
+def check_ends(
+    pairs: Mapping[str, Mapping[str, Any]],
+    factor_of: Callable[[Mapping[str, Any]], float],
+    growth: float,
+    freedom: float,
+) -> None:
     for area, row in pairs.items():
         s = math.sqrt(factor_of(row) * growth + row["days"] + 0.00005 / 3)
-        reach = math.exp(min(student.ppf(0.975, len(regions) - 1) * s, math.log(1000)))
+        reach = math.exp(min(student.ppf(0.975, freedom) * s, math.log(1000)))
         ratio = row["estimate"] / row["before"]
         low, high = 100 * (ratio / reach - 1), 100 * (ratio * reach - 1)
         assert row["change_low_pct"] == pytest.approx(math.floor(10 * low) / 10, abs=1e-9), area
@@ -230,19 +248,31 @@ def test_nothing_of_the_studys_own_error_of_a_change_leaves() -> None:
         contracts.parse_contract(raw, ABOUT.table, "volume_change.yaml")
 
 
-def test_two_regions_show_too_little_of_how_growth_differs() -> None:
-    pairs = as_published(study_rows().filter(~pl.col("area_code").is_in(["AFR", "AMS"])))
+def test_with_two_regions_the_variance_of_volumes_stands_in_or_no_interval() -> None:
+    two = study_rows().filter(~pl.col("area_code").is_in(["AFR", "AMS"]))
+    pairs = as_published(two)
     assert {row["change_pct"] for row in pairs.values()} > {12.0}
     assert {row["change_low_pct"] for row in pairs.values()} == {None}
+    row = {name: LIKE[name] for name in ("channel_code", "unit_code", "definition_code", "quantity_code")}
+    rows = [
+        row | {"period_code": "2026-Q4", "rates_variance": 1.25, "rates_freedom": 40.0},
+        row | {"period_code": "2026-Q3", "rates_variance": 9.0, "rates_freedom": 2.0},
+    ]
+    volumes = pl.DataFrame(rows, schema=VOLUMES.schema)
+    pairs = as_published(two, volumes)
+    check_changes(pairs, (1.25, 40.0))
+    # Three regions show it themselves.
+    assert as_published(study_rows(), volumes) == as_published(study_rows())
 
 
 def test_a_change_without_both_rows_of_one_release_has_no_interval_and_shows_nothing_of_growth() -> None:
     """Europe's rows stand from releases that differ; nobody knows how much it changed."""
-    rows = derive_columns(transform_rows(study_rows(), ABOUT), ABOUT, {})
+    beside = {VOLUMES.table: NO_VOLUMES}
+    rows = derive_columns(transform_rows(study_rows(), ABOUT), ABOUT, beside)
     stands = pl.when(area_code="EUR").then(pl.concat_str(pl.lit("2026-Q4/v1.0."), "match_code"))
     apart = rows.with_columns(stands_from=stands)
-    found = derive_columns(apart, ABOUT, {}).filter(match_code="with_before")
-    without = derive_columns(rows.filter(pl.col("area_code") != "EUR"), ABOUT, {})
+    found = derive_columns(apart, ABOUT, beside).filter(match_code="with_before")
+    without = derive_columns(rows.filter(pl.col("area_code") != "EUR"), ABOUT, beside)
     assert found.filter(area_code="EUR")["change_low_pct"].to_list() == [None]
     ends = ("area_code", *contracts.OF_CHANGE)
     same = without.filter(match_code="with_before").select(ends)
