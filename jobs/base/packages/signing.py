@@ -102,9 +102,10 @@ def read_within(process: subprocess.Popen[bytes], most: int) -> bytes:
 
 
 def format_reason(done: Done) -> str:
-    """Format the reason that gpg gave."""
+    """Format the reason that gpg gave, without what it says of the folder that its first call makes."""
     lines = done.stderr.decode(errors="replace").splitlines()
-    reasons = (" ".join(line.removeprefix("gpg: ").split()) for line in lines if line.strip())
+    said = (line for line in lines if line.strip() and not line.endswith("' created"))
+    reasons = (" ".join(line.removeprefix("gpg: ").split()) for line in said)
     return "; ".join(reasons) or "no reason given"
 
 
