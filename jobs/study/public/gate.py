@@ -55,9 +55,6 @@ FINDING_COLUMNS = (
     "side",
     "cells",
 )
-# The attack is asked for so many times p. It knows no cell's true ratio: an attacker of the tests that was
-# given them found a contribution at 10.291% where p is 10.3.
-MARGIN = 1.01
 # Kinds of areas that may be left out, in this order.
 RANK = {GROUPED: 0, REGION: 1}
 # The values of CELL.
@@ -139,7 +136,7 @@ def make_public_tables(
             for name, contract in guarded.items()
         ),
     )
-    attack = Attack(join_blocks([*before, now], guarded), shapes, MARGIN * p_pct)
+    attack = Attack(join_blocks([*before, now], guarded), shapes, p_pct)
     found: list[Finding] = []
     while True:
         every = name_wholes(attack.find_all(), guarded)

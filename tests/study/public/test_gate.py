@@ -63,15 +63,6 @@ def found_without_variances(*releases: EarlierRelease) -> list[Finding]:
             attack.drop_variances(cell.release, [names])
 
 
-def test_the_gate_asks_for_more_than_p(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who knows the true ratios of cells finds a little more than the attack: 10.291% where p is 10.3."""
-    asked: list[float] = []
-    monkeypatch.setattr(Attack, "__init__", lambda attack, releases, shapes, p_pct: asked.append(p_pct))
-    monkeypatch.setattr(Attack, "find_all", lambda attack: [])
-    make_public_tables(study_of(*SAFE), [], [PERIOD], P_PCT)
-    assert asked == [pytest.approx(1.01 * P_PCT)]
-
-
 def country(name: str, *figures: tuple[int, int, int] | None, subscriptions: int = 1000) -> list[Operator]:
     return [
         Operator(f"{name.lower()}-{at}", name, f"{name.lower()}-{at}", subscriptions, each)
