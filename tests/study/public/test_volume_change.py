@@ -257,6 +257,8 @@ def test_with_two_regions_the_variance_of_volumes_stands_in_or_no_interval() -> 
     rows = [
         row | {"period_code": "2026-Q4", "rates_variance": 1.25, "rates_freedom": 40.0},
         row | {"period_code": "2026-Q3", "rates_variance": 9.0, "rates_freedom": 2.0},
+        # Of a row that stands from an earlier release: the larger one counts.
+        row | {"period_code": "2026-Q4", "rates_variance": 0.5, "rates_freedom": 60.0},
     ]
     volumes = pl.DataFrame(rows, schema=VOLUMES.schema)
     pairs = as_published(two, volumes)
