@@ -125,6 +125,16 @@ def change(figures: Figures, channel: str, value: str, area: str, quarter: str, 
 WAYS = {"rise": "a rise", "fall": "a fall", "unclear": "not sure whether it rose or fell"}
 
 
+def titled_change(
+    figures: Figures, channel: str, value: str, area: str, quarter: str, year: str, ends: str
+) -> None:
+    """The title of a channel's changes, with both ends where the change has any."""
+    change(figures, channel, value, area, quarter, year)
+    row = figures.one("volume_change", area, channel, match_code="with_before", quantity_code="spam_certain")
+    low, high = (f"{float(row[f'change_{end}_pct'] or 0):+,.1f}%" for end in ("low", "high"))
+    assert ends == (f" ({low} to {high})" if row["change_code"] else "")
+
+
 def way_of_change(figures: Figures, channel: str, area: str, text: str) -> None:
     """How sure a card is of a change, by both ends."""
     row = figures.one("volume_change", area, channel, match_code="with_before", quantity_code="spam_certain")
@@ -274,7 +284,7 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"Spam in quarter \d of \d{4}: (.+)\.", headline),
     (rf"{C}: {N} spam (?:messages|calls) in (.+), ([\d.]+)% of traffic", volume),
     (rf"{C}: {N} spam (?:messages|calls) for each subscription in (.+)", rate),
-    (rf"{C}: ([+-][\d.]+)% in (.+) since quarter (\d) of (\d+)", change),
+    (rf"{C}: ([+-][\d.]+)% in (.+) since quarter (\d) of (\d+)(.*)", titled_change),
     (rf"{C}: change of spam since quarter (\d) of (\d+)", since),
     (r"(.+) comes first in (.+): ([\d.]+)% of spam by (.+)", part),
     (rf"Spam by {C} in (.+): intervals leave open which comes first of (.+)", left_open),

@@ -289,6 +289,9 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
     if row is not None:
         change = languages.format_change(row["change_pct"])
         title = say("change.title", **given, change=change, area=name_area(row))
+        if row["change_code"]:
+            # Most are not sure to be a rise or a fall: the title must not say more than the card.
+            title = f"{title} ({say('range', **change_ends(row))})"
     columns = [
         area_column(), Column(say("change")), interval_column(), text_column("direction"),
         Column(say("spam")), text_column("holdings"), text_column("subscriptions"),
