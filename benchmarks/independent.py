@@ -7,13 +7,13 @@ membership is dealt into eight of 24 or 25 countries; of the first three release
 the last two an operator has most of its region. --memberships: so many of the eight. --whole: the membership
 as it is, too, as the demo releases it. --p: the percentage of the p% rule, 10.3.
 
-A line for each: published figures that were read; pairs of a contribution above a quarter of an area's figure
-and who asks, anyone, the next largest or an administration; what was found, which is to be nothing; of
-administrations, which know all operators of their country, the countries that were asked, what they found,
-and the figures that they alone cost by the gate's own log of its attack; then what the same attacker
-finds with the study's own errors in place of those of public terms, and in what leaves without p% and without
-the attack's last word, in the first release of the first membership and the last two. Seconds are of this
-process.
+A line for each: published figures that were read; pairs of a contribution above a quarter of an area's
+figure and who asks, anyone, the next largest or an administration; what was found, which is to be nothing;
+ends that only who is given the true ratios of cells, which nobody publishes, finds; of administrations,
+which know all operators of their country, the countries that were asked, what they found, and the figures
+that they alone cost by the gate's own log of its attack; then what the same attacker finds with the study's
+own errors in place of those of public terms, and in what leaves without p% and without the attack's last
+word, in the first release of the first membership and the last two. Seconds are of this process.
 """
 
 import argparse
@@ -42,7 +42,8 @@ MEMBERSHIPS, IN_A_ROW, RAISED, TIMES = 8, 3, (6, 7), 40.0
 NESTED = [(quarters.NARROW, quarters.WIDE)]
 P_PCT = 10.3
 HEAD = (
-    "membership  releases  figures  asked  found  countries  found  cost  seconds    own errors      no rules"
+    "membership  releases  figures  asked  found  ratios  countries  found  cost  seconds    own errors"
+    "      no rules"
 )
 
 
@@ -125,7 +126,7 @@ def attack_membership(
     cost = count_cost(folder, made)
     print(
         f"{name:10}  {made:8}  {report.rows:7,}  {report.asked:5,}  {count_found(report):5}"
-        f"  {len(report.administrations):9}  {by_state:5}  {cost:4}  {seconds:7.0f}",
+        f"  {report.moved:6}  {len(report.administrations):9}  {by_state:5}  {cost:4}  {seconds:7.0f}",
         end="  ",
         flush=True,
     )

@@ -5,8 +5,11 @@ It reads the published CSV files of all releases and what anyone may know (tests
 figure bounds a weighted sum of contributions by its rounding; classes of non-response bound it further; order
 constraints, sums of parts and prices link the series of a respondent; a published CV or interval bounds a
 quadratic form, so that it is a cone. For each target it asks for both ends of the interval by linear
-programs (HiGHS), to which tangents of the cones that their solution violates are added, and with `check` by a
-second-order program (Clarabel), too.
+programs (HiGHS), to which tangents of the cones that their solution violates are added, and where these
+leave it open by a second-order program (Clarabel). Cones of published variances are drawn with the true
+ratios of regions' classes, which nobody is given. What they alone find is sought once more with ratios that
+follow from contributions: where some that are farther away give every published figure and no larger
+variance, nobody finds it. Those ends are counted apart.
 
 It imports nothing of the project. The truth is given, to say how near an interval comes: of contributions
 that nobody protects it is what each holding has of itself.
@@ -27,7 +30,7 @@ import polars as pl
 from scipy.sparse import csc_array, csc_matrix, csr_array, vstack
 from scipy.special import stdtrit
 
-from tests.independent.maps import WORLD, Array, Known, Survey
+from tests.independent.maps import WORLD, Array, Known, RatesCell, Survey
 
 Codes = tuple[str, ...]
 Terms = dict[int, float]
@@ -59,6 +62,8 @@ ANYONE, ALL_SERIES = "", ""
 ADMINISTRATION = "administration of "
 # Targets of which an end is this many times as far as p are taken for free; how exact cones are held.
 FAR, HELD, FIRST_CUTS, MOST_CUTS = 1.5, 1e-6, 12, 60
+# How often ratios move, and by how much of its size a row may be broken then.
+MOVES, BROKEN = 8, 1e-7
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,12 @@ class Found:
 @dataclass
 class Report:
     """asked: pairs of target and attacker. administrations: those among the attackers. rows: figures that
-    were read. unlike: figures that the own maps do not give from the truth, which would make the rest
-    worthless."""
+    were read. moved: ends that only who is given the true ratios of cells finds. unlike: figures that the
+    own maps do not give from the truth, which would make the rest worthless."""
 
     asked: int = 0
     rows: int = 0
+    moved: int = 0
     cones: int = 0
     intervals: int = 0
     programs: int = 0
@@ -108,11 +114,13 @@ class Report:
 
 @dataclass(frozen=True)
 class Cone:
-    """A quadratic form that a published number bounds: |base + rows @ change| <= 1, of changes from the
-    truth."""
+    """A quadratic form that a published number bounds: |base + rows @ change| <= most + line @ change, of
+    changes from the truth; most 1 and no line but for a cell whose ratio moves."""
 
     base: Array
     rows: csr_array
+    most: float = 1.0
+    line: csr_array | None = None
 
     def holds(self, change: Array) -> bool:
         return bool(np.linalg.norm(self.base + self.rows @ change) <= 1 + HELD)
@@ -128,11 +136,13 @@ class Cone:
 
 @dataclass(frozen=True)
 class PublishedError:
-    """|matrix @ contributions| <= most."""
+    """|matrix @ contributions| <= most. cells: those of a variance of rates, of which the matrix has the true
+    ratios."""
 
     matrix: Array
     of: Sequence[Terms]
     most: float
+    cells: Sequence[RatesCell] = ()
 
 
 @dataclass(frozen=True)
@@ -420,8 +430,9 @@ def solve_second_order(
     bounds = [programs.high[finite_high], -programs.low[finite_low], -programs.least[free], [limit]]
     kinds = [clarabel.NonnegativeConeT(sum(each.shape[0] for each in parts))]
     for cone in cones:
-        parts += [csr_array((1, len(free))), -cone.rows[:, free]]
-        bounds += [[1.0], cone.base]
+        line = csr_array((1, len(gain))) if cone.line is None else cone.line
+        parts += [-line[:, free], -cone.rows[:, free]]
+        bounds += [[cone.most], cone.base]
         kinds.append(clarabel.SecondOrderConeT(1 + len(cone.base)))
     settings = clarabel.DefaultSettings()
     settings.verbose = False
@@ -436,6 +447,82 @@ def solve_second_order(
     found = np.zeros(len(gain))
     found[free] = solution.x
     return found
+
+
+class Ratios:
+    """Published variances of rates, with ratios of cells that follow from contributions.
+
+    With T the weighted sum of a cell's contributions, N that of its subscriptions and S the sum of w y²/x, a
+    variance says that the sum over cells of N² S/T² - N is at most v U. That is no cone; but norms
+    sqrt(S) <= r T of each cell are, and where the sum of (N r)² is at most that of N and v U, all within them
+    is possible. Each r is set anew at what was found, and what the sum leaves is spread over them.
+    """
+
+    def __init__(self, programs: Programs, errors: Sequence[PublishedError]) -> None:
+        self.programs = programs
+        self.norms: list[csr_array] = []
+        self.lines: list[csr_array] = []
+        self.base: list[Array] = []
+        sizes, owner, self.most, still = [], [], [], set[int]()
+        for error in errors:
+            parts, spare = [], error.most**2
+            for cell in error.cells:
+                rows = sparse([error.of[at] for at in cell.of], len(programs.truth))
+                y = rows @ programs.truth
+                rows = csr_array(rows.multiply(programs.scale[None]))
+                total, norm = float(cell.weight @ y), float(np.linalg.norm(np.sqrt(cell.weight / cell.x) * y))
+                if total <= 0:
+                    # Where nobody has anything it stays so.
+                    still |= set(rows.indices.tolist())
+                    continue
+                spare += cell.total
+                parts.append((cell.total * norm / total) ** 2)
+                by = np.sqrt(cell.weight / cell.x) / norm
+                self.base.append(by * y)
+                self.norms.append(csr_array(rows.multiply(by[:, None])))
+                self.lines.append(csr_array((rows.T @ cell.weight)[None] / total))
+            if sum(parts) > spare * (1 + 1e-9):
+                # Another series' variance stands in.
+                for of in (self.base, self.norms, self.lines):
+                    del of[len(of) - len(parts) :]
+                continue
+            owner += [len(self.most)] * len(parts)
+            sizes += parts
+            self.most.append(spare)
+        self.size, self.owner, self.still = np.array(sizes), np.array(owner, dtype=int), sorted(still)
+
+    def widen(self, ratio: Array) -> Array:
+        """Ratios that use up what each variance allows, from some within it."""
+        used = np.bincount(self.owner, self.size * ratio**2, len(self.most))
+        return ratio * np.sqrt(np.array(self.most) / used)[self.owner]
+
+    def measure(self, change: Array) -> Array:
+        """Each cell's sqrt(S)/T at a change, in parts of that of the truth."""
+        return np.array([
+            float(np.linalg.norm(base + norm @ change)) / (1 + float((line @ change)[0]))
+            for base, norm, line in zip(self.base, self.norms, self.lines, strict=True)
+        ])  # fmt: skip
+
+    def reach(self, gain: Array, seen: Array, enough: float) -> float:
+        """How far a target moves, by a change that was held against every row and variance; at least 0."""
+        known, best = np.union1d(seen, np.array(self.still, dtype=int)), 0.0
+        ratio = self.widen(np.ones(len(self.size)))
+        for _ in range(MOVES):
+            cones = [
+                Cone(base, norm, float(r), csr_array(line * r))
+                for base, norm, line, r in zip(self.base, self.norms, self.lines, ratio, strict=True)
+            ]
+            change = solve_second_order(self.programs, gain, known, FAR * enough, cones)
+            change = np.maximum(change, self.programs.least)
+            now, found = self.measure(change), self.programs.rows @ change
+            used = np.bincount(self.owner, self.size * now**2, len(self.most))
+            inside = (found >= self.programs.low - BROKEN) & (found <= self.programs.high + BROKEN)
+            if inside.all() and (used <= np.array(self.most) * (1 + BROKEN)).all() and not change[seen].any():
+                best = max(best, float(gain @ change))
+            if best >= enough:
+                break
+            ratio = self.widen(now)
+        return best
 
 
 # --- the attack --------------------------------------------------------------------------------------
@@ -635,7 +722,7 @@ class Block:
         of, which is at least the linearised one."""
         if row.get("rates_variance"):
             matrix, unit = survey.rates_map(truth)
-            most = math.sqrt(float(str(row["rates_variance"])) * unit)
+            most, cells = math.sqrt(float(str(row["rates_variance"])) * unit), survey.rates_cells()
         elif not self.own_errors or not survey.is_ratio(area):
             return
         else:
@@ -652,8 +739,8 @@ class Block:
                     bounds.append(min(own))
             if len(bounds) < 2:
                 return
-            matrix, most = survey.error_map(area), max(bounds)
-        self.errors[where[1]].append(PublishedError(matrix, of, most))
+            matrix, most, cells = survey.error_map(area), max(bounds), []
+        self.errors[where[1]].append(PublishedError(matrix, of, most, cells))
 
     def add_targets(
         self,
@@ -774,11 +861,19 @@ class Block:
             nearer = point * min(1.0, p / off) if off > 0 else point
             if off >= p and not all(cone.holds(nearer) for cone in cones):
                 off, with_cones = self.ask_cones(programs, gain, seen, p, cones), True
-            if off < p:
+            if off < p and with_cones and self.moves_far(programs, gain, seen, p):
+                self.report.moved += 1
+            elif off < p:
                 self.report.found.append(
                     Found(attacker, target.holding, target.table, target.series, target.period, target.area,
                           side, off, with_cones)
                 )  # fmt: skip
+
+    def moves_far(self, programs: Programs, gain: Array, seen: Array, p: float) -> bool:
+        """Whether contributions that are p away give every published figure and no larger variance of any
+        series, at their own ratios."""
+        errors = [each for of in self.errors.values() for each in of if each.cells]
+        return bool(errors) and Ratios(programs, errors).reach(gain, seen, p) >= p
 
     def ask_cones(
         self, programs: Programs, gain: Array, seen: Array, p: float, cones: Sequence[Cone]

@@ -114,6 +114,16 @@ def join_rare(codes: Sequence[str], is_counted: Array) -> list[str]:
     return ["+".join(sorted(next(group for group in groups if code in group))) for code in codes]
 
 
+@dataclass(frozen=True)
+class RatesCell:
+    """Respondents of a region and class. of: their places. total: the sum of weight * x."""
+
+    of: Array
+    weight: Array
+    x: Array
+    total: float
+
+
 class Survey:
     """Everything about a channel and period that a list of respondents gives.
 
@@ -289,26 +299,31 @@ class Survey:
             counts[label] += bool(yes)
         return max(sum(count - 1 for count in counts.values() if count > 1), 1)
 
+    def rates_cells(self) -> list[RatesCell]:
+        """Regions and classes, of each its respondents with subscriptions."""
+        own = self.answers
+        w, x = self.weight[own], self.x[own]
+        cells = [cell for cell, yes in zip(self.cell, own, strict=True) if yes]
+        found = []
+        for cell in sorted(set(cells)):
+            mine = np.flatnonzero(np.array([each == cell for each in cells]) & (w * x > 0))
+            if len(mine):
+                found.append(RatesCell(mine, w[mine], x[mine], float((w * x)[mine].sum())))
+        return found
+
     def rates_map(self, truth: Array) -> tuple[Array, float]:
         """M and U with |M y|^2 = v U, v the variance of rates about the ratio of their cell, at the cells'
         true ratios: who is given these knows more than anyone has. truth: of each respondent."""
-        own = self.answers
-        w, x = self.weight[own], self.x[own]
-        u = w * x
-        cells = [cell for cell, yes in zip(self.cell, own, strict=True) if yes]
-        rows, below = [], 0.0
-        for cell in sorted(set(cells)):
-            mine = np.array([each == cell for each in cells]) & (x > 0)
-            total, above = float(u[mine].sum()), float((w * truth)[mine].sum())
-            if total <= 0:
-                continue
-            below += float((u * (1 - u / total))[mine].sum())
+        rows, below = [np.zeros((0, len(truth)))], 0.0
+        for cell in self.rates_cells():
+            u, above = cell.weight * cell.x, float(cell.weight @ truth[cell.of])
+            below += float((u * (1 - u / cell.total)).sum())
             if above <= 0:
                 continue
-            deviation = np.diag(np.where(mine, 1 / np.where(x > 0, x, 1), 0.0))[mine]
-            deviation -= np.where(mine, w, 0.0)[None] / total
-            rows.append(np.sqrt(u[mine])[:, None] * deviation * (total / above))
-        return (np.vstack(rows) if rows else np.zeros((0, len(x)))), below
+            deviation = np.zeros((len(u), len(truth)))
+            deviation[:, cell.of] = np.diag(1 / cell.x) - cell.weight[None] / cell.total
+            rows.append(np.sqrt(u)[:, None] * deviation * (cell.total / above))
+        return np.vstack(rows), below
 
 
 def rake(base: Array, x: Array, sets: list[Array]) -> Array | None:

@@ -10,13 +10,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
 from jobs.study.public.cells import PRICES, WORLD, Basis, EarlierRelease
 from jobs.study.public.gate import Unprotectable, make_public_tables
-from tests.independent.attacker import ANYONE, Found, Release, Report, attack
-from tests.independent.maps import Known
+from tests.independent.attacker import (
+    ANYONE,
+    Found,
+    Programs,
+    PublishedError,
+    Ratios,
+    Release,
+    Report,
+    attack,
+)
+from tests.independent.maps import Known, RatesCell
 from tests.independent.own_errors import with_own_errors
 from tests.study.attack.test_attack import PRICES as DOLLARS
 from tests.study.attack.test_attack import SERIES, TABLE, release
@@ -172,6 +183,24 @@ def test_a_variance_of_rates_bounds_each_of_them(variance: str, is_found: bool) 
     found = {each.holding for each in report.found}
     assert found == ({"ken-0"} if is_found else set())
     assert all(each.with_cones for each in report.found)
+
+
+def test_ratios_that_move_allow_what_true_ones_do_not() -> None:
+    """Three operators of one cell with one subscription each and contributions y, 1 and 1, the last two
+    known. A variance says that 9 (y² + 2) / (y + 2)² - 3 is at most 0.96, which y = 1/7 and 3 are at the edge
+    of. At the true ratio, y = 2, that is 3/8 (y - 1)² <= 0.96."""
+    truth, one = np.array([2.0, 1.0, 1.0]), np.ones(3)
+    programs = Programs(csr_array((0, 3)), np.zeros(0), np.zeros(0), truth, truth)
+    cell = RatesCell(np.arange(3), one, one, 3.0)
+    error = PublishedError(np.zeros((0, 3)), [{0: 1.0}, {1: 1.0}, {2: 1.0}], np.sqrt(0.96), [cell])
+    seen = np.array([1, 2])
+    ratios, up = Ratios(programs, [error]), np.array([1.0, 0.0, 0.0])
+    assert ratios.reach(up, seen, 1.0) == pytest.approx(3 / 2 - 1, rel=1e-4)
+    assert ratios.reach(-up, seen, 1.0) == pytest.approx(1 - 1 / 14, rel=1e-4)
+    # Nobody goes farther than is asked for, nor beyond what a row allows.
+    assert ratios.reach(up, seen, 0.1) == pytest.approx(0.15, rel=1e-4)
+    bound = Programs(csr_array(up[None]), np.array([-np.inf]), np.array([0.2]), truth, truth)
+    assert Ratios(bound, [error]).reach(up, seen, 1.0) == pytest.approx(0.2, rel=1e-4)
 
 
 @pytest.mark.long
