@@ -12,6 +12,7 @@ from rich.text import Text
 
 from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.languages import LEFT_TO_RIGHT
 from jobs.base.core.numbers import name_few
 from jobs.base.core.periods import period_bounds
 from jobs.base.places import permissions
@@ -31,6 +32,8 @@ from jobs.study.questionnaire.texts import translate_key
 
 # Files of one call: all are held in memory until the last one is read.
 MOST_FILES = 1000
+# How the names of files begin that Excel and LibreOffice put beside a workbook while it is open.
+OPENED = ("~$", ".~lock.")
 
 app = typer.Typer(
     help="Make the questionnaire's forms, load what comes back, see who is silent, and write letters.",
@@ -120,7 +123,7 @@ def load(
             f"{len(files):,} files: at most {MOST_FILES:,} are read at a time, and nothing was loaded. Load"
             " them in parts, such as one folder after the other"
         )
-    files = pass_over_folders(files)
+    files = pass_over_others(files)
     at = to_utc(received, settings.lake.now)
     found = read_files(files, respondents, at, may_be_early=check)
     # Files have the machine's clock, even where a time of reading is fixed.
@@ -157,17 +160,19 @@ def load(
         raise ObservatoryError("\n".join(unclear))
 
 
-def pass_over_folders(files: list[Path]) -> list[Path]:
-    """The files without folders, such as `errors`, which an earlier call made beside them."""
-    folders = [file for file in files if file.is_dir()]
+def pass_over_others(files: list[Path]) -> list[Path]:
+    """The files without folders, such as `errors`, which an earlier call made beside them, and without the
+    files by which a spreadsheet program marks a workbook as opened."""
+    others = [file for file in files if file.is_dir() or file.name.startswith(OPENED)]
     missing = [str(file) for file in files if not file.is_file() and not file.is_dir()]
     if missing:
         raise ObservatoryError("\n".join(f"{file}: no such file" for file in missing))
-    if len(folders) == len(files):
-        raise ObservatoryError(f"{name_few(map(str, folders))}: a folder; name the files in it")
-    for folder in folders:
-        err.print(Text(f"{folder}: a folder, passed over"), soft_wrap=True)
-    return [file for file in files if not file.is_dir()]
+    if len(others) == len(files):
+        raise ObservatoryError(f"{name_few(map(str, others))}: no form; name the files that came back")
+    for other in others:
+        what = "a folder" if other.is_dir() else "a mark of a workbook that is open"
+        err.print(Text(f"{other}: {what}, passed over"), soft_wrap=True)
+    return [file for file in files if file not in others]
 
 
 def split_same_time(outcomes: list[FileOutcome]) -> tuple[list[FileOutcome], list[str]]:
@@ -251,7 +256,7 @@ def show_faults(outcome: FileOutcome) -> None:
         title_justify="left",
     )
     for *where, words in group_faults(outcome.faults, outcome.language):
-        shown = "\n".join(map(escape_unseen, words.splitlines()))
+        shown = "\n".join(map(show_words, words.splitlines()))
         table.add_row(*(Text(escape_unseen(each)) for each in where), Text(shown, overflow="fold"))
     out.print(table)
 
@@ -272,15 +277,21 @@ def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str,
     ]
 
 
-def show_readings(outcome: FileOutcome) -> None:
-    """Print the answers that were not read exactly as written, such as numbers with units."""
+def show_words(words: str) -> str:
+    """A text for the terminal: what it would obey is escaped, but for the marks that keep numbers in order in
+    a text from right to left."""
     from jobs.base.core.patterns import escape_unseen
 
+    return LEFT_TO_RIGHT.join(map(escape_unseen, words.split(LEFT_TO_RIGHT)))
+
+
+def show_readings(outcome: FileOutcome) -> None:
+    """Print the answers that were not read exactly as written, such as numbers with units."""
     assert outcome.assessment is not None
     for each in outcome.assessment.readings:
         cell = each.line.cells["answer"]
         words = translate_key(outcome.language, "reading", each.key, value=cell.written, read=each.read)
-        out.print(Text(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
+        out.print(Text(show_words(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
 
 
 def name_stem(outcome: FileOutcome) -> str:

@@ -55,6 +55,7 @@ INEXACT = re.compile(r"^(?:[~≈<>≤≥±]|(?:about|approx|ca|circa|env|environ
 # Characters of a number with its unit and words. More is text: `million` written a thousand times over is no
 # number that can be computed.
 LONGEST = 200
+TEXT_MARK = re.compile(rf"\A\s*[{APOSTROPHES}](?=\s*\d)")
 RANGE = re.compile(r"\d\s*(?:[-\u2012-\u2014~]|\.\.\.?|…)\s*\d")
 
 
@@ -84,7 +85,8 @@ def read_number(
     """
     if len(written) > LONGEST:
         return NumberProblem("not_a_number")
-    text = strip_dash(plain_characters(written), currency)
+    # With an apostrophe before it a spreadsheet keeps a number as text.
+    text = strip_dash(TEXT_MARK.sub("", plain_characters(written)), currency)
     if INEXACT.search(text.casefold()) or RANGE.search(text):
         return NumberProblem("inexact")
     parts = split_unit(text)

@@ -39,11 +39,14 @@ LIMITS = workbooks.WorkbookLimits(bytes=LARGEST, elements=200_000, cells=400_000
 LARGEST_TEXT = 8 * 2**20
 # Lines of such a CSV; a whole form has some 600.
 MOST_LINES = 20_000
+# The headings of a sheet are in its third row; respondents may put some rows above them.
+LAST_HEADER = 8
 IDENTITY = "_form"
 KEYS = ("respondent", "period", "language", "version")
 PERIOD = re.compile(r"[12][0-9]{3}(?:-Q[1-4]|-(?:0[1-9]|1[0-2]))?")
 # More letters of western languages beyond ASCII than stand together in a word.
 FOREIGN_LETTERS = re.compile(r"[^\x00-\x7f]{4}")
+SEPARATOR = re.compile(r"\Asep=.\r?\n", re.IGNORECASE)
 TABLE_COLUMNS = ("respondent", "period", "indicator", "answer", "status", "waiver", "note")
 
 
@@ -129,16 +132,16 @@ def read_identity(book: Any) -> dict[str, str] | None:
 
 def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
     """The lines of a sheet that carry an indicator's code, and its merged cells among the answers."""
-    column_of = key_columns(sheet)
-    if column_of is None:
-        return [], []
     known = {indicator.code for question in all_questions() for indicator in question.indicators}
-    header = set(load_translations()["column"]["code"].values())
+    header, column_of = find_header(sheet)
+    if not column_of:
+        return [], lost_header(sheet, known)
+    labels = set(load_translations()["column"]["code"].values())
     lines: list[FormLine] = []
     faults: list[Fault] = []
     rows: dict[int, str] = {}
     # Reading a row makes its cells: none behind the last column that is read.
-    for row in sheet.iter_rows(min_row=2, max_col=max(column_of.values())):
+    for row in sheet.iter_rows(min_row=header + 1, max_col=max(column_of.values())):
         by_column = {cell.column: cell for cell in row}
         code = by_column[column_of["code"]].value if column_of["code"] in by_column else None
         if not isinstance(code, str) or not code.strip():
@@ -153,7 +156,7 @@ def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
         if code in known and "answer" in cells:
             rows[row[0].row] = code
             lines.append(FormLine(code, cells))
-        elif filled and code not in header:
+        elif filled and code not in labels:
             place = FilePlace(sheet.title, by_column[column_of["code"]].coordinate)
             faults.append(Fault(place, code, code, "message", "unknown_code"))
     return lines, faults + merged_answers(sheet, rows, {column_of[name] for name in FILLED})
@@ -171,12 +174,28 @@ def merged_answers(sheet: Any, rows: dict[int, str], columns: set[int]) -> list[
     return faults
 
 
-def key_columns(sheet: Any) -> dict[str, int] | None:
-    """The number of each column, found by the keys in the hidden first row."""
-    for row in sheet.iter_rows(min_row=1, max_row=1):
-        found = {cell.value: cell.column for cell in row if cell.value in COLUMNS}
-        return found if {"code", *FILLED} <= set(found) else None
-    return None
+def find_header(sheet: Any) -> tuple[int, dict[str, int]]:
+    """The row of a sheet's headings and the number of each column: by the keys in the hidden first row, or,
+    where that was deleted or moved, by the headings in any language. Without columns if there are none."""
+    labels = {
+        label: key for key in ("code", *FILLED) for label in load_translations()["column"][key].values()
+    }
+    for row in sheet.iter_rows(min_row=1, max_row=LAST_HEADER):
+        for names in ({key: key for key in COLUMNS}, labels):
+            found = {names[cell.value]: cell.column for cell in row if cell.value in names}
+            if {"code", *FILLED} <= set(found):
+                return row[0].row, found
+    return 0, {}
+
+
+def lost_header(sheet: Any, known: set[str]) -> list[Fault]:
+    """A fault of a sheet without headings that has lines of a form: which column is which is not known."""
+    cells = [row[0] for row in sheet.iter_rows(max_col=1) if row and row[0].value in known]
+    if not cells:
+        return []
+    codes = tuple(cell.value for cell in cells)
+    place = FilePlace(sheet.title, cells[0].coordinate)
+    return [Fault(place, codes[0], "", "message", "damaged", others=codes)]
 
 
 def to_cell(sheet: Any, cell: Any) -> FormCell:
@@ -208,6 +227,8 @@ def read_csv(name: str, digest: str, content: bytes) -> Filing:
     if max(content.count(b"\n"), content.count(b"\r")) > MOST_LINES:
         raise file_refusal(name, "too_large")
     words = decode_text(name, content)
+    # A spreadsheet's own line, which names the delimiter.
+    words, skipped = SEPARATOR.subn("", words)
     head = words.partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
     rows = csv.DictReader(io.StringIO(words, newline=""), delimiter=delimiter)
@@ -217,7 +238,7 @@ def read_csv(name: str, digest: str, content: bytes) -> Filing:
         for column in ("respondent", "period", "indicator", "answer"):
             if column not in header:
                 raise file_refusal(name, "column", value=column, expected=", ".join(TABLE_COLUMNS))
-        found = [(rows.line_num, row) for row in rows if any(row.values())]
+        found = [(rows.line_num + skipped, row) for row in rows if any(row.values())]
     except csv.Error as error:
         raise file_refusal(name, "shape", value=str(error)) from None
     if not found:

@@ -8,11 +8,14 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.languages import LEFT_TO_RIGHT
 from jobs.base.store.lake import Lake
 from jobs.cli.main import app
+from jobs.cli.study.questionnaire import show_words
 from jobs.study.estimates.steps.finding_decisions import TABLE as DECISIONS
 from jobs.study.estimates.steps.finding_decisions import left_out
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION
+from jobs.study.questionnaire.texts import translate_key
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.questionnaire import SAVANNA, filled, saved
@@ -58,6 +61,12 @@ def test_names_of_received_files_are_escaped(
     text = told.out + told.err
     assert SHOWN in "".join(text.split("\n")), text
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
+
+
+def test_marks_of_direction_stand_and_what_turns_a_line_is_escaped() -> None:
+    words = translate_key("ar", "message", "unknown_code", value="sp205.FAX")
+    assert words.count(LEFT_TO_RIGHT) == 2 and show_words(words) == words
+    assert show_words(f"\u202e{words}") == rf"\u202e{words}"
 
 
 def form(folder: Path, name: str, answers: dict[str, object] | None = None, at: int = 1_770_000_000) -> Path:
@@ -106,16 +115,20 @@ def test_a_folder_and_two_forms_of_one_second_keep_no_other_file_from_being_load
     (tmp_path / "errors").mkdir()
     files = [form(tmp_path, "a.xlsx"), form(tmp_path, "b.xlsx", {"sp205.EMAIL": 9_000_000_001})]
     other = form(tmp_path, "c.xlsx", at=1_770_000_100)
-    said = observatory("questionnaire", "load", *files, other, tmp_path / "errors", "--config", node.settings)
+    (mark := tmp_path / "~$c.xlsx").write_bytes(b"\x07Officer")
+    given = (*files, other, mark, tmp_path / "errors")
+    said = observatory("questionnaire", "load", *given, "--config", node.settings)
     assert said.code == 2
     assert f"{tmp_path / 'errors'}: a folder, passed over" in said.err
+    assert f"{mark}: a mark of a workbook that is open, passed over" in said.err
+    assert mark.name not in said.out
     assert (
         f"{files[0]} and {files[1]} are of 'savanna-mobile' for 2025 and came in at the same time" in said.err
     )
     answers = Lake(str(tmp_path / "lake")).read("study.questionnaire_answer")
     assert answers["file_name"].unique().to_list() == ["c.xlsx"]
     alone = observatory("questionnaire", "load", tmp_path / "errors", "--config", node.settings)
-    assert alone.code == 2 and "name the files in it" in alone.err
+    assert alone.code == 2 and "no form; name the files that came back" in alone.err
 
 
 @pytest.mark.parametrize("command", ["questionnaire", "study"])

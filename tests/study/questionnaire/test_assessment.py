@@ -125,9 +125,11 @@ def test_a_form_of_the_wrong_month_is_one_question_and_keeps_its_figures() -> No
     assert found.lines["sp201"].cells["answer"].value == 820000
 
 
-def test_a_csv_of_a_french_spreadsheet_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [[], ["sep=;"]])
+def test_a_csv_of_a_french_spreadsheet_is_read(tmp_path: Path, before: list[str]) -> None:
     file = tmp_path / "réponses.csv"
     rows = [
+        *before,
         "Respondent;Period;Indicator;Answer;Status;Waiver;Note",
         "savanna-mobile;2025;sp201;820 000;;;estimé d'après la facturation",
         "savanna-mobile;2025;sp503.EMAIL.1;12,5 %;Estimé;;",

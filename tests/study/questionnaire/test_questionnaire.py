@@ -347,6 +347,24 @@ def test_sheets_may_be_renamed_hidden_and_moved() -> None:
     assert [each[0] for each in told(assessed(book))] == ["Ours"]
 
 
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_sheet_without_its_hidden_row_is_read_by_its_headings(language: str) -> None:
+    book = fill(opened(blank(language=language, is_core=True)), GOOD, language)
+    sheets = {name: translate_key(language, "sheet", name) for name in ("2", "3")}
+    book[sheets["2"]].insert_rows(1)
+    book[sheets["3"]].delete_rows(1)
+    assert essence(answer_rows(assessed(book), AT)) == essence(answer_rows(assessed(filled()), AT))
+
+
+def test_a_sheet_without_any_headings_is_asked_about_and_loses_its_own_figures() -> None:
+    book = filled()
+    book["2 Services"].delete_rows(1, 3)
+    found = assessed(book)
+    assert [(fault.place.sheet, fault.place.cell) for fault in found.faults] == [("2 Services", "A2")]
+    whole = assessed(filled()).answers
+    assert set(found.answers) == {code for code in whole if not code.startswith("sp2")}
+
+
 def test_a_file_that_other_software_wrote_anew_is_read() -> None:
     """Strings in the cells and not in a table of their own, no styles, no validations, no protection."""
     plain = openpyxl.Workbook(write_only=True)
