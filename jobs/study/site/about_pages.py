@@ -14,7 +14,7 @@ from jobs.study.release.released_tables import description_of, meanings_of
 from jobs.study.site import sentences
 from jobs.study.site.figures import SiteFigure, text_column
 from jobs.study.site.names import describe_code, name_code
-from jobs.study.site.pages import RULES, Page, PageSection, english_texts
+from jobs.study.site.pages import RULES, Page, PageSection, english_texts, links_to
 from jobs.study.site.reading import PublishedRelease
 from jobs.study.site.texts import ESMS, GLOSSARY, about_table, say
 
@@ -39,6 +39,9 @@ R = (
     "found <- subset(rows, {condition})\n"
     'found[order(-found$share_pct), c("area_name", "share_pct", "estimate", "estimate_low", "estimate_high")]'
 )
+
+# Points of the method in short that have texts of their own.
+METHOD = ("asked", "whom", "counted", "corrected", "estimated")
 
 
 def about_pages(release: PublishedRelease, folder: Path) -> list[Page]:
@@ -113,8 +116,16 @@ def method_page() -> Page:
         for contract in map(public_contract, public_tables())
         for column, text in contract.arguments.items()
     ]
+    in_short = [(say(f"method.{point}.head"), say(f"method.{point}.text")) for point in METHOD]
+    in_short += [
+        (say("interval"), f"{say('method.interval.text')} {say('unsure.intervals')}"),
+        (say("change"), f"{say('change.note')} {say('unsure.change')}"),
+        (say("money"), say("money.apart")),
+        (say("esms.7.head"), say("esms.7.text")),
+    ]
     sections = [
-        PageSection(texts=english_texts(), terms=NOTES, is_english=True),
+        PageSection(say("method.short"), terms=in_short, links=links_to("glossary", "dictionary", "quality")),
+        PageSection(say("method.notes"), english_texts(), terms=NOTES, is_english=True),
         PageSection(say("method.questions"), terms=QUESTIONS, is_english=True),
         PageSection(say("method.leaves"), terms=arguments, is_english=True),
     ]

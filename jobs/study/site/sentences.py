@@ -1,6 +1,6 @@
 """Sentences with figures of the release's rows. No sentence has an estimate of low reliability."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -280,34 +280,34 @@ def count_low(rows: pl.DataFrame) -> int:
 
 
 def whats_unsure(release: PublishedRelease) -> list[str]:
-    volume = release.tables["spam_volume"]
-    found = [
-        say(
-            "unsure.low",
-            all=languages.format_count(volume.height),
-            low=languages.format_count(count_low(volume)),
-        )
-    ]
-    for channel, row in main_rows(release).items():
-        silent = name_class(row["silent_class_code"])
-        found.append(say("unsure.silent", channel=head_channel(channel), silent=silent, area=name_area(row)))
+    """Each source of doubt in a sentence, with its size in every channel."""
+    volume, main = release.tables["spam_volume"], main_rows(release)
+    low = {"all": volume.height, "low": count_low(volume)}
+    found = [say("unsure.low", **{name: languages.format_count(count) for name, count in low.items()})]
+    sizes = {
+        "unsure.silent": {channel: name_class(row["silent_class_code"]) for channel, row in main.items()}
+    }
     for key, table, column, code in (
         ("unsure.type", "spam_type", "spam_type_code", "UNK"),
         ("unsure.source", "spam_source", "source_region_code", UNKNOWN),
     ):
         rows = release.last(table).filter(pl.col(AREA).is_in(WHOLE), pl.col(column) == code)
-        for channel, own in by_channel(rows):
-            row = better_quantity(own).row(0, named=True)
-            if has_share(row):
-                found.append(say(key, channel=head_channel(channel), share=show_share(row["share_pct"])))
-    found += [
-        say(
-            "unsure.subscriptions", channel=head_channel(channel), share=languages.format_whole_percent(share)
-        )
-        for channel, row in main_rows(release).items()
+        parts = {channel: better_quantity(own).row(0, named=True) for channel, own in by_channel(rows)}
+        sizes[key] = {
+            channel: show_share(row["share_pct"]) for channel, row in parts.items() if has_share(row)
+        }
+    sizes["unsure.subscriptions"] = {
+        channel: languages.format_whole_percent(share)
+        for channel, row in main.items()
         if (share := subscriptions_share(row)) is not None
-    ]
+    }
+    found += [say(key, parts=join_sizes(each)) for key, each in sizes.items() if each]
     return [*found, *filter(None, (unsure_intervals(release), unsure_changes(release)))]
+
+
+def join_sizes(sizes: Mapping[str, str]) -> str:
+    """Channels, each with its size: e-mail 12%, SMS 9% and IP calls 3%."""
+    return languages.join_parts([f"{name_channel(channel)} {size}" for channel, size in sizes.items()])
 
 
 def unsure_intervals(release: PublishedRelease) -> str:

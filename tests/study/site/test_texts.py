@@ -81,6 +81,8 @@ def test_every_page_is_in_its_language(language: str, drawn: SimpleNamespace) ->
         assert f'<html lang="{language}" dir="{direction}">' in page
         for key in ("unofficial", "band"):
             assert html.escape(load_texts(language)[key]).replace("&#x27;", "&#39;") in page, (english, key)
+        if english.stem == "method":
+            assert f"<dd>{load_texts(language)['method.asked.text']}</dd>" in html.unescape(page)
         # Each page leads to itself in all languages, and otherwise to pages of its own.
         own = [english.name, *(f"{english.stem}.{each}.html" for each in OTHERS)]
         links = re.findall(r'href="([^"/]+\.html)"', page)
