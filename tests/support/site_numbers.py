@@ -33,7 +33,7 @@ MAIN = (
 )
 # Sentences that are the same in every release, or that name no figure of it.
 STATIC = re.compile(
-    r"^Left out|X\.1231|95% point|A rank of 1–3|Shares are of all spam|reference prices|^20\d\d$"
+    r"^Left out|X\.1231|95% point|A rank of 1–3|Shares are of all spam|reference prices|(?:^|; )20\d\d$"
     r"|quarter \d of 20\d\d$|MADE-UP|Spam and the cost|^95% intervals hold if"
     r"|95% intervals of changes rest on"
 )
@@ -279,6 +279,13 @@ def new(figures: Figures, *counts: str) -> None:
     assert [number(each) for each in counts] == found
 
 
+def following(figures: Figures, quarter: str, year: str) -> None:
+    """The next release is for the quarter after that of the figures."""
+    last = max(row["period_code"] for row in figures.tables["spam_volume"])
+    before = int(last[:4]) * 4 + int(last[-1])
+    assert int(year) * 4 + int(quarter) == before + 1
+
+
 def countries(figures: Figures, count: str, channel: str) -> None:
     rows = [
         row for row in figures.tables["spam_volume"]
@@ -303,8 +310,9 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (rf"{C}: change of spam since quarter (\d) of (\d+)", since),
     (r"(.+) comes first in (.+): ([\d.]+)% of spam by (.+)", part),
     (rf"Spam by {C} in (.+): intervals leave open which comes first of (.+)", left_open),
-    (rf"{C}: at least {N} US dollars in (.+)", lambda f, c, e, a: cost(f, c, a, e)),
-    (rf"{C}: {N} US dollars a year in (.+)", lambda f, c, e, a: spent(f, c, a, e)),
+    (rf"{C}: running countermeasures costs at least {N} US dollars in (.+)",
+     lambda f, c, e, a: cost(f, c, a, e)),
+    (rf"{C}: operators spend {N} US dollars a year in (.+)", lambda f, c, e, a: spent(f, c, a, e)),
     (rf"{C}: {N} US dollars below the norm in (.+)", gap),
     (rf"{C}: spending beside a norm of ([\d.]+) US dollars for each subscription", norm),
     (rf"Countermeasures for {C} cost operators of (.+) at least {N} US dollars to run in .+ \({N} to {N}\).*",
@@ -321,6 +329,7 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
      of_each(unknown("spam_source", "source_region_code", "_U"))),
     (r"Part of the squared width .+: (.+)\.", of_each(subscriptions)),
     (rf"Of {N} protected figures, {N} are new, {N} are revised, {N} are unchanged, and {N} stand.*", new),
+    (r"A release is made for each quarter: the next one is for quarter (\d) of (\d+)\.", following),
     (rf"{C}: countries with a volume of spam of their own: (\d+)", lambda f, c, n: countries(f, n, c)),
     (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),
 ]  # fmt: skip

@@ -84,7 +84,7 @@ def quality_page(release: PublishedRelease, folder: Path) -> Page:
         "answered": " ".join(sentences.answered(release)),
         "all": languages.format_count(protected),
         "low": languages.format_count(low),
-        "new": sentences.whats_new(release),
+        "new": sentences.revisions(release),
         "changes": sentences.unsure_changes(release),
         "intervals": sentences.unsure_intervals(release),
         "made_up": say("band") if release.is_made_up else say("quality.no_comment"),
@@ -136,7 +136,10 @@ def dictionary_page(release: PublishedRelease) -> Page:
     sections, codes = [PageSection(texts=english_texts())], {}
     for contract in map(public_contract, public_tables()):
         rows = release.tables[contract.name]
-        columns = [text_column(f"dictionary.{each}") for each in ("column", "role", "unit", "means")]
+        columns = [
+            Column(say(f"dictionary.{each}"), "text", is_minor=each in ("role", "unit"))
+            for each in ("column", "role", "unit", "means")
+        ]
         lines = []
         for each in contract.columns:
             name = each.field.name
@@ -150,9 +153,9 @@ def dictionary_page(release: PublishedRelease) -> Page:
                 if code in used:
                     codes[name, code] = meaning
         table = Table(contract.name, columns, lines)
-        figure = SiteFigure(contract.name, contract.name, "", table, is_english=True)
         about = name_code("table", contract.name, contract.description)
-        sections.append(PageSection(texts=[about], figures=[figure]))
+        figure = SiteFigure(contract.name, contract.name, about, table, is_english=True)
+        sections.append(PageSection(figures=[figure]))
     columns = [text_column(f"dictionary.{each}") for each in ("column", "code", "means")]
     lines = [[Cell(name), Cell(code), Cell(meaning)] for (name, code), meaning in sorted(codes.items())]
     listed = Table(say("dictionary.codes"), columns, lines)
@@ -196,7 +199,11 @@ def data_page(release: PublishedRelease) -> Page:
     given = publisher_of(release)
     before = sorted(set(release.revised["release"]) - {given["name"]})
     releases = say("data.releases", names=languages.join_parts(before)) if before else say("data.no_releases")
-    columns = [text_column("data.table"), Column(say("data.rows")), text_column("dictionary.means")]
+    columns = [
+        text_column("data.table"),
+        Column(say("data.rows"), is_minor=True),
+        text_column("dictionary.means"),
+    ]
     lines = [
         [
             Cell(file.name),

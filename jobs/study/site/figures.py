@@ -482,15 +482,16 @@ def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
     for channel, own in by_channel(release.last("countermeasure_cost")):
         stated = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") == ALL)
         title = money_title("cost", channel, whole_row(stated))
-        period, brackets = name_period(own["period_code"][0]), say("brackets.note")
+        about = say("cost.about", period=name_period(own["period_code"][0]))
+        brackets = say("brackets.note")
         note = f"{say('cost.note', prices=prices_text())} {brackets}"
         table = cost_table(title, own.filter(pl.col("strategy_code") == ALL))
-        found.append(SiteFigure("countermeasure_cost", title, period, table, note))
+        found.append(SiteFigure("countermeasure_cost", title, about, table, note))
         by_strategy = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") != ALL)
         if by_strategy.height:
             title = say("cost.strategy", channel=head_channel(channel))
             table = amounts_table(title, by_strategy, "strategy_code", name_strategy, "≥ ")
-            found.append(SiteFigure("countermeasure_cost", title, period, table, brackets))
+            found.append(SiteFigure("countermeasure_cost", title, about, table, brackets))
     return found
 
 
@@ -571,8 +572,8 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
             reliability_column(),
         ]
         table = Table(title, columns, lines, axis=from_zero(scale))
-        period = name_period(own["period_code"][0])
-        found.append(SiteFigure("investment", title, period, table))
+        about = say("investment.about", period=name_period(own["period_code"][0]))
+        found.append(SiteFigure("investment", title, about, table))
         parts = market.filter(
             pl.col("channel_code") == channel,
             (pl.col("strategy_code") != ALL) | (pl.col("component_code") != ALL),
@@ -582,7 +583,7 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
         if parts.height:
             title = say("investment.parts", channel=head_channel(channel))
             table = amounts_table(title, parts, "part", part_name)
-            found.append(SiteFigure("investment", title, period, table, say("brackets.note")))
+            found.append(SiteFigure("investment", title, about, table, say("brackets.note")))
     return [*found, *gap_figures(release)]
 
 
@@ -614,7 +615,7 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
             area_column(), *(Column(say(f"gap.{each}")) for each in ("needed", "spent", "gap")),
             interval_column(), reliability_column(),
         ]  # fmt: skip
-        about = name_period(own["period_code"][0])
+        about = say("investment.about", period=name_period(own["period_code"][0]))
         found.append(
             SiteFigure("investment_gap", title, about, Table(title, columns, lines), say("gap.note"))
         )
@@ -675,9 +676,9 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
         columns = [
             area_column(), text_column("users.what"), Column(say("users.modelled")),
             Column(say("users.points"), is_minor=True), Column(say("users.hours")),
-            text_column("users.rests"),
+            Column(say("users.rests"), "text", True),
         ]  # fmt: skip
-        about = name_period(own["period_code"][0])
+        about = say("users.about", period=name_period(own["period_code"][0]))
         found.append(SiteFigure("user_cost", title, about, Table(title, columns, lines), say("users.note")))
     return found
 

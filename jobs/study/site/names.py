@@ -16,10 +16,10 @@ from jobs.study.site.texts import COUNTS, SHARES, asked_group, load_texts, say
 
 def name_code(codelist: str, code: str, english: str) -> str:
     """A code by its name. english: what English pages call it."""
-    if languages.is_english():
-        return english
     if codelist == "cv_band":
         return say(f"band.{code}")
+    if languages.is_english():
+        return english
     if codelist in SHARES:
         return name_class(code)
     if codelist in COUNTS:

@@ -100,7 +100,7 @@ def front_page(release: PublishedRelease) -> Page:
         PageSection(figures=[found] if found else [], links=[(say("more"), page_file("volume"))]),
         PageSection(say("answered"), sentences.answered(release) or [say("card.none")]),
         PageSection(say("money"), sentences.money(release), links=links_to("measures", "investment")),
-        PageSection(say("new"), [sentences.whats_new(release)]),
+        PageSection(say("new"), sentences.whats_new(release)),
         PageSection(say("unsure"), sentences.whats_unsure(release), links=links_to("quality")),
     ]
     title = release.about["title"]
@@ -139,7 +139,7 @@ def country_pages(release: PublishedRelease) -> list[Page]:
     return [
         Page(
             countries_page(channel),
-            sentences.head_channel(channel),
+            f"{say('page.volume')}: {sentences.name_channel(channel)}",
             say("volume.lead"),
             [PageSection(figures=[each])],
         )
@@ -195,7 +195,8 @@ def area_page(release: PublishedRelease, area: str) -> Page:
     label = name_place(area, release.areas[area])
     headline = sentences.headline(release, [area])
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
-    found = [area_figure(name, own) for name, own in release.rows_of_area[area].items()]
+    rows = release.rows_of_area[area]
+    found = [area_figure(name, rows[name]) for name in TITLES if name in rows]
     return Page(
         page_of(area), label, lead, [PageSection(texts=[say("area.lead", area=label)], figures=found)]
     )
@@ -219,11 +220,24 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     shown += extra_columns(rows)
     lines = [[write_cell(row) for _, write_cell in shown] for row in listed]
     table = Table(title, [column for column, _ in shown], lines)
-    return SiteFigure(name, title, name_code("table", name, about_table(contract.table)), table)
+    about = name_code("table", name, about_table(contract.table))
+    return SiteFigure(name, title, f"{about} {describe_alike(contract, rows)}".strip(), table)
+
+
+# Parts of a key that are said above a table in which they do not differ.
+SAID = ("period_code", "channel_code", "unit_code")
+
+
+def describe_alike(contract: PublicContract, rows: pl.DataFrame) -> str:
+    """Period, channel and unit, as far as they are the same in all rows."""
+    columns_of = {each.field.name: each for each in contract.columns}
+    alike = [key for key in SAID if key in contract.key and rows[key].n_unique() == 1]
+    row = rows.row(0, named=True)
+    return "; ".join(f"{say(HEADINGS[key])}: {name_key(row, columns_of[key])}" for key in alike)
 
 
 def key_columns(contract: PublicContract, rows: pl.DataFrame) -> list[ShownColumn]:
-    """Period, channel and unit, and the parts of a table's key that differ between its rows; not the area."""
+    """The parts of a table's key that differ between its rows; not the area."""
     columns_of = {each.field.name: each for each in contract.columns}
     return [
         (
@@ -231,7 +245,7 @@ def key_columns(contract: PublicContract, rows: pl.DataFrame) -> list[ShownColum
             partial(key_cell, column=columns_of[key]),
         )
         for key in contract.key
-        if key != AREA and (key in ("period_code", "channel_code", "unit_code") or rows[key].n_unique() > 1)
+        if key != AREA and rows[key].n_unique() > 1
     ]
 
 

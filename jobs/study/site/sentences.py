@@ -1,11 +1,13 @@
 """Sentences with figures of the release's rows. No sentence has an estimate of low reliability."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from jobs.base.core import languages
+from jobs.base.core.periods import last_day, period_of
 from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, UNKNOWN
@@ -262,7 +264,13 @@ def count_revisions(release: PublishedRelease) -> dict[str, int]:
     return count
 
 
-def whats_new(release: PublishedRelease) -> str:
+def whats_new(release: PublishedRelease) -> list[str]:
+    """What was published before, and what comes next."""
+    after = period_of(last_day(release.period) + dt.timedelta(days=1), "quarter")
+    return [revisions(release), say("new.next", period=name_period(after))]
+
+
+def revisions(release: PublishedRelease) -> str:
     count = count_revisions(release)
     if not sum(number for code, number in count.items() if code != "NEW"):
         return say("new.first")

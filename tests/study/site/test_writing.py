@@ -162,6 +162,9 @@ def test_an_area_says_units_and_what_intervals_are(drawn: SimpleNamespace) -> No
     heads = {title: re.sub(r"<[^>]+>", " ", head) for title, head in tables}
     assert "5 to 95%" in heads["Cost to users"] and "95% interval" not in heads["Cost to users"]
     assert "95% interval" in heads["Volume"] and "Unit" in heads["Volume"]
+    # What readers look for stands first, and what is the same in all rows above the table.
+    assert list(heads)[:3] == ["Volume", "Change", "Types"] and "Period" not in heads["Volume"]
+    assert "Period: quarter 4 of 2026" in page
 
 
 def test_a_norm_that_was_not_set_is_said_where_spending_is_published(tmp_path: Path) -> None:
