@@ -158,10 +158,10 @@ def dictionary_page(release: PublishedRelease) -> Page:
         sections.append(PageSection(figures=[figure]))
     columns = [text_column(f"dictionary.{each}") for each in ("column", "code", "means")]
     lines = [[Cell(name), Cell(code), Cell(meaning)] for (name, code), meaning in sorted(codes.items())]
-    listed = Table(say("dictionary.codes"), columns, lines)
-    sections.append(
-        PageSection(figures=[SiteFigure("", say("dictionary.codes"), "", listed, is_english=True)])
-    )
+    if lines:
+        listed = Table(say("dictionary.codes"), columns, lines)
+        figure = SiteFigure("", say("dictionary.codes"), "", listed, is_english=True)
+        sections.append(PageSection(figures=[figure]))
     return Page("dictionary", say("page.dictionary"), say("dictionary.lead"), sections)
 
 

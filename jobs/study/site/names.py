@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from functools import cache
 
 from jobs.base.core import languages
+from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import DASH
 from jobs.base.figures import words
 from jobs.study.questionnaire.definition import all_questions
@@ -85,7 +87,7 @@ def name_place(code: str, english: str) -> str:
         return english
     own, language = own_area_codes()[code.removesuffix(PART)], languages.current.get()
     if own not in AREAS:
-        return country_names(language)[own]
+        return find_name(country_names(language), own)
     name = translate_key(language, "area", own)
     return translate_key(language, "area", "part", area=name) if code.endswith(PART) else name
 
@@ -93,7 +95,17 @@ def name_place(code: str, english: str) -> str:
 def name_country(iso3: str) -> str:
     """A country by its code of three letters; in English short enough for a chart."""
     language = languages.current.get()
-    return words.country_name(iso3) if languages.is_english() else country_names(language)[iso3]
+    return words.country_name(iso3) if languages.is_english() else find_name(country_names(language), iso3)
+
+
+def find_name(names: Mapping[str, str], code: str) -> str:
+    """A name in the present language. Raises ObservatoryError if it has none."""
+    if not names.get(code):
+        raise ObservatoryError(
+            f"{code} has no name in {languages.current.get()}: no page is drawn without it. Add the name to"
+            " the reference tables or the questionnaire's translations"
+        )
+    return names[code]
 
 
 def name_region(code: str) -> str:
@@ -123,4 +135,4 @@ def question_texts(language: str) -> dict[str, str]:
 
 def name_question(code: str, english: str) -> str:
     """A question on policy. english: as the release has it."""
-    return english if languages.is_english() else question_texts(languages.current.get())[code]
+    return english if languages.is_english() else find_name(question_texts(languages.current.get()), code)

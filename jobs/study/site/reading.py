@@ -10,11 +10,11 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures import words
-from jobs.base.tables.public_contracts import public_contract, public_tables
+from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
 from jobs.study.release import triangle
 from jobs.study.release.comparing import csv_files_in, tables_in
 from jobs.study.release.manifest import read_manifest, verify_release
-from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE
+from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, published_codes
 
 Row = dict[str, Any]
 # What a manifest says of who published; those of older programs lack it.
@@ -99,8 +99,8 @@ def area_order() -> pl.Expr:
 
 
 def read_release(folder: Path) -> PublishedRelease:
-    """A release, verified. Raises ObservatoryError for one that does not verify, that an older program made,
-    or that lacks a table or a column."""
+    """A release, verified. Raises ObservatoryError for one that does not verify, that another program made,
+    that lacks a table or a column, or that has a code or a number that cannot be read."""
     digest = verify_release(folder)
     about = read_manifest(folder)
     lacking = [name for name in PUBLISHER if not isinstance(about.get(name), str)]
@@ -118,13 +118,30 @@ def read_release(folder: Path) -> PublishedRelease:
         wanted = [each.field.name for each in contract.columns if each.way != "always"]
         if missing := [name for name in wanted if name not in tables[contract.name].columns]:
             wrong.append(f"{folder}: table {contract.name} lacks the columns {', '.join(missing)}")
+        wrong += [f"{folder}: table {contract.name}: {each}" for each in wrong_values(contract, tables)]
     if wrong:
         raise ObservatoryError(
-            "\n".join([*wrong, "An older program made it: no page is drawn of a part of a release"])
+            "\n".join([*wrong, "Another program made it: no page is drawn of a part of a release"])
         )
     workbook = next(iter(folder.glob("*.xlsx")), None)
     revised = triangle.read_triangle(folder)
     return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook)
+
+
+def wrong_values(contract: PublicContract, tables: Mapping[str, pl.DataFrame]) -> list[str]:
+    """A line for each column with codes that this program does not know, or with text in place of numbers."""
+    rows, wrong = tables[contract.name], []
+    for each in contract.columns:
+        name = each.field.name
+        if name not in rows.columns:
+            continue
+        values, known = rows[name].drop_nulls(), published_codes(each)
+        if known is not None and (codes := sorted(set(values) - known.keys())):
+            wrong.append(f"{name} has the unknown code '{codes[0]}'")
+        if contract.schema[name].is_numeric():
+            texts = values.filter(values.cast(pl.Float64, strict=False).is_null())
+            wrong += [f"{name} has '{text}' in place of a number" for text in texts[:1]]
+    return wrong
 
 
 def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:

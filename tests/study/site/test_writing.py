@@ -20,7 +20,9 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.cli.main import app
 from jobs.study.release.manifest import compute_digest
+from jobs.study.site import names
 from jobs.study.site.about_pages import lines_to_run
+from jobs.study.site.pages import SUBJECTS
 from jobs.study.site.reading import read_release
 from jobs.study.site.texts import load_texts
 from jobs.study.site.writing import write_site
@@ -56,6 +58,12 @@ def lose_table(release: Path) -> None:
     change_manifest(release, lambda about: about["files"].pop(lost))
 
 
+def replace_in_table(release: Path, name: str, was: str, now: str) -> None:
+    text = (release / "data" / name).read_text("utf-8")
+    assert was in text
+    change_table(release, name, text.replace(was, now))
+
+
 def damage_table(release: Path) -> None:
     file = release / "data" / "policy.made-up.csv"
     file.chmod(0o644)
@@ -70,6 +78,14 @@ def damage_table(release: Path) -> None:
         (lose_table, "has no table user_cost"),
         (lambda release: change_table(release, "policy.made-up.csv", "period_code\n"), "policy lacks"),
         (lambda release: (release / "manifest.json").unlink(), "is no release"),
+        (
+            lambda release: replace_in_table(release, "policy.made-up.csv", "001", "999"),
+            "policy: area_code has the unknown code '999'",
+        ),
+        (
+            lambda release: replace_in_table(release, "spam_volume.made-up.csv", "12500000", "12.5 M"),
+            "estimate has '12.5 M' in place of a number",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_no_whole_release_gets_no_page(
@@ -81,6 +97,22 @@ def test_what_is_no_whole_release_gets_no_page(
     with pytest.raises(ObservatoryError, match=says):
         write_site(release, tmp_path / "site")
     assert [each.name for each in tmp_path.iterdir()] == ["2026-Q4"]
+
+
+def test_a_country_without_a_name_in_a_language_gets_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = names.country_names
+    monkeypatch.setattr(names, "country_names", lambda language: known(language) | {"FJI": None})
+    with pytest.raises(ObservatoryError, match="FJI has no name in fr"):
+        write_site(write_whole(tmp_path), tmp_path / "site")
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_release_without_any_row_says_so_on_every_page(tmp_path: Path) -> None:
+    write_site(write_whole(tmp_path, channels=()), tmp_path / "site")
+    for name in SUBJECTS:
+        assert "This release has no such figure." in (tmp_path / "site" / f"{name}.html").read_text("utf-8")
 
 
 def test_nothing_is_overwritten_but_an_earlier_site(drawn: SimpleNamespace, tmp_path: Path) -> None:
