@@ -57,6 +57,8 @@ PUBLISHED = {
 COMMON = {"_T": "Total", "_U": "Unknown", PARTS: "All parts together"}
 # Characters that no XML 1.0 may hold.
 NO_TEXT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x{fffe}\x{ffff}]"
+# How a text begins that spreadsheets take for a formula when they open a CSV file; +0.5% is none.
+FORMULA = r"^(?:[=@]|[+-][^\d.<])"
 # What a row says of how much of its area the study has.
 COVERAGE = ("area_country_count", "frame_country_count", "rated_country_count", "population_pct")
 NUMBER = (pl.Decimal, pl.Float64, pl.Int64, pl.Int32)
@@ -142,6 +144,10 @@ def check_rows(contract: PublicContract, rows: pl.DataFrame) -> None:
         if column.dtype == pl.String and (count := column.str.contains(NO_TEXT).sum()):
             wrong.append(
                 f"{each.field.name} has a control character in {count} row(s), which XML cannot hold"
+            )
+        if column.dtype == pl.String and (count := column.str.contains(FORMULA).sum()):
+            wrong.append(
+                f"{each.field.name} begins like a formula in {count} row(s): spreadsheets would compute it"
             )
         known = list_of(each)
         if known is not None:

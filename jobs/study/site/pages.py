@@ -10,7 +10,7 @@ from jobs.base.core import languages, numbers
 from jobs.base.page.blocks import Cell, Column, Table, number_cell
 from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
-from jobs.study.release.released_tables import AREA, WHOLE, published_codes
+from jobs.study.release.released_tables import AREA, COMMON, WHOLE, published_codes
 from jobs.study.site import figures, sentences
 from jobs.study.site.figures import (
     SiteFigure,
@@ -28,6 +28,7 @@ from jobs.study.site.names import (
     name_place,
     name_question,
     name_region,
+    name_type,
     sort_key,
 )
 from jobs.study.site.reading import KINDS, PublishedRelease, Row
@@ -302,6 +303,8 @@ def name_key(row: Row, column: PublicColumn) -> str:
         return name_question(code, row["indicator_text"])
     if key == "user_cost_code":
         return str(row["description"])
+    if key == "spam_type_code" and code not in COMMON:
+        return name_type(code)
     if key in ("source_region_code", "origin_region_code"):
         return name_region(code)
     codelist = column.field.codelist or ""

@@ -2,6 +2,7 @@
 
 import io
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import openpyxl
@@ -9,7 +10,8 @@ import polars as pl
 import pytest
 
 from jobs.study.release.released_tables import AREA, release_table
-from tests.support.release import VOLUME, made, tables, volume
+from jobs.study.release.workbook import build_workbook
+from tests.support.release import ABOUT, VOLUME, made, tables, volume
 
 
 def test_the_workbook_has_one_table_a_sheet_and_flags_in_columns() -> None:
@@ -38,6 +40,13 @@ def test_the_workbook_has_one_table_a_sheet_and_flags_in_columns() -> None:
     assert codes == used and ("spam_volume", "unit_code", "recipient") in used
     contents = book["Contents"]
     assert contents["A10"].value == "spam_volume" and contents["A10"].alignment.vertical == "top"
+
+
+def test_no_text_is_a_formula() -> None:
+    about = replace(ABOUT, agency_name="=1+1", contact="=1+1", licence="=1+1")
+    book = openpyxl.load_workbook(io.BytesIO(build_workbook(tables(), about)))
+    cells = [cell for sheet in book for row in sheet.iter_rows() for cell in row]
+    assert [cell.data_type for cell in cells if cell.value == "=1+1"] == ["s", "s", "s"]
 
 
 def test_main_figures_come_first_with_a_chart_for_each_channel() -> None:

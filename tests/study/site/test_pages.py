@@ -28,6 +28,14 @@ QUESTIONS = [
     ("Can I have the numbers?", "data", r"pd\.read_csv", 1),
     ("May I use them?", "index", r"Licence: CC-BY-4\.0", 0),
     ("How do I know that nobody changed them?", "data", r"observatory release verify", 1),
+    ("Is spam by SMS rising, and how sure is that?", "index", r"8\.4% .*not sure whether it rose or fell", 0),
+    ("What does a subscription of Fiji get?", "area-242", r'<td class="number">15\.8</td>', 2),
+    ("Which spam by SMS is most in Africa?", "area-itu_afr", r"Fraud: loan", 2),
+    ("Which country sends most?", "sources", r"Countries of source are not published, to protect", 1),
+    ("What should LDCs spend?", "investment", r"(?s)By the norm.*Least developed countries", 1),
+    ("What if the silent have more spam?", "index", r"Had these half as much spam again", 0),
+    ("Has France a law against spam?", "policy", r"Answers of single administrations are not published", 1),
+    ("When does the next release come?", "index", r"the next one is for quarter 1 of 2027", 0),
 ]  # fmt: skip
 
 
