@@ -43,7 +43,10 @@ def check(
             metavar="FOLDER",
         ),
     ] = None,
-    decide: Annotated[str | None, typer.Option(help="Decide on this finding.", metavar="ID")] = None,
+    decide: Annotated[
+        list[str] | None,
+        typer.Option(help="Decide on this finding; may be given several times.", metavar="ID"),
+    ] = None,
     decision: Annotated[FindingChoice | None, typer.Option("--as", help="What is decided.")] = None,
     reason: Annotated[str, typer.Option(help="Why, in a sentence.")] = "",
     by: Annotated[str, typer.Option(help="Who decides.")] = "",
@@ -58,13 +61,14 @@ def check(
 
     settings = config.load_settings(config_file)
     lake = open_lake(settings.lake.root)
-    if (decide is None) != (decision is None):
+    if (not decide) != (decision is None):
         raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")
-    if decide is not None and decision is not None:
+    if decide and decision is not None:
         now = dt.datetime.now(dt.UTC)
         list_unfit = partial(study_stage.list_unfit, lake, settings.study.files)
-        finding_decisions.record_decision(lake, decide, decision.value, reason, by, now, list_unfit)
-        out.print(f"{decide}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
+        finding_decisions.record_decisions(lake, decide, decision.value, reason, by, now, list_unfit)
+        for each in decide:
+            out.print(f"{each}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
         if decision is FindingChoice.left_out:
             out.print("Run `observatory study estimate` now: it leaves the figures out.")
         return

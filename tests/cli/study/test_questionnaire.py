@@ -92,10 +92,14 @@ def test_what_would_stop_the_estimate_is_named_when_forms_are_loaded(
         assert head in said.out, said.out + said.err
         assert "savanna-mobile, MMS in 2025: add savanna-mobile,<holding_id>,KEN,MMS" in said.out
         assert "; if sp205.MMS should be empty, ask for the form again" in said.out
-    (finding,) = re.findall(r"`observatory study check --decide (\w+) --as left_out`", said.out)
+    (finding,) = re.findall(r"or leave it out: --decide (\w+)\n", said.out)
     why = ("--reason", "it has no MMS", "--by", "A. Officer", "--config", node.settings)
     kept = observatory("study", "check", "--decide", finding, "--as", "confirmed", *why)
     assert kept.code == 2 and "correct the files" in kept.err
+    both = ("--decide", finding, "--decide", "ffff")
+    kept = observatory("study", "check", *both, "--as", "left_out", *why)
+    assert kept.code == 2 and "--decide ffff: no such finding" in kept.err
+    assert Lake(str(tmp_path / "lake")).read(DECISIONS).is_empty()
     done = observatory("study", "check", "--decide", finding, "--as", "left_out", *why)
     assert done.code == 0 and f"{finding}: left out, by A. Officer" in done.out
     # It alone is left out, and said to be; the answers of the file stay.

@@ -294,8 +294,8 @@ def test_a_release_is_refused_while_a_finding_is_open(lake: Lake) -> None:
     with pytest.raises(ObservatoryError, match=f"{found.finding_id}: {ODD}, EMAIL") as told:
         finding_decisions.refuse_open(lake, ["2026-Q4", "2026"], 0.02)
     assert "observatory study check --decide ID --as confirmed|left_out" in str(told.value)
-    finding_decisions.record_decision(
-        lake, found.finding_id, "confirmed", "botnet of October", "A. Officer", NOW
+    finding_decisions.record_decisions(
+        lake, [found.finding_id], "confirmed", "botnet of October", "A. Officer", NOW
     )
     finding_decisions.refuse_open(lake, ["2026-Q4", "2026"], 0.02)
     assert finding_decisions.note_findings(lake, 0.02) == []
@@ -309,7 +309,9 @@ def test_a_figure_left_out_is_open_until_it_is_computed_and_decisions_change(lak
     found = only_finding(lake).finding_id
     for number, decision in enumerate(("confirmed", "left_out")):
         at = NOW + dt.timedelta(hours=number)
-        finding_decisions.record_decision(lake, found, decision, "as answered by telephone", "A. Officer", at)
+        finding_decisions.record_decisions(
+            lake, [found], decision, "as answered by telephone", "A. Officer", at
+        )
     with pytest.raises(ObservatoryError, match="run `observatory study estimate` first"):
         finding_decisions.refuse_open(lake, ["2026-Q4"], 0.02)
     assert (
@@ -330,8 +332,8 @@ def test_a_decision_takes_a_finding_a_reason_and_a_name(
     lake: Lake, which: str | None, reason: str, by: str, says: str
 ) -> None:
     with pytest.raises(ObservatoryError, match=says):
-        finding_decisions.record_decision(
-            lake, which or only_finding(lake).finding_id, "confirmed", reason, by, NOW
+        finding_decisions.record_decisions(
+            lake, [which or only_finding(lake).finding_id], "confirmed", reason, by, NOW
         )
     assert lake.read(finding_decisions.TABLE).is_empty()
 
@@ -529,12 +531,14 @@ def test_estimates_leave_out_what_was_decided(tmp_path: Path, monkeypatch: pytes
     with_odd = estimated("first")
     (found,) = finding_decisions.open_findings(lake, ["2026-Q4"], 0.02)
     assert study_stage.is_current(lake, setting, FOLDER)
-    finding_decisions.record_decision(lake, found.finding_id, "confirmed", "by telephone", "A. Officer", NOW)
+    finding_decisions.record_decisions(
+        lake, [found.finding_id], "confirmed", "by telephone", "A. Officer", NOW
+    )
     # It changes no estimate.
     assert study_stage.is_current(lake, setting, FOLDER)
     later = NOW + dt.timedelta(hours=1)
-    finding_decisions.record_decision(
-        lake, found.finding_id, "left_out", "takes it back", "A. Officer", later
+    finding_decisions.record_decisions(
+        lake, [found.finding_id], "left_out", "takes it back", "A. Officer", later
     )
     assert not study_stage.is_current(lake, setting, FOLDER)
     left = estimated("second")

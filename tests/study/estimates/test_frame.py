@@ -96,10 +96,14 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
     known = have(given, answers, frame)
     with pytest.raises(ObservatoryError) as told:
         refuse_missing(known, FOLDER)
-    head, *lines, foot = str(told.value).splitlines()
-    command = r"; or leave it out: `observatory study check --decide (\w+) --as left_out`(?:, and so (.*))?$"
-    named = {each for line in lines for each in " ".join(re.search(command, line).groups("")).split()}  # type: ignore[union-attr]
-    lines = [re.sub(command, "", line) for line in lines]
+    head, *lines, foot, how = str(told.value).splitlines()
+    option = r"; or leave it out:((?: --decide \w+)+)$"
+    named = {each for line in lines for each in re.search(option, line)[1].split(" --decide ")[1:]}  # type: ignore[index]
+    lines = [re.sub(option, "", line) for line in lines]
+    assert how == (
+        "to leave figures out: `observatory study check --decide ID --as left_out --reason WHY --by NAME`,"
+        " with --decide once for each"
+    )
     assert head == f"{FOLDER}/operator_frame.csv.gz lacks 6 that gave logs or answers:"
     since = "with the day it started, if earlier"
     assert lines == [
@@ -118,9 +122,9 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
     assert foot.endswith(
         ": respondent_id,holding_id,country_code,channel_code,size_code,subscriptions,valid_from"
     )
-    # Without the figures that the commands name, which are all of these, nothing is missing.
+    # Without the figures that the lines name, which are all of these, nothing is missing.
     unfit = unfit_figures(known)
-    assert {each.strip(",") for each in named} == set(unfit["finding_id"])
+    assert named == set(unfit["finding_id"])
     given_now = {name: known[name] for name in ("study.submission", "study.questionnaire_answer")}
     for row in unfit.select("table_name", "period_code", "channel_code", "respondent_id").rows():
         given_now = leave_out(Given(*row), given_now, known["ref.indicator_measure"])

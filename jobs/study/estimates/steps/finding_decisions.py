@@ -116,16 +116,17 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
 
 
 @as_only_writer(COMMAND)
-def record_decision(
+def record_decisions(
     lake: Lake,
-    finding_id: str,
+    finding_ids: Sequence[str],
     decision: str,
     reason: str,
     by: str,
     now: dt.datetime,
     list_unfit: Callable[[], pl.DataFrame | None] = lambda: None,
 ) -> None:
-    """Record a decision. Raises ObservatoryError if there is no such finding, or no reason or name.
+    """Record a decision on each of some findings, or on none. Raises ObservatoryError if there is no such
+    finding, or no reason or name.
 
     A decision may be changed later, also on a figure that is left out, which has no finding any more.
     list_unfit: of figures that the study's files do not fit, which stop the estimate and can be left out.
@@ -135,27 +136,29 @@ def record_decision(
             raise ObservatoryError(f"{name} is empty: a decision is recorded with its reason and a name")
     columns = ["finding_id", "table_name", "period_code", "channel_code", "respondent_id"]
     known = pl.concat([lake.read(table, columns=columns) for table in (finding.TABLE, TABLE)])
-    is_it = pl.col("finding_id") == finding_id
-    found = known.select(columns).filter(is_it).unique(keep="first")
-    if found.is_empty() and (stopping := list_unfit()) is not None:
-        found = stopping.select(columns).filter(is_it)
-        if decision == CONFIRMED and not found.is_empty():
+    known = known.select(columns).unique("finding_id")
+    if set(finding_ids) - set(known["finding_id"]) and (stopping := list_unfit()) is not None:
+        unfit = stopping.select(columns).join(known, on="finding_id", how="anti")
+        wrong = sorted(set(finding_ids) & set(unfit["finding_id"]))
+        if decision == CONFIRMED and wrong:
             raise ObservatoryError(
-                f"--decide {finding_id}: the study's files do not fit this figure: correct the files, or"
-                " leave it out"
+                f"--decide {', '.join(wrong)}: the study's files do not fit this figure: correct the files,"
+                " or leave it out"
             )
-    if found.is_empty():
+        known = pl.concat([known, unfit])
+    unknown = sorted(set(finding_ids) - set(known["finding_id"]))
+    if unknown:
         raise ObservatoryError(
-            f"--decide {finding_id}: no such finding; `{COMMAND}` lists them. That of a corrected answer has"
-            " another id"
+            f"--decide {', '.join(unknown)}: no such finding; `{COMMAND}` lists them. That of a corrected"
+            " answer has another id"
         )
-    row = found.head(1).with_columns(
+    rows = known.filter(pl.col("finding_id").is_in(list(finding_ids))).with_columns(
         decided_at=pl.lit(now).cast(pl.Datetime("us", "UTC")),
         decision_code=pl.lit(decision),
         reason_text=pl.lit(reason.strip()),
         decided_by=pl.lit(by.strip()),
     )
-    lake.append(conform_frame(row, TABLE), TABLE)
+    lake.append(conform_frame(rows, TABLE), TABLE)
 
 
 def left_out(

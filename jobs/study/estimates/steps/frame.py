@@ -99,7 +99,7 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if anyone that gave logs or answers is not in the frame of operators.
 
     It names each respondent and channel with its periods, and the line that the frame lacks, or that the
-    frame's own line for it is of other days; and the command that leaves out what was given.
+    frame's own line for it is of other days; and how to leave out what was given.
     """
     respondent_channel = ["respondent_id", "channel_code"]
     found = (
@@ -128,6 +128,10 @@ def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     if len(found) > SHOWN:
         lines.append(f"  and {len(found) - SHOWN} more")
     lines.append(f"columns of these lines: {','.join((*LINE, 'valid_from'))}")
+    lines.append(
+        "to leave figures out: `observatory study check --decide ID --as left_out --reason WHY --by NAME`,"
+        " with --decide once for each"
+    )
     raise ObservatoryError("\n".join(lines))
 
 
@@ -156,13 +160,12 @@ def propose_line(
 
 
 def propose_leaving_out(row: Mapping[str, Any], unfit: pl.DataFrame) -> str:
-    """The command that leaves out what a row of refuse_missing() rests on. unfit: as unfit_figures()."""
+    """The options that leave out what a row of refuse_missing() rests on. unfit: as unfit_figures()."""
     is_own = pl.col("respondent_id") == row["respondent_id"]
     if row["channel_code"] is not None:
         is_own &= pl.col("channel_code") == row["channel_code"]
-    first, *others = unfit.filter(is_own)["finding_id"].unique(maintain_order=True)
-    command = f"; or leave it out: `observatory study check --decide {first} --as left_out`"
-    return command + (f", and so {', '.join(others)}" if others else "")
+    ids = unfit.filter(is_own)["finding_id"].unique(maintain_order=True)
+    return "; or leave it out:" + "".join(f" --decide {each}" for each in ids)
 
 
 def name_answers(answers: pl.DataFrame, asked: Mapping[str, Any]) -> str:
