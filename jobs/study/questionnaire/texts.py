@@ -17,6 +17,9 @@ def load_translations() -> dict[str, dict[str, dict[str, str]]]:
 def translate_key(language: str, group: str, key: str, **values: object) -> str:
     """The text of a key in a language. values: what its braces are filled with."""
     words = load_translations()[group][key][language]
+    if str(values.get("period", "")).isdigit():
+        # In some languages a year alone does not say that it is one.
+        values["period"] = load_translations()["word"]["year"][language].format(year=values["period"])
     if language in RIGHT_TO_LEFT:
         values = {name: keep_order(value) for name, value in values.items()}
     return words.format(**values) if values else words

@@ -34,6 +34,14 @@ def test_each_letter_has_its_facts_and_no_blank(kind: str, language: str) -> Non
     assert all(len(line) <= 78 for line in text.splitlines()) or language == "zh"
 
 
+def test_a_year_has_its_word_where_a_language_needs_one() -> None:
+    of = {
+        language: write_letter("thanks", dataclasses.replace(REFUSED, language=language), "2026", SENDER)
+        for language in ("en", "ru", "zh")
+    }
+    assert "figures of 2026," in of["en"] and "за 2026 год," in of["ru"] and "2026年数据" in of["zh"]
+
+
 def test_a_refused_form_is_told_apart_and_administrations_waive_nothing() -> None:
     refused = translate_key("en", "letter", "refused")
     may_be_open = translate_key("en", "instruction", "13")
