@@ -5,7 +5,7 @@ An administration may know all operators of its country, and is an attacker then
 rows and the reader's own answers, and nothing else: not even why a row is not there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -81,14 +81,19 @@ def head_columns(figure: str, language: str) -> list[str]:
     return [translate_key(language, "feedback", each) for each in ("area", figure, "interval", "share")]
 
 
+def name_place(row: Mapping[str, Any], language: str) -> str:
+    """The area and the channel of a row."""
+    named = {"area": name_area(row, language), "channel": channel_name(language, row["channel_code"])}
+    return translate_key(language, "feedback", "place", **named)
+
+
 def volume_lines(rows: Sequence[dict[str, Any]], figure: str, language: str) -> list[tuple[str, ...]]:
     """A line for each published row: area and channel, a figure with its interval, and spam's share of
     traffic."""
     lines: list[tuple[str, ...]] = []
     for row in rows:
         shown, share = (show_published(row, each) or ("", "") for each in (figure, "share"))
-        place = join_words(language, name_area(row, language), channel_name(language, row["channel_code"]))
-        lines.append((place, *shown, share[0]))
+        lines.append((name_place(row, language), *shown, share[0]))
     return lines
 
 
@@ -123,7 +128,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
                 (
                     (channel, amount is None, amount or 0.0, strategy),
                     (
-                        join_words(language, name_area(row, language), channel_name(language, channel)),
+                        name_place(row, language),
                         translate_key(language, "strategy", strategy),
                         f"{share['share_from_pct']}–{share['share_below_pct']}" if share else "",
                         shown.strip(),

@@ -18,7 +18,7 @@ from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_su
 from jobs.study.questionnaire.definition import OFFERED, all_questions
 from jobs.study.questionnaire.latest_answers import latest_answers
 from jobs.study.questionnaire.respondents import Respondent
-from jobs.study.questionnaire.texts import channel_name, join_words, translate_key
+from jobs.study.questionnaire.texts import channel_name, translate_key
 
 # What a respondent has of its own, too.
 FIGURES = ("rate", "share")
@@ -49,7 +49,8 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
             with use_language(language):
                 rows = compare_rows(own, channel, of_channel, language)
             sentences = [] if rows else [translate_key(language, "feedback", "none")]
-            heading = join_words(language, channel_name(language, channel), period)
+            named = {"channel": channel_name(language, channel), "period": period}
+            heading = translate_key(language, "feedback", "heading", **named)
             tables.append(ReaderTable(heading, sentences, columns, rows))
     if not tables:
         return None
