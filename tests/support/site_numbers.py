@@ -279,6 +279,34 @@ def new(figures: Figures, *counts: str) -> None:
     assert [number(each) for each in counts] == found
 
 
+def spread(figures: Figures, channel: str, part: str, low: str, high: str) -> None:
+    """The least and the greatest share of a part in areas whose shares may be quoted."""
+    found = []
+    for table, column in (("spam_type", "spam_type_code"), ("spam_source", "source_region_code"),
+                          ("spam_route", "link_code")):  # fmt: skip
+        shares: dict[tuple[str, str], list[float]] = {}
+        for row in figures.tables[table]:
+            if (row["channel_code"] == CHANNELS[channel.lower()] and row["unit_code"] in ("attempted", "call")
+                and row["share_pct"] and row["share_cv_band_code"] not in LOW):  # fmt: skip
+                shares.setdefault((row[column], row["quantity_code"]), []).append(float(row["share_pct"]))
+        found += [
+            code for (code, _), own in shares.items() if (min(own), max(own)) == (float(low), float(high))
+        ]
+    assert any(REGIONS.get(code, part) == part for code in found), (part, low, high)
+
+
+def in_use(figures: Figures, channel: str, names: str, low: str, high: str, area: str) -> None:
+    """The strategies in the highest quarter of an area."""
+    rows = [
+        row for row in figures.tables["countermeasure"]
+        if row["channel_code"] == CHANNELS[channel.lower()] and row["area_name"] == name_of(area)
+    ]  # fmt: skip
+    most = max(float(row["share_from_pct"]) for row in rows)
+    own = [row for row in rows if float(row["share_from_pct"]) == most]
+    assert {row["strategy_code"] for row in own} == set(re.split(", | and ", names.lower()))
+    assert {(row["share_from_pct"], row["share_below_pct"]) for row in own} == {(low, high)}
+
+
 def following(figures: Figures, quarter: str, year: str) -> None:
     """The next release is for the quarter after that of the figures."""
     last = max(row["period_code"] for row in figures.tables["spam_volume"])
@@ -329,6 +357,8 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
      of_each(unknown("spam_source", "source_region_code", "_U"))),
     (r"Part of the squared width .+: (.+)\.", of_each(subscriptions)),
     (rf"Of {N} protected figures, {N} are new, {N} are revised, {N} are unchanged, and {N} stand.*", new),
+    (rf"{C}: (?:shares by area|who sends to whom); (.+) ([\d.]+)% to ([\d.]+)%", spread),
+    (rf"{C}: share of answering holdings .+ in operation; (.+) (\d+)–(\d+)% \((.+)\)", in_use),
     (r"A release is made for each quarter: the next one is for quarter (\d) of (\d+)\.", following),
     (rf"{C}: countries with a volume of spam of their own: (\d+)", lambda f, c, n: countries(f, n, c)),
     (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),

@@ -32,6 +32,7 @@ from jobs.study.site.sentences import (
     change_ends,
     change_rows,
     has_interval,
+    has_share,
     head_channel,
     main_rows,
     money_title,
@@ -433,9 +434,25 @@ def matrix(
     codes.sort(key=lambda code: code in UNPLACED)
     if rows.is_empty():
         return []
+    title += spread_title(rows, column, names)
     table = table_by_area(title, rows, column, {code: names[code] for code in codes}, shade_cell)
-    note = f"{say('matrix.note')} {say('brackets.note')}"
+    reading = [say("sources.matrix_note")] if source == "spam_source" else []
+    note = " ".join([*reading, say("matrix.note"), say("brackets.note")])
     return [SiteFigure(source, title, describe_volume(rows), table, note)]
+
+
+def spread_title(rows: pl.DataFrame, column: str, names: Mapping[str, str]) -> str:
+    """How far areas differ in the part that is largest for all countries together: ; fraud 12% to 31%."""
+    quoted = [row for row in rows.to_dicts() if has_share(row) and row[column] not in UNPLACED]
+    whole = [row for row in quoted if row[AREA] in WHOLE]
+    if not whole:
+        return ""
+    code = max(whole, key=lambda row: float(row["share_pct"]))[column]
+    shares = sorted((row["share_pct"] for row in quoted if row[column] == code), key=float)
+    if float(shares[0]) == float(shares[-1]):
+        return ""
+    spread = say("range", low=show_share(shares[0]), high=show_share(shares[-1]))
+    return f"{say('between')}{names[code]} {spread}"
 
 
 def shade_cell(row: Row | None) -> Cell:
@@ -468,12 +485,26 @@ def measure_figures(release: PublishedRelease) -> list[SiteFigure]:
 def use_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, own in by_channel(release.last("countermeasure")):
-        title = say("measures.use", channel=head_channel(channel))
+        title = say("measures.use", channel=head_channel(channel)) + most_used(own)
         names = {code: name_strategy(code) for code in words.codelist_rows("strategy")}
         table = table_by_area(title, own, "strategy_code", names, quarter_cell)
         period = name_period(own["period_code"][0])
         found.append(SiteFigure("countermeasure", title, period, table, say("measures.use_note")))
     return found
+
+
+def most_used(rows: pl.DataFrame) -> str:
+    """The strategies that most holdings of all countries together have in operation."""
+    whole = rows.filter(pl.col(AREA).is_in(WHOLE)).to_dicts()
+    if not whole:
+        return ""
+    first = max(whole, key=lambda row: float(row["share_from_pct"]))
+    used = [
+        name_strategy(row["strategy_code"])
+        for row in whole
+        if row["share_from_pct"] == first["share_from_pct"]
+    ]
+    return f"{say('between')}{languages.join_parts(used)} {quarter_text(first)} ({name_area(first)})"
 
 
 def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
