@@ -25,7 +25,9 @@ class Gap(Settings):
     upper quarter of respondents spend; `best`, what those spend that stop most of their spam. Without it
     all."""
     norm: dict[str, Annotated[float, Field(gt=0, allow_inf_nan=False)]] | None = Field(None, min_length=1)
-    """US dollars of the base year: one number, or `{ EMAIL = 0.8, SMS = 0.2 }`."""
+    """What countering spam should cost for each subscription and year, as the study decides: US dollars of
+    the base year, one number or `{ EMAIL = 0.8, SMS = 0.2 }`. Without a decision leave it out: no gap to it
+    leaves."""
     best_share: float | None = Field(None, gt=0, le=1)
     """The share of respondents that are the best."""
 

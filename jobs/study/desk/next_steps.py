@@ -10,7 +10,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import format_count, name_few, with_noun
-from jobs.base.core.periods import period_before, period_of
+from jobs.base.core.periods import last_period, period_before, period_of
 from jobs.base.figures.sizes import size_of
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.release import Release
@@ -62,13 +62,17 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     folder = settings.study.files
     lake = Lake(settings.lake.root)
     loaded = {table: lake.read(table) for table in (ANSWERS, SUBMISSION) if lake.exists(table)}
-    quarter = period_before(period_of(settings.lake.now.date(), "quarter"))
+    # The last quarter that was asked for, also once another one is over.
+    quarter = last_period(
+        {period for rows in loaded.values() for period in rows["period_code"] if "-Q" in period}
+    ) or period_before(period_of(settings.lake.now.date(), "quarter"))
+    asked = f"{quarter[:4]} and --period {quarter}" if quarter.endswith("Q4") else quarter
     received = sum(rows["respondent_id"].n_unique() for rows in loaded.values())
     steps.append(
         Step(
             "answers",
             () if received else ("no answer and no package is loaded",),
-            f"observatory questionnaire make --period {quarter}, then load",
+            f"observatory questionnaire make --period {asked}, then load",
         )
     )
     estimated = bool(received) and folder is not None and is_current(lake, settings, Path(folder))

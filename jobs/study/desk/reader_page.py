@@ -4,13 +4,17 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jobs.base.core import workbooks
 from jobs.base.page.templates import render_template
 from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.styles import row_height
 from jobs.study.questionnaire.texts import translate_key
 
 TEMPLATES = Path(__file__).parent / "templates"
+# Widths of a sheet's columns: the longest name of an area, of a figure, and numbers.
+WIDTHS = (80, 38, 16, 16, 24)
 
 
 @dataclass(frozen=True)
@@ -51,19 +55,32 @@ def write_sheet(page: ReaderPage, day: dt.date) -> bytes:
     gives the same bytes."""
     book = workbooks.new_workbook(title=page.title, created=dt.datetime.combine(day, dt.time()))
     bold = book.add_format({"bold": True})
+    wrapped = book.add_format({"text_wrap": True, "valign": "top"})
     sheet = book.add_worksheet()
     if page.language == "ar":
         sheet.right_to_left()
-    sheet.set_column(0, 5, 34)
-    row = 0
-    for words in filter(None, (page.title, page.reader, page.unofficial, page.about, page.caution)):
-        sheet.write_string(row, 0, words, bold if row == 0 else None)
+    sheet.set_landscape()
+    sheet.set_paper(9)
+    sheet.fit_to_pages(1, 0)
+    for column, width in enumerate(WIDTHS):
+        sheet.set_column(column, column, width)
+    last, row = len(WIDTHS) - 1, 0
+
+    def write_words(words: str, style: Any) -> None:
+        """Write a text over all columns, in as many lines as it takes."""
+        nonlocal row
+        sheet.merge_range(row, 0, row, last, words, style)
+        sheet.set_row(row, row_height((words, sum(WIDTHS))))
         row += 1
+
+    write_words(page.title, bold)
+    for words in filter(None, (page.reader, page.unofficial, page.about, page.caution)):
+        write_words(words, wrapped)
     for table in page.tables:
         row += 1
-        for number, words in enumerate((table.heading, *table.sentences)):
-            sheet.write_string(row, 0, words, bold if number == 0 else None)
-            row += 1
+        write_words(table.heading, bold)
+        for words in table.sentences:
+            write_words(words, wrapped)
         for line in (table.columns, *table.rows) if table.rows else ():
             for column, value in enumerate(line):
                 sheet.write_string(row, column, value, bold if line is table.columns else None)

@@ -1,15 +1,17 @@
 """What respondents get back is theirs already: published rows, and their own answers."""
 
 import datetime as dt
+import io
 from typing import Any
 
+import openpyxl
 import polars as pl
 import pytest
 
 from jobs.base.tables.contracts import rows_frame
 from jobs.study.desk.feedback import make_feedback, own_figures
 from jobs.study.desk.published import ReaderRelease, areas_of
-from jobs.study.desk.reader_page import write_html, write_sheet
+from jobs.study.desk.reader_page import WIDTHS, write_html, write_sheet
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.landing import TABLE, answer_rows
 from tests.support.questionnaire import SAVANNA, assessed, filled
@@ -65,7 +67,15 @@ def test_the_page_is_in_the_respondents_language_and_its_sheet_has_the_same(lang
     assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in html
     assert ("72,8" if language in ("fr", "es", "ru") else "72.8") in html
     assert "<script" not in html and "http" not in html
-    assert write_sheet(page, dt.date(2025, 12, 31)) == write_sheet(page, dt.date(2025, 12, 31))
+    written = write_sheet(page, dt.date(2025, 12, 31))
+    assert written == write_sheet(page, dt.date(2025, 12, 31))
+    sheet = openpyxl.load_workbook(io.BytesIO(written)).worksheets[0]
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage and sheet.page_setup.fitToHeight == 0
+    merged = {each.min_row for each in sheet.merged_cells.ranges}
+    # Nothing is cut: a text fits into its column, or its row goes over all of them.
+    for number, row in enumerate(sheet.iter_rows(max_col=len(WIDTHS), values_only=True), 1):
+        if number not in merged:
+            assert all(len(str(text or "")) <= width for text, width in zip(row, WIDTHS, strict=True))
 
 
 def test_a_country_is_in_its_region_and_groups() -> None:

@@ -5,8 +5,11 @@ from pathlib import Path
 import pytest
 
 from jobs.base.settings.config import load_settings
+from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import rows_frame
 from jobs.study.desk.beginning import begin_study
 from jobs.study.desk.next_steps import Step, list_steps
+from jobs.study.estimates.steps.given import ANSWERS
 from jobs.study.release import decisions, manifest, publishing
 from jobs.study.release.signatures import sign_release, sign_statement
 from tests.support.release import NOW, Place, signing_keys, write
@@ -49,6 +52,17 @@ def test_what_is_filled_in_goes(begun: Path, monkeypatch: pytest.MonkeyPatch) ->
     of_frame = steps["frame"].missing
     assert "operator_frame.csv has no row of NPL" in of_frame
     assert of_frame[-1] == "operator_frame.csv: ken-a is LARGE, and its 5,000 subscriptions make it SMALL"
+
+
+@pytest.mark.parametrize(("month", "asked"), [("02", "2026 and --period 2026-Q4"), ("05", "2027-Q1")])
+def test_the_quarter_that_was_asked_for_is_named_once_another_one_is_over(
+    begun: Path, month: str, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBSERVATORY_READ_AT", f"2027-{month}-10T00:00:00Z")
+    assert steps_of(begun)["answers"].do == f"observatory questionnaire make --period {asked}, then load"
+    answer = {"respondent_id": "ken-a", "period_code": "2026-Q4", "indicator_code": "sp201"}
+    Lake(str(begun / "study-lake")).append(rows_frame([answer], ANSWERS), ANSWERS)
+    assert steps_of(begun)["release"].do == "observatory release make --period 2026-Q4"
 
 
 def test_a_file_that_does_not_fit_is_named(begun: Path) -> None:
