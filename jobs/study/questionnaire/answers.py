@@ -16,7 +16,7 @@ from jobs.study.questionnaire.numbers import Number, NumberProblem, format_numbe
 from jobs.study.questionnaire.texts import (
     codes_by_label,
     fold_words,
-    option_labels,
+    list_options,
     translate_key,
     unit_label,
     unit_words,
@@ -187,11 +187,7 @@ def read_choice(
         return None
     code = codes_by_label(codelist).get(fold_words(str(cell.value)))
     if code is None:
-        faults.append(
-            cell_fault(
-                line, "choice", column, options="; ".join(option_labels(asker.language, codelist).values())
-            )
-        )
+        faults.append(cell_fault(line, "choice", column, options=list_options(asker.language, codelist)))
     return code
 
 
@@ -218,7 +214,7 @@ def read_cell(cell: FormCell, question: Question, asker: Asker) -> Number | str 
     if isinstance(cell.value, bool):
         words = "yes" if cell.value else "no"
     found = codes_by_label(question.options).get(fold_words(words))
-    listed = "; ".join(option_labels(asker.language, question.options).values())
+    listed = list_options(asker.language, question.options)
     return found if found is not None else NumberProblem("choice", {"options": listed})
 
 

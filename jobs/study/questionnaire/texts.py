@@ -54,6 +54,12 @@ def option_labels(language: str, codelist: str) -> dict[str, str]:
     return {code: translate_key(language, codelist, code) for code in load_definition()["lists"][codelist]}
 
 
+def list_options(language: str, codelist: str) -> str:
+    """The labels of a list in one text, with the semicolon of the language between."""
+    between = {"ar": "؛ ", "zh": "；"}.get(language, "; ")
+    return between.join(option_labels(language, codelist).values())
+
+
 def line_label(language: str, indicator: Indicator) -> str:
     """The label of a line: its parts, as `SMS – attempted`, or `Your answer` if the question has one line."""
     if not indicator.parts:

@@ -97,8 +97,10 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
     with pytest.raises(ObservatoryError) as told:
         refuse_missing(known, FOLDER)
     head, *lines, foot, how = str(told.value).splitlines()
-    option = r"; or leave it out:((?: --decide \w+)+)$"
+    option = r"; or leave it out(?:, with all its spending of the year)?:((?: --decide \w+)+)$"
     named = {each for line in lines for each in re.search(option, line)[1].split(" --decide ")[1:]}  # type: ignore[index]
+    spending = [line.split(",")[0].strip() for line in lines if "with all its spending" in line]
+    assert spending == ["parts", "spends"]
     lines = [re.sub(option, "", line) for line in lines]
     assert how == (
         "to leave figures out: `observatory study check --decide ID --as left_out --reason WHY --by NAME`,"

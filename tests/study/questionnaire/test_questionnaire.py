@@ -32,6 +32,7 @@ from jobs.study.questionnaire.texts import (
     codes_by_label,
     fold_words,
     join_words,
+    list_options,
     load_translations,
     option_labels,
     translate_key,
@@ -222,6 +223,12 @@ def test_a_country_is_read_by_its_name_in_any_language() -> None:
         for name, code in names.items()
         for others in folded
     )
+
+
+def test_a_list_has_the_semicolons_of_its_language() -> None:
+    signs = {language: list_options(language, "yesno")[len(option_labels(language, "yesno")["yes"]) :][0]
+             for language in LANGUAGES}  # fmt: skip
+    assert signs == {"en": ";", "fr": ";", "es": ";", "ar": "؛", "zh": "；", "ru": ";"}
 
 
 def test_the_arabic_percent_sign_is_the_same_everywhere() -> None:

@@ -164,8 +164,11 @@ def propose_leaving_out(row: Mapping[str, Any], unfit: pl.DataFrame) -> str:
     is_own = pl.col("respondent_id") == row["respondent_id"]
     if row["channel_code"] is not None:
         is_own &= pl.col("channel_code") == row["channel_code"]
-    ids = unfit.filter(is_own)["finding_id"].unique(maintain_order=True)
-    return "; or leave it out:" + "".join(f" --decide {each}" for each in ids)
+    own = unfit.filter(is_own)
+    # Its sums are of all channels: a share of one that is left out would change those of the others.
+    spending = ", with all its spending of the year" if MONEY in own["table_name"] else ""
+    ids = own["finding_id"].unique(maintain_order=True)
+    return f"; or leave it out{spending}:" + "".join(f" --decide {each}" for each in ids)
 
 
 def name_answers(answers: pl.DataFrame, asked: Mapping[str, Any]) -> str:
