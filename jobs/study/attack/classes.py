@@ -25,6 +25,26 @@ class View:
     count: Array
 
 
+@dataclass(frozen=True)
+class Known:
+    """What each of several attackers has seen: an entry for each of them and each class of which it has seen
+    something.
+
+    attacker, of_class: of each entry. mass, count: the sum that it has seen, and of how many contributions.
+    among: how many attackers there are.
+    """
+
+    attacker: Array
+    of_class: Array
+    mass: Array
+    count: Array
+    among: int
+
+    def find_knowing(self, entries: Array) -> Array:
+        """Which attackers have any of these entries."""
+        return np.bincount(self.attacker[entries], minlength=self.among) > 0
+
+
 class Classes:
     """The classes of a block.
 
@@ -58,6 +78,15 @@ class Classes:
         of, count = self.of_atom[unseen], len(self.size)
         mass = np.bincount(of, self.truth[unseen], count) / self.size
         return View(mass, np.bincount(of, minlength=count))
+
+    def list_known(self, seen: Sequence[Array]) -> Known:
+        """List what attackers know who have seen these atoms."""
+        attacker = np.repeat(np.arange(len(seen)), [len(atoms) for atoms in seen])
+        atoms = np.concatenate([np.zeros(0, dtype=int), *seen])
+        entry, of_entry = np.unique(attacker * len(self.size) + self.of_atom[atoms], return_inverse=True)
+        who, of_class = np.divmod(entry, len(self.size))
+        mass = np.bincount(of_entry, self.truth[atoms], len(entry)) / self.size[of_class]
+        return Known(who, of_class, mass, np.bincount(of_entry, minlength=len(entry)), len(seen))
 
 
 def group_columns(matrix: csc_array) -> tuple[Array, Array]:

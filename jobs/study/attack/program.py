@@ -103,8 +103,8 @@ class Program:
 
         Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
         (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
-        does. In a cell of nothing all rise alike. Where TANGENTS leave it open, a second-order program has
-        the last word, if nobody else is asked.
+        does. In a cell of nothing all rise alike, soon or not at all. Where TANGENTS leave it open,
+        a second-order program has the last word, if nobody else is asked.
         """
         highs, best, touched = self.highs, np.zeros_like(change), list[int]()
         gains = gain[: len(change)]
@@ -113,7 +113,9 @@ class Program:
         highs.changeRowBounds(len(self.low), -np.inf, FARTHER * enough)
         alike = set[int]()
         mean = change
-        for number in range(TANGENTS if is_last else FEW_TANGENTS):
+        for number in range(TANGENTS):
+            if number >= FEW_TANGENTS and (alike or not is_last):
+                break
             # Solutions lie on different sides of what is possible: their mean comes inside sooner.
             mean = mean + (change - mean) * 2 / (number + 2)
             for cell in sorted(cones.find_begun(change) - alike):

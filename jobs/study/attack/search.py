@@ -77,6 +77,7 @@ class BlockSearch:
         self.program = Program(self.classes.rows, np.minimum(low, 0.0), np.maximum(high, 0.0))
         self.attackers = [NOBODY, *system.owners]
         self.seen = [np.array([], dtype=int), *system.owners.values()]
+        self.known = self.classes.list_known(self.seen)
         # All targets of the same operators follow each other.
         self.targets = sorted(system.targets, key=lambda target: target.respondents)
         self.parts = Parts(self.targets, self.classes)
@@ -205,11 +206,19 @@ class BlockSearch:
     def clear_others(self, point: Array, side: int, target: int, targets: slice) -> None:
         """Clear pairs of all whose own contributions a point that is possible for anyone leaves as they are.
         targets: those of the target's operators."""
-        for attacker in np.flatnonzero(self.pending[:, side, target]).tolist():
-            view = self.view_of(attacker)
-            rise, fall = np.split(self.bound_moves(view), 2)
-            if (point <= rise + FEASIBLE).all() and (-point <= fall + FEASIBLE).all():
-                self.clear_pairs(attacker, view, point, targets)
+        anyone, known, move = self.view_of(0), self.known, point[self.known.of_class]
+        is_all = known.count == anyone.count[known.of_class]
+        is_broken = (-move > anyone.mass[known.of_class] - known.mass + FEASIBLE) | (
+            is_all & (move > FEASIBLE)
+        )
+        of_targets = np.zeros(len(point), dtype=bool)
+        of_targets[self.parts.of_class[slice(*self.parts.starts[[targets.start, targets.stop]])]] = True
+        pending = self.pending[:, side, target] & ~known.find_knowing(is_broken)
+        # Who has seen nothing of these targets' classes has the same ends as anyone.
+        is_touched = known.find_knowing(of_targets[known.of_class])
+        self.clear_pairs(np.flatnonzero(pending & ~is_touched), anyone, point, targets)
+        for attacker in np.flatnonzero(pending & is_touched).tolist():
+            self.clear_pairs(attacker, self.view_of(attacker), point, targets)
 
     @staticmethod
     def bound_moves(view: View) -> Array:
