@@ -590,6 +590,7 @@ class Block:
         self.area_names = dict(AREAS)
         self.equations: list[tuple[Terms, float, float]] = []
         self.errors: dict[str, list[PublishedError]] = defaultdict(list)
+        self.variances: set[tuple[object, ...]] = set()
         self.targets: dict[tuple[object, ...], Target] = {}
         for release in releases:
             self.read(release)
@@ -721,6 +722,11 @@ class Block:
         """What a published error says: a CV of public terms by v, or an interval by the error that it is made
         of, which is at least the linearised one."""
         if row.get("rates_variance"):
+            # All rows of a series have the same one.
+            name = (*where, id(survey), row["rates_variance"])
+            if name in self.variances:
+                return
+            self.variances.add(name)
             matrix, unit = survey.rates_map(truth)
             most, cells = math.sqrt(float(str(row["rates_variance"])) * unit), survey.rates_cells()
         elif not self.own_errors or not survey.is_ratio(area):
