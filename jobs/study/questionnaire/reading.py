@@ -12,6 +12,7 @@ import math
 import re
 import zipfile
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -130,9 +131,22 @@ def read_identity(book: Any) -> dict[str, str] | None:
     return None
 
 
+@cache
+def known_codes() -> dict[str, str]:
+    """The codes of all indicators, by themselves in small letters."""
+    codes = [indicator.code for question in all_questions() for indicator in question.indicators]
+    return {code.lower(): code for code in codes}
+
+
+def to_code(written: str) -> str:
+    """An indicator's code as a line has it, in letters of any case; another text as it is."""
+    written = written.strip()
+    return known_codes().get(written.lower(), written)
+
+
 def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
     """The lines of a sheet that carry an indicator's code, and its merged cells among the answers."""
-    known = {indicator.code for question in all_questions() for indicator in question.indicators}
+    known = set(known_codes().values())
     header, column_of = find_header(sheet)
     if not column_of:
         return [], lost_header(sheet, known)
@@ -146,7 +160,7 @@ def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
         code = by_column[column_of["code"]].value if column_of["code"] in by_column else None
         if not isinstance(code, str) or not code.strip():
             continue
-        code = code.strip()
+        code = to_code(code)
         cells = {
             name: to_cell(sheet, by_column[column_of[name]])
             for name in FILLED
@@ -253,7 +267,7 @@ def read_csv(name: str, digest: str, content: bytes) -> Filing:
             column: FormCell(row.get(column) or None, FilePlace(name, f"{number}: {column}"))
             for column in FILLED
         }
-        lines.append(FormLine((row["indicator"] or "").strip(), cells))
+        lines.append(FormLine(to_code(row["indicator"] or ""), cells))
     return make_filing(name, digest, identity, lines, [])
 
 
@@ -296,7 +310,7 @@ def read_json(name: str, digest: str, content: bytes) -> Filing:
                 # Python's reader takes NaN and 1e400, which are no number: a text, at which a check stops.
                 value = str(value)
             cells[column] = FormCell(value, FilePlace(name, f"answers {number}: {column}"))
-        lines.append(FormLine(entry["indicator"].strip(), cells))
+        lines.append(FormLine(to_code(entry["indicator"]), cells))
     return make_filing(name, digest, identity, lines, [])
 
 

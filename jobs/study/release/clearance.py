@@ -224,6 +224,9 @@ def build_sheet(
     book = workbooks.new_workbook(title=about.title, created=dt.datetime.combine(about.day, dt.time()))
     bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
     form = book.add_worksheet(ANSWER)
+    # Printed, both columns are on one page.
+    form.set_landscape()
+    form.fit_to_pages(1, 0)
     form.set_column(0, 0, 36)
     form.set_column(1, 1, 80, wrap)
     form.write(0, 0, f"{about.title}: {country_names(language)[question.country]}", bold)

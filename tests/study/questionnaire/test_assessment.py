@@ -53,6 +53,12 @@ def copies_sheet(book: Any) -> None:
     cell(book, "sp201").value = 5
 
 
+def renames(book: Any, code: str, other: str) -> None:
+    """Write another code into a line."""
+    answer = cell(book, code)
+    answer.parent.cell(answer.row, 1).value = other
+
+
 # What the respondent did; what is read instead of the right figure (None where it is lost); and the question
 # that goes back, with the indicators that it marks.
 FORMS: dict[str, tuple[Callable[[Any], None], dict[str, str | None], dict[str, set[str]]]] = {
@@ -75,6 +81,7 @@ FORMS: dict[str, tuple[Callable[[Any], None], dict[str, str | None], dict[str, s
     "a date that was a number": (
         puts("sp706", dt.datetime(2026, 5, 1)), {"sp706": None}, {"date_in_number": {"sp706"}}
     ),
+    "a code in capitals": (lambda book: renames(book, "sp205.EMAIL", " SP205.Email"), {}, {}),
     "an unknown channel": (adds_line("sp205.FAX", 12), {}, {"unknown_code": {"sp205.FAX"}}),
     "two channels in each other's line": (
         lambda book: (puts("sp205.EMAIL", 2500000000)(book), puts("sp205.SMS", 9000000000)(book)),

@@ -224,6 +224,7 @@ def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
 def test_an_administration_is_asked_and_answers_in_its_language(place: Place) -> None:
     place.clear()
     sheet = openpyxl.load_workbook(place.restricted / "clearance" / "npl.xlsx")["Answer"]
+    assert sheet.sheet_properties.pageSetUpPr.fitToPage and sheet.page_setup.fitToHeight == 0
     texts = [str(each.value) for row in sheet.iter_rows() for each in row]
     assert "Réponse (approuvé ou objection)" in texts and "Traduction non officielle" in texts
     assert any(each.endswith(": Népal") for each in texts)
