@@ -109,15 +109,21 @@ class Cones:
         of_cell = self.stands * (self.stands * squares * inverse**2 - 1) * (sums > 0)
         return np.bincount(self.cone_of_cell, of_cell, len(self.cones))
 
-    def drop(self, release: str, names: tuple[str | None, ...]) -> None:
-        """Drop a cone: table, period, channel and series."""
-        kept = []
-        for at, cone in enumerate(self.cones):
-            of = cone.cell
-            if (of.release, of.table_name, of.period_code, of.channel_code, of.series) != (release, *names):
+    def drop(self, release: str, names: tuple[str | None, ...]) -> list[PublishedCell]:
+        """Drop a cone: table, period, channel and series; and return what was dropped."""
+        kept, dropped = [], []
+        for at, of in enumerate([cone.cell for cone in self.cones]):
+            is_it = (of.release, of.table_name, of.period_code, of.channel_code, of.series) == (
+                release,
+                *names,
+            )
+            if is_it:
+                dropped.append(of)
+            else:
                 kept.append(at)
         width = self.moves.shape[1]
         self.keep([(self.cones[at], self.truth[at], self.rows[at]) for at in kept], width)
+        return dropped
 
     # --- how far contributions surely move ------------------------------------------------------------
 

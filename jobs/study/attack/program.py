@@ -53,10 +53,11 @@ class Program:
 
     def find_change(
         self, gain: Array, most: Array, enough: float, cones: Cones, is_last: bool = True
-    ) -> tuple[Array, Array, list[int]] | None:
-        """The change of greatest gain; the price of each row; and which cones, with these rows, keep it from
-        enough where rows alone would not, the one of the greatest price first. None if no strategy solves it,
-        or rounding errors break a row.
+    ) -> tuple[Array, Array, list[int], bool] | None:
+        """The change of greatest gain; the price of each row; which cones, with these rows, keep it from
+        enough where rows alone would not, the one of the greatest price first; and whether these prices prove
+        that nothing gains enough, or it is open. None if no strategy solves it, or rounding errors break a
+        row.
 
         gain, most: of rises and then of falls. enough: a gain beyond which none is sought. is_last: nobody
         else is asked where this leaves it open; else cones are tried for a short time.
@@ -72,12 +73,14 @@ class Program:
             change = self.solve(most)
             if change is not None:
                 prices, holding = self.prices[: len(self.low)], list[int]()
-                by_rows = gain[: len(change)] @ change
+                is_proved = gain[: len(change)] @ change < enough * (1 - NEAR)
                 if cones.find_broken(change):
-                    change, touched = self.bend(change, gain, most, enough, cones, is_last)
-                    if by_rows >= enough * (1 - NEAR):
+                    is_open = not is_proved
+                    change, touched, most_left = self.bend(change, gain, most, enough, cones, is_last)
+                    if is_open:
                         prices, holding = self.prices[: len(self.low)], self.find_holding(touched, cones)
-                found = change, prices, holding
+                        is_proved = most_left < enough * (1 - NEAR)
+                found = change, prices, holding, is_proved
                 break
         rows = np.arange(len(self.low), highs.getNumRow(), dtype=np.int32)
         highs.deleteRows(len(rows), rows)
@@ -97,9 +100,9 @@ class Program:
 
     def bend(
         self, change: Array, gain: Array, most: Array, enough: float, cones: Cones, is_last: bool
-    ) -> tuple[Array, list[int]]:
-        """A change within all cones, of a gain of `enough` or what was found; from one that breaks some. And
-        the cone of each row behind that of the gain.
+    ) -> tuple[Array, list[int], float]:
+        """A change within all cones, of a gain of `enough` or what was found; from one that breaks some; the
+        cone of each row behind that of the gain; and the gain of the last solution within these rows.
 
         Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
         (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
@@ -146,7 +149,7 @@ class Program:
             is_within = not cones.find_broken(inside) and self.is_inside(inside, most)
             if is_within and gains @ inside > gains @ best:
                 best = inside
-        return best if self.is_inside(best, most) else np.zeros_like(best), touched
+        return best if self.is_inside(best, most) else np.zeros_like(best), touched, float(gains @ change)
 
     def add_row(self, low: float, row: Array, high: float) -> None:
         """Add a row of changes."""

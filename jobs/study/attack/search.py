@@ -13,6 +13,7 @@ An operator's figures may be anything that is not negative; no other belief is a
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -58,8 +59,19 @@ class Attack:
     def drop_variances(self, release: str, series: Collection[tuple[str | None, ...]]) -> None:
         """Drop variances of a release: table, period, channel and series."""
         for search in self.searches:
-            for names in series:
-                search.classes.cones.drop(release, names)
+            search.drop_variances(release, series)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding, the pairs that it is of, and the figures and variances that prove it: while they stay, so
+    does it. None where programs leave it open."""
+
+    finding: Finding
+    attackers: Array
+    side: int
+    target: int
+    proof: frozenset[PublishedCell] | None
 
 
 class BlockSearch:
@@ -95,6 +107,9 @@ class BlockSearch:
         self.pending[:, SIDES.index(LOW), value <= 0] = False
         self.pairs = int(self.pending.sum())
         self.was_asked = False
+        self.found: list[Found] = []
+        # What was dropped since it was asked.
+        self.gone: set[PublishedCell] = set()
 
     def view_of(self, attacker: int) -> View:
         """What an attacker has not seen. All views together would take most of the memory of a release."""
@@ -109,20 +124,33 @@ class BlockSearch:
         return found[:, self.group]
 
     def find_all(self) -> list[Finding]:
-        """Return the findings of all attackers on the pending pairs, and the pairs that are still pending."""
-        if not self.pending.any():
-            return []
-        # What is asked again was found before: few pairs, of which a projection clears hardly any.
-        if not self.was_asked:
+        """Return the findings of all attackers on the pending pairs, and leave pending what they find.
+
+        What is asked again was found before, and is no longer proved: a projection clears hardly any of it.
+        """
+        if not self.was_asked and self.pending.any():
             self.clear_free()
         self.was_asked = True
-        return list(self.ask_alone())
+        kept = [each for each in self.found if each.proof is not None and not each.proof & self.gone]
+        for each in kept:
+            self.pending[each.attackers, each.side, each.target] = False
+        self.gone.clear()
+        self.found = [*kept, *self.ask_alone()]
+        for each in kept:
+            self.pending[each.attackers, each.side, each.target] = True
+        return [each.finding for each in self.found]
 
     def drop_figures(self, release: str, cells: Collection[tuple[str, ...]]) -> None:
         """Drop figures of a release, as Attack does."""
         for row, cell in enumerate(self.system.rows):
             if cell is not None and cell.release == release and cell.name in cells:
                 self.program.relax_row(row)
+                self.gone.add(cell)
+
+    def drop_variances(self, release: str, series: Collection[tuple[str | None, ...]]) -> None:
+        """Drop variances of a release, as Attack does."""
+        for names in series:
+            self.gone.update(self.classes.cones.drop(release, names))
 
     # --- all targets together -------------------------------------------------------------------------
 
@@ -159,7 +187,7 @@ class BlockSearch:
 
     # --- each target alone ----------------------------------------------------------------------------
 
-    def ask_alone(self) -> Iterator[Finding]:
+    def ask_alone(self) -> Iterator[Found]:
         """Ask for each target and side that is pending what the end of its interval is: of all attackers
         together, who know more than any of them; then as anyone, since a point that leaves what an attacker
         has seen as it is stands for that attacker, too; then of halves of those that are left, at last of
@@ -180,7 +208,7 @@ class BlockSearch:
                     asked += [(some[half:], 0), (some[:half], 0)]
                     continue
                 view = self.classes.build_view(np.concatenate([self.seen[at] for at in some]))
-                point, cells = self.solve_end(side, target, view, is_last or len(some) == 1)
+                point, cells, proof = self.solve_end(side, target, view, is_last or len(some) == 1)
                 is_last = True
                 self.clear_pairs(some, view, point, same)
                 left = some[self.pending[some, side, target]]
@@ -194,7 +222,7 @@ class BlockSearch:
                     also = some if some[0] else np.flatnonzero(self.pending[:, side, target])
                     found[also, side, target] = True
                     self.pending[also, side, target] = False
-                    yield self.make_finding(side, target, some[0], cells)
+                    yield Found(self.make_finding(side, target, some[0], cells), also, side, target, proof)
         self.pending = found
 
     def clear_pairs(self, attackers: Array | int, view: View, point: Array, targets: slice) -> None:
@@ -227,9 +255,10 @@ class BlockSearch:
 
     def solve_end(
         self, side: int, target: int, view: View, is_last: bool = True
-    ) -> tuple[Array, tuple[PublishedCell, ...]]:
-        """A point where the target is at the end of its interval, or far enough from the truth; and the
-        figures that hold it there. is_last: as find_change() takes it."""
+    ) -> tuple[Array, tuple[PublishedCell, ...], frozenset[PublishedCell] | None]:
+        """A point where the target is at the end of its interval, or far enough from the truth; the figures
+        that hold it there; and all that proves that they do, as Found has it. is_last: as find_change() takes
+        it."""
         part = slice(*self.parts.starts[target : target + 2])
         of_class = self.parts.of_class[part]
         gain = np.zeros(len(self.classes.size))
@@ -246,18 +275,17 @@ class BlockSearch:
         solved = self.program.find_change(gains, self.bound_moves(view), enough, cones, is_last)
         if solved is None:
             raise AssertionError("a program's solution breaks its rows")
-        point, prices, holding = solved
+        point, prices, holding, is_proved = solved
         cells = {
             cell
             for cell, price in zip(self.system.rows, prices, strict=True)
             if cell is not None and abs(price) > PRICED
         }
+        variances = [cones.cones[at].cell for at in holding]
         # Of each release the first: without it, the attack is asked again.
-        first: dict[str, PublishedCell] = {}
-        for cell in (cones.cones[at].cell for at in holding):
-            first.setdefault(cell.release, cell)
-        cells.update(first.values())
-        return point, tuple(sorted(cells, key=repr))
+        first = {cell.release: cell for cell in reversed(variances)}
+        proof = frozenset([*cells, *variances]) if is_proved else None
+        return point, tuple(sorted(cells | set(first.values()), key=repr)), proof
 
     def make_finding(
         self, side: int, target: int, attacker: int, cells: tuple[PublishedCell, ...]

@@ -7,12 +7,12 @@ import polars as pl
 import pytest
 
 from jobs.base.tables.series import Shape
-from jobs.study.attack.known import VARIANCE, Finding, KnownRelease
+from jobs.study.attack.known import EVERYWHERE, VARIANCE, Finding, KnownRelease
 from jobs.study.attack.search import NOBODY, SIDES, Attack
 from jobs.study.public.cells import CELL, GROUP, EarlierRelease
 from jobs.study.public.knowledge import list_shapes
-from tests.study.public.test_gate import GUARDED, P_PCT, knowledge, unattacked
-from tests.support.small_study import basis, changed, defined, drawn
+from tests.study.public.test_gate import AROUND, GUARDED, P_PCT, knowledge, plain, unattacked
+from tests.support.small_study import Operator, Small, basis, changed, defined, drawn
 
 # Studies and chains whose rules alone leave something to find. Seed 54 once had a pair that no point cleared
 # and that was taken for clear.
@@ -62,7 +62,7 @@ def test_it_finds_what_asking_everything_finds(
             one = slice(number, number + 1)
             finders = []
             for attacker in np.flatnonzero(asked.pending[:, side, number]).tolist():
-                point, _ = asked.solve_end(side, number, asked.view_of(attacker))
+                point, *_ = asked.solve_end(side, number, asked.view_of(attacker))
                 most, least = asked.parts.compute_ends(asked.view_of(attacker), point, one)
                 ends = (most[0] < asked.goals[0, number], least[0] > asked.goals[1, number])
                 finders += [asked.attackers[attacker]] if ends[side] else []
@@ -92,7 +92,7 @@ def test_one_attacker_beside_anyone_is_asked_by_itself(monkeypatch: pytest.Monke
             ]
             search.pending = np.zeros_like(all_pending)
             search.pending[[0, at], SIDES.index(finding.side), target] = True
-            assert keys(list(search.ask_alone())) == keys([finding])
+            assert keys([each.finding for each in search.ask_alone()]) == keys([finding])
             tried += 1
     assert tried
 
@@ -117,3 +117,39 @@ def test_without_some_figures_it_finds_what_a_new_attack_finds(
         }
         again = {each for each in keys(attack.find_all()) if each[1:4] in targets}
         assert again == keys(new.find_all())
+
+
+def test_without_a_variance_it_finds_what_a_new_attack_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rates are alike, and one operator has most of its region: a variance near nothing says so."""
+    alike = [replace(each, figures=plain(each.subscriptions)) for each in AROUND]
+    large = Operator("ken-0", "KEN", "ken-0", 20_000, plain(20_000))
+    study = basis(Small((*alike, large)), "r1")
+    (known,) = knowledge([unattacked(study, [], monkeypatch)])
+    of_some = pl.col("series").str.starts_with("recipient/") & pl.col("series").str.contains("certain|units")
+    figures = known.published.filter(of_some & (pl.col("form") != VARIANCE))
+    names = ["table_name", "period_code", "channel_code", "series"]
+    variances = (
+        figures.select(names)
+        .unique()
+        .with_columns(area_code=pl.lit(EVERYWHERE), form=pl.lit(VARIANCE), value=pl.lit(1e-4))
+    )
+    small = pl.concat([figures, variances], how="diagonal")
+    shapes = list_shapes(GUARDED, [study])
+    attack = Attack([replace(known, published=small)], shapes, P_PCT)
+    found = attack.find_all()
+    rested = sorted(
+        {
+            (cell.table_name, cell.period_code, cell.channel_code, cell.series)
+            for each in found
+            for cell in each.cells
+            if cell.area_code == EVERYWHERE
+        }
+    )
+    assert len(rested) > 1
+    for series in (rested[:1], rested[1:]):
+        attack.drop_variances(known.release, series)
+        dropped = (pl.col("form") == VARIANCE) & pl.concat_list(names).is_in([list(each) for each in series])
+        small = small.filter(~dropped)
+        new = Attack([replace(known, published=small)], shapes, P_PCT).find_all()
+        assert keys(attack.find_all()) == keys(new) < keys(found)
+    assert not any(cell.area_code == EVERYWHERE for each in new for cell in each.cells)
