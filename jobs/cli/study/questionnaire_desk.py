@@ -161,6 +161,8 @@ def describe_open(standing: "Standing") -> str:
         for number, name in ((standing.to_correct_count, "to correct"), (standing.open_count, "open"))
         if number
     ]
+    if not parts:
+        return ""
     lines = standing.why.splitlines()
     if standing.to_correct_count:
         return "; ".join([", ".join(parts), *lines[:1]])

@@ -1,5 +1,6 @@
 """`observatory questionnaire status`."""
 
+import datetime as dt
 from pathlib import Path
 
 from jobs.base.store.lake import Lake
@@ -22,6 +23,9 @@ def test_the_command_says_who_is_silent_and_since_when(observatory: Observatory,
     csv = observatory(*words, "--format", "csv")
     assert csv.out.splitlines()[0].startswith("respondent_id,name,role,country,language,state,by,received_at")
     assert observatory("questionnaire", "status", "--period", "soon", *words[4:]).code == 2
+    load(Lake(str(tmp_path / "lake")), tmp_path, {}, AT + dt.timedelta(days=1))
+    told = observatory(*words)
+    assert "1 answered" in told.out and not [line for line in told.out.splitlines() if " : " in line]
 
 
 def test_letters_go_to_the_silent(observatory: Observatory, tmp_path: Path) -> None:
