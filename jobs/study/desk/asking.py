@@ -99,12 +99,13 @@ def list_standings(lake: Lake, respondents: Mapping[str, Respondent], period: st
 
 
 def rows_by_respondent(lake: Lake, table: str, *columns: str) -> dict[str, list[dict[str, Any]]]:
-    """The distinct rows of a table, in these columns and by when they were received, of each respondent."""
+    """The distinct rows of a table, in these columns and by when they were received, of each respondent. Of
+    one moment the order is that of their values, however they lie in the table."""
     if not lake.exists(table):
         return {}
     rows = lake.read(table, columns=["respondent_id", "received_at", *columns]).unique()
     found: dict[str, list[dict[str, Any]]] = {}
-    for row in rows.sort("received_at").to_dicts():
+    for row in sorted(rows.to_dicts(), key=lambda row: (row["received_at"], str(row))):
         found.setdefault(row["respondent_id"], []).append(row)
     return found
 

@@ -75,7 +75,7 @@ class FilledRows:
         fields = {each.name: each for each in read_contract(table).fields}
         for name, text in written.items():
             if text and name != NAME:
-                value, problem = read_cell(text, fields[name])
+                value, problem = read_cell(cells[name], text, fields[name])
                 found[name] = value
                 faults += [f"{place}: {name}: {problem}"] if problem else []
         self.wrong += faults
@@ -109,8 +109,8 @@ def as_text(value: Any) -> str:
     return "" if value is None else str(value).strip()
 
 
-def read_cell(text: str, about: Field) -> tuple[Any, str]:
-    """The value of a cell, and what is wrong with it."""
+def read_cell(given: Any, text: str, about: Field) -> tuple[Any, str]:
+    """The value of a cell, and what is wrong with it. given: what it holds, text: as text."""
     if about.name == "country_code":
         code = text if text in country_codes() else country_of_name(text)
         return code, "" if code else f"unknown country '{text}'{nearest_country(text)}"
@@ -126,7 +126,9 @@ def read_cell(text: str, about: Field) -> tuple[Any, str]:
             return None, str(error)
     if about.type.partition("(")[0] not in NUMBERS:
         return text, ""
-    number = read_number(text)
+    # A number of a workbook has no separators, which could be of thousands.
+    is_number = isinstance(given, int | float)
+    number = Number(Decimal(str(given)), is_plain=True) if is_number else read_number(text)
     if not isinstance(number, Number):
         values = {"value": text, **number.values}
         own = OWN_MESSAGES.get(number.key)

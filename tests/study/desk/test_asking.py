@@ -54,6 +54,20 @@ def test_a_gap_and_a_refusal(lake: Lake, tmp_path: Path) -> None:
     assert savanna(other).state == "refused" and "2025" in savanna(other).why
 
 
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_of_forms_of_one_second_the_same_decides_however_they_lie(lake: Lake, order: tuple[int, int]) -> None:
+    both = [
+        {
+            "respondent_id": SAVANNA.id, "period_code": "2025", "received_at": AT, "is_taken": is_taken,
+            "file_sha256": "0" * 64, "file_name": "form.xlsx", "to_correct_count": 0, "open_count": 1,
+        }
+        for is_taken in (False, True)
+    ]  # fmt: skip
+    for at in order:
+        lake.append(rows_frame([both[at]], FORMS), FORMS)
+    assert savanna(lake).state == "gaps"
+
+
 def test_an_address_is_not_kept(lake: Lake, tmp_path: Path) -> None:
     load(lake, tmp_path, {"sp706": "ask ann@secret.example"}, AT)
     assert savanna(lake).state == "to correct"

@@ -231,7 +231,7 @@ def test_a_workbook_is_read_as_a_form_is(tmp_path: Path) -> None:
     rows: dict[str, list[list[Any]]] = {
         "operator_frame": [["Nepal", "Himal Mail", "EMAIL", "90 000", "", "", "himal"]],
         "denominator": [["NPL", "2026", "FAX", "1.2 million"]],
-        "price_level": [["NPL", 2025, 100, 34.5, "138,6", "3 000"]],
+        "price_level": [["NPL", 2025, 100, 34.125, "138,6", "3 000"]],
     }
     filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
     tables, remarks = build(tmp_path)
@@ -239,8 +239,9 @@ def test_a_workbook_is_read_as_a_form_is(tmp_path: Path) -> None:
         ("npl-himal-mail", "himal", "SMALL", 90_000)
     ]
     assert tables[DENOMINATOR]["subscriptions"].to_list() == [1_200_000]
-    assert tables[PRICES].select("currency_code", "market_rate", "wage_per_day").rows() == [
-        ("NPR", 138.6, 3000)
+    # A cell with a number has no separators that could be of thousands.
+    assert tables[PRICES].select("currency_code", "ppp_rate", "market_rate", "wage_per_day").rows() == [
+        ("NPR", 34.125, 138.6, 3000)
     ]
     # Rows that were begun and not filled in are none.
     assert remarks.missing["KEN"][0] == "operators" and ECONOMY not in tables
