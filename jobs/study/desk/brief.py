@@ -74,6 +74,7 @@ def make_brief(
             ReaderTable(say("missing"), missing),
         ],
         translate_key(language, "feedback", "caution", mark="!!"),
+        release.is_made_up,
     )
 
 

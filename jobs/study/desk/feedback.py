@@ -61,6 +61,7 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
         translate_key(language, "feedback", "about"),
         tables,
         translate_key(language, "feedback", "caution", mark="!!"),
+        release.is_made_up,
     )
 
 

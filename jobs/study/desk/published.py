@@ -38,11 +38,12 @@ FIGURES = {
 
 @dataclass(frozen=True)
 class ReaderRelease:
-    """A published release: its name, its period, and its tables as texts."""
+    """A published release: its name, its period, its tables as texts, and whether all is made up."""
 
     name: str
     period: str
     tables: Mapping[str, pl.DataFrame]
+    is_made_up: bool = False
 
     @property
     def volume_periods(self) -> list[str]:
@@ -84,7 +85,8 @@ def read_published(settings: Observatory, name: str) -> ReaderRelease:
             f"{name} is not published in {settings.release.public_root}: `observatory release publish` first"
         )
     verify_release(folder)
-    return ReaderRelease(name, read_manifest(folder)["period"], tables_in(folder))
+    about = read_manifest(folder)
+    return ReaderRelease(name, about["period"], tables_in(folder), about["is_made_up"])
 
 
 def areas_of(country: str, period: str) -> list[str]:

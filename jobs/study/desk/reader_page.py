@@ -11,6 +11,7 @@ from jobs.base.page.templates import render_template
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.styles import row_height
 from jobs.study.questionnaire.texts import translate_key
+from jobs.study.site.texts import load_texts
 
 TEMPLATES = Path(__file__).parent / "templates"
 # Widths of a sheet's columns: the longest name of an area, of a figure, and numbers.
@@ -29,7 +30,8 @@ class ReaderTable:
 
 @dataclass(frozen=True)
 class ReaderPage:
-    """A title, whose eyes it is for, what it is made of, its tables, and how it is to be read."""
+    """A title, whose eyes it is for, what it is made of, its tables, how it is to be read, and whether its
+    figures are made up."""
 
     language: str
     title: str
@@ -37,6 +39,11 @@ class ReaderPage:
     about: str
     tables: Sequence[ReaderTable]
     caution: str = ""
+    is_made_up: bool = False
+
+    @property
+    def band(self) -> str:
+        return load_texts(self.language)["band"] if self.is_made_up else ""
 
     @property
     def unofficial(self) -> str:
@@ -73,6 +80,8 @@ def write_sheet(page: ReaderPage, day: dt.date) -> bytes:
         sheet.set_row(row, row_height((words, sum(WIDTHS))))
         row += 1
 
+    if page.band:
+        write_words(page.band, bold)
     write_words(page.title, bold)
     for words in filter(None, (page.reader, page.unofficial, page.about, page.caution)):
         write_words(words, wrapped)

@@ -1,4 +1,4 @@
 """The publication: a release as a folder of pages, from its published tables alone.
 
-Only commands import it.
+Only commands and desk import it.
 """

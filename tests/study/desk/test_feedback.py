@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+from dataclasses import replace
 from typing import Any
 
 import openpyxl
@@ -9,11 +10,14 @@ import polars as pl
 import pytest
 
 from jobs.base.tables.contracts import rows_frame
+from jobs.study.desk.asking import FORMS
+from jobs.study.desk.brief import make_brief
 from jobs.study.desk.feedback import make_feedback, own_figures
 from jobs.study.desk.published import ReaderRelease, areas_of
 from jobs.study.desk.reader_page import WIDTHS, write_html, write_sheet
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.landing import TABLE, answer_rows
+from jobs.study.site.texts import load_texts
 from tests.support.questionnaire import SAVANNA, assessed, filled
 from tests.support.returned_forms import AT
 
@@ -58,10 +62,20 @@ def test_spam_by_another_definition_or_of_another_period_is_not_compared() -> No
 
 
 @pytest.mark.parametrize("language", load_definition()["languages"])
-def test_the_page_is_in_the_respondents_language_and_its_sheet_has_the_same(language: str) -> None:
-    import dataclasses
+def test_of_a_release_of_made_up_figures_page_and_sheet_say_so(language: str) -> None:
+    whose, band = replace(SAVANNA, language=language), load_texts(language)["band"]
+    for published in (release(ITU_AFR={}), replace(release(ITU_AFR={}), is_made_up=True)):
+        page = make_feedback(whose, answers(), published)
+        assert page is not None
+        sheet = openpyxl.load_workbook(io.BytesIO(write_sheet(page, dt.date(2025, 12, 31)))).worksheets[0]
+        brief = make_brief("KEN", language, answers().clear(), rows_frame([], FORMS), published)
+        shown = (band in write_html(page), sheet["A1"].value == band, band in write_html(brief))
+        assert set(shown) == {published.is_made_up}
 
-    page = make_feedback(dataclasses.replace(SAVANNA, language=language), answers(), release(ITU_AFR={}))
+
+@pytest.mark.parametrize("language", load_definition()["languages"])
+def test_the_page_is_in_the_respondents_language_and_its_sheet_has_the_same(language: str) -> None:
+    page = make_feedback(replace(SAVANNA, language=language), answers(), release(ITU_AFR={}))
     assert page is not None and bool(page.unofficial) == (language != "en")
     html = write_html(page)
     assert f'lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in html
