@@ -33,7 +33,7 @@ def site(
 
 def print_site(folder: Path, digest: str) -> None:
     """Where a site is, and the digest of its list of files."""
-    out.print(f"Site: {folder / 'index.html'}\ndigest {digest}", soft_wrap=True, highlight=False)
+    out.print(f"Site: {folder / 'index.html'}\ndigest of its files {digest}", soft_wrap=True, highlight=False)
 
 
 class DocumentForm(StrEnum):
