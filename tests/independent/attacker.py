@@ -878,8 +878,9 @@ class Block:
     def moves_far(self, programs: Programs, gain: Array, seen: Array, p: float) -> bool:
         """Whether contributions that are p away give every published figure and no larger variance of any
         series, at their own ratios."""
-        errors = [each for of in self.errors.values() for each in of if each.cells]
-        return bool(errors) and Ratios(programs, errors).reach(gain, seen, p) >= p
+        errors = [each for of in self.errors.values() for each in of]
+        # Of the study's own errors no ratios move: what they prove stays found.
+        return all(each.cells for each in errors) and Ratios(programs, errors).reach(gain, seen, p) >= p
 
     def ask_cones(
         self, programs: Programs, gain: Array, seen: Array, p: float, cones: Sequence[Cone]

@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_array, vstack
 
 from jobs.study.attack.coefficients import Linear
-from jobs.study.attack.known import PublishedCell
+from jobs.study.attack.known import EVERYWHERE, PublishedCell
 
 Array = np.ndarray
 # By how much of it a bound may be broken, and in how many steps its edge is sought.
@@ -111,16 +111,12 @@ class Cones:
 
     def drop(self, release: str, names: tuple[str | None, ...]) -> list[PublishedCell]:
         """Drop a cone: table, period, channel and series; and return what was dropped."""
-        kept, dropped = [], []
-        for at, of in enumerate([cone.cell for cone in self.cones]):
-            is_it = (of.release, of.table_name, of.period_code, of.channel_code, of.series) == (
-                release,
-                *names,
-            )
-            if is_it:
-                dropped.append(of)
-            else:
-                kept.append(at)
+        dropped = [
+            cone.cell
+            for cone in self.cones
+            if (cone.cell.release, cone.cell.name) == (release, (*names, EVERYWHERE))
+        ]
+        kept = [at for at, cone in enumerate(self.cones) if cone.cell not in dropped]
         width = self.moves.shape[1]
         self.keep([(self.cones[at], self.truth[at], self.rows[at]) for at in kept], width)
         return dropped

@@ -75,11 +75,10 @@ class Program:
                 prices, holding = self.prices[: len(self.low)], list[int]()
                 is_proved = gain[: len(change)] @ change < enough * (1 - NEAR)
                 if cones.find_broken(change):
-                    is_open = not is_proved
-                    change, touched, most_left = self.bend(change, gain, most, enough, cones, is_last)
-                    if is_open:
+                    change, touched, left = self.bend(change, gain, most, enough, cones, is_last)
+                    if not is_proved:
                         prices, holding = self.prices[: len(self.low)], self.find_holding(touched, cones)
-                        is_proved = most_left < enough * (1 - NEAR)
+                        is_proved = left < enough * (1 - NEAR)
                 found = change, prices, holding, is_proved
                 break
         rows = np.arange(len(self.low), highs.getNumRow(), dtype=np.int32)
