@@ -127,7 +127,7 @@ def read_cell(given: Any, text: str, about: Field) -> tuple[Any, str]:
     if about.type.partition("(")[0] not in NUMBERS:
         return text, ""
     # A number of a workbook has no separators, which could be of thousands.
-    is_number = isinstance(given, int | float)
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
     number = Number(Decimal(str(given)), is_plain=True) if is_number else read_number(text)
     if not isinstance(number, Number):
         values = {"value": text, **number.values}

@@ -253,7 +253,7 @@ def test_a_bad_cell_is_named_with_what_to_do(tmp_path: Path) -> None:
     rows: dict[str, list[list[Any]]] = {
         "operator_frame": [["NPL", "Himal", "EMAIL", "5 subscribers"], ["NPL", "Tal", "EMAIL", "about 90"]],
         "denominator": [["KEN", "Q4 2026", "FAX", 5], ["NPL", "2026", "FAX", 5, "", "", "survey", "5%"]],
-        "price_level": [["NPL", 2025, 100, 34.5, "129.2 KES"], ["NPL", 2024, "many"]],
+        "price_level": [["NPL", 2025, 100, 34.5, "129.2 KES"], ["NPL", 2024, "many"], ["NPL", 2023, True]],
     }
     filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
     put(tmp_path, "list.csv", "country,operator,service,subscribers\nKEN,A,SMS,35 000 000 subscribers\n")
@@ -268,6 +268,7 @@ def test_a_bad_cell_is_named_with_what_to_do(tmp_path: Path) -> None:
         r"sheet denominator, line \d+: shared_error_pct: '5%' holds '%'",
         r"sheet price_level, line \d+: market_rate: '129.2 KES' holds 'KES'",
         r"sheet price_level, line \d+: deflator_index: 'many' is no number: write",
+        r"sheet price_level, line \d+: deflator_index: 'True' is no number: write",
         "list.csv, line 2: subscriptions: '35 000 000 subscribers' holds 'subscribers'",
     ):
         assert re.search(each, said), said
