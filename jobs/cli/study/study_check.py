@@ -174,10 +174,9 @@ def write_questions(
 
     assert isinstance(lake, Lake)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    listed = load_respondents(settings).values() if settings.study.respondents else ()
-    languages = {each.id: each.language for each in listed}
+    listed = load_respondents(settings) if settings.study.respondents else {}
     texts = respondents_questions(
-        findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), languages
+        findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), listed
     )
     for respondent, text in texts.items():
         file = folder / f"{respondent}.txt"

@@ -13,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.languages import format_count, use_language
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
 from jobs.base.store.lock import hold_lock
@@ -24,6 +25,7 @@ from jobs.study.estimates.steps.finding_decisions import respondents_questions
 from jobs.study.estimates.steps.given import ANSWERS, QUALITY, ROUTES, SUBMISSION, Given, leave_out
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.questionnaire.definition import load_definition
+from jobs.study.questionnaire.respondents import Respondent
 from jobs.study.questionnaire.texts import translate_key
 from sample_data.membership import BEFORE, FOLDER
 from tests.support.delta import write_delta
@@ -434,11 +436,15 @@ def test_a_question_holds_no_other_respondents_figure(lake: Lake, odd: dict[str,
 def test_a_question_is_in_the_respondents_language(
     lake: Lake, odd: dict[str, pl.DataFrame], language: str
 ) -> None:
+    who = Respondent(ODD, "Poste Étrange", "O", "BRB", "odd", (), language, "")
+    with use_language(language):
+        previous = format_count(1234)
     for rule in finding.RULES:
         found = replace(only_finding(lake), rule_code=rule, previous_contribution=1234.0)
-        ((_, text),) = respondents_questions([found], odd[ANSWERS], INDICATORS, {ODD: language}).items()
+        ((_, text),) = respondents_questions([found], odd[ANSWERS], INDICATORS, {ODD: who}).items()
         assert translate_key(language, "finding", "intro") in " ".join(text.split()) or language == "zh"
-        assert "{" not in text and found.finding_id in text and "1,234" in text
+        assert "{" not in text and found.finding_id in text and previous in text
+        assert text.partition("\n")[0] == translate_key(language, "finding", "to", respondent=who.name)
         assert (translate_key(language, "word", "unofficial") in text) == (language != "en")
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_count, format_number, format_percent, format_significant, to_decimal
+from jobs.base.core.languages import ENGLISH, format_count, format_significant, use_language
+from jobs.base.core.numbers import format_number, format_percent, to_decimal
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
@@ -25,6 +26,7 @@ from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding
 from jobs.study.estimates.steps.spending import POSTS
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.latest_answers import latest_answers
+from jobs.study.questionnaire.respondents import Respondent
 from jobs.study.questionnaire.texts import channel_name, translate_key
 
 TABLE = "study.finding_decision"
@@ -210,17 +212,21 @@ def respondents_questions(
     findings: Iterable[DecidedFinding],
     answers: pl.DataFrame,
     indicators: pl.DataFrame,
-    languages: Mapping[str, str],
+    listed: Mapping[str, Respondent],
 ) -> dict[str, str]:
     """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
-    indicators: ref.indicator_measure. languages: of respondents, by respondent_id; English without one."""
+    indicators: ref.indicator_measure. listed: respondents by id, of whom name and language are taken; one
+    that is not among them is asked in English."""
     of: dict[str, list[DecidedFinding]] = {}
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
-    return {
-        name: write_question(name, given, (answers, indicators), languages.get(name, "en"))
-        for name, given in sorted(of.items())
-    }
+    texts = {}
+    for each, given in sorted(of.items()):
+        language = listed[each].language if each in listed else ENGLISH
+        with use_language(language):
+            name = listed[each].name if each in listed else each
+            texts[each] = write_question(name, given, (answers, indicators), language)
+    return texts
 
 
 def write_question(
@@ -229,7 +235,7 @@ def write_question(
     tables: tuple[pl.DataFrame, pl.DataFrame],
     language: str,
 ) -> str:
-    """The question to a respondent in a language. tables: study.questionnaire_answer and
+    """The question to a respondent, by its name, in a language. tables: study.questionnaire_answer and
     ref.indicator_measure."""
 
     def say(key: str, **values: str) -> str:
@@ -309,5 +315,5 @@ def given_of(finding: DecidedFinding) -> tuple[str, str, str, str]:
 
 
 def format_given(number: float) -> str:
-    """A figure as its respondent gave it: whole from a hundred on, else three digits."""
+    """A figure as its respondent gave it, in its language: whole from a hundred on, else three digits."""
     return format_count(number) if abs(number) >= 100 else format_significant(number)
