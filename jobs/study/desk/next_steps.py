@@ -21,7 +21,7 @@ from jobs.study.estimates.steps.finding_decisions import open_findings
 from jobs.study.estimates.steps.frame import refuse_wrong_subscriptions
 from jobs.study.estimates.steps.study_stage import ANSWERS, SUBMISSION, is_current
 from jobs.study.public.secret import FILE, VALUE, p_pct
-from jobs.study.questionnaire.respondents import load_respondents
+from jobs.study.questionnaire.respondents import Respondent, load_respondents
 from jobs.study.release.clearance import count_leaving, read_clearance, refuse_uncleared
 from jobs.study.release.comparing import areas_in
 from jobs.study.release.decisions import list_published, read_decisions
@@ -53,11 +53,16 @@ class Step:
 
 def list_steps(settings: Observatory, file: Path) -> list[Step]:
     """All steps up to a release that readers find. file: the settings."""
+    listed, faults = read_respondents(settings)
+    respondents = place(settings.study.respondents, "respondents.csv")
+    keys = place(settings.study.keyring, "keys")
     steps = [
         Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
-        Step("respondents", tuple(unasked(settings)), place(settings.study.respondents, "respondents.csv")),
+        Step("respondents", faults or without_one(settings, listed, "O", "operator"), respondents),
+        # A study can do without: the officer then decides on the country's rows.
+        Step("administrations", without_one(settings, listed, "A", "administration"), respondents, False),
         Step("frame", tuple(unframed(settings)), "observatory study frame"),
-        Step("keys", tuple(without_keys(settings)), f"{place(settings.study.keyring, 'keys')}/ID.asc", False),
+        Step("keys", tuple(without_keys(settings, listed)), f"{keys}/ID.asc", False),
     ]
     folder = settings.study.files
     lake = Lake(settings.lake.root)
@@ -195,17 +200,18 @@ def unset(settings: Observatory) -> Iterator[str]:
         yield "[study] countries"
 
 
-def unasked(settings: Observatory) -> Iterator[str]:
-    """What the list of respondents lacks: operators, and administrations, of the study's countries."""
+def read_respondents(settings: Observatory) -> tuple[list[Respondent], tuple[str, ...]]:
+    """The list of respondents, and its faults; no respondent where it has any."""
     try:
-        listed = load_respondents(settings).values()
+        return list(load_respondents(settings).values()), ()
     except ObservatoryError as error:
-        yield from str(error).splitlines()
-        return
-    for role, name in (("A", "administration"), ("O", "operator")):
-        without = set(settings.study.countries) - {each.country for each in listed if each.role == role}
-        if without:
-            yield f"no {name} of {name_few(sorted(without), SHOWN)}"
+        return [], tuple(str(error).splitlines())
+
+
+def without_one(settings: Observatory, listed: Sequence[Respondent], role: str, name: str) -> tuple[str, ...]:
+    """The study's countries of which nobody of a role is asked."""
+    without = set(settings.study.countries) - {each.country for each in listed if each.role == role}
+    return (f"no {name} of {name_few(sorted(without), SHOWN)}",) if without else ()
 
 
 def unframed(settings: Observatory) -> Iterator[str]:
@@ -247,13 +253,10 @@ def unframed(settings: Observatory) -> Iterator[str]:
         )
 
 
-def without_keys(settings: Observatory) -> Iterator[str]:
+def without_keys(settings: Observatory, listed: Sequence[Respondent]) -> Iterator[str]:
     """Operators without a public key, which their packages need; answers in forms need none."""
-    if settings.study.keyring is None or settings.study.respondents is None:
+    if settings.study.keyring is None or not settings.study.require_signature:
         return
-    if not settings.study.require_signature or not Path(settings.study.respondents).is_file():
-        return
-    listed = load_respondents(settings).values()
     keys = {file.stem for file in Path(settings.study.keyring).glob("*.asc")}
     without = {each.id for each in listed if each.role == "O"} - keys
     if without:

@@ -65,6 +65,18 @@ def test_the_quarter_that_was_asked_for_is_named_once_another_one_is_over(
     assert steps_of(begun)["release"].do == "observatory release make --period 2026-Q4"
 
 
+def test_a_study_goes_on_without_an_administration(begun: Path) -> None:
+    assert steps_of(begun)["administrations"].missing == ()
+    file = begun / "respondents.csv"
+    lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if ",NPL," not in line), encoding="utf-8")
+    step = steps_of(begun)["administrations"]
+    assert step.missing == ("no administration of NPL",) and not step.is_needed
+    file.write_text("name\n", encoding="utf-8")
+    steps = steps_of(begun)
+    assert "columns" in steps["respondents"].missing[0] and not steps["keys"].missing
+
+
 def test_a_file_that_does_not_fit_is_named(begun: Path) -> None:
     (begun / "files" / "denominator.csv").write_text("country_code,year\nKEN,2026\n", encoding="utf-8")
     assert any("denominator.csv: columns" in each for each in steps_of(begun)["frame"].missing)

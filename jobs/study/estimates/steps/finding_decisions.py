@@ -221,11 +221,11 @@ def respondents_questions(
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
     texts = {}
-    for each, given in sorted(of.items()):
-        language = listed[each].language if each in listed else ENGLISH
+    for who, given in sorted(of.items()):
+        language = listed[who].language if who in listed else ENGLISH
         with use_language(language):
-            name = listed[each].name if each in listed else each
-            texts[each] = write_question(name, given, (answers, indicators), language)
+            name = listed[who].name if who in listed else who
+            texts[who] = write_question(name, given, (answers, indicators), language)
     return texts
 
 
