@@ -147,9 +147,11 @@ def make_clearance(
     folder = restricted / SHEETS
     folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     asked = {}
+    leaving = count_leaving(areas_of(tables))
     for country, name in sorted(administrations.items()):
-        own = own_rows(tables, country)
-        count = sum(rows.height for rows in own.values())
+        count = leaving.get(country, 0)
+        # Nobody is asked about what others published alone.
+        own = own_rows(tables, country) if count else {}
         file = folder / f"{country.lower()}.xlsx"
         file.write_bytes(
             build_sheet(
@@ -162,7 +164,7 @@ def make_clearance(
             if country in kept and kept[country].administration
             else Cleared(country, name, count)
         )
-    for country, count in count_leaving(areas_of(tables)).items():
+    for country, count in leaving.items():
         if country not in asked:
             is_kept = country in kept and not kept[country].administration
             asked[country] = kept[country] if is_kept else Cleared(country, "", count)

@@ -9,10 +9,12 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import openpyxl
+import polars as pl
 import pytest
 
 from jobs.base.core import disk
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.public_contracts import public_contract
 from jobs.study.release import clearance, comparing, decisions, folders, manifest, publishing
 from jobs.study.release.released_tables import release_table
 from jobs.study.release.signatures import sign_release, signer_of
@@ -331,6 +333,21 @@ def test_an_answer_to_another_release_is_refused(place: Place) -> None:
     file.write_bytes(with_parts(file.read_bytes(), {part: data}))
     with pytest.raises(ObservatoryError, match="is no clearance sheet: XFD1048576"):
         clearance.load_answers(place.restricted, [file], NOW)
+
+
+def test_nobody_is_asked_about_what_others_published(place: Place) -> None:
+    table = "public.published_volume"
+    row = dict.fromkeys(public_contract(table).schema) | {
+        "area_code": "TON", "area_kind_code": "country", "period_code": "2026", "channel_code": "SMS",
+        "figure_code": "OF_TONGA", "conf_status_code": "F",
+    }  # fmt: skip
+    others = release_table(table, pl.DataFrame([row], schema=public_contract(table).schema))
+    released = [*tables(), others]
+    found = clearance.make_clearance(place.restricted, released, ABOUT, place.digest, ASKED, BEFORE, {})
+    assert {each.country: each.rows for each in found.asked.values()} == {"FJI": 1, "NPL": 1, "TON": 0}
+    assert found.waited and "TON" not in {each.country for each in found.waited}
+    sheets = openpyxl.load_workbook(place.restricted / clearance.SHEETS / "ton.xlsx").sheetnames
+    assert sheets == [clearance.ANSWER]
 
 
 def test_a_sheet_counts_for_its_country_whatever_its_file_is_called(place: Place) -> None:
