@@ -17,6 +17,7 @@ QUANTITIES = {
     "corrected for filter error": "spam_corrected",
     "as filters saw it, not corrected": "spam_certain",
 }
+COMPACT = {"": 1.0, "k": 1e3, "M": 1e6, "bn": 1e9, "T": 1e12}
 SIZES = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
 LOW = {"unreliable", "one_respondent", "few_holdings"}
 MAIN = (
@@ -307,6 +308,57 @@ def in_use(figures: Figures, channel: str, names: str, low: str, high: str, area
     assert {(row["share_from_pct"], row["share_below_pct"]) for row in own} == {(low, high)}
 
 
+def compact(text: str, value: str) -> None:
+    """A figure of a title as a table writes it: 12.5M."""
+    digits, size = re.fullmatch(r"([\d.,]+)(k|M|bn|T|)", text).groups()  # type: ignore[union-attr]
+    exact = float(digits.replace(",", "")) * COMPACT[size]
+    assert f"{exact:.3g}" == f"{float(value):.3g}", (text, value)
+
+
+def largest(figures: Figures, table: str, channel: str, name: str, value: str, area: str) -> None:
+    """The largest amount of an area that may be quoted, of strategies and kinds."""
+    wanted = {"cost_component_code": "stated", "conversion_code": "market"}
+    rows = [
+        row for row in figures.tables[table]
+        if row["channel_code"] == CHANNELS[channel.lower()] and row["area_name"] == name_of(area)
+        and row["cv_band_code"] not in LOW
+        and all(row.get(column, code) == code for column, code in wanted.items())
+        and (row["strategy_code"], row.get("component_code", "_T")) != ("_T", "_T")
+    ]  # fmt: skip
+    row = max(rows, key=lambda each: float(each["estimate"]))
+    part = row["strategy_code"] if row["strategy_code"] != "_T" else row["component_code"]
+    assert part.replace("_", " ") == name.lower(), (part, name)
+    compact(value, row["estimate"])
+
+
+def answered_most(figures: Figures, pillar: str, names: str, low: str, high: str, area: str) -> None:
+    """The answers in the highest quarter of a pillar, but no, none and no rule."""
+    rows = [
+        row for row in figures.tables["policy"]
+        if row["pillar_code"] == pillar.split()[0].lower() and row["area_name"] == name_of(area)
+        and row["answer_code"] not in ("no", "NONE", "zero")
+    ]  # fmt: skip
+    most = max(float(row["share_from_pct"]) for row in rows)
+    own = [row for row in rows if float(row["share_from_pct"]) == most]
+    assert {(row["share_from_pct"], row["share_below_pct"]) for row in own} == {(low, high)}
+    assert sum(row["indicator_text"].lower() in names.lower() for row in own) >= min(len(own), 3), names
+
+
+def models(figures: Figures, channel: str, low: str, high: str, area: str) -> None:
+    """The least and the largest modelled cost of an area."""
+    middles = [
+        float(row["modelled_p50"]) for row in figures.tables["user_cost"]
+        if row["channel_code"] == CHANNELS[channel.lower()] and row["area_name"] == name_of(area)
+        and row["modelled_p50"]
+    ]  # fmt: skip
+    compact(low, str(min(middles)))
+    compact(high, str(max(middles)))
+
+
+def issuers(figures: Figures, names: str) -> None:
+    assert {row["issuer"] for row in figures.tables["published_volume"]} == set(re.split(", | and ", names))
+
+
 def following(figures: Figures, quarter: str, year: str) -> None:
     """The next release is for the quarter after that of the figures."""
     last = max(row["period_code"] for row in figures.tables["spam_volume"])
@@ -359,6 +411,13 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (rf"Of {N} protected figures, {N} are new, {N} are revised, {N} are unchanged, and {N} stand.*", new),
     (rf"{C}: (?:shares by area|who sends to whom); (.+) ([\d.]+)% to ([\d.]+)%", spread),
     (rf"{C}: share of answering holdings .+ in operation; (.+) (\d+)–(\d+)% \((.+)\)", in_use),
+    (rf"{C}: spending by strategy and by kind, US dollars; (.+) ([\d.,]+\w*) \((.+)\)",
+     lambda f, *said: largest(f, "investment", *said)),
+    (rf"{C}: running cost by strategy, US dollars; (.+) ≥ ([\d.,]+\w*) \((.+)\)",
+     lambda f, *said: largest(f, "countermeasure_cost", *said)),
+    (r"(.+): share of answering administrations, by area; (.+) (\d+)–(\d+)% \((.+)\)", answered_most),
+    (rf"{C}: modelled cost to users, US dollars; ([\d.,]+\w*) to ([\d.,]+\w*) \((.+)\)", models),
+    (r"Volumes that others printed; (.+)", issuers),
     (r"A release is made for each quarter: the next one is for quarter (\d) of (\d+)\.", following),
     (rf"{C}: countries with a volume of spam of their own: (\d+)", lambda f, c, n: countries(f, n, c)),
     (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),

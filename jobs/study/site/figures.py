@@ -54,6 +54,8 @@ RATES = {"rate_per_subscription": "rate", "cost_per_thousand": "cost.thousand"}
 COMPONENTS = {"marginal": "", "fixed": "≥ ", "stated": "≥ "}
 # Shades of a matrix, by share in percent.
 SHADES = (5, 15, 30, 50)
+# Answers that say that there is nothing, and so many of the others a title names.
+NOTHING, MOST = ("no", "NONE", "zero"), 3
 # Width and number of names of the map, on wide and on narrow screens.
 MAPS = ((960, 12), (480, 5))
 
@@ -521,6 +523,7 @@ def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
         by_strategy = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") != ALL)
         if by_strategy.height:
             title = say("cost.strategy", channel=head_channel(channel))
+            title += largest_title(by_strategy, "strategy_code", name_strategy, "≥ ")
             table = amounts_table(title, by_strategy, "strategy_code", name_strategy, "≥ ")
             found.append(SiteFigure("countermeasure_cost", title, about, table, brackets))
     return found
@@ -613,9 +616,20 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
         )
         if parts.height:
             title = say("investment.parts", channel=head_channel(channel))
+            title += largest_title(parts, "part", part_name)
             table = amounts_table(title, parts, "part", part_name)
             found.append(SiteFigure("investment", title, about, table, say("brackets.note")))
     return [*found, *gap_figures(release)]
+
+
+def largest_title(rows: pl.DataFrame, column: str, name: Callable[[str], str], sign: str = "") -> str:
+    """The largest amount of all countries together that may be quoted: ; filters 23.4M (World)."""
+    whole = rows.filter(pl.col(AREA).is_in(WHOLE)).to_dicts()
+    quoted = [row for row in whole if row["estimate"] and may_be_quoted(row["cv_band_code"])]
+    if not quoted:
+        return ""
+    row = max(quoted, key=lambda each: float(each["estimate"]))
+    return f"{say('between')}{name(row[column])} {sign}{short(row['estimate'])} ({name_area(row)})"
 
 
 def part_name(code: str) -> str:
@@ -679,7 +693,7 @@ def policy_figures(release: PublishedRelease) -> list[SiteFigure]:
             ]
             for code, answer, text in asked.rows()
         ]  # fmt: skip
-        title = say("policy.title", pillar=name_listed("gci_pillar", pillar))
+        title = say("policy.title", pillar=name_listed("gci_pillar", pillar)) + most_answered(own)
         columns = [
             text_column("policy.line"), text_column("policy.answer"),
             *(Column(label) for label in areas.values()),
@@ -689,10 +703,27 @@ def policy_figures(release: PublishedRelease) -> list[SiteFigure]:
     return found
 
 
+def most_answered(rows: pl.DataFrame) -> str:
+    """The answers of most administrations of all countries together, of those that say that there is
+    something: ; spam law: consent before 50–75% (World)."""
+    some = ~pl.col("answer_code").is_in(NOTHING)
+    whole = rows.filter(pl.col(AREA).is_in(WHOLE), some).sort("indicator_code", "answer_code").to_dicts()
+    if not whole:
+        return ""
+    first = max(whole, key=lambda row: float(row["share_from_pct"]))
+    most = [
+        name_question(row["indicator_code"], row["indicator_text"])
+        + ("" if row["answer_code"] == "yes" else f": {name_listed('policy_answer', row['answer_code'])}")
+        for row in whole
+        if row["share_from_pct"] == first["share_from_pct"]
+    ]
+    return f"{say('between')}{languages.join_parts(most[:MOST])} {quarter_text(first)} ({label_of(first)})"
+
+
 def user_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, own in by_channel(release.last("user_cost")):
-        title = say("users.title", channel=head_channel(channel))
+        title = say("users.title", channel=head_channel(channel)) + spread_of_models(own)
         lines = [
             [
                 head_cell(row),
@@ -714,6 +745,16 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
     return found
 
 
+def spread_of_models(rows: pl.DataFrame) -> str:
+    """The least and the largest modelled cost of all countries together: ; 0.12–3.4bn (World)."""
+    whole = rows.filter(pl.col(AREA).is_in(WHOLE)).to_dicts()
+    middles = sorted((row["modelled_p50"] for row in whole if row["modelled_p50"]), key=float)
+    if not middles:
+        return ""
+    spread = say("range", low=short(middles[0]), high=short(middles[-1]))
+    return f"{say('between')}{spread} ({label_of(whole[0])})"
+
+
 def other_figures(release: PublishedRelease) -> list[SiteFigure]:
     """Volumes and costs that others printed."""
     return [*published_figures(release), *model_figures(release)]
@@ -723,7 +764,8 @@ def published_figures(release: PublishedRelease) -> list[SiteFigure]:
     rows = release.tables["published_volume"]
     if rows.is_empty():
         return []
-    title = say("others.volumes")
+    issuers = languages.join_parts(sorted(set(rows["issuer"])))
+    title = f"{say('others.volumes')}{say('between')}{issuers}"
     lines = [
         [
             english_cell(row["statistic_text"]),
