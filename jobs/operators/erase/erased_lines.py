@@ -13,7 +13,7 @@ import numpy as np
 
 from jobs.base.core.disk import replace_file, room_for
 from jobs.operators.formats.shared.lines import FILLER, frame_lines
-from jobs.operators.ingest.packed import is_packed, open_packer
+from jobs.operators.ingest.packed import open_packer
 from jobs.operators.ingest.parsing import read_blocks
 from jobs.operators.ingest.piece_ranges import Range
 
@@ -24,18 +24,11 @@ def erase_lines(fs: Any, piece: Range, offsets: Collection[int]) -> int:
     wanted = np.array(sorted(offsets), dtype=np.int64)
     new = f"{piece.path}.new"
     count = 0
-    with room_for(fs, new), fs.open(new, "wb") as out:
-        if is_packed(piece.path):
-            with open_packer(out) as packer:
-                for block, offset in read_blocks(fs, piece):
-                    data, erased = fill_lines(block, offset, wanted)
-                    packer.write(data)
-                    count += erased
-        else:
-            for block, offset in read_blocks(fs, piece):
-                data, erased = fill_lines(block, offset, wanted)
-                out.write(data)
-                count += erased
+    with room_for(fs, new), fs.open(new, "wb") as out, open_packer(out) as packer:
+        for block, offset in read_blocks(fs, piece):
+            data, erased = fill_lines(block, offset, wanted)
+            packer.write(data)
+            count += erased
     fs.mv(new, piece.path)
     return count
 

@@ -40,8 +40,8 @@ class Piece:
     newest_at: str
     file_name: str
     damage: str | None = None
-    written_at: str | None = None  # the file's own time; none in manifests of earlier versions
-    sha256: str | None = None  # of the stream up to the piece's end; none in manifests of earlier versions
+    written_at: str | None = None  # the file's own time; none in a manifest that was made again
+    sha256: str | None = None  # of the stream up to the piece's end; none in a manifest that was made again
 
     def __post_init__(self) -> None:
         # Bytes of a name that are no UTF-8 are no text, which no table takes.
@@ -126,25 +126,17 @@ def read_manifest(fs: Any, folder: str, name: str = MANIFEST) -> list[Stream]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     try:
+        streams = json.loads(text)["streams"]
+        for piece in (piece for stream in streams for piece in stream["pieces"]):
+            piece["path"] = f"{folder}/{piece['path']}"
         return [
-            Stream(**{**stream, "pieces": [piece_beside(folder, piece) for piece in stream["pieces"]]})
-            for stream in json.loads(text)["streams"]
+            Stream(**{**each, "pieces": [Piece(**piece) for piece in each["pieces"]]}) for each in streams
         ]
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UnreadableManifest(
             f"{folder}/{name} cannot be read: it was cut or changed. `observatory pull` makes it again"
             " from what was landed"
         ) from None
-
-
-def piece_beside(folder: str, piece: dict[str, Any]) -> Piece:
-    """A piece of a manifest in this folder. Manifests of earlier versions have whole paths, of where the lake
-    was then."""
-    return Piece(**{**piece, "path": f"{folder}/{name_of(piece['path'])}"})
-
-
-def name_of(path: str) -> str:
-    return path.rpartition("/")[2]
 
 
 @dataclass(frozen=True)
@@ -178,7 +170,7 @@ def write_manifest(
     """Replace the manifest in one step."""
     found = {"streams": [asdict(stream) for stream in streams], **asdict(files or Files())}
     for piece in (piece for stream in found["streams"] for piece in stream["pieces"]):
-        piece["path"] = name_of(piece["path"])
+        piece["path"] = piece["path"].rpartition("/")[2]
     replace_file(fs, f"{folder}/{name}", json.dumps(found, indent=1).encode())
 
 
@@ -278,8 +270,6 @@ class Alike:
         mark = digest.last_mark
         if mark is not None:
             yield from self._by_mark.get(mark, ())
-            # Of manifests of earlier versions.
-            yield from (each for each in (self._unread | self._begun).values() if not each.marks)
             return
         yield from self._begun.values()
         for name, stream in self._unread.items():

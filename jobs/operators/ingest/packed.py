@@ -2,8 +2,7 @@
 
 A piece is a row of zstd frames of the same uncompressed size and, last, the table that says where each begins
 (the seekable format of zstd's contrib folder). `zstd -d` unpacks it, as it does any file of several frames. A
-range of a piece is read by unpacking the frames that it touches. Earlier versions landed pieces as they were:
-those have no such ending, and are read as they are.
+range of a piece is read by unpacking the frames that it touches. Documents are landed and read as they came.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from jobs.base.core.errors import ObservatoryError
 
 ENDING = ".zst"
 # How the files of pieces are called, and whether they are documents, which are landed as they came.
-ENDINGS = {".log": False, f".log{ENDING}": False, ".document": True}
+ENDINGS = {f".log{ENDING}": False, ".document": True}
 # Small enough that the start of a range costs little, large enough to compress as well as one frame does.
 FRAME = 1 << 20
 LEVEL = 1

@@ -56,7 +56,7 @@ def forget_pieces(fs: Any, stream: Stream, going: list[Piece]) -> None:
 def ends_of(fs: Any, stream: Stream) -> dict[int, str]:
     """By the end of each piece the SHA-256 of the stream up to there.
 
-    Pieces that earlier versions landed, or whose manifest was made again, do not have it: they are read.
+    Pieces whose manifest was made again do not have it: they are read.
     """
     found = {piece.offset + piece.bytes: piece.sha256 for piece in stream.pieces if piece.sha256}
     found[stream.bytes] = stream.sha256

@@ -245,7 +245,7 @@ def test_no_search_finds_an_erased_subscriber(settings: Path, never: Path, obser
     assert {name.split("/")[0] for name in before} >= {"landing", "bronze", "silver", "_validation"}
     deliver_package(folder)
     # What a pull that died left behind.
-    for name in ("partial.00ff.new", "ffff-0.log"):
+    for name in ("partial.00ff.new", "ffff-0.log.zst"):
         (folder / "lake" / "landing" / "north" / "mx" / name).write_text(f"<{GONE}>")
     told = observatory("erase", "--address", "ANN@example.test", "--yes", "--config", settings)
     assert told.code == 0, told.err

@@ -1,4 +1,4 @@
-"""Pieces of landing: smaller than their logs, and read from any byte on, earlier versions' pieces too."""
+"""Pieces of landing: smaller than their logs, and read from any byte on; documents as they came."""
 
 import io
 from pathlib import Path
@@ -59,9 +59,9 @@ def test_any_range_reads_as_the_bytes_that_were_written(
     assert b"".join(chunks.read_lines(True)) == whole and chunks.damage is None
 
 
-def test_earlier_pieces_are_read_as_they_are(tmp_path: Path) -> None:
-    (tmp_path / "a-0.log").write_bytes(b"one\ntwo\n")
-    path = str(tmp_path / "a-0.log")
+def test_documents_are_read_as_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a-0.document").write_bytes(b"one\ntwo\n")
+    path = str(tmp_path / "a-0.document")
     assert landed_size(LOCAL, path) == 8
     with open_landed(LOCAL, path) as file:
         assert file.read() == b"one\ntwo\n"

@@ -6,7 +6,6 @@ import datetime as dt
 import gzip
 import hashlib
 import io
-import json
 import lzma
 import os
 import re
@@ -39,7 +38,7 @@ from jobs.operators.ingest.source_files import is_closed, newest_times, rotation
 from jobs.operators.ingest.streams import SAMPLE
 from tests.conftest import ROOT
 from tests.support.examples import examples
-from tests.support.landed import data_of, unpack
+from tests.support.landed import data_of
 from tests.support.wrapped_logs import EXPORT, WRAPPERS
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
@@ -134,24 +133,6 @@ def test_a_growing_log_counts_once_through_its_rotations(site: Site) -> None:
     assert site.pull() == Pulled(1, len(text(6)))
     assert site.landed() == [text(1, 2, 3, 4), text(5), text(6)]
     assert [piece.file_name for piece in site.streams[0].pieces] == ["mail.log", "mail.log", "mail.log.1"]
-
-
-def test_a_log_grows_on_after_pieces_that_an_earlier_version_left_unpacked(site: Site) -> None:
-    site.write("mail.log", text(1, 2))
-    site.pull()
-    [stream] = site.streams
-    manifest = Path(stream.pieces[0].path).with_name("manifest.json")
-    plain = unpack(Path(stream.pieces[0].path))
-    manifest.write_text(manifest.read_text().replace(Path(stream.pieces[0].path).name, plain.name))
-    assert plain.read_bytes() == text(1, 2) and site.pull() == Pulled()
-    site.write("mail.log", text(1, 2, 3))
-    assert site.pull() == Pulled(1, len(text(3)))
-    site.rename("mail.log", "mail.log.1")
-    # A shorter copy of it is known, too.
-    site.write("backup.mail.log", text(1))
-    assert site.pull() == Pulled()
-    assert site.landed() == [text(1, 2, 3)]
-    assert [Path(piece.path).suffix for piece in site.streams[0].pieces] == [".log", ".zst"]
 
 
 @pytest.mark.parametrize("carrier", ["journal json", "export"])
@@ -977,23 +958,6 @@ def test_thousands_of_small_files_take_a_look_up_each(site: Site, monkeypatch: p
     monkeypatch.setattr(hashlib, "sha256", counted)
     assert site.pull() == Pulled()
     assert hashed < 20 * count
-
-
-def test_manifests_of_earlier_versions_have_no_marks(site: Site) -> None:
-    site.write("mail.log", text(*range(200)))
-    site.pull()
-    manifest = site.lake / "landing" / "a" / "mx1" / "manifest.json"
-    found = json.loads(manifest.read_text())
-    for stream in found["streams"]:
-        del stream["marks"]
-        for piece in stream["pieces"]:
-            del piece["written_at"]
-    manifest.write_text(json.dumps(found))
-    site.write("mail.log.copy", text(*range(90)))
-    assert site.pull() == Pulled()
-    site.write("mail.log", text(*range(210)))
-    assert site.pull() == Pulled(1, len(text(*range(200, 210))))
-    assert site.streams[0].marks
 
 
 def gzipped_at(data: bytes, at: dt.datetime) -> bytes:

@@ -125,7 +125,7 @@ def test_documents_stay_known(tmp_path: Path) -> None:
     assert made.pull() == Pulled()
 
 
-def test_manifests_of_earlier_versions_have_no_digests_of_pieces(site: Site) -> None:
+def test_a_manifest_that_was_made_again_has_no_digests_of_pieces(site: Site) -> None:
     streams = site.streams
     for piece in streams[0].pieces:
         piece.sha256 = None
