@@ -181,7 +181,7 @@ def show_remarks(remarks: "FrameRemarks", countries: list[str], year: int) -> No
     noted = remarks.countries()
     named = with_noun(len(countries), "country", "countries")
     but = " but for what all lack" if any(common) else ""
-    out.print(f"{named} in {year}, {len(countries) - len(noted)} complete{but}", highlight=False)
+    out.print(f"{named} in {year}, {len({*countries} - {*noted})} complete{but}", highlight=False)
     for name, lines in zip(("Missing", "Stale"), common, strict=True):
         if lines:
             out.print(f"{name} in all: {'; '.join(lines)}", highlight=False, markup=False)

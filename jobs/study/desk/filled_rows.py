@@ -19,6 +19,7 @@ from jobs.base.core.periods import months_of
 from jobs.base.settings.countries import country_codes, country_of_name, nearest_country
 from jobs.base.tables.contracts import Field, file_tables, list_codes, read_contract
 from jobs.study.desk.downloads import HEADED, Rows, find_headings, load_sources
+from jobs.study.estimates.steps.accounts import DOLLARS
 from jobs.study.questionnaire.numbers import Number, format_number, read_number
 from jobs.study.questionnaire.texts import translate_key
 
@@ -225,13 +226,18 @@ def make_workbook(countries: Sequence[str], year: int) -> bytes:
         sheet.freeze_panes(2, 1)
         begun = [
             [country, *([str(year), channel] if table == DENOMINATOR else [year] if table != FRAME else [])]
-            for country in countries
+            for country in (with_dollars(countries) if table == PRICES else countries)
             for channel in (["EMAIL", *load_sources()["channels"]] if table == DENOMINATOR else [""])
         ]
         for number, values in enumerate(begun, 2):
             for column, value in enumerate(values):
                 workbooks.write_value(sheet, number, column, value)
     return workbooks.finish_workbook(book)
+
+
+def with_dollars(countries: Sequence[str]) -> list[str]:
+    """The countries whose prices a study needs: its own, and the one whose dollars budget bands are in."""
+    return [*dict.fromkeys((*countries, DOLLARS))]
 
 
 def number_text(value: Any) -> str:

@@ -32,9 +32,9 @@ from jobs.study.desk.filled_rows import (
     number_text,
     read_list,
     read_workbook,
+    with_dollars,
 )
 from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, is_changed
-from jobs.study.estimates.steps.accounts import DOLLARS
 from jobs.study.estimates.steps.frame import describe_wrong_subscriptions
 from jobs.study.questionnaire.respondents import currency_on, read_respondents, row_problems
 
@@ -157,11 +157,11 @@ def build_tables(
             and (not asked or row["channel_code"] in asked)
         ),
     ]
-    priced = [*countries, *([] if DOLLARS in countries else [DOLLARS])]
+    prices = sources.filled.rows[PRICES]
     return {
         FRAME: frame,
         DENOMINATOR: denominators,
-        PRICES: yearly_rows(PRICES, AMOUNTS, values, sources.filled.rows[PRICES], priced, year),
+        PRICES: yearly_rows(PRICES, AMOUNTS, values, prices, with_dollars(countries), year),
         ECONOMY: economy_rows(values, sources.filled.rows[ECONOMY], year),
     }
 

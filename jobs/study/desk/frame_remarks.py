@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from jobs.base.core.numbers import format_change, format_compact
 from jobs.base.tables.contracts import reference_rows
 from jobs.study.desk.downloads import load_sources
 from jobs.study.desk.filled_rows import DENOMINATOR, ECONOMY, FRAME, PRICES
+from jobs.study.estimates.steps.accounts import DOLLARS
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -64,7 +66,16 @@ def note_all(
         channels = sorted({row["channel_code"] for row in mine[FRAME]}) or needed
         remarks.missing[country] = list_missing(mine, channels, year, bool(tables[ECONOMY]))
         remarks.stale[country] = list_stale(mine, channels, year - years)
-        remarks.changed.setdefault(country, []).extend(changes(mine, rows_of(before, country), share))
+        remarks.changed.setdefault(country, []).extend(
+            [*changes(mine, rows_of(before, country), share), *list_jumps(mine[PRICES], share)]
+        )
+    # Bands are in dollars of their year; nothing brings those of the base year to itself.
+    if DOLLARS not in countries and year != base_year():
+        prices = rows_of(tables, DOLLARS)[PRICES]
+        lacking = unpriced_years(prices, year)
+        need = "which budget bands in dollars need"
+        remarks.missing[DOLLARS] = [f"prices {' and '.join(lacking)}, {need}"] if lacking else []
+        remarks.changed.setdefault(DOLLARS, []).extend(list_jumps(prices, share))
     for found in (remarks.missing, remarks.stale, remarks.changed):
         for country in [each for each, lines in found.items() if not lines]:
             del found[country]
@@ -80,12 +91,29 @@ def list_missing(
     """What a country's rows lack: operators, subscriptions of its channels, prices of the base year and the
     study's, and its product where the study has an economy of its own."""
     lacking = sorted(set(channels) - latest_years(mine[DENOMINATOR]).keys())
-    unpriced = sorted({base_year(), year} - {int(row["price_year"]) for row in mine[PRICES]})
     found = [] if mine[FRAME] else ["operators"]
     found += [f"subscriptions {', '.join(lacking)}"] if lacking else []
-    found += [f"prices {each}" for each in unpriced]
+    found += [f"prices {each}" for each in unpriced_years(mine[PRICES], year)]
     found += [] if any("wage_per_day" in row for row in mine[PRICES]) else ["wage"]
     return found + (["product"] if has_economy and not product_years(mine) else [])
+
+
+def unpriced_years(prices: Rows, year: int) -> list[str]:
+    return sorted({str(base_year()), str(year)} - {row["price_year"] for row in prices})
+
+
+def list_jumps(prices: Rows, share: float) -> list[str]:
+    """A line for each deflator from the base year on that is far from the one before: a forecast may be on
+    another base than the download that it continues."""
+    lines = []
+    for last, row in pairwise(sorted(prices, key=lambda row: int(row["price_year"]))):
+        one, other = float(last["deflator_index"]), float(row["deflator_index"])
+        if int(row["price_year"]) >= base_year() and is_changed(one, other, share):
+            lines.append(
+                f"deflator_index {row['price_year']}: {describe_change(one, other)};"
+                f" are {last['price_year']} and {row['price_year']} on one base?"
+            )
+    return lines
 
 
 def list_stale(mine: Mapping[str, Rows], channels: Sequence[str], oldest: int) -> list[str]:

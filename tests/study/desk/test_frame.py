@@ -109,6 +109,25 @@ def test_stale_and_changed_figures_are_listed_and_nothing_is_lost(tmp_path: Path
     assert "npl-himal" in later[FRAME]["respondent_id"]
 
 
+def test_prices_of_the_dollar_and_a_deflator_on_another_base_are_listed(tmp_path: Path) -> None:
+    """Bands of budgets are in dollars, and a forecast continues the download's own series."""
+    put_downloads(tmp_path / "sources", TWO)
+    jump = "deflator_index 2026: 105 → 40 (-62%); are 2025 and 2026 on one base?"
+    for deflator, said in ((40, [jump]), (110, [])):
+        rows: dict[str, list[list[Any]]] = {"price_level": [["KEN", YEAR, deflator, 45, 129, 4000]]}
+        filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
+        _, remarks = build(tmp_path)
+        assert remarks.changed.get("KEN", []) == said
+        assert remarks.missing["USA"] == ["prices 2025 and 2026, which budget bands in dollars need"]
+    rows = {"price_level": [["USA", each, 100, 1, 1] for each in (2025, 2026)]}
+    filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
+    assert "USA" not in build(tmp_path)[1].missing
+    # Those of the base year are in its dollars already.
+    assert "USA" not in build(tmp_path, year=2025)[1].missing
+    sheet = openpyxl.load_workbook(tmp_path / "sources" / "frame.xlsx")["price_level"]
+    assert [row[0] for row in sheet.iter_rows(min_row=3, max_row=5, values_only=True)] == [*TWO, "USA"]
+
+
 def test_two_sources_that_differ(tmp_path: Path) -> None:
     cell = {("KEN", 2025): 5_000_000}
     put(tmp_path, "itu.csv", itu("i271", cell))
