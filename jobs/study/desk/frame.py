@@ -34,8 +34,9 @@ from jobs.study.desk.filled_rows import (
     read_workbook,
     with_dollars,
 )
-from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, is_changed
+from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, has_errors, is_changed
 from jobs.study.estimates.steps.frame import describe_wrong_subscriptions
+from jobs.study.estimates.steps.sample import ENDS, SHARED
 from jobs.study.questionnaire.respondents import currency_on, read_respondents, row_problems
 
 READ = (".csv", ".zip", ".xlsx", ".xlsm", ".xlsb", ".xltm")
@@ -269,9 +270,21 @@ def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, s
     if table == FRAME:
         rows = continue_operators(made, before)
     else:
-        keys = {tuple(row[name] for name in contract.key) for row in made}
-        rows = [*made, *(row for row in before if tuple(row[name] for name in contract.key) not in keys)]
+        known = {tuple(row[name] for name in contract.key): row for row in before}
+        replaced = [known.pop(tuple(row[name] for name in contract.key), {}) for row in made]
+        rows = [*map(keep_errors, made, replaced), *known.values()]
     return sorted(rows, key=lambda row: [row[name] for name in contract.key])
+
+
+def keep_errors(row: dict[str, str], before: dict[str, str]) -> dict[str, str]:
+    """A row of subscriptions with the errors that people stated of the one before, unless it has its own."""
+    if has_errors(row) or not has_errors(before):
+        return row
+    if row["subscriptions"] == before["subscriptions"]:
+        return before
+    stated = {name: before[name] for name in (*ENDS, *SHARED, PLACE) if name in before}
+    source = f"{row['source']}; errors: {before.get('source', 'not stated')}"
+    return row | stated | {"source": source}
 
 
 def continue_operators(
@@ -291,10 +304,11 @@ def continue_operators(
         if last is None:
             added.append(row)
         elif last["valid_from"] >= row["valid_from"]:
-            begun = last["valid_from"]
             # Its bounds go with the subscriptions that they were of.
+            stays = ("valid_from", *(ENDS if last["subscriptions"] == row["subscriptions"] else ()))
+            kept = {name: last[name] for name in stays if name in last}
             last.clear()
-            last.update(row | {"valid_from": begun})
+            last.update(kept | row | {"valid_from": kept["valid_from"]})
         elif any(last[name] != row[name] for name in ("subscriptions", "holding_id")):
             last["valid_to"] = row["valid_from"]
             added.append(row)

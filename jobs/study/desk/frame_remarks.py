@@ -9,6 +9,7 @@ from jobs.base.tables.contracts import reference_rows
 from jobs.study.desk.downloads import load_sources
 from jobs.study.desk.filled_rows import DENOMINATOR, ECONOMY, FRAME, PRICES
 from jobs.study.estimates.steps.accounts import DOLLARS
+from jobs.study.estimates.steps.sample import ENDS, SHARED
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -93,9 +94,24 @@ def list_missing(
     lacking = sorted(set(channels) - latest_years(mine[DENOMINATOR]).keys())
     found = [] if mine[FRAME] else ["operators"]
     found += [f"subscriptions {', '.join(lacking)}"] if lacking else []
+    found += list_unknown_errors(mine[DENOMINATOR])
     found += [f"prices {each}" for each in unpriced_years(mine[PRICES], year)]
     found += [] if any("wage_per_day" in row for row in mine[PRICES]) else ["wage"]
     return found + (["product"] if has_economy and not product_years(mine) else [])
+
+
+def list_unknown_errors(rows: Rows) -> list[str]:
+    """A line for each row of subscriptions without errors after one of its channel that has them."""
+    ordered = sorted(rows, key=lambda row: (row["channel_code"], row["period_code"]))
+    return [
+        f"errors of {row['channel_code']} {row['period_code']}, which {last['period_code']} has"
+        for last, row in pairwise(ordered)
+        if last["channel_code"] == row["channel_code"] and has_errors(last) and not has_errors(row)
+    ]
+
+
+def has_errors(row: Mapping[str, str]) -> bool:
+    return any(name in row for name in (*ENDS, *SHARED))
 
 
 def unpriced_years(prices: Rows, year: int) -> list[str]:

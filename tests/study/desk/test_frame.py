@@ -334,6 +334,39 @@ def test_what_estimates_would_refuse_is_refused_with_its_place(tmp_path: Path) -
     assert tables[FRAME].select("subscriptions", "subscriptions_high").rows() == [(200, None)]
 
 
+def test_errors_that_people_stated_stay(tmp_path: Path) -> None:
+    """Downloads have none, so that those in the study's own files are all that there is."""
+    put_downloads(tmp_path / "sources", ["NPL"])
+    put(tmp_path, "list.csv", "country,operator,service,subscribers\nNPL,Himal,SMS,900\n")
+    build(tmp_path)
+    bounded = {
+        "denominator": ('2025,SMS,5000000,,,,,"', '2025,SMS,5000000,4900000,5100000,regulator,1,"judged; '),
+        "operator_frame": ("SMALL,900,,,", "SMALL,900,800,1000,"),
+    }
+    for name, (row, stated) in bounded.items():
+        file = tmp_path / "files" / f"{name}.csv"
+        text = file.read_text(encoding="utf-8")
+        assert row in text
+        file.write_text(text.replace(row, stated), encoding="utf-8")
+    stands = [(tmp_path / "files" / f"{name}.csv").read_text(encoding="utf-8") for name in bounded]
+    build(tmp_path)
+    assert [(tmp_path / "files" / f"{name}.csv").read_text(encoding="utf-8") for name in bounded] == stands
+    # The source corrects its figure, within the bounds and then outside them.
+    put(tmp_path, "i271.csv", itu("i271", {("NPL", 2025): 5_050_000}))
+    tables, _ = build(tmp_path)
+    row = tables[DENOMINATOR].row(0, named=True)
+    assert [*row.values()][3:8] == [5_050_000, 4_900_000, 5_100_000, "regulator", 1]
+    assert row["source"].startswith("ITU DataHub, i271, i271.csv; errors: judged; ITU DataHub")
+    put(tmp_path, "i271.csv", itu("i271", {("NPL", 2025): 6_000_000}))
+    with pytest.raises(
+        ObservatoryError, match=r"not between .*: correct one .*files/denominator.csv, row 2\)"
+    ):
+        build(tmp_path)
+    # A later year has bounds of its own, or none, which is said.
+    put(tmp_path, "i271.csv", itu("i271", {("NPL", 2026): 6_000_000}))
+    assert "errors of SMS 2026, which 2025 has" in build(tmp_path)[1].missing["NPL"]
+
+
 def test_half_a_workbook_one_with_macros_and_two_years(tmp_path: Path) -> None:
     sources = tmp_path / "sources"
     sources.mkdir()
