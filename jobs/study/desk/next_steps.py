@@ -58,7 +58,11 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     keys = place(settings.study.keyring, "keys")
     steps = [
         Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
-        Step("respondents", faults or without_one(settings, listed, "O", "operator"), respondents),
+        Step(
+            "respondents",
+            faults or without_one(settings, listed, "O", "operator"),
+            respondents if faults else "observatory study frame --ask",
+        ),
         # A study can do without: the officer then decides on the country's rows.
         Step("administrations", without_one(settings, listed, "A", "administration"), respondents, False),
         Step("frame", tuple(unframed(settings)), "observatory study frame"),
@@ -67,10 +71,11 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     folder = settings.study.files
     lake = Lake(settings.lake.root)
     loaded = {table: lake.read(table) for table in (ANSWERS, SUBMISSION) if lake.exists(table)}
-    # The last quarter that was asked for, also once another one is over.
+    # The last quarter that was asked for, also once another one is over; before any answer, the last one that
+    # is over by the deadline.
     quarter = last_period(
         {period for rows in loaded.values() for period in rows["period_code"] if "-Q" in period}
-    ) or period_before(period_of(settings.lake.now.date(), "quarter"))
+    ) or period_before(period_of(settings.study.deadline or settings.lake.now.date(), "quarter"))
     asked = f"{quarter[:4]} and --period {quarter}" if quarter.endswith("Q4") else quarter
     received = sum(rows["respondent_id"].n_unique() for rows in loaded.values())
     steps.append(

@@ -32,6 +32,7 @@ def test_a_new_study_lacks_nearly_all(begun: Path) -> None:
     steps = steps_of(begun)
     assert steps["settings"].missing[1] == "[release] agency, contact"
     assert steps["respondents"].missing == ("no operator of KEN, NPL",)
+    assert steps["respondents"].do == "observatory study frame --ask"
     assert "operator_frame.csv has no row of KEN, NPL" in steps["frame"].missing
     assert steps["answers"].missing and steps["estimates"].missing and steps["release"].missing
     assert steps["p"].missing == ("OBSERVATORY_P_PCT_FILE is not set",)
@@ -60,6 +61,12 @@ def test_the_quarter_that_was_asked_for_is_named_once_another_one_is_over(
 ) -> None:
     monkeypatch.setenv("OBSERVATORY_READ_AT", f"2027-{month}-10T00:00:00Z")
     assert steps_of(begun)["answers"].do == f"observatory questionnaire make --period {asked}, then load"
+    # Nobody is asked for a quarter that ends after the deadline, nor for one long before.
+    monkeypatch.setenv("OBSERVATORY_READ_AT", "2026-12-01T00:00:00Z")
+    settings = begun / "observatory.toml"
+    text = settings.read_text(encoding="utf-8")
+    settings.write_text(text.replace("# deadline", "deadline"), encoding="utf-8")
+    assert "--period 2026 and --period 2026-Q4" in steps_of(begun)["answers"].do
     answer = {"respondent_id": "ken-a", "period_code": "2026-Q4", "indicator_code": "sp201"}
     Lake(str(begun / "study-lake")).append(rows_frame([answer], ANSWERS), ANSWERS)
     assert steps_of(begun)["release"].do == "observatory release make --period 2026-Q4"
