@@ -15,7 +15,6 @@ from babel.languages import get_official_languages
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import ENGLISH, LANGUAGES
-from jobs.base.core.periods import last_day
 from jobs.base.figures.sizes import class_of, size_of
 from jobs.base.settings.base import Settings
 from jobs.base.settings.docstrings import read_docstrings
@@ -23,7 +22,7 @@ from jobs.base.settings.release import Release
 from jobs.base.settings.study import Gap, Study
 from jobs.base.tables.contracts import codelist_rows, file_tables, read_contract, reference_rows
 from jobs.study.public.secret import FILE
-from jobs.study.questionnaire.respondents import COLUMNS, administration_name, currency_on
+from jobs.study.questionnaire.respondents import COLUMNS, administration_name
 from jobs.study.questionnaire.texts import option_labels
 
 SETTINGS, GUIDE, SECRET = "observatory.toml", "FILES.md", "p"
@@ -63,6 +62,8 @@ LANGUAGE_NOTE = (
     " before `study frame --ask`, which adds operators in the language of their administration."
 )
 WIDTH = 98
+# The country of examples: their amounts are of its size, in its currency.
+EXAMPLE = "KEN"
 SUBSCRIPTIONS = 1_200_000
 
 
@@ -75,12 +76,11 @@ def begin_study(folder: Path, countries: Sequence[str], year: int) -> list[str]:
         SETTINGS: settings_text(countries),
         "respondents.csv": csv_text(COLUMNS, [administration(code) for code in countries]),
         GUIDE: guide_text(),
-        "examples/respondents.csv": csv_text(COLUMNS, [example_respondent(countries[0])]),
+        "examples/respondents.csv": csv_text(COLUMNS, [example_respondent()]),
     }
     for table in file_tables():
         contract = read_contract(table)
-        row = example_row(table, countries[0], year)
-        texts[f"examples/{contract.name}.csv"] = csv_text(contract.columns, [row])
+        texts[f"examples/{contract.name}.csv"] = csv_text(contract.columns, [example_row(table, year)])
         # An empty file would stand in place of the project's own: nobody would have any product.
         if "project" not in contract.given_in:
             texts[f"files/{contract.name}.csv"] = csv_text(contract.columns, [])
@@ -126,26 +126,26 @@ def official_language(country: str) -> str:
     return found.pop() if len(found) == 1 else ENGLISH
 
 
-def example_respondent(country: str) -> dict[str, str]:
-    row = example_row("ref.operator_frame", country, 2026)
-    return {"respondent_id": row["respondent_id"], "name": "Example Mobile", "role": "O", "country": country,
+def example_respondent() -> dict[str, str]:
+    row = example_row("ref.operator_frame", 2026)
+    return {"respondent_id": row["respondent_id"], "name": "Example Mobile", "role": "O", "country": EXAMPLE,
             "holding": row["holding_id"], "operator_ids": row["respondent_id"], "language": "en",
             "size_class": class_of(SUBSCRIPTIONS)}  # fmt: skip
 
 
-def example_row(table: str, country: str, year: int) -> dict[str, str]:
+def example_row(table: str, year: int) -> dict[str, str]:
     """A row of a table as its reader takes it, of nobody."""
     known = {
-        "respondent_id": f"{country.lower()}-example-mobile",
+        "respondent_id": f"{EXAMPLE.lower()}-example-mobile",
         "holding_id": "example-holding",
-        "country_code": country,
+        "country_code": EXAMPLE,
         "channel_code": "SMS",
         "size_code": size_of(SUBSCRIPTIONS),
         "subscriptions": str(SUBSCRIPTIONS),
         "valid_from": f"{year}-01-01",
         "period_code": str(year),
         "price_year": str(year),
-        "currency_code": currency_on(country, last_day(str(year))) or "USD",
+        "currency_code": "KES",
         "deflator_index": "100",
         "ppp_rate": "45.5",
         "market_rate": "129.2",
