@@ -19,6 +19,7 @@ from rich.text import Text
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables import contracts
+from jobs.cli.console import fit_tables
 
 # Polars takes a part of a second to import.
 if TYPE_CHECKING:
@@ -123,11 +124,13 @@ def write_rows(
     out: Console,
     err: Console,
     count: int | None = None,
-    first: Sequence[str] = (),
+    needed: Sequence[str] = (),
+    then: Sequence[str] = (),
 ) -> None:
     """Print or write rows; in text formats nested values become JSON, and bytes hexadecimal.
 
-    count: how many rows there are in all. first: the columns that a narrow terminal shows before others.
+    count: how many rows there are in all. needed, then: the columns that a narrow terminal shows before
+    others; without them, the first ones.
     """
     import polars as pl
 
@@ -136,7 +139,7 @@ def write_rows(
     if format is not OutputFormat.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
     if format is OutputFormat.table and output is None:
-        print_table(frame, table, out, frame.height if count is None else count, first)
+        print_table(frame, table, out, frame.height if count is None else count, needed, then)
         return
     text = (
         ""
@@ -175,34 +178,45 @@ def nested_to_json(frame: pl.DataFrame) -> pl.DataFrame:
 # --- on a terminal --------------------------------------------------------------------------------------
 
 
-def print_table(frame: pl.DataFrame, title: str, out: Console, count: int, first: Sequence[str] = ()) -> None:
+def print_table(
+    frame: pl.DataFrame,
+    title: str,
+    out: Console,
+    count: int,
+    needed: Sequence[str] = (),
+    then: Sequence[str] = (),
+) -> None:
     """Print rows as a table that fits the terminal. No word is broken, and columns left out are named below.
 
-    If room is short, text columns with one value in all rows move below the table; then the last columns are
-    left out.
+    If room is short, text columns with one value in all rows move below the table; then texts take several
+    lines; then the last columns are left out. needed, then: the columns that get room before others.
     """
     is_bounded = out.is_terminal or "COLUMNS" in os.environ
     frame = nested_to_json(frame)
     cells = {name: [format_value(value) for value in frame[name]] for name in frame.columns}
     names, constant = list(frame.columns), []
-    widths = {name: max([cell_len(name), *map(cell_len, cells[name])]) + EDGE for name in names}
+    widths = {name: max(map(cell_len, (name, *cells[name]))) + EDGE for name in names}
     room = out.width - 1 if is_bounded else sum(widths.values())
     if frame.height > 1 and sum(widths.values()) > room:
         constant = [
             name for name in names if len(set(cells[name])) == 1 and not frame.schema[name].is_numeric()
         ]
         names = [name for name in names if name not in constant]
-    kept = fitting_columns(names, widths, room, first)
+    first = [name for name in needed if name in names] or names
+    if sum(widths[name] for name in first) > room:
+        words = {name: [name, *(word for cell in cells[name] for word in cell.split())] for name in names}
+        widths |= {name: max(map(cell_len, words[name])) + EDGE for name in names}
+    kept = fitting_columns(names, widths, room, [*first, *then])
     table = Table()
     for name in kept:
         is_number = frame.schema[name].is_numeric()
-        table.add_column(name, justify="right" if is_number else "left", no_wrap=True, overflow="ellipsis")
+        table.add_column(name, justify="right" if is_number else "left", overflow="ellipsis")
     for row in zip(*(cells[name] for name in kept), strict=True):
         table.add_row(*map(Text, row))
     wide = Console(file=out.file, width=max(sum(widths.values()) + 1, 20)) if not is_bounded else out
     wide.print(Text(title, "italic"))
     if kept:
-        wide.print(table)
+        wide.print(fit_tables(table, wide.width))
     for line in table_notes(frame, cells, names, kept, constant, count):
         wide.print(Text(line), soft_wrap=not is_bounded)
 
@@ -224,12 +238,15 @@ def format_value(value: object) -> str:
 def fitting_columns(
     names: Sequence[str], widths: dict[str, int], room: int, first: Sequence[str]
 ) -> list[str]:
-    """The columns that fit, in their order. first: columns that get room before others."""
+    """The columns that fit, in their order. first: columns that get room before others; none is left out
+    for a later one."""
     kept: set[str] = set()
-    for name in sorted(names, key=lambda name: name not in first):
-        if widths[name] <= room or not kept:
-            kept.add(name)
+    for name in dict.fromkeys((*first, *names)):
+        if name in names:
             room -= widths[name]
+            if room < 0 and kept:
+                break
+            kept.add(name)
     return [name for name in names if name in kept]
 
 

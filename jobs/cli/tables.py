@@ -83,7 +83,7 @@ def show(
     if not chosen and format is OutputFormat.table:
         chosen = key_first(about)
     rows, count = read_rows(lake, table, where, limit, format is OutputFormat.parquet, chosen)
-    write_rows(rows, table, format, output, out, err, count, measures_first(about))
+    write_rows(rows, table, format, output, out, err, count, *([] if columns else measures_first(about)))
 
 
 def show_released(
@@ -102,9 +102,9 @@ def show_released(
         out.print(list_released(folder))
         return
     on_terminal = format is OutputFormat.table
-    rows, first = released_rows(folder, table, where, split_names(columns), on_terminal)
+    rows, *first = released_rows(folder, table, where, split_names(columns), on_terminal)
     limit = limit or (20 if on_terminal else rows.height)
-    write_rows(rows.head(limit), table, format, output, out, err, rows.height, first)
+    write_rows(rows.head(limit), table, format, output, out, err, rows.height, *([] if columns else first))
 
 
 def key_first(about: contracts.Contract) -> list[str]:
@@ -112,12 +112,14 @@ def key_first(about: contracts.Contract) -> list[str]:
     return list(dict.fromkeys((*about.key, *about.columns)))
 
 
-def measures_first(about: contracts.Contract) -> list[str]:
-    """The columns that a narrow terminal shows before others: the key, the day or month, and the measures."""
+def measures_first(about: contracts.Contract) -> tuple[list[str], list[str]]:
+    """The columns that a narrow terminal shows before others: the first measure, the key, and the day or
+    month; then the other measures."""
     kinds = ("bigint", "int", "double", "decimal")
     numbers = [each.name for each in about.fields if each.type.startswith(kinds)]
+    measures = [name for name in numbers if name not in (*about.key, *NAMES)]
     period = [about.period] if about.period else []
-    return [*about.key, *period, *(name for name in numbers if name not in NAMES)]
+    return [*measures[:1], *about.key, *period], measures[1:]
 
 
 def tables() -> None:

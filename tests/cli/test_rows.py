@@ -22,3 +22,36 @@ def test_a_table_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
         assert piece in shown
     assert "1,234" in shown
     assert "owned\x07" not in shown and "\u202e" not in shown and "\x1b[31m" not in shown
+
+
+FRAME = pl.DataFrame(
+    {
+        "period_code": ["2026-Q4"] * 2,
+        "area_name": ["Least developed countries: 5 of 44", "Egypt"],
+        "channel_code": ["E-mail", "SMS"],
+        "estimate": [432_000_000_000.0, 15_800_000_000.0],
+        "estimate_low": [400_000_000_000.0, 14_000_000_000.0],
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("needed", "left"),
+    [
+        # Columns that a person chose: the first ones stay.
+        ([], "estimate, estimate_low"),
+        # Of others the figure and what tells rows apart, in several lines if need be.
+        (["estimate", "period_code", "area_name", "channel_code"], "estimate_low"),
+    ],
+)
+def test_a_narrow_terminal_leaves_out_the_last_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, needed: list[str], left: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "56")
+    frame = FRAME if needed else FRAME.with_columns(period_code=pl.Series(["2026-Q3", "2026-Q4"]))
+    print_table(frame, "spam_volume", Console(width=56, color_system=None), 2, needed)
+    shown = capsys.readouterr().out
+    assert f"Left out: {left}\n" in shown
+    assert max(map(len, shown.splitlines())) <= 56
+    assert ("432,000,000,000" in shown) == bool(needed)
+    assert "Egypt" in shown and "SMS" in shown

@@ -30,9 +30,9 @@ def verified_tables(folder: Path) -> dict[str, Path]:
 
 def released_rows(
     folder: Path, table: str, where: str | None, columns: Sequence[str], with_names: bool
-) -> tuple[pl.DataFrame, list[str]]:
-    """Rows of a table of a release, and the columns that a narrow terminal shows first. table: its name, with
-    `public.` or without. with_names: names in place of codes. Raises ObservatoryError for a table or a column
+) -> tuple[pl.DataFrame, list[str], list[str]]:
+    """Rows of a table of a release, the columns that a narrow terminal shows first (the main measure and the
+    key), and those that it shows then. table: its name, with `public.` or without. with_names: names in place of codes. Raises ObservatoryError for a table or a column
     that the release does not have."""
     tables, name = verified_tables(folder), table.removeprefix("public.")
     if name not in tables:
@@ -54,7 +54,7 @@ def released_rows(
     if with_names and about is not None:
         rows = name_codes(rows, about)
         rows = rows.drop(AREA) if {AREA, AREA_NAME} <= set(rows.columns) and AREA not in columns else rows
-    return rows.select(columns) if columns else rows, [*key, *measures]
+    return rows.select(columns) if columns else rows, [*measures[:1], *key], measures[1:]
 
 
 def name_codes(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:

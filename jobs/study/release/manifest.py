@@ -78,7 +78,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     file = folder / NAME
     try:
         found: dict[str, Any] = json.loads(file.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         if (folder / TOMBSTONE).is_file():
             raise ObservatoryError(
                 f"{folder} has no {NAME}, and a {TOMBSTONE}: `observatory release verify {folder} --signers"
