@@ -2,6 +2,7 @@
 core/numbers has it, the others by CLDR, through Babel."""
 
 import datetime as dt
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -9,7 +10,7 @@ from decimal import Decimal
 from functools import lru_cache
 
 from babel import Locale
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.numbers import format_compact_decimal, format_decimal, format_percent
 
@@ -47,6 +48,12 @@ def format_count(number: Number) -> str:
 def format_rounded(number: Number) -> str:
     """For prose, with three digits and the name of the size."""
     return numbers.format_rounded(number) if is_english() else format_size(number, "long", current.get())
+
+
+def format_before_noun(number: Number) -> str:
+    """As format_rounded(), before what is counted: 22,9 millions de (dollars)."""
+    of = " de" if current.get() in ("fr", "es") and abs(round_significant(number)) >= 1_000_000 else ""
+    return format_rounded(number) + of
 
 
 def format_compact(number: Number) -> str:
@@ -100,7 +107,19 @@ def format_whole_percent(pct: Number) -> str:
 
 
 def format_day(day: dt.date) -> str:
-    return str(format_date(day, "long", locale=current.get()))
+    """Day, month and year; in English as the Union writes them: 28 February 2027."""
+    return without_stop(format_date(day, "long", locale="en_GB" if is_english() else current.get()))
+
+
+def format_quarter(year: int, quarter: int) -> str:
+    if is_english():
+        return f"quarter {quarter} of {year}"
+    return without_stop(format_skeleton("yQQQQ", dt.date(year, 3 * quarter, 1), locale=current.get()))
+
+
+def without_stop(text: str) -> str:
+    """A Russian date with its last word whole, for a sentence may end behind it."""
+    return re.sub(r"\sг\.", f"{numbers.NARROW}года", text)
 
 
 def join_parts(parts: Sequence[str]) -> str:

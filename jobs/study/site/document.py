@@ -65,7 +65,7 @@ def build_document(release: PublishedRelease, form: str) -> bytes:
             band.add_run(say("band")).bold = True
             band.paragraph_format.space_after = Pt(8)
     document.add_heading(say(f"document.{form}"), 2)
-    document.add_heading(title, 1)
+    document.add_heading(f"{title} – {say('made_up')}" if release.is_made_up else title, 1)
     add_rows(
         document,
         [

@@ -646,7 +646,8 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
         given = {"channel": head_channel(channel)}
         title = say("gap.plain", **given, norm=short(own["target_per_subscription"][0]))
         if row is not None and row["gap"] and may_be_quoted(row["cv_band_code"]):
-            title = say("gap.title", **given, gap=languages.format_rounded(row["gap"]), area=name_area(row))
+            gap = languages.format_before_noun(row["gap"])
+            title = say("gap.title", **given, gap=gap, area=name_area(row))
         lines = [
             [
                 head_cell(each),

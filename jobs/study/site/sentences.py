@@ -61,7 +61,7 @@ def lead_channel(code: str) -> str:
 
 def name_period(code: str) -> str:
     year, _, quarter = code.partition("-Q")
-    return say("period.quarter", quarter=quarter, year=year) if quarter else say("period.year", year=year)
+    return languages.format_quarter(int(year), int(quarter)) if quarter else say("period.year", year=year)
 
 
 def name_area(row: Row) -> str:
@@ -248,7 +248,8 @@ def money_sentence(key: str, channel: str, row: Row) -> str:
     if not (may_be_quoted(row["cv_band_code"]) and has_interval(row)):
         return say(f"{key}_unquoted", **given)
     period = name_period(row["period_code"])
-    return say(key, **given, estimate=quote(row["estimate"]), period=period, **ends_of(row))
+    estimate = languages.format_before_noun(row["estimate"])
+    return say(key, **given, estimate=estimate, period=period, **ends_of(row))
 
 
 # --- what is new, what is unsure --------------------------------------------------------------------
@@ -374,7 +375,7 @@ def money_title(key: str, channel: str, row: Row | None) -> str:
     if row is None or not may_be_quoted(row["cv_band_code"]):
         return say(f"{key}.plain", channel=head_channel(channel))
     given = {"channel": head_channel(channel), "area": name_area(row)}
-    return say(f"{key}.title", **given, estimate=quote(row["estimate"]))
+    return say(f"{key}.title", **given, estimate=languages.format_before_noun(row["estimate"]))
 
 
 def part_title(channel: str, rows: pl.DataFrame, names: dict[str, str], column: str) -> str:

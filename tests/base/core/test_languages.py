@@ -16,6 +16,10 @@ NBSP = "\N{NO-BREAK SPACE}"
     [
         ("fr", languages.format_rounded, 2_990_000_000, "2,99 milliards"),
         ("es", languages.format_rounded, "210000000000", "210 mil millones"),
+        ("fr", languages.format_before_noun, 22_900_000, "22,9 millions de"),
+        ("fr", languages.format_before_noun, 229_000, "229 mille"),
+        ("es", languages.format_before_noun, 22_900_000_000, "22,9 mil millones de"),
+        ("ru", languages.format_before_noun, 22_900_000, "22,9 миллиона"),
         ("ru", languages.format_rounded, 12_500_000, "12,5 миллиона"),
         ("zh", languages.format_rounded, 210_000_000_000, "2100亿"),
         ("ar", languages.format_rounded, 15_800_000, "15.8 مليون"),
@@ -56,4 +60,13 @@ def test_days_and_lists_follow_the_language() -> None:
     day = dt.date(2026, 12, 31)
     with use_language("fr"):
         assert languages.format_day(day) == "31 décembre 2026"
+        assert [languages.format_quarter(2027, each) for each in (1, 4)] == [
+            "1er trimestre 2027",
+            "4e trimestre 2027",
+        ]
         assert languages.join_parts(["a", "b"]) == "a et b"
+    with use_language("ru"):
+        assert languages.format_day(day).replace(NBSP, " ") == "31 декабря 2026 года"
+        assert languages.format_quarter(2027, 1).replace(NBSP, " ") == "1-й квартал 2027 года"
+    assert languages.format_day(day) == "31 December 2026"
+    assert languages.format_quarter(2026, 4) == "quarter 4 of 2026"

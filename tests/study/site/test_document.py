@@ -46,6 +46,7 @@ def test_a_document_has_the_sentences_of_the_front_page(
         texts = load_texts(language)
         assert {texts["band"], texts[f"document.action.{form}"], texts["document.action"]} <= set(found)
         assert any(release.digest in text for text in found)
+        assert any(text.endswith(f" – {texts['made_up']}") for text in found)
         assert (texts["unofficial"] in found) == (language != "en")
         with zipfile.ZipFile(file) as parts:
             body = parts.read("word/document.xml").decode()

@@ -57,7 +57,11 @@ def figures_of(page: str, elements: str) -> list[str]:
     """The significant digits of every number in some elements, sorted: 12.5 million and 1250万 are 125."""
     body = page[page.index("<main") : page.index("</main>")]
     texts = re.findall(rf"<({elements})\b[^>]*>(.*?)</\1>", body, flags=re.DOTALL)
-    found = re.findall(r"\d[\d.,]*", " ".join(html.unescape(text) for _, text in texts))
+    shown = " ".join(html.unescape(text) for _, text in texts)
+    # Arabic names quarters in words.
+    for number, word in enumerate(("الأول", "الثاني", "الثالث", "الرابع"), 1):
+        shown = shown.replace(f"الربع {word}", str(number))
+    found = re.findall(r"\d[\d.,]*", shown)
     return sorted(re.sub("[.,]", "", each).strip("0") for each in found)
 
 
