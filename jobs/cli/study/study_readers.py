@@ -39,7 +39,7 @@ def feedback(
 
     They hold published rows and the respondent's own answers alone. Send each to its respondent only.
     """
-    from jobs.study.desk.feedback import make_feedback
+    from jobs.study.desk.feedback import has_spam, make_feedback
     from jobs.study.desk.published import read_published
     from jobs.study.desk.reader_page import write_html, write_sheet
 
@@ -48,9 +48,12 @@ def feedback(
     refuse_unknown("--respondent", respondent or [], known, "operator")
     published = read_published(settings, release)
     written = 0
+    without: dict[bool, list[str]] = {True: [], False: []}
     for name in respondent or known:
-        page = make_feedback(known[name], own_answers(settings, [name]), published)
+        answers = own_answers(settings, [name])
+        page = make_feedback(known[name], answers, published)
         if page is None:
+            without[has_spam(answers, published.volume_periods)].append(name)
             continue
         write_own(output / f"{name}_{published.period}.html", write_html(page).encode())
         write_own(output / f"{name}_{published.period}.xlsx", write_sheet(page, last_day(published.period)))
@@ -60,9 +63,14 @@ def feedback(
         soft_wrap=True,
         markup=False,
     )
-    silent = len(respondent or known) - written
-    if silent:
-        out.print(f"No figure of {published.period} from {with_noun(silent, 'other operator')}: no page")
+    reasons = {
+        True: "whose spam is by another definition than the published figures",
+        False: f"without figures of spam in {', '.join(published.volume_periods)}",
+    }
+    for is_other, names in without.items():
+        if names:
+            operators = with_noun(len(names), "operator")
+            out.print(f"No page for {operators} {reasons[is_other]}: {', '.join(names)}", markup=False)
 
 
 def brief(

@@ -13,7 +13,7 @@ from jobs.base.core.languages import format_significant, use_language
 from jobs.base.core.numbers import DASH
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
-from jobs.study.desk.reader_page import ReaderPage, ReaderTable
+from jobs.study.desk.reader_page import Figure, ReaderPage, ReaderTable
 from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
 from jobs.study.questionnaire.definition import OFFERED, all_questions
 from jobs.study.questionnaire.latest_answers import latest_answers
@@ -49,6 +49,8 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
             with use_language(language):
                 rows = compare_rows(own, channel, of_channel, language)
             sentences = [] if rows else [translate_key(language, "feedback", "none")]
+            if any(DASH in row for row in rows):
+                sentences = [translate_key(language, "feedback", "unanswered", mark=DASH)]
             named = {"channel": channel_name(language, channel), "period": period}
             heading = translate_key(language, "feedback", "heading", **named)
             tables.append(ReaderTable(heading, sentences, columns, rows))
@@ -74,13 +76,20 @@ def compare_rows(
         (
             name_area(row, language),
             translate_key(language, "feedback", figure),
-            format_significant(own[channel, figure]) if (channel, figure) in own else DASH,
+            DASH if value is None else Figure(format_significant(value), value),
             *shown,
         )
         for figure in FIGURES
+        for value in [own.get((channel, figure))]
         for row in published
         if (shown := show_published(row, figure)) is not None
     ]
+
+
+def has_spam(answers: pl.DataFrame, periods: Sequence[str]) -> bool:
+    """Whether a respondent answered how much spam it has, by whatever definition."""
+    is_spam = pl.col("indicator_code").is_in(list(SPAM.values())) & pl.col("period_code").is_in(list(periods))
+    return latest_answers(answers).filter(is_spam, pl.col("value").is_not_null()).height > 0
 
 
 def own_figures(answers: pl.DataFrame) -> Mapping[tuple[str, str], float]:

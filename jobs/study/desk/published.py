@@ -9,13 +9,14 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.languages import format_compact, format_significant
+from jobs.base.core.languages import ENGLISH, format_compact, format_significant
 from jobs.base.core.numbers import format_range
 from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import classify_countries, list_areas
 from jobs.base.figures.reliability import mark_of
 from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import reference_table
+from jobs.study.desk.reader_page import Figure
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import translate_key
 from jobs.study.release.comparing import tables_in
@@ -99,7 +100,9 @@ def areas_of(country: str, period: str) -> list[str]:
 
 
 def name_area(row: Mapping[str, Any], language: str) -> str:
-    """The area of a row in a language."""
+    """The area of a row in a language; in English as the release has it."""
+    if language == ENGLISH:
+        return str(row["area_name"])
     if row["area"] not in AREAS:
         return country_names(language)[row["area"]]
     name = translate_key(language, "area", row["area"])
@@ -107,7 +110,7 @@ def name_area(row: Mapping[str, Any], language: str) -> str:
     return translate_key(language, "area", "part", area=name) if is_part else name
 
 
-def show_published(row: Mapping[str, Any], figure: str) -> tuple[str, str] | None:
+def show_published(row: Mapping[str, Any], figure: str) -> tuple[Figure, str] | None:
     """A published figure with its mark, and its interval, in the current language; None if the row has
     none."""
     column, low, high, band = FIGURES[figure]
@@ -117,4 +120,5 @@ def show_published(row: Mapping[str, Any], figure: str) -> tuple[str, str] | Non
     interval = ""
     if low and high and row.get(low) and row.get(high):
         interval = format_range(float(row[low]), float(row[high]), write)
-    return f"{write(float(row[column]))} {mark_of(row.get(band))}".strip(), interval
+    number = float(row[column])
+    return Figure(write(number), number, mark_of(row.get(band))), interval

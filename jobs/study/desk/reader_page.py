@@ -3,10 +3,12 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from jobs.base.core import workbooks
+from jobs.base.core.numbers import Number, round_significant
 from jobs.base.page.templates import render_template
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.styles import row_height
@@ -16,6 +18,18 @@ from jobs.study.site.texts import load_texts
 TEMPLATES = Path(__file__).parent / "templates"
 # Widths of a sheet's columns: the longest name of an area, of a figure, and numbers.
 WIDTHS = (80, 38, 16, 16, 24)
+
+
+class Figure(str):
+    """A figure as a page shows it, with its number and mark, which a sheet has."""
+
+    number: Number
+    mark: str
+
+    def __new__(cls, text: str, number: Number, mark: str = "") -> Self:
+        shown = super().__new__(cls, f"{text} {mark}".strip())
+        shown.number, shown.mark = number, mark
+        return shown
 
 
 @dataclass(frozen=True)
@@ -63,7 +77,7 @@ def write_sheet(page: ReaderPage, day: dt.date) -> bytes:
     book = workbooks.new_workbook(title=page.title, created=dt.datetime.combine(day, dt.time()))
     bold = book.add_format({"bold": True})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})
-    sheet = book.add_worksheet()
+    sheet = book.add_worksheet(translate_key(page.language, "feedback", "sheet"))
     if page.language == "ar":
         sheet.right_to_left()
     sheet.set_landscape()
@@ -92,6 +106,17 @@ def write_sheet(page: ReaderPage, day: dt.date) -> bytes:
             write_words(words, wrapped)
         for line in (table.columns, *table.rows) if table.rows else ():
             for column, value in enumerate(line):
-                sheet.write_string(row, column, value, bold if line is table.columns else None)
+                if isinstance(value, Figure):
+                    rounded = round_significant(value.number)
+                    style = book.add_format({"num_format": number_format(rounded, value.mark)})
+                    sheet.write_number(row, column, float(rounded), style)
+                else:
+                    sheet.write_string(row, column, value, bold if line is table.columns else None)
             row += 1
     return workbooks.finish_workbook(book)
+
+
+def number_format(number: Decimal, mark: str) -> str:
+    """The format of a cell that shows a number's own digits, and its mark behind them."""
+    digits = max(-int(number.normalize().as_tuple().exponent), 0)
+    return "#,##0" + ("." + "0" * digits if digits else "") + (f'" {mark}"' if mark else "")

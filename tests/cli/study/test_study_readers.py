@@ -22,6 +22,7 @@ LIKE = {
 SETTINGS = '[lake]\nroot = "lake"\n[study]\nrespondents = "list.csv"\n[release]\npublic_root = "public"\n'
 HEAD = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
 LISTED = ("savanna-mobile,Savanna,O,KEN,s,savanna-mobile,en,", "rival,Rival,O,KEN,r,rival,ar,",
+          "bulk,Bulk,O,KEN,b,,en,",
           "silent,Silent,O,KEN,q,,en,", "ken-gov,Authority,A,KEN,,,fr,")  # fmt: skip
 
 
@@ -37,8 +38,14 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "list.csv").write_text("\n".join([HEAD, *LISTED]) + "\n", encoding="utf-8")
     of = answer_rows(assessed(filled()), AT)
     rival = answer_rows(assessed(filled({"sp303.EMAIL.attempted": 8_123_456_789})), AT)
+    channels = ("EMAIL", "SMS", "MMS", "VOICE_CS", "VOICE_IP", "IM")
+    bulk = answer_rows(assessed(filled({f"sp301.{each}": ("definition", "UBE") for each in channels})), AT)
+    rows = [
+        *of,
+        *({**row, "respondent_id": who} for who, own in (("rival", rival), ("bulk", bulk)) for row in own),
+    ]
     lake = Lake(str(tmp_path / "lake"))
-    lake.append(rows_frame([*of, *({**row, "respondent_id": "rival"} for row in rival)], TABLE), TABLE)
+    lake.append(rows_frame(rows, TABLE), TABLE)
     return tmp_path
 
 
@@ -48,7 +55,10 @@ def test_each_respondent_gets_its_own_figures_and_no_one_elses(
     last = ("--config", folder / "observatory.toml", "--output", folder / "feedback")
     told = observatory("study", "feedback", "2026-Q4/v1.0.0", *last)
     assert told.code == 0, told.err
-    assert "2\u00a0pages and as many sheets" in told.out and "from 1\u00a0other operator: no page" in told.out
+    assert "2\u00a0pages and as many sheets" in told.out
+    said = " ".join(told.out.split())
+    assert "for 1 operator whose spam is by another definition than the published figures: bulk" in said
+    assert "for 1 operator without figures of spam in 2025, 2026-Q4: silent" in said
     names = [
         "rival_2026-Q4.html",
         "rival_2026-Q4.xlsx",

@@ -86,27 +86,37 @@ def test_measures_are_of_the_smallest_area_with_any_the_cheapest_first() -> None
         "thousand_cv_band_code": "caution",
     }  # fmt: skip
     costs = [
-        cost | {"area_code": area, "strategy_code": strategy, "cost_per_thousand": amount}
+        cost
+        | {"area_code": area, "area_name": area, "strategy_code": strategy, "cost_per_thousand": amount}
         for area, strategy, amount in (
             ("ITU_AFR", "filtering", "0.02"), ("ITU_AFR", "network", "0.004"), ("001", "service", "0.001"),
         )
     ]  # fmt: skip
     share = {
-        "period_code": "2025", "channel_code": "EMAIL", "area_code": "ITU_AFR", "strategy_code": "feedback",
-        "share_from_pct": "25", "share_below_pct": "50",
+        "period_code": "2025", "channel_code": "EMAIL", "area_code": "ITU_AFR", "area_name": "Africa",
+        "strategy_code": "feedback", "share_from_pct": "25", "share_below_pct": "50",
     }  # fmt: skip
     tables = {"countermeasure_cost": pl.DataFrame(costs), "countermeasure": pl.DataFrame([share])}
     published = ReaderRelease("2025/v1.0.0", "2025", tables)
     page = make_brief("KEN", "en", NONE, NO_FORM, published)
     rows = [line[1:] for line in page.tables[2].rows]
     assert [(line[1], line[2]) for line in rows] == [("", "0.004 !"), ("", "0.02 !"), ("25–50", "")]
+    # Where no cost is published nothing has that column.
+    tables["countermeasure_cost"] = tables["countermeasure_cost"].clear()
+    table = make_brief("KEN", "en", NONE, NO_FORM, published).tables[2]
+    assert table.sentences == [
+        "Published rows. What each measure stopped and what it costs is not published."
+    ]
+    assert table.columns[2:] == ["Operators that have it, %"] and [line[2:] for line in table.rows] == [
+        ("25–50",)
+    ]
 
 
 def test_a_brief_of_all_channels_and_areas_is_two_pages() -> None:
     """A browser prints 32 lines of tables on two pages of A4, whatever the language."""
     codes = ("404", "ITU_AFR_STUDY", "DEVELOPING_STUDY", "001_STUDY")
     rows = [
-        ROW | {"area_code": code, "channel_code": channel}
+        ROW | {"area_code": code, "area_name": code, "channel_code": channel}
         for code in codes
         for channel in ("EMAIL", "SMS", "MMS", "RCS", "VOICE_CS", "VOICE_IP", "IM", "INAPP")
     ]

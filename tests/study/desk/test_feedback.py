@@ -17,6 +17,7 @@ from jobs.study.desk.published import ReaderRelease, areas_of
 from jobs.study.desk.reader_page import WIDTHS, write_html, write_sheet
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.landing import TABLE, answer_rows
+from jobs.study.release.released_tables import area_codes
 from jobs.study.site.texts import load_texts
 from tests.support.questionnaire import SAVANNA, assessed, filled
 from tests.support.returned_forms import AT
@@ -29,7 +30,10 @@ ROW = {
 
 
 def release(**areas: dict[str, Any]) -> ReaderRelease:
-    rows = pl.DataFrame([ROW | {"area_code": code} | own for code, own in areas.items()])
+    names = dict(area_codes().values()) | {"001_STUDY": "12 countries of the study"}
+    rows = pl.DataFrame(
+        [ROW | {"area_code": code, "area_name": names.get(code)} | own for code, own in areas.items()]
+    )
     return ReaderRelease("2025/v1.0.0", "2025", {"spam_volume": rows})
 
 
@@ -48,10 +52,25 @@ def test_own_figures_stand_beside_those_of_ones_own_areas_alone() -> None:
         ("Africa (ITU region)", "Spam for each subscription", "8,540", "72.8", "71.9–74.2"),
         ("Kenya", "Spam in % of all traffic", "77.8", "49.3 !!", ""),
         ("Africa (ITU region)", "Spam in % of all traffic", "77.8", "49.3 !!", ""),
-        ("World: countries of the study alone", "Spam in % of all traffic", "77.8", "49.3 !!", ""),
+        ("12 countries of the study", "Spam in % of all traffic", "77.8", "49.3 !!", ""),
     ]
+    assert not mail.sentences
+    sheet = openpyxl.load_workbook(io.BytesIO(write_sheet(page, dt.date(2025, 12, 31)))).worksheets[0]
+    assert sheet.title == "Your figures"
+    shown = {row[0].value: row for row in sheet.iter_rows() if row[1].value == "Spam in % of all traffic"}
+    cells = shown["Kenya"][2:4]
+    assert [(each.value, each.number_format) for each in cells] == [(77.8, "#,##0.0"), (49.3, '#,##0.0" !!"')]
     others = [each for each in page.tables if each is not mail]
     assert others and all(each.sentences and not each.rows for each in others)
+
+
+def test_a_figure_that_ones_answers_do_not_give_is_explained() -> None:
+    page = make_feedback(SAVANNA, answers({"sp201": ("status", "NA")}), release(ITU_AFR={}))
+    assert page is not None
+    (mail,) = (each for each in page.tables if each.heading.startswith("E-mail"))
+    assert [row[2] for row in mail.rows] == ["–", "77.8"]
+    (words,) = mail.sentences
+    assert words.startswith("–: your answers lack a number that this figure needs")
 
 
 def test_spam_by_another_definition_or_of_another_period_is_not_compared() -> None:
