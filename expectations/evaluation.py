@@ -59,6 +59,11 @@ class Evaluated:
         ]
 
 
+def all_results(found: Iterable[Evaluated]) -> list[Result]:
+    """The results of all suites."""
+    return [each for suite in found for each in suite.results()]
+
+
 def count_of(result: Mapping[str, Any]) -> int:
     """How many rows break an expectation: of a query its observed value is the number of its rows."""
     return int(result.get("unexpected_count", result.get("observed_value", 0)))

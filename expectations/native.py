@@ -40,6 +40,12 @@ def check_table(table: str, frame: pl.DataFrame) -> list[Result]:
     return check(table, frame, rules_of(table), key)
 
 
+def check_tables(frames: Mapping[str, pl.DataFrame]) -> list[Result]:
+    """One result for each rule of these tables and between them."""
+    found = [each for table, frame in frames.items() for each in check_table(table, frame)]
+    return found + [each for rule in cross_rules_of(frames) for each in check_between(frames, rule)]
+
+
 def check_between(frames: Mapping[str, pl.DataFrame], rule: CrossRule) -> list[Result]:
     """One result for each condition of a rule between these tables."""
     return check(rule.table, lay_side_by_side(frames, rule), rule.rules, rule.key)

@@ -28,16 +28,15 @@ def validate(
 
     Every run checks the same rules by itself. Ends with exit code 1 if an expectation is broken.
     """
-    from expectations.evaluation import build_data_docs
+    from expectations.evaluation import all_results, build_data_docs
     from jobs.base.checks.evaluating import (
         changed_months,
         evaluate_lake,
         month_digests,
         note_held,
         open_results,
-        refuse_broken_expectations,
     )
-    from jobs.base.checks.validations import EVALUATED
+    from jobs.base.checks.validations import EVALUATED, refuse_broken
     from jobs.base.store import record
     from jobs.base.store.lake import open_lake
 
@@ -68,7 +67,7 @@ def validate(
         ):
             index = build_data_docs(folder, docs)
         out.print(f"Data Docs: {index}", soft_wrap=True, markup=False)
-    refuse_broken_expectations(
-        found, "The tables stay as they are: correct what is wrong, and compute the days again."
+    refuse_broken(
+        all_results(found), "The tables stay as they are: correct what is wrong, and compute the days again."
     )
     note_held(lake, digests, months)

@@ -12,9 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from expectations.evaluation import build_data_docs, evaluate, store
-from jobs.base.checks.evaluating import refuse_broken_expectations
-from jobs.base.checks.validations import EVALUATED, superseded_evaluations
+from expectations.evaluation import all_results, build_data_docs, evaluate, store
+from jobs.base.checks.validations import EVALUATED, refuse_broken, superseded_evaluations
 from jobs.base.core.errors import ValidationHeld
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import rows_frame
@@ -103,13 +102,13 @@ def test_results_with_observed_values_are_kept_and_shown(tmp_path: Path) -> None
 def test_a_broken_expectation_is_named_with_its_rows() -> None:
     found = evaluate({TABLE: frame(ROW, {"unit_code": "message", "spam_certain": 9})})
     with pytest.raises(ValidationHeld) as error:
-        refuse_broken_expectations(found, "Nothing was made.")
+        refuse_broken(all_results(found), "Nothing was made.")
     assert str(error.value).splitlines() == [
         f"{TABLE}: expectation certain_within_possible is broken on 1 row. It says: spam_certain <="
         " spam_possible.",
         "Nothing was made.",
     ]
-    refuse_broken_expectations(evaluate({TABLE: frame(ROW)}), "")
+    refuse_broken(all_results(evaluate({TABLE: frame(ROW)})), "")
 
 
 def test_a_run_imports_neither_great_expectations_nor_sqlalchemy() -> None:

@@ -6,7 +6,7 @@ Ordinary runs check the same rules natively and never import it.
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from expectations.evaluation import Evaluated, evaluate
 from expectations.suite_files import suite_tables
 from jobs.base.checks.validations import EVALUATED
 from jobs.base.core.disk import replace_file
-from jobs.base.core.errors import ValidationHeld
 from jobs.base.engine.tasks import open_scratch
 from jobs.base.places.file_systems import is_local
 from jobs.base.store.lake import Lake
@@ -73,18 +72,11 @@ def evaluate_lake(
             for table in suite_tables()
             if table.startswith("study.") and lake.exists(table)
         }
-    if is_kept:
-        return evaluate_kept(lake, frames, run_name)
     with open_scratch(lake.root) as scratch:
-        return evaluate(frames, None, run_name, scratch)
-
-
-def evaluate_kept(
-    lake: Lake, frames: Mapping[str, pl.DataFrame | Iterator[pl.DataFrame]], run_name: str
-) -> list[Evaluated]:
-    """Evaluate the suites of tables, and keep the results in the lake."""
-    with open_results(lake) as folder, open_scratch(lake.root) as scratch:
-        return evaluate(frames, folder, run_name, scratch)
+        if not is_kept:
+            return evaluate(frames, None, run_name, scratch)
+        with open_results(lake) as folder:
+            return evaluate(frames, folder, run_name, scratch)
 
 
 def gold_rows(
@@ -153,19 +145,3 @@ def read_held(lake: Lake) -> dict[str, str]:
     except (FileNotFoundError, ValueError):
         return {}
     return found
-
-
-def refuse_broken_expectations(evaluated: Sequence[Evaluated], consequence: str) -> None:
-    """Raise ValidationHeld that names each broken expectation, if one is broken.
-
-    consequence: what does not happen therefore.
-    """
-    lines = [
-        f"{each.table}: expectation {each.rule} is broken on {each.violations:,}"
-        f" row{'' if each.violations == 1 else 's'}. It says: {each.says}."
-        for suite in evaluated
-        for each in suite.results()
-        if not each.is_held
-    ]
-    if lines:
-        raise ValidationHeld("\n".join([*lines, consequence]))

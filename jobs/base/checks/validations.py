@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from expectations.native import Result
+from jobs.base.core.errors import ValidationHeld
 from jobs.base.store.lake import Lake
 
 FOLDER = "_validation"
@@ -103,3 +104,18 @@ def rule_counts(results: Iterable[Result]) -> list[tuple[str, int, int]]:
         rules, broken = counts.get(each.table, (0, 0))
         counts[each.table] = rules + 1, broken + (not each.is_held)
     return [(table, *both) for table, both in sorted(counts.items())]
+
+
+def refuse_broken(results: Iterable[Result], consequence: str) -> None:
+    """Raise ValidationHeld that names each broken rule, if one is broken.
+
+    consequence: what does not happen therefore.
+    """
+    lines = [
+        f"{each.table}: expectation {each.rule} is broken on {each.violations:,}"
+        f" row{'' if each.violations == 1 else 's'}. It says: {each.says}."
+        for each in results
+        if not each.is_held
+    ]
+    if lines:
+        raise ValidationHeld("\n".join([*lines, consequence]))

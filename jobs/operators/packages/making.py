@@ -4,7 +4,9 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.base.checks.evaluating import evaluate_lake, refuse_broken_expectations
+from expectations.evaluation import all_results
+from jobs.base.checks.evaluating import evaluate_lake
+from jobs.base.checks.validations import refuse_broken
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import months_of
 from jobs.base.packages import signing
@@ -81,7 +83,7 @@ def validate_gold(settings: Observatory, operator_id: str, period: str, is_kept:
         months_of(period),
         is_kept,
     )
-    refuse_broken_expectations(found, f"{operator_id}, {period}: no package was made.")
+    refuse_broken(all_results(found), f"{operator_id}, {period}: no package was made.")
 
 
 def package_of(settings: Observatory, operator: Operator, period: str, key: str | None) -> MadePackage:

@@ -197,15 +197,13 @@ def append_validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
     """Append the rows in one transaction. Raises ValidationHeld if they break a rule of their contract."""
     from expectations import native
     from expectations.rules import UNIQUE, rules_of
-    from jobs.base.core.errors import ValidationHeld
+    from jobs.base.checks.validations import refuse_broken
     from jobs.base.tables.contracts import read_contract, rows_frame
 
     frame = rows_frame(rows, TABLE)
     rules = [rule for rule in rules_of(TABLE) if rule.kind != UNIQUE]
     results = native.check(TABLE, frame, rules, read_contract(TABLE).key)
-    wrong = [f"{each.rule} on {each.violations} rows" for each in results if not each.is_held]
-    if wrong:
-        raise ValidationHeld(f"{TABLE}: {'; '.join(wrong)}. Nothing was written.")
+    refuse_broken(results, "Nothing was written.")
     lake.append(frame, TABLE)
 
 

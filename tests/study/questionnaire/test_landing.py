@@ -72,7 +72,7 @@ def test_a_row_that_breaks_its_contract_is_not_written(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     rows = receipt({}, FIRST, "aa")
     rows[0]["waiver"] = "W9"
-    with pytest.raises(ValidationHeld, match="waiver_known on 1 rows"):
+    with pytest.raises(ValidationHeld, match="waiver_known is broken on 1 row"):
         append_validated(lake, rows)
     assert not lake.exists(TABLE)
 

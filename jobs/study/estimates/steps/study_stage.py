@@ -1,8 +1,8 @@
 """From packages and answers to the study's tables: read, compute, validate, rewrite.
 
-Great Expectations evaluates the suites of all of the study's tables before one is written. Each table is
-computed and written anew from all submissions and answers: a period that has none any more goes, and so do
-the columns of an earlier contract.
+All rules of the study's tables are checked before one is written; Great Expectations evaluates the same ones
+on what a release publishes. Each table is computed and written anew from all submissions and answers: a
+period that has none any more goes, and so do the columns of an earlier contract.
 
 The kernel of a table is transform() of the module of its name, or the function of its name in the module that
 its contract names. Its parameters are the tables that the contract reads, some of them together in a
@@ -21,8 +21,9 @@ from typing import Any, get_type_hints
 
 import polars as pl
 
+from expectations import native
 from expectations.suite_files import suite_tables
-from jobs.base.checks.evaluating import evaluate_kept, refuse_broken_expectations
+from jobs.base.checks.validations import refuse_broken
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.program import HOME, find_sources
 from jobs.base.engine import embedded
@@ -173,14 +174,11 @@ def estimate_tables(
         compute_here(
             [each for each in TABLES if computed_apart is None or each not in APART], have, report_step
         )
-        report_step("study: validating")
-        evaluated = evaluate_kept(lake, study_tables(lake, have), run_id)
         if computed_apart is not None:
             report_step(f"study: {', '.join(APART)}")
-            made = computed_apart.result()
-            have |= made
-            evaluated += evaluate_kept(lake, made, run_id)
-    refuse_broken_expectations(evaluated, "The study's tables stay as they were.")
+            have |= computed_apart.result()
+    report_step("study: validating")
+    refuse_broken(native.check_tables(study_tables(lake, have)), "The study's tables stay as they were.")
     report_step("study: writing")
     for table in TABLES:
         lake.rewrite(have[table], table, {"run_id": run_id})
