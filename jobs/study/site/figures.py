@@ -27,7 +27,7 @@ from jobs.study.site.names import (
     own_area_codes,
     sort_key,
 )
-from jobs.study.site.reading import PublishedRelease, Row, better_quantity, by_channel
+from jobs.study.site.reading import QUANTITIES, PublishedRelease, Row, better_quantity, by_channel
 from jobs.study.site.sentences import (
     change_ends,
     change_rows,
@@ -258,7 +258,10 @@ def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
         for row in listed
     ]
     table = Table(title, columns, lines, axis=log_labels(low, high))
-    return SiteFigure("spam_volume", title, describe_volume(rows), table, say("volume.scale"))
+    note = say("volume.scale")
+    if QUANTITIES[0] in rows["quantity_code"]:
+        note += f" {say('volume.rounded')}"
+    return SiteFigure("spam_volume", title, describe_volume(rows), table, note)
 
 
 def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
