@@ -12,7 +12,7 @@ from rich.text import Text
 
 from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.languages import LEFT_TO_RIGHT
+from jobs.base.core.languages import ENGLISH
 from jobs.base.core.numbers import name_few
 from jobs.base.core.periods import period_bounds
 from jobs.base.places import permissions
@@ -198,7 +198,7 @@ def split_same_time(outcomes: list[FileOutcome]) -> tuple[list[FileOutcome], lis
 
 
 def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
-    """Print the result of each file, then every error to correct."""
+    """Print the result of each file, then, in English, every error to correct of those that are new."""
     from jobs.base.core.patterns import escape_unseen
 
     table = Table(
@@ -215,11 +215,13 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
             Text(each.respondent_id),
             Text(each.period),
             f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
-            f"{len(set(about.answers) - about.lost):,}" if about else "",
+            f"{len(set(about.answers) - about.lost):,}" if about and not each.is_refused else "0",
             result,
         )
     out.print(table)
     for each in outcomes:
+        if each.is_known:
+            continue
         if each.assessment and each.assessment.readings and not each.is_refused:
             show_readings(each)
         if each.faults:
@@ -255,17 +257,17 @@ def show_faults(outcome: FileOutcome) -> None:
         title=Text(escape_unseen(outcome.file.name)),
         title_justify="left",
     )
-    for *where, words in group_faults(outcome.faults, outcome.language):
-        shown = "\n".join(map(show_words, words.splitlines()))
+    for *where, words in group_faults(outcome.faults):
+        shown = "\n".join(map(escape_unseen, words.splitlines()))
         table.add_row(*(Text(escape_unseen(each)) for each in where), Text(shown, overflow="fold"))
     out.print(table)
 
 
-def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str, str, str]]:
+def group_faults(faults: Sequence[Fault]) -> list[tuple[str, str, str, str]]:
     """Sheet, cells, questions and message, one row for all cells of a sheet with the same message."""
     found: dict[tuple[str, str], list[Fault]] = {}
     for fault in faults:
-        found.setdefault((fault.place.sheet, fault.format_message(language)), []).append(fault)
+        found.setdefault((fault.place.sheet, fault.format_message(ENGLISH)), []).append(fault)
     return [
         (
             sheet,
@@ -277,21 +279,15 @@ def group_faults(faults: Sequence[Fault], language: str) -> list[tuple[str, str,
     ]
 
 
-def show_words(words: str) -> str:
-    """A text for the terminal: what it would obey is escaped, but for the marks that keep numbers in order in
-    a text from right to left."""
-    from jobs.base.core.patterns import escape_unseen
-
-    return LEFT_TO_RIGHT.join(map(escape_unseen, words.split(LEFT_TO_RIGHT)))
-
-
 def show_readings(outcome: FileOutcome) -> None:
     """Print the answers that were not read exactly as written, such as numbers with units."""
+    from jobs.base.core.patterns import escape_unseen
+
     assert outcome.assessment is not None
     for each in outcome.assessment.readings:
         cell = each.line.cells["answer"]
-        words = translate_key(outcome.language, "reading", each.key, value=cell.written, read=each.read)
-        out.print(Text(show_words(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
+        words = translate_key(ENGLISH, "reading", each.key, value=cell.written, read=each.read)
+        out.print(Text(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
 
 
 def name_stem(outcome: FileOutcome) -> str:

@@ -8,14 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.languages import LEFT_TO_RIGHT
 from jobs.base.store.lake import Lake
 from jobs.cli.main import app
-from jobs.cli.study.questionnaire import show_words
 from jobs.study.estimates.steps.finding_decisions import TABLE as DECISIONS
 from jobs.study.estimates.steps.finding_decisions import left_out
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION
-from jobs.study.questionnaire.texts import translate_key
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.questionnaire import SAVANNA, filled, saved
@@ -61,12 +58,6 @@ def test_names_of_received_files_are_escaped(
     text = told.out + told.err
     assert SHOWN in "".join(text.split("\n")), text
     assert not {"\x1b", "\x07", "\u202e"} & set(text)
-
-
-def test_marks_of_direction_stand_and_what_turns_a_line_is_escaped() -> None:
-    words = translate_key("ar", "message", "unknown_code", value="sp205.FAX")
-    assert words.count(LEFT_TO_RIGHT) == 2 and show_words(words) == words
-    assert show_words(f"\u202e{words}") == rf"\u202e{words}"
 
 
 def form(folder: Path, name: str, answers: dict[str, object] | None = None, at: int = 1_770_000_000) -> Path:

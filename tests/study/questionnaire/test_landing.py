@@ -179,9 +179,30 @@ def test_a_form_with_open_points_is_loaded_and_sent_back_with_these_marked(
     assert [row[2].value for row in back.iter_rows(min_row=4)] == ["sp201", "sp202", "sp904"]
     receipt = tmp_path / "receipts" / "savanna-mobile_2025_form.receipt.txt"
     assert "Points that are open or to be corrected: 3." in receipt.read_text(encoding="utf-8")
-    # Nothing is sent back twice.
+    # Nothing is sent back or listed twice.
     (tmp_path / "errors" / "savanna-mobile_2025_form.errors.xlsx").unlink()
-    assert "loaded before" in observatory("load", form)[1] and not list((tmp_path / "errors").iterdir())
+    assert "sp201" in out
+    _, out, _ = observatory("load", form)
+    assert "loaded before" in out and "sp201" not in out and not list((tmp_path / "errors").iterdir())
+
+
+def test_the_officer_reads_english_and_the_respondent_its_own_language(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    settings = tmp_path / "observatory.toml"
+    text = settings.read_text(encoding="utf-8")
+    listed = (ROOT / "sample_data" / "study_node" / "respondents.csv").read_text(encoding="utf-8")
+    (tmp_path / "list.csv").write_text(listed.replace(",en,", ",fr,"), encoding="utf-8")
+    settings.write_text(f'{text.partition("respondents")[0]}respondents = "list.csv"\n', encoding="utf-8")
+    (tmp_path / "form.csv").write_text(as_table({"sp201": "many"}), encoding="utf-8")
+    _, out, _ = observatory("load", "form.csv")
+    assert "is not a number" in " ".join(out.split())
+    back = openpyxl.load_workbook(tmp_path / "errors" / "savanna-mobile_2025_form.errors.xlsx")
+    assert "À corriger" in back.sheetnames
+    # Nothing of a refused form counts.
+    (tmp_path / "early.csv").write_text(as_table({}), encoding="utf-8")
+    _, out, _ = observatory("load", "--received", "2025-12-31", "early.csv")
+    assert re.search(r"2025-12-31 00:00 +│ +0 +│ refused", out), out
 
 
 def test_a_file_is_named_by_its_own_respondent_and_period(
@@ -284,9 +305,9 @@ def test_errors_with_one_message_are_one_line() -> None:
     """An unfilled form misses the same of every question."""
     faults = assessed(filled(dict.fromkeys(("sp201", "sp202", "sp303.EMAIL.attempted")))).faults
     assert len({each.format_message("en") for each in faults}) < len(faults)
-    rows = [(sheet, cells, words) for sheet, cells, _, words in group_faults(faults, "en")]
+    rows = [(sheet, cells, words) for sheet, cells, _, words in group_faults(faults)]
     assert len({(sheet, words) for sheet, _, words in rows}) == len(rows) < len(faults)
     many = [replace(faults[0], place=FilePlace("Volume", f"F{row}")) for row in range(4, 22)]
-    ((sheet, cells, indicators, _),) = group_faults(many, "en")
+    ((sheet, cells, indicators, _),) = group_faults(many)
     assert (sheet, cells) == ("Volume", "F4, F5, F6 and 15 more")
     assert indicators == faults[0].indicator
