@@ -313,7 +313,7 @@ def write_back(outcome: FileOutcome, folder: Path, letterhead: Letterhead) -> No
     folder.mkdir(parents=True, exist_ok=True)
     about, stem = outcome.assessment, name_stem(outcome)
     if about is None:
-        file = folder / f"{stem}{outcome.file.suffix}.errors.txt"
+        file = folder / f"{stem}.errors.txt"
         words = [each.format_message(outcome.language) for each in outcome.faults]
         if outcome.language not in load_definition()["reviewed"]:
             words.append(f"({translate_key(outcome.language, 'word', 'unofficial')})")

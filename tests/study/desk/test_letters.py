@@ -46,6 +46,8 @@ def test_a_refused_form_is_told_apart_and_administrations_waive_nothing() -> Non
     refused = translate_key("en", "letter", "refused")
     may_be_open = translate_key("en", "instruction", "13")
     letter = " ".join(write_letter("correction", REFUSED, "2026", SENDER).split())
+    # What cannot be read has no form that could be marked: a text names its faults.
+    assert "The file that comes with this letter names each of them." in letter
     # Nothing of it counts: it does not say in the same breath that what is complete counts.
     assert refused in letter and may_be_open not in letter
     taken = dataclasses.replace(REFUSED, state="gaps", role="A")

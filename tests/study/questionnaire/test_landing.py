@@ -144,7 +144,7 @@ def test_forms_are_made_filled_in_and_loaded(
     bad.write_bytes(good.read_bytes())
     code, out, err = observatory("load", good, bad)
     assert code == 2 and "The workbook contains macros" in out
-    assert "macros" in (tmp_path / "errors" / "savanna-mobile_2025_macros_2025_fr.xlsm.errors.txt").read_text(
+    assert "macros" in (tmp_path / "errors" / "savanna-mobile_2025_macros_2025_fr.errors.txt").read_text(
         encoding="utf-8"
     )
     received = lake.read(TABLE)["received_at"].to_list()
@@ -214,7 +214,7 @@ def test_a_file_is_named_by_its_own_respondent_and_period(
     code, out, err = observatory("load", "Book1.xlsx", "Book2.xlsm")
     assert code == 2 and out.count("savanna-mobile") == 2 and out.count("refused") == 2
     assert sorted(each.name for each in (tmp_path / "errors").iterdir()) == [
-        "savanna-mobile_2025_Book1.errors.xlsx", "savanna-mobile_2025_Book2.xlsm.errors.txt",
+        "savanna-mobile_2025_Book1.errors.xlsx", "savanna-mobile_2025_Book2.errors.txt",
     ]  # fmt: skip
 
 
