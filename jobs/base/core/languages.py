@@ -108,7 +108,8 @@ def format_whole_percent(pct: Number) -> str:
 
 def format_day(day: dt.date) -> str:
     """Day, month and year; in English as the Union writes them: 28 February 2027."""
-    return without_stop(format_date(day, "long", locale="en_GB" if is_english() else current.get()))
+    shown = without_stop(format_date(day, "long", locale="en_GB" if is_english() else current.get()))
+    return re.sub(r"^1\b", "1er", shown) if current.get() == "fr" else shown
 
 
 def format_quarter(year: int, quarter: int) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.languages import format_day, use_language
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.release import Release
 from jobs.study.desk.asking import Standing
@@ -70,12 +71,14 @@ def paragraphs(kind: str, standing: Standing, period: str, sender: Sender) -> It
     def say(key: str, group: str = "letter", **values: object) -> str:
         return translate_key(language, group, key, **values)
 
-    received = f"{standing.received_at:%Y-%m-%d}" if standing.received_at else ""
+    with use_language(language):
+        received = format_day(standing.received_at.date()) if standing.received_at else ""
+        deadline = format_day(sender.deadline) if sender.deadline else ""
     yield say(f"subject_{kind}", period=period)
     yield say("to", name=standing.name)
     if kind == "circular":
         yield say("mandate", "title")
-        yield say("circular", agency=sender.agency, period=period)
+        yield say("circular", period=period)
     elif kind == "reminder":
         yield say("reminder", period=period)
     elif kind == "correction":
@@ -89,7 +92,7 @@ def paragraphs(kind: str, standing: Standing, period: str, sender: Sender) -> It
     if kind in ASKING:
         if not (kind == "correction" and standing.state == "refused"):
             yield say("13", "instruction")
-        yield say("return", deadline=sender.deadline, address=sender.return_address)
+        yield say("return", deadline=deadline, address=sender.return_address)
         yield say("09" if may_waive(standing.role) else "09A", "instruction")
         yield say("08", "instruction")
     yield say("contact", contact=sender.contact)

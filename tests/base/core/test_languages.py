@@ -60,6 +60,7 @@ def test_days_and_lists_follow_the_language() -> None:
     day = dt.date(2026, 12, 31)
     with use_language("fr"):
         assert languages.format_day(day) == "31 décembre 2026"
+        assert languages.format_day(dt.date(2027, 3, 1)) == "1er mars 2027"
         assert [languages.format_quarter(2027, each) for each in (1, 4)] == [
             "1er trimestre 2027",
             "4e trimestre 2027",

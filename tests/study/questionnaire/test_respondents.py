@@ -35,10 +35,10 @@ def test_an_administrations_name_follows_its_language(tmp_path: Path) -> None:
     file.write_text(
         "respondent_id,name,role,country,holding,operator_ids,language,size_class\n"
         "tun-administration,Administration of Tunisia,A,TUN,,,fr,\n"
-        "ken-administration,Administration: Kenya,A,KEN,,,en,\n"
+        "ken-administration,Administration – Kenya,A,KEN,,,en,\n"
         "npl-administration,Nepal Telecommunications Authority,A,NPL,,,fr,\n",
         encoding="utf-8",
     )
     assert [each.name for each in read_respondents(file).values()] == [
-        "Administration: Tunisie", "Administration of Kenya", "Nepal Telecommunications Authority"
+        "Administration – Tunisie", "Administration of Kenya", "Nepal Telecommunications Authority"
     ]  # fmt: skip
