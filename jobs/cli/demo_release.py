@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import openpyxl
@@ -23,6 +24,7 @@ from jobs.base.settings.config import Observatory
 from jobs.study.public.secret import FILE, VALUE
 from jobs.study.release import clearance, making, manifest, publishing, signatures
 from jobs.study.release.folders import signature_of, site_of
+from jobs.study.site.clearance_sheet import build_sheet
 from jobs.study.site.writing import write_site
 
 PERIOD = "2026-Q4"
@@ -132,11 +134,11 @@ def clear_demo(settings: Observatory, folder: Path, digest: str) -> clearance.Cl
     asked = clearance.make_clearance(
         folder,
         tables,
-        about,
         digest,
         making.list_administrations(settings),
         DEADLINE,
         making.list_languages(settings),
+        partial(build_sheet, about=about, digest=digest, deadline=DEADLINE, return_address=None),
     )
     with tempfile.TemporaryDirectory() as returned:
         file = Path(returned) / clearance.UNASKED_FILE

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +18,7 @@ from jobs.study.release import assembly, clearance, folders, manifest, publishin
 from jobs.study.release.about import About
 from jobs.study.release.released_tables import ReleasedTable, release_table
 from jobs.study.release.triangle import build_triangle
+from jobs.study.site.clearance_sheet import build_sheet
 
 VOLUME = "public.spam_volume"
 NOW, BEFORE = dt.datetime(2027, 2, 1, 12, tzinfo=dt.UTC), dt.date(2027, 1, 20)
@@ -121,6 +123,21 @@ def new_key(home: Path, name: str) -> str:
     return next(line.split(":")[9] for line in listed.splitlines() if line.startswith("fpr"))
 
 
+def clear_tables(
+    restricted: Path,
+    released: list[ReleasedTable],
+    digest: str,
+    asked: Mapping[str, str] = ASKED,
+    deadline: dt.date = BEFORE,
+    languages: Mapping[str, str] | None = None,
+) -> clearance.Clearance:
+    """Ask administrations about a release."""
+    build = partial(
+        build_sheet, about=ABOUT, digest=digest, deadline=deadline, return_address="answers@example.org"
+    )
+    return clearance.make_clearance(restricted, released, digest, asked, deadline, languages or {}, build)
+
+
 @dataclass
 class Place:
     """A release that was made and recorded, and where it would be published."""
@@ -131,7 +148,7 @@ class Place:
     digest: str
 
     def clear(self, deadline: dt.date = BEFORE, asked: Mapping[str, str] = ASKED) -> None:
-        clearance.make_clearance(self.restricted, tables(), ABOUT, self.digest, asked, deadline, LANGUAGES)
+        clear_tables(self.restricted, tables(), self.digest, asked, deadline, LANGUAGES)
 
     def publish(self, signers: Path) -> Path:
         return publishing.publish_release(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -340,6 +341,7 @@ def clear_make(
 ) -> None:
     """Write a sheet for each administration with its own rows as they would leave."""
     from jobs.study.release import clearance, making
+    from jobs.study.site.clearance_sheet import build_sheet
 
     settings = config.load_settings(config_file)
     restricted, digest = verify_made(settings, name)
@@ -356,11 +358,17 @@ def clear_make(
     found = clearance.make_clearance(
         restricted,
         tables,
-        about,
         digest,
         making.list_administrations(settings),
         day,
         making.list_languages(settings),
+        partial(
+            build_sheet,
+            about=about,
+            digest=digest,
+            deadline=day,
+            return_address=settings.study.return_address,
+        ),
     )
     out.print(clearance_table(found))
     out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)

@@ -157,7 +157,7 @@ def add_rule(sheet: Any, row: int, column: int, criteria: dict[str, Any], words:
     )
 
 
-def add_dropdown(sheet: Any, row: int, column: int, source: str, language: str) -> None:
+def add_dropdown(sheet: Any, row: int, column: int, source: str | list[str], language: str) -> None:
     """Add a drop-down list to a cell."""
     words = translate_key(language, "check", "list")
     add_rule(sheet, row, column, {"validate": "list", "source": source}, words, language)

@@ -11,7 +11,7 @@ import datetime as dt
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -24,10 +24,8 @@ from jobs.base.core.numbers import name_few
 from jobs.base.settings.countries import fold_name
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.questionnaire.definition import load_definition
-from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import translate_key
 from jobs.study.release import decisions
-from jobs.study.release.about import About
 from jobs.study.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
 from jobs.study.release.released_tables import AREA, AREAS, ReleasedTable, area_codes
 
@@ -133,15 +131,15 @@ def write_clearance(restricted: Path, clearance: Clearance) -> None:
 def make_clearance(
     restricted: Path,
     tables: Sequence[ReleasedTable],
-    about: About,
     digest: str,
     administrations: Mapping[str, str],
     deadline: dt.date,
     languages: Mapping[str, str],
+    build_sheet: Callable[[Mapping[str, pl.DataFrame], Cleared, str], bytes],
 ) -> Clearance:
     """Write a sheet for each administration and the file of countries that have none, and note who was asked.
-    administrations: the name of each country's; languages: what it reads, English
-    without one. Asked again, answers to the same release stay."""
+    administrations: the name of each country's; languages: what it reads, English without one. build_sheet:
+    the workbook with a country's own rows. Asked again, answers to the same release stay."""
     before = read_clearance(restricted)
     kept = before.asked if before and before.digest == digest else {}
     folder = restricted / SHEETS
@@ -153,11 +151,7 @@ def make_clearance(
         # Nobody is asked about what others published alone.
         own = own_rows(tables, country) if count else {}
         file = folder / f"{country.lower()}.xlsx"
-        file.write_bytes(
-            build_sheet(
-                own, about, digest, Cleared(country, name, count), deadline, languages.get(country, "en")
-            )
-        )
+        file.write_bytes(build_sheet(own, Cleared(country, name, count), languages.get(country, "en")))
         file.chmod(PRIVATE_FILE)
         asked[country] = (
             replace(kept[country], rows=count)
@@ -207,55 +201,6 @@ def write_unasked(file: Path, unasked: Sequence[Cleared]) -> None:
             decision = outcomes.get(each.decision, "")
             writer.writerow((each.country, name, each.rows, decision, each.by, each.reason))
     file.chmod(PRIVATE_FILE)
-
-
-def build_sheet(
-    own: Mapping[str, pl.DataFrame],
-    about: About,
-    digest: str,
-    question: Cleared,
-    deadline: dt.date,
-    language: str,
-) -> bytes:
-    """The workbook that an administration gets, with the question in its language."""
-    given = {each: translate_key(language, "clearance", each) for each in (AGREED, OBJECTED)}
-
-    def say(key: str, **values: object) -> str:
-        return translate_key(language, "clearance", key, **values)
-
-    book = workbooks.new_workbook(title=about.title, created=dt.datetime.combine(about.day, dt.time()))
-    bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
-    form = book.add_worksheet(ANSWER)
-    # Printed, both columns are on one page.
-    form.set_landscape()
-    form.fit_to_pages(1, 0)
-    form.set_column(0, 0, 36)
-    form.set_column(1, 1, 80, wrap)
-    form.write(0, 0, f"{about.title}: {country_names(language)[question.country]}", bold)
-    form.write(1, 0, say("release"))
-    form.write(1, 1, f"{about.name} {digest}")
-    form.write(2, 0, say("question"))
-    form.write(3, 0, translate_key(language, "word", "country"))
-    form.write(3, 1, question.country)
-    asked = say("asked", count=question.rows, deadline=deadline.isoformat())
-    form.write(2, 1, asked if question.rows else say("nothing"))
-    for row, key in enumerate(FILLED, FIRST):
-        form.write(row, 0, say(key, **given) if key == "answer" else say(key), bold)
-    form.write(FIRST + len(FILLED) + 1, 0, question.administration)
-    if language not in load_definition()["reviewed"]:
-        form.write(FIRST + len(FILLED) + 2, 0, translate_key(language, "word", "unofficial"))
-    if language == "ar":
-        form.right_to_left()
-    for name, rows in own.items():
-        if rows.is_empty():
-            continue
-        page = book.add_worksheet(name[:31])
-        page.write_row(0, 0, rows.columns, bold)
-        for at, values in enumerate(rows.rows(), 1):
-            for column, value in enumerate(values):
-                workbooks.write_value(page, at, column, value)
-        page.freeze_panes(1, 0)
-    return workbooks.finish_workbook(book)
 
 
 def answer_in(file: Path) -> tuple[str, str, str, str, str]:

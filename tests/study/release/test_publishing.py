@@ -23,10 +23,10 @@ from tests.support.bombs import part_of, with_parts
 from tests.support.release import (
     ABOUT,
     ASKED,
-    BEFORE,
     NOW,
     VOLUME,
     Place,
+    clear_tables,
     few_files,
     made,
     tables,
@@ -216,7 +216,15 @@ def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
     texts = " ".join(str(cell.value) for page in book for row in page.iter_rows() for cell in row)
     # Digests may have any digits.
     words = texts.split()
-    assert "524" not in words and "2340000" not in words and "2027-01-20" in texts
+    assert "524" not in words and "2340000" not in words and "20 January 2027" in texts
+    assert "answers@example.org" in texts and "study@example.org" in texts
+    (listed,) = book["Answer"].data_validations.dataValidation
+    assert (str(listed.sqref), listed.formula1) == ("B5", '"agreed,objected"')
+    # Its rows by name come before the tables.
+    assert book.sheetnames == ["Answer", "Main figures", "spam_volume"]
+    heads, values = ([cell.value for cell in row] for row in book["Main figures"].iter_rows(3, 4))
+    named = dict(zip(heads, values, strict=True))
+    assert named["Figure"] == "1.23M" and named["Reliability"]
     assert (place.restricted / "clearance" / "fji.xlsx").stat().st_mode & 0o077 == 0
     nothing = openpyxl.load_workbook(place.restricted / "clearance" / "ton.xlsx")
     assert nothing.sheetnames == ["Answer"]
@@ -229,7 +237,7 @@ def test_an_administration_is_asked_and_answers_in_its_language(place: Place) ->
     assert sheet.sheet_properties.pageSetUpPr.fitToPage and sheet.page_setup.fitToHeight == 0
     texts = [str(each.value) for row in sheet.iter_rows() for each in row]
     assert "Réponse (approuvé ou objection)" in texts and "Traduction non officielle" in texts
-    assert any(each.endswith(": Népal") for each in texts)
+    assert "Le spam et le coût de la lutte contre le spam, 4e trimestre 2026: Népal" in texts
     found = clearance.load_answers(place.restricted, [answer(place, "NPL", " Approuvé ")], NOW)
     assert found.asked["NPL"].answer == clearance.AGREED
 
@@ -322,7 +330,7 @@ def test_an_answer_that_cannot_stand_records_nothing(
 def test_an_answer_to_another_release_is_refused(place: Place) -> None:
     place.clear()
     file = answer(place, "FJI", "agreed")
-    clearance.make_clearance(place.restricted, tables(), ABOUT, "0" * 64, ASKED, BEFORE, {})
+    clear_tables(place.restricted, tables(), "0" * 64)
     with pytest.raises(ObservatoryError, match="it answers another release"):
         clearance.load_answers(place.restricted, [file], NOW)
     (place.restricted / "notes.xlsx").write_bytes(b"no workbook")
@@ -343,7 +351,7 @@ def test_nobody_is_asked_about_what_others_published(place: Place) -> None:
     }  # fmt: skip
     others = release_table(table, pl.DataFrame([row], schema=public_contract(table).schema))
     released = [*tables(), others]
-    found = clearance.make_clearance(place.restricted, released, ABOUT, place.digest, ASKED, BEFORE, {})
+    found = clear_tables(place.restricted, released, place.digest)
     assert {each.country: each.rows for each in found.asked.values()} == {"FJI": 1, "NPL": 1, "TON": 0}
     assert found.waited and "TON" not in {each.country for each in found.waited}
     sheets = openpyxl.load_workbook(place.restricted / clearance.SHEETS / "ton.xlsx").sheetnames
