@@ -25,8 +25,12 @@ def usable_cores() -> int:
 
 def usable_memory() -> int:
     """The bytes of memory that this process may use: the machine's, or the lowest limit of its cgroups."""
-    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return min([machine, *memory_limits()])
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for folder in cgroup_folders("memory"):
+        # Of version 2 and version 1.
+        found = (read_text(folder / name) for name in ("memory.max", "memory.limit_in_bytes"))
+        limits += [int(limit) for limit in found if limit.isdigit() and int(limit)]
+    return min(limits)
 
 
 def cpu_quotas() -> Iterator[float]:
@@ -37,14 +41,6 @@ def cpu_quotas() -> Iterator[float]:
             quota, period = read_text(folder / "cpu.cfs_quota_us"), read_text(folder / "cpu.cfs_period_us")
         if quota.isdigit() and period.isdigit() and int(period):
             yield int(quota) / int(period)
-
-
-def memory_limits() -> Iterator[int]:
-    """The memory limit of each cgroup of this process, version 2 and version 1."""
-    for folder in cgroup_folders("memory"):
-        for name in ("memory.max", "memory.limit_in_bytes"):
-            if (limit := read_text(folder / name)).isdigit() and int(limit):
-                yield int(limit)
 
 
 def cgroup_folders(controller: str) -> Iterator[Path]:

@@ -72,7 +72,8 @@ class Embedded:
         if kind is not None:
             # What the others are at does not count any more.
             for executor in self._executors:
-                kill_process(executor)
+                for process in list((executor._processes or {}).values()):
+                    process.kill()
         self.release_workers()
 
     def release_workers(self) -> None:
@@ -175,12 +176,6 @@ def attach_worker(umask: int, lake_access: str | None) -> None:
 def end_with(sentinel: int) -> None:
     multiprocessing.connection.wait([sentinel])
     os._exit(1)
-
-
-def kill_process(executor: ProcessPoolExecutor) -> None:
-    """End an executor's process at once."""
-    for process in list((executor._processes or {}).values()):
-        process.kill()
 
 
 def format_death(about: str) -> str:

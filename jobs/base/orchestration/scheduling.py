@@ -107,17 +107,6 @@ def lake_url(settings: dict[str, Any]) -> str:
     return (config_file().parent / root.removeprefix("file:")).resolve().as_uri()
 
 
-def to_assets(names: list[str], settings: dict[str, Any]) -> list[Asset]:
-    """Tables of the lake as assets."""
-    return [Asset(name=table, uri=f"{lake_url(settings)}/{table.replace('.', '/')}") for table in names]
-
-
-def read_engine(settings: dict[str, Any]) -> dict[str, str]:
-    """The engine's name and master, as the pipeline reads them."""
-    given = {"name": "embedded", "master": "", **settings.get("engine", {})}
-    return {key: os.environ.get(variable) or given[key] for key, variable in ENGINE.items()}
-
-
 def render_by_call(value: Callable[[Any], Any]) -> Any:
     """A field that Airflow fills when the task runs, by a call.
 
@@ -148,7 +137,8 @@ def pipeline_task(
 
 def choose_task(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkSubmitOperator]:
     """How a stage becomes a task: pipeline_task, or spark_task where the engine is Spark."""
-    engine = read_engine(settings)
+    given = {"name": "embedded", "master": "", **settings.get("engine", {})}
+    engine = {key: os.environ.get(variable) or given[key] for key, variable in ENGINE.items()}
     return partial(spark_task, master=engine["master"]) if engine["name"] == "spark" else pipeline_task
 
 
@@ -250,7 +240,13 @@ def pass_on(text: str) -> None:
 
 def writer_options(tables: list[str], settings: dict[str, Any]) -> dict[str, Any]:
     """The options of a task that writes these tables, as the lake's only writer while it runs."""
-    return {"outlets": to_assets(tables, settings), "pool": "lake", "retry_policy": UnlessLasting()}
+    return {
+        "outlets": [
+            Asset(name=table, uri=f"{lake_url(settings)}/{table.replace('.', '/')}") for table in tables
+        ],
+        "pool": "lake",
+        "retry_policy": UnlessLasting(),
+    }
 
 
 def report_folder(settings: dict[str, Any]) -> Path:

@@ -133,7 +133,10 @@ def report_logs(
     compute: pulls, runs all stages, and returns the problems of sources. write: draws the page; it takes the
     domains of recipients, to name them if no own domain is known.
     """
-    refuse_other_folder(output)
+    if output.is_file():
+        raise ObservatoryError(f"--output {output}: a file. Name a folder")
+    if output.is_dir() and any(output.iterdir()) and not (output / "SHA256SUMS").is_file():
+        raise ObservatoryError(f"--output {output}: holds other files. Name a new folder, or an empty one")
     found = propose_settings(logs, err)
     refuse_none(found)
     answers = proposed_answers(found)
@@ -166,14 +169,6 @@ def report_logs(
     if held is not None:
         raise held
     raise_problems(problems)
-
-
-def refuse_other_folder(output: Path) -> None:
-    """Raise ObservatoryError for a folder with other files than those of an earlier report."""
-    if output.is_file():
-        raise ObservatoryError(f"--output {output}: a file. Name a folder")
-    if output.is_dir() and any(output.iterdir()) and not (output / "SHA256SUMS").is_file():
-        raise ObservatoryError(f"--output {output}: holds other files. Name a new folder, or an empty one")
 
 
 @contextmanager

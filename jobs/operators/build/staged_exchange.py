@@ -155,7 +155,9 @@ class StagedExchange(Exchange):
             return whole
 
         places = [
-            self._make_place(bucket, takes) for bucket in self._buckets if self._has_some(bucket, needs)
+            self._make_place(bucket, takes)
+            for bucket in self._buckets
+            if any(self._frames_named(name, bucket) or self._files_of(bucket, name) for name in needs)
         ]
         made = self._run_tasks([make_task(place) for place in places], until)
         if halving is Halving.BUCKETS:
@@ -208,9 +210,6 @@ class StagedExchange(Exchange):
     def _files_of(self, bucket: Bucket, table: str) -> list[DataFile]:
         folder = f"{folder_of(self.root, table)}/"
         return [file for file in self._files.get(bucket, ()) if file.path.startswith(folder)]
-
-    def _has_some(self, bucket: Bucket, names: Sequence[str]) -> bool:
-        return any(self._frames_named(name, bucket) or self._files_of(bucket, name) for name in names)
 
     def _run_tasks(self, tasks: Sequence[Task[StepOutput]], until: float) -> list[StepOutput]:
         """Run tasks that take the stage to a share of its time, and add what they made."""

@@ -46,7 +46,12 @@ def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.Dat
     )
     has_senders = (pl.col("spam_certain") > 0) & pl.col("unit_code").is_in(SENT)
     united = pl.col("sender_sketch").fill_null(pl.lit([], dtype=sketch.LIST))
-    joined = monthly.join(merge_sketches(daily), on=KEY, how="left", nulls_equal=True)
+    # The senders of each month, from those of its days.
+    sketched = daily.filter(pl.col("sender_sketch").is_not_null())
+    lists = sketched.select(*KEY, sketch.from_bytes(pl.col("sender_sketch")))
+    joined = monthly.join(
+        merge_rows(lists, KEY, {"sender_sketch": "sketch"}), on=KEY, how="left", nulls_equal=True
+    )
     rows = joined.with_columns(sender_sketch=sketch.to_bytes(pl.when(has_senders).then(united)))
     is_cut = pl.col("key_ids").list.len() > 1
     rows = rows.with_columns(
@@ -56,13 +61,6 @@ def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.Dat
     return join_subscribers(rows.drop("key_ids"), operator).with_columns(
         spam_certain_rate=per_thousand("spam_certain"), spam_possible_rate=per_thousand("spam_possible")
     )
-
-
-def merge_sketches(daily: pl.DataFrame) -> pl.DataFrame:
-    """The senders of each month, from those of its days."""
-    sketched = daily.filter(pl.col("sender_sketch").is_not_null())
-    lists = sketched.select(*KEY, sketch.from_bytes(pl.col("sender_sketch")))
-    return merge_rows(lists, KEY, {"sender_sketch": "sketch"})
 
 
 def join_subscribers(rows: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame:

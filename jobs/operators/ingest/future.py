@@ -3,8 +3,6 @@
 They are quarantined: a day in the far future would close all days before it.
 """
 
-import datetime as dt
-
 import polars as pl
 
 from jobs.operators.formats import Source
@@ -43,18 +41,9 @@ def quarantine_codes(codes: pl.DataFrame, late: pl.Series) -> pl.DataFrame:
 def future_offsets(records: pl.DataFrame, source: Source) -> pl.Series:
     """The offsets of records with a time after source.latest_at."""
     latest = source.latest_at
-    late = [
-        records["offset"].filter(times > latest)
-        for times in (read_times(records) if latest is not None and records.height else ())
-        if is_after(times, latest)
-    ]
+    after = [times > latest for times in (read_times(records) if latest and records.height else ())]
+    late = [records["offset"].filter(is_after) for is_after in after if is_after.any()]
     return pl.concat(late).unique() if late else pl.Series("offset", [], pl.Int64)
-
-
-def is_after(times: pl.Series, latest: dt.datetime | None) -> bool:
-    """Whether one of the times is after another."""
-    newest = times.max()
-    return isinstance(newest, dt.datetime) and latest is not None and newest > latest
 
 
 def read_times(records: pl.DataFrame) -> list[pl.Series]:

@@ -192,8 +192,10 @@ def fetch_ahead(pull: SourcePull, names: list[str]) -> contextlib.AbstractContex
     if not is_http(pull.source_fs):
         return contextlib.nullcontext()
     joined = functools.partial(find_joined, pull.fs, pull.known.copy())
+    # Copies of a web server's files lie beside landing; where a store has no such place, in this
+    # machine's folder for what is temporary.
     fetching: contextlib.AbstractContextManager[None] = pull.source_fs.fetch_ahead(
-        names, copies_in(pull.fs, pull.folder), joined
+        names, pull.folder if "file" in pull.fs.protocol else None, joined
     )
     return fetching
 
@@ -217,9 +219,3 @@ def describe_damage(name: str, damage: str | SourceLost) -> str:
     if isinstance(damage, SourceLost):
         return Away(f"{name} was lost while it was read: {damage}. The next pull goes on from there.")
     return f"{name} is damaged: {damage}. What came before it is kept."
-
-
-def copies_in(fs: Any, folder: str) -> str | None:
-    """The folder for copies of a web server's files: beside landing, or where a store has no such place in
-    this machine's folder for what is temporary."""
-    return folder if "file" in fs.protocol else None

@@ -34,7 +34,13 @@ def read_patterns(
     ledger = lake.read("bronze.file", columns=["operator_id", "piece_id", "file_name"])
     with naming_damage(TABLE, files):
         groups = add_patterns(map(group_lines, batches))
-    return with_file_names(groups, ledger)
+    # Each group with the file that its first line was landed from.
+    names = ledger.select("operator_id", "piece_id", "file_name")
+    return (
+        groups.join(names, on=["operator_id", "piece_id"], how="left")
+        .select(*GROUP, "line_count", "file_name", "offset")
+        .sort(-pl.col("line_count"), *GROUP)
+    )
 
 
 def group_lines(lines: pl.DataFrame) -> pl.DataFrame:
@@ -57,13 +63,3 @@ def add_patterns(parts: Iterable[pl.DataFrame]) -> pl.DataFrame:
             .select(list(kinds))
         )
     return whole
-
-
-def with_file_names(groups: pl.DataFrame, ledger: pl.DataFrame) -> pl.DataFrame:
-    """The groups in order, each with the file that its first line was landed from."""
-    names = ledger.select("operator_id", "piece_id", "file_name")
-    return (
-        groups.join(names, on=["operator_id", "piece_id"], how="left")
-        .select(*GROUP, "line_count", "file_name", "offset")
-        .sort(-pl.col("line_count"), *GROUP)
-    )

@@ -7,7 +7,7 @@ and so may days whose rows retention has removed. See decision 153.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -166,20 +166,14 @@ def days_by_key(lake: Lake) -> pl.DataFrame:
     and key_id."""
     columns = {"operator_id": pl.String, "period_date": pl.Date, "key_id": pl.String}
     parts = [pl.DataFrame(schema={"table_name": pl.String, **columns})]
-    for table, version in tables_with_keys(lake):
-        days = lake.query_table(table, version, lambda rows: rows.select(*columns).unique())
-        parts.append(days.select(pl.lit(table).alias("table_name"), *columns))
-    return pl.concat(parts)
-
-
-def tables_with_keys(lake: Lake) -> Iterator[tuple[str, int | None]]:
-    """The tables of silver whose rows say their key, with the version that counts."""
     named = lake.versions()
     for table in list_tables():
         silver = read_contract(table)
         has_keys = silver.layer == "silver" and silver.period == "period_date" and "key_id" in silver.columns
         if has_keys and table in named and lake.exists(table):
-            yield table, named[table]
+            days = lake.query_table(table, named[table], lambda rows: rows.select(*columns).unique())
+            parts.append(days.select(pl.lit(table).alias("table_name"), *columns))
+    return pl.concat(parts)
 
 
 def known_operators(lake: Lake) -> KnownOperators:

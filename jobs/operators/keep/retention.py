@@ -138,7 +138,11 @@ def plan_retention(
     named = lake.versions()
     for table in list_tables():
         if table not in unnamed and lake.exists(table):
-            made += plan_history(lake, table, named.get(table), readers)
+            if files := old_files(lake, table, named.get(table), readers):
+                size = sum(files.values())
+                made += RetentionPlan(
+                    [Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size)]
+                )
             if read_contract(table).layer in COMPACTED and compaction.crowded_partitions(lake, table):
                 made += RetentionPlan(crowded=[table])
     waiting = [f"{table}: a run was broken off, `observatory run` ends it" for table in sorted(unnamed)]
@@ -318,14 +322,6 @@ def plan_validations(lake: Lake, limit: dt.date) -> RetentionPlan:
 
 
 # --- history --------------------------------------------------------------------------------------------
-
-
-def plan_history(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> RetentionPlan:
-    """Files of earlier versions of a table."""
-    files = old_files(lake, table, named_version, readers)
-    size = sum(files.values())
-    removal = Removal(ALL_OPERATORS, table, HISTORY, None, None, None, len(files), size)
-    return RetentionPlan([removal] if files else [])
 
 
 def old_files(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> dict[str, int]:

@@ -66,7 +66,12 @@ def vacuum_lake(
         }
         replace_file(*lake.own_file(PLAN), json.dumps(planned).encode())
         finish(lake)
-    shorten_logs(lake, readers)
+    # The logs of the tables that runs write.
+    named = lake.versions()
+    for table in list_tables():
+        is_meta = read_contract(table).layer == "meta"
+        if read_contract(table).layer in COMPACTED and (is_meta or table in named) and lake.exists(table):
+            compaction.shorten_log(lake, table, named.get(table), readers)
     return made
 
 
@@ -133,15 +138,6 @@ def name_versions(lake: Lake, plan: RetentionPlan, run_id: str, started: dt.date
     named = lake.versions()
     if any(named.get(table) != lake.version(table) for table in written):
         record.add_stage(lake, run_id, "vacuum", started, written, [])
-
-
-def shorten_logs(lake: Lake, readers: dt.timedelta) -> None:
-    """Shorten the logs of the tables that runs write."""
-    named = lake.versions()
-    for table in list_tables():
-        is_meta = read_contract(table).layer == "meta"
-        if read_contract(table).layer in COMPACTED and (is_meta or table in named) and lake.exists(table):
-            compaction.shorten_log(lake, table, named.get(table), readers)
 
 
 def remove_old_files(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> None:

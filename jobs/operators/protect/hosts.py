@@ -32,12 +32,16 @@ def hosts_in_texts(
     is the operator's space: host, domain, country_code, is_own. Each distinct text is looked up once."""
 
     def looked_up(distinct: pl.Series) -> pl.DataFrame:
+        codes = countries_by_suffix()
+        last = pl.col("host").str.extract(r"\.([a-z]{2})$")
         return (
             distinct.to_frame("text")
             .select(host(pl.col("text")).alias("host"))
             .with_columns(
                 domain=to_registered(pl.col("host")),
-                country_code=country_of_host("host"),
+                country_code=last.replace_strict(
+                    list(codes), list(codes.values()), default=None, return_dtype=pl.String
+                ),
                 is_own=is_own_domain("host", space),
             )
         )
@@ -61,13 +65,6 @@ def countries_by_suffix() -> dict[str, str]:
     table = pl.read_csv(REFERENCE / "country.csv", infer_schema=False)
     codes = dict(zip(table["iso2"].str.to_lowercase(), table["iso3"], strict=True))
     return codes | {"uk": codes["gb"]}
-
-
-def country_of_host(column: str) -> pl.Expr:
-    """The country of a host's last label, where that is a country code."""
-    codes = countries_by_suffix()
-    last = pl.col(column).str.extract(r"\.([a-z]{2})$")
-    return last.replace_strict(list(codes), list(codes.values()), default=None, return_dtype=pl.String)
 
 
 def recipient_structs(raw: pl.DataFrame, space: OperatorSpace, key: bytes) -> pl.Series:

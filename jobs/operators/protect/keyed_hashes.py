@@ -39,12 +39,9 @@ def hash_values(values: list[str], key: bytes) -> pl.Series:
         inner.update(value.encode())
         outer.update(inner.digest())
         digests.append(outer.digest())
-    return to_hexadecimal(b"".join(digests), len(values))
-
-
-def to_hexadecimal(digests: bytes, count: int) -> pl.Series:
-    """The kept bytes of digests that follow each other, as one text each."""
-    kept = np.frombuffer(digests, np.uint8).reshape(count, WHOLE)[:, :KEPT]
+    # The kept bytes of digests that follow each other, as one text each.
+    count = len(values)
+    kept = np.frombuffer(b"".join(digests), np.uint8).reshape(count, WHOLE)[:, :KEPT]
     ends = np.arange(count + 1, dtype=np.int64) * (2 * KEPT)
     text = kept.tobytes().hex().encode()
     return pl.Series(pa.LargeStringArray.from_buffers(count, pa.py_buffer(ends), pa.py_buffer(text)))

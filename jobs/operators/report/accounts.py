@@ -22,11 +22,10 @@ def coverage_section(report: Report) -> Section:
             Cell(
                 f"{report.operator_name(row['operator_id'])}, {words.code_name('format', row['format_code'])}"
             ),
-            number_cell(numbers.format_count(row["file_count"])),
-            number_cell(numbers.format_count(row["line_count"])),
-            number_cell(numbers.format_count(row["record_count"])),
-            number_cell(numbers.format_count(row["ignored_count"])),
-            number_cell(numbers.format_count(row["quarantined_count"])),
+            *(
+                number_cell(numbers.format_count(row[f"{counted}_count"]))
+                for counted in ("file", "line", "record", "ignored", "quarantined")
+            ),
             number_cell(numbers.format_part(row["quarantined_count"], row["line_count"])),
         ]
         for row in table.to_dicts()
@@ -97,30 +96,16 @@ def countermeasures_section(report: Report) -> Section:
             Column("Rate"),
             Column("Own time", is_minor=True),
         ]
-        blocks.append(
-            Block(
-                name,
-                Table(
-                    f"Countermeasures on {channel_name(channel, inside=True)}",
-                    columns,
-                    lines,
-                    axis=("0", f"{numbers.format_count(scale)} acted on"),
-                ),
-                "effort.csv",
-                finding=finding,
-            )
-        )
+        caption = f"Countermeasures on {channel_name(channel, inside=True)}"
+        acted = Table(caption, columns, lines, axis=("0", f"{numbers.format_count(scale)} acted on"))
+        blocks.append(Block(name, acted, "effort.csv", finding=finding))
     notes = [
         "Counted in messages and attempts of all directions, outbound too. * No log shows what was examined:"
         " it is derived from what reached the measure's stage.",
     ]
+    missing = report.list_missing(report.figures.effort)
     return Section(
-        "countermeasures",
-        "What countermeasures did",
-        "",
-        blocks,
-        report.list_missing(report.figures.effort),
-        notes if blocks else [],
+        "countermeasures", "What countermeasures did", "", blocks, missing, notes if blocks else []
     )
 
 
@@ -219,21 +204,7 @@ def validation_section(results: Sequence[Result]) -> Section:
         Column("Rows", is_minor=True),
         Column("Result", "text"),
     ]
-    blocks = (
-        [
-            Block(
-                "",
-                Table("Rules that were checked before the tables were published", columns, lines),
-                "validation.csv",
-            )
-        ]
-        if lines
-        else []
-    )
-    return Section(
-        "validation",
-        "Validation",
-        held if results else "",
-        blocks,
-        [] if results else ["No validation was kept."],
-    )
+    checked = Table("Rules that were checked before the tables were published", columns, lines)
+    blocks = [Block("", checked, "validation.csv")] if lines else []
+    missing = [] if results else ["No validation was kept."]
+    return Section("validation", "Validation", held if results else "", blocks, missing)

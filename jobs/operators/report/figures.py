@@ -54,12 +54,6 @@ class Figure:
     definition: str = MINE
 
 
-def with_types(*names: str) -> dict[str, Any]:
-    """Columns with their types in schemas/fields.yaml; shares as floating-point numbers."""
-    kinds = {name: OWN_TYPES.get(name) or polars_type(read_fields()[name].type) for name in names}
-    return {name: pl.Float64 if kind == pl.Decimal(9, 8) else kind for name, kind in kinds.items()}
-
-
 def with_ends(*names: str) -> list[str]:
     """Estimates, each with the ends of its 95% interval."""
     return [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
@@ -68,8 +62,11 @@ def with_ends(*names: str) -> list[str]:
 def describe_figure(
     *columns: str, content: str = "", table: str = "", definition: str = MINE, **types: pl.DataType
 ) -> Any:
-    """A field of Figures: a frame, empty where none is given. types: of columns, in place of their own."""
-    figure = Figure(with_types(*columns) | types, content, table, definition)
+    """A field of Figures: a frame, empty where none is given. types: of columns, in place of those of
+    schemas/fields.yaml; shares are floating-point numbers."""
+    own = {name: OWN_TYPES.get(name) or polars_type(read_fields()[name].type) for name in columns}
+    kinds = {name: pl.Float64 if kind == pl.Decimal(9, 8) else kind for name, kind in own.items()}
+    figure = Figure(kinds | types, content, table, definition)
     return field(default_factory=partial(pl.DataFrame, schema=figure.columns), metadata={"figure": figure})
 
 

@@ -58,7 +58,10 @@ def gather_figures(read: Read, operators: Collection[str] | None = None) -> Figu
         "type_coverage": table.filter(is_measured(has_stage=False))
         .group_by("channel_code", "engine_code")
         .agg(counts.sum()),
-        "bypass": sum_bypass(read("gold.bypass_indicator_daily")),
+        "bypass": read("gold.bypass_indicator_daily")
+        .filter(pl.col("unit_code").is_in(["recipient", "attempt", "call"]))
+        .group_by("channel_code", "bypass_code", "inbound_link_code")
+        .agg(sum_or_null("units_examined"), sum_or_null("units_flagged")),
         "routes": sum_routes(route, known),
         "origins": placed.group_by(figure_keys("origins")).agg(SPAM),
         "networks": largest_networks(counted_rows(read("gold.spam_source_daily")), known),
@@ -162,19 +165,16 @@ def sum_by_measure(volume: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def largest_values(table: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
-    """The known values of a column with the most certain spam, by channel."""
-    known = table.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(SPAM)
-    order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
-    kept = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
-    return kept.select("channel_code", column, is_kept=pl.lit(True))
-
-
 def cut_to_largest(frame: pl.DataFrame, column: str, top: int) -> pl.DataFrame:
-    """The frame with the smaller values of a column replaced by _O; the largest and the unknown one stay."""
+    """The frame with the smaller values of a column replaced by _O. In each channel the values with the most
+    certain spam stay, and the unknown one."""
+    known = frame.filter(pl.col(column) != UNKNOWN).group_by("channel_code", column).agg(SPAM)
+    order = ["channel_code", -pl.col("spam_certain"), -pl.col("units"), column]
+    largest = known.sort(order).group_by("channel_code", maintain_order=True).head(top)
+    kept = largest.select("channel_code", column, is_kept=pl.lit(True))
     stays = (pl.col(column) == UNKNOWN) | pl.col("is_kept").fill_null(False)
     return (
-        frame.join(largest_values(frame, column, top), on=["channel_code", column], how="left")
+        frame.join(kept, on=["channel_code", column], how="left")
         .with_columns(pl.when(stays).then(column).otherwise(pl.lit(OTHER)).alias(column))
         .drop("is_kept")
     )
@@ -193,15 +193,6 @@ def sum_routes(route: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     for column, top in (("origin_code", TOP_ORIGINS), ("destination_code", TOP_DESTINATIONS)):
         placed = cut_to_largest(placed, column, top)
     return correcting.correct_parts(placed, figure_keys("routes"), known)
-
-
-def sum_bypass(table: pl.DataFrame) -> pl.DataFrame:
-    apart = pl.col("unit_code").is_in(["recipient", "attempt", "call"])
-    return (
-        table.filter(apart)
-        .group_by("channel_code", "bypass_code", "inbound_link_code")
-        .agg(sum_or_null("units_examined"), sum_or_null("units_flagged"))
-    )
 
 
 def largest_networks(source: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

@@ -61,7 +61,10 @@ def write_page(
         audit_note=audited.audit_note(report),
         files=files,
     )
-    results = rules_by_table(validation)
+    # Rules of each table, the broken ones first.
+    ordered = sorted(validation, key=lambda rule: (rule.table, rule.is_held))
+    names = list(dict.fromkeys(rule.table for rule in ordered))
+    results = [(name, [rule for rule in ordered if rule.table == name]) for name in names]
     checks = render_template(TEMPLATES, "validation.html.j2", origin=origin, results=results)
     files += [
         downloads.write_file(folder, name, text.encode())
@@ -89,10 +92,3 @@ def make_sections(report: Report) -> list[Section]:
         accounts.operators_section(report),
         hours.hours_section(report),
     ]
-
-
-def rules_by_table(validation: Sequence[Result]) -> list[tuple[str, list[Result]]]:
-    """Rules of each table, the broken ones first."""
-    ordered = sorted(validation, key=lambda rule: (rule.table, rule.is_held))
-    names = list(dict.fromkeys(rule.table for rule in ordered))
-    return [(name, [rule for rule in ordered if rule.table == name]) for name in names]

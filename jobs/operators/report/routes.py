@@ -23,15 +23,6 @@ NONE = "on-net"
 OBSERVED = "country of the connecting address or network"
 
 
-def flows_of(rows: pl.DataFrame) -> list[sankey.Flow]:
-    ends = ("origin_code", "inbound_link_code", "destination_code")
-    return [
-        sankey.Flow(tuple(row[end] for end in ends), row["spam_certain"])
-        for row in rows.sort(pl.all()).to_dicts()
-        if row["spam_certain"] > 0
-    ]
-
-
 def route_names(flow: tuple[str, str, str]) -> tuple[str, str, str]:
     return (
         words.country_name(flow[0]),
@@ -60,7 +51,12 @@ def routes_section(report: Report) -> Section:
     missing = report.list_missing(report.figures.routes)
     for channel, rows in report.per_channel(report.figures.routes):
         name = channel_name(channel)
-        flows = flows_of(rows)
+        ends = ("origin_code", "inbound_link_code", "destination_code")
+        flows = [
+            sankey.Flow(tuple(row[end] for end in ends), row["spam_certain"])
+            for row in rows.sort(pl.all()).to_dicts()
+            if row["spam_certain"] > 0
+        ]
         if not flows:
             missing.append(
                 f"No certain spam came by {channel_name(channel, inside=True)}, so there is no route to draw."

@@ -25,7 +25,9 @@ def time_section(report: Report) -> Section:
         daily = rows.sort("period_date")
         name, has_audit = channel_name(channel), audited.has_audit(daily.to_dicts())
         shown = daily.tail(DAYS_SHOWN)
-        there = count_operators(report, channel)
+        # The number of operators with traffic, by day.
+        mine = report.figures.operator_days.filter(pl.col("channel_code") == channel, pl.col("units") > 0)
+        there = dict(mine.group_by("period_date").agg(pl.col("operator_id").n_unique()).rows())
         blocks.append(
             Block(
                 heading=name,
@@ -125,12 +127,6 @@ def share_chart(daily: pl.DataFrame, title: str) -> Markup:
         for day in days.drop_nulls().tail(1).to_dicts()
     ]
     return draw_lines(days, lines, Axis(min(1.0, nice_top(top or 0.1)), "%"), title)
-
-
-def count_operators(report: Report, channel: str) -> dict[dt.date, int]:
-    """The number of operators with traffic of a channel, by day."""
-    mine = report.figures.operator_days.filter(pl.col("channel_code") == channel, pl.col("units") > 0)
-    return dict(mine.group_by("period_date").agg(pl.col("operator_id").n_unique()).rows())
 
 
 def gap_note(daily: pl.DataFrame) -> list[str]:

@@ -106,6 +106,8 @@ class PageInputs:
 
 def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) -> PageInputs:
     last = last_run(lake)
+    operators = {each.id for each in settings.operator}
+    periods = open_periods(lake, operators, settings.lake.open_days)
     origin = PageOrigin(
         run_id=last.run_id,
         code_revision=last.code_revision,
@@ -113,7 +115,7 @@ def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) 
         versions=lake.versions(),
         location_name=location_name(settings),
         left_out=list_left_out(lake, settings),
-        doubts=list_doubts(lake, settings),
+        doubts=find_doubts(lake, settings, operators, periods),
         domains=list(domains),
     )
     return PageInputs(
@@ -129,13 +131,6 @@ def list_left_out(lake: Lake, settings: Observatory) -> list[str]:
     files = lake.files(VOLUME, lake.versions().get(VOLUME))
     counted = {str(file.partition_value("operator_id")) for file in files}
     return sorted(counted - {each.id for each in settings.operator})
-
-
-def list_doubts(lake: Lake, settings: Observatory) -> list[str]:
-    """Reasons to doubt figures of these operators, as sentences."""
-    operators = {each.id for each in settings.operator}
-    periods = open_periods(lake, operators, settings.lake.open_days)
-    return find_doubts(lake, settings, operators, periods)
 
 
 def last_run(lake: Lake) -> LastRun:

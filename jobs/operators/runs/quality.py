@@ -7,7 +7,6 @@ that they are of, so that no reader finds one without the other.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import polars as pl
 
@@ -62,7 +61,14 @@ def estimate_quality(
         return Outcome(), stage
     work.report_step("gold: quality of filters")
     have = {name: read_months(work, name, stale, stage) for name in (*AUDIT, VOLUME)}
-    have["ref.filter_quality"] = rows_frame(list_tests(work), "ref.filter_quality")
+    have["ref.filter_quality"] = rows_frame(
+        [
+            {"operator_id": operator.id, **test.model_dump()}
+            for operator in work.operators
+            for test in operator.filter_quality
+        ],
+        "ref.filter_quality",
+    )
     return store_changed(work, TABLE, compute_table(work, TABLE, have), before, stage, known, stale, inputs)
 
 
@@ -148,11 +154,3 @@ def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dic
     return {
         key: record.digest_text(f"{digest}/{own[key[0]]}/{parts}") for key, parts in sorted(made_of.items())
     }
-
-
-def list_tests(work: Run) -> list[dict[str, Any]]:
-    return [
-        {"operator_id": operator.id, **test.model_dump()}
-        for operator in work.operators
-        for test in operator.filter_quality
-    ]

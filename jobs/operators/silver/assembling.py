@@ -112,9 +112,7 @@ def raw_rows(
 
 def order_formats(formats: Mapping[str, pl.DataFrame]) -> Order:
     """The order of the files that these bronze rows are of."""
-    return file_order.order_files(extents_of(formats))
-
-
-def extents_of(formats: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     found = [pl.DataFrame(schema=copies.EXTENT)]
-    return pl.concat([*found, *(copies.file_extents(rows, name) for name, rows in formats.items())])
+    return file_order.order_files(
+        pl.concat([*found, *(copies.file_extents(rows, name) for name, rows in formats.items())])
+    )

@@ -75,7 +75,10 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     parameters = StepParameters(PROTECTION, count, tables=TABLES, message_columns=COUNT_COLUMNS)
     memory = pipeline.read_bronze(bronze, parameters)
     pipeline.assemble_tables(memory)
-    sent, verdicts = (rows_by_bucket(memory, table) for table in TABLES)
+    sent, verdicts = (
+        [steps.rows_at_home(memory.make_place(number), table) for number in range(memory.parameters.buckets)]
+        for table in TABLES
+    )
     begun = begun_in_sample(sent, sampled)
     if begun is not sent:
         memory.replace_rows(TRANSMISSION, begun)
@@ -87,13 +90,6 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
         weigh_rows(verdicts, ACTION, scales),
         units_of(memory, begun, scales) if has_sent else None,
     )
-
-
-def rows_by_bucket(memory: Memory, table: str) -> Frames:
-    """The rows of a table by the bucket that each belongs to."""
-    return [
-        steps.rows_at_home(memory.make_place(number), table) for number in range(memory.parameters.buckets)
-    ]
 
 
 def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.base.settings import config
 from jobs.operators.formats import AHEAD, Source
-from jobs.operators.formats.format import DocumentFormat, LineFormat
+from jobs.operators.formats.format import DocumentFormat
 from jobs.operators.formats.registry import DOCUMENTS, FORMATS
 from jobs.operators.formats.shared.lines import first_line, frame_lines
 from jobs.operators.ingest.file_formats import newest_line
@@ -165,7 +165,11 @@ def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bo
     sources = [replace(source, time_zone=answer.zone.name or "UTC") for source in sources]
     answer.streams = [source.stream_id for source in sources]
     answer.progress = [sampled_blocks.Progress() for _ in sources]
-    _see_end(answer, kernel, sources[-1])
+    # The time range by both ends, before anything between them is read.
+    for sample in _read_ends(answer):
+        lines = Lines()
+        see_times(lines, parse_stamps(kernel, frame_lines(sample, 0), sources[-1]))
+        _widen_sources(answer, lines)
     clock = _Clock(until, answer, sources)
     longest = kernel.longest_line
     for number, each in enumerate(answer.recognised):
@@ -174,7 +178,8 @@ def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bo
         clock.give_share(number)
         for block in sampled_blocks.read_blocks(each.file, progress, clock.find_deadline, longest):
             tally.add_block(number, block, sources[number])
-            _see_times(answer)
+            for counted in tally.files:
+                _widen_sources(answer, counted)
             if has_totals:
                 clock.measure_joining()
             yield answer
@@ -243,20 +248,6 @@ def _read_ends(answer: LogSurvey) -> list[bytes]:
     end = end or last.head
     samples = [sample[: sample.rfind(b"\n") + 1] or sample for sample in (first.head, end)]
     return samples if samples[0] != samples[1] else samples[:1]
-
-
-def _see_end(answer: LogSurvey, kernel: LineFormat, source: Source) -> None:
-    """The time range by both ends, before anything between them is read."""
-    for sample in _read_ends(answer):
-        lines = Lines()
-        see_times(lines, parse_stamps(kernel, frame_lines(sample, 0), source))
-        _widen_sources(answer, lines)
-
-
-def _see_times(answer: LogSurvey) -> None:
-    assert answer.tally is not None
-    for lines in answer.tally.files:
-        _widen_sources(answer, lines)
 
 
 def _widen_sources(answer: LogSurvey, lines: Lines) -> None:

@@ -205,7 +205,12 @@ def refusals_of(
 def jump_of(
     day: dt.date, channel: str, unit: str, measure: str, value: float, usual: float, score: float
 ) -> Jump:
-    text = describe_jump(day, channel, unit, measure, value, usual)
+    """A jump with its words: the measure, its value, and the usual one on the same weekdays before."""
+    if measure == TRAFFIC:
+        is_now, was = f"{format_count(value)} received", format_count(usual)
+    else:
+        is_now, was = f"{format_percent(value)} certain spam", format_percent(usual)
+    text = f"{channel} {unit} of {day:%A}, {day}: {is_now}, where {was} are usual on that weekday"
     return Jump(day, channel, unit, measure, value, usual, score, text)
 
 
@@ -220,14 +225,3 @@ def score_day(value: float, before: Sequence[float], least: float) -> float | No
 def log_odds(units: int, spam: int) -> float:
     """Of a unit being spam. Half a unit on either side keeps it finite."""
     return math.log((spam + 0.5) / (units - spam + 0.5))
-
-
-def describe_jump(day: dt.date, channel: str, unit: str, measure: str, value: float, usual: float) -> str:
-    """A jump in words: the measure, its value, and the usual one on the same weekdays before."""
-    what = f"{channel} {unit} of {day:%A}, {day}"
-    if measure == TRAFFIC:
-        return (
-            f"{what}: {format_count(value)} received, where {format_count(usual)} are usual on that weekday"
-        )
-    is_now, was = format_percent(value), format_percent(usual)
-    return f"{what}: {is_now} certain spam, where {was} are usual on that weekday"

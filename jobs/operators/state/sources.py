@@ -7,7 +7,7 @@ Records of sources that left the settings stay in all figures until the operator
 import datetime as dt
 import json
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple, Self
 
 import polars as pl
@@ -141,8 +141,7 @@ def source_rows(
                 retention=kept[operator.id],
                 next_step=None,
             )
-            step = next_step(row, source, landed.unread, landed.is_lost, landed.unended, landed.is_known, at)
-            found.append(SourceStatus(**{**vars(row), "next_step": step}))
+            found.append(replace(row, next_step=next_step(row, source, landed, at)))
     return found
 
 
@@ -287,34 +286,22 @@ def held_rules(results: Iterable[Result]) -> dict[tuple[str, str | None], list[H
 # --- what to do -----------------------------------------------------------------------------------------
 
 
-def next_step(
-    row: SourceStatus,
-    source: SourceSettings,
-    unread: int,
-    is_lost: bool,
-    unended: list[str],
-    was_pulled: bool,
-    at: dt.datetime,
-) -> str | None:
-    """A command or a setting, the most urgent one; None where there is nothing to do.
-
-    unread: bytes in landing that no run has read. is_lost: the ledger has pieces, and landing has none.
-    unended: files without a line end. was_pulled: a pull has found files of the source. at: the time now.
-    """
+def next_step(row: SourceStatus, source: SourceSettings, landed: Landed, at: dt.datetime) -> str | None:
+    """A command or a setting, the most urgent one; None where there is nothing to do. at: the time now."""
     chosen = f"--operator {row.operator}"
-    if is_lost:
+    if landed.is_lost:
         return f"`observatory pull {chosen}` makes the lost manifest of landing again"
     if row.held_rules:
         rules = {each.rule for each in row.held_rules}
         if "quarantine_within_limit" in rules and row.quarantined:
             return quarantine_step(row)
         return f"Mend what the held rule names, then `observatory run {chosen}`"
-    if unread:
+    if landed.unread:
         return f"`observatory run {chosen}` reads what is landed"
-    if not row.landed and unended:
-        return f"Set whole = true for the source if {unended[0]} is complete: it has no line end"
+    if not row.landed and landed.unended:
+        return f"Set whole = true for the source if {landed.unended[0]} is complete: it has no line end"
     if not row.landed and row.last_record is None:
-        if was_pulled:
+        if landed.is_known:
             return f"All files are empty or left out: `observatory pull {chosen}` says why"
         return f"Nothing is landed: check that {source.shown_url} is right, then `observatory run {chosen}`"
     if row.is_stale and row.last_record is not None and at - row.last_record > OTHER_YEAR:

@@ -159,7 +159,8 @@ def test_days_without_records_are_named_with_what_to_do(tmp_path: Path, observat
     (row, _) = source_rows(found, settings, settings.operator)
     (source, _) = settings.operator[0].source
     with_logs = dataclasses.replace(row, landed=9)
-    assert sources.next_step(with_logs, source, 0, False, [], True, LAST) == (
+    landed = sources.Landed(0, None, 0, 0, is_lost=False, unended=[], is_known=True)
+    assert sources.next_step(with_logs, source, landed, LAST) == (
         "Bring the logs of 2026-11-23, of which there is no record, then `observatory run --operator a`"
     )
 

@@ -61,7 +61,12 @@ def join_calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
     """Rows of TRANSMISSION from accounting rows of calls and instant messages."""
     tags = pl.col("from_tag", "to_tag").fill_null("")
     rows = bronze.with_columns(tags).sort(*_KEY, *_ORDER).with_row_index("_order").collect()
-    pairs = _find_callers(rows.filter(pl.col("method") == "INVITE"))
+    # For each two tags of INVITEs the caller's: who sent the first one.
+    pairs = (
+        _order_tags(rows.filter(pl.col("method") == "INVITE"))
+        .group_by(*_KEY, "_low", "_high")
+        .agg(_caller=pl.col("from_tag").sort_by("_order").first())
+    )
     invites = _numbered_invites(rows.filter(pl.col("method") == "INVITE"), pairs)
     messages = _numbered_messages(rows.filter(pl.col("method") == "MESSAGE"))
     messages = messages.with_columns(_call=pl.col("_call") + pl.lit(len(invites), dtype=pl.Int64))
@@ -92,15 +97,6 @@ def _order_tags(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with the two tags in an order that does not depend on who asked."""
     return rows.with_columns(
         _low=pl.min_horizontal("from_tag", "to_tag"), _high=pl.max_horizontal("from_tag", "to_tag")
-    )
-
-
-def _find_callers(invites: pl.DataFrame) -> pl.DataFrame:
-    """For each two tags of INVITEs the caller's: who sent the first one."""
-    return (
-        _order_tags(invites)
-        .group_by(*_KEY, "_low", "_high")
-        .agg(_caller=pl.col("from_tag").sort_by("_order").first())
     )
 
 
