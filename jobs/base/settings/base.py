@@ -6,7 +6,10 @@ writes docs/settings.md from them.
 
 from typing import Annotated, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from jobs.base.core.choices import check_choice
+from jobs.base.tables.contracts import list_codes
 
 # Ten years.
 MOST_DAYS = 3660
@@ -19,3 +22,9 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     # The settings that name a file, a folder or a URL, relative to the settings file.
     paths: ClassVar[tuple[str, ...]] = ()
+
+
+def code_of(codelist: str, what: str, *more: str) -> AfterValidator:
+    """The check of a setting that is a code of a list. what: what it is, for messages. more: other words that
+    it may be."""
+    return AfterValidator(lambda code: check_choice(code, {*list_codes(codelist), *more}, what))

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import cache
 
-from jobs.base.core.choices import nearest_hint
+from jobs.base.core.choices import check_choice, nearest_hint
 from jobs.base.tables.contracts import reference_rows
 
 # Shorter texts are codes, not names.
@@ -77,6 +77,7 @@ def country_of_name(name: str) -> str | None:
     return country_named(name) or (begun.pop() if is_part else None)
 
 
-@cache
-def currency_codes() -> frozenset[str]:
-    return frozenset(row["currency"] for row in reference_rows("country") if row["currency"]) | {"USD", "EUR"}
+def check_currency(code: str) -> str:
+    """The code itself if it is one of ISO 4217; else an error with the nearest one."""
+    known = {row["currency"] for row in reference_rows("country") if row["currency"]} | {"USD", "EUR"}
+    return check_choice(code, known, "currency (ISO 4217)")

@@ -1,7 +1,7 @@
 """Settings of the machine that computes: lake, engine, tables of places, limits and retention."""
 
 import datetime as dt
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, field_validator, model_validator
 
@@ -9,7 +9,7 @@ from jobs.base.core import machine
 from jobs.base.core.choices import check_choice
 from jobs.base.settings.access import Access, check_access
 from jobs.base.settings.base import MOST_DAYS, Settings, StaleDays
-from jobs.base.settings.values import check_suffix, parse_bytes, refuse_control_characters
+from jobs.base.settings.values import parse_bytes, read_by_suffix, refuse_control_characters
 
 # Of the engine. Less memory than the least holds no worker; more than WORKER_MEMORY gains a worker nothing.
 LEAST_MEMORY = 256_000_000
@@ -139,25 +139,15 @@ class Location(Settings):
 
     paths = ("ranges", "number_ranges")
 
-    ranges: str | None = None
+    ranges: Annotated[str, read_by_suffix(".csv", ".parquet", ".mmdb")] | None = None
     """Address ranges: CSV or Parquet with `prefix,country_code,asn,as_name`, or a MaxMind DB (`.mmdb`)."""
     name: str | None = None
     """The name of that table, printed beside every figure that uses it. A MaxMind DB contains it."""
     date: dt.date | None = None
     """The date of that table, printed, too. A MaxMind DB contains it."""
-    number_ranges: str | None = None
+    number_ranges: Annotated[str, read_by_suffix(".csv", ".parquet")] | None = None
     """Number ranges with the network that each was given to: CSV or Parquet with `prefix,mcc_mnc`.
     Portability is not considered."""
-
-    @field_validator("ranges")
-    @classmethod
-    def known_suffix(cls, file: str | None) -> str | None:
-        return check_suffix(file, (".csv", ".parquet", ".mmdb"))
-
-    @field_validator("number_ranges")
-    @classmethod
-    def known_suffix_of_numbers(cls, file: str | None) -> str | None:
-        return check_suffix(file, (".csv", ".parquet"))
 
 
 class LimitSettings(Settings):

@@ -6,13 +6,13 @@ import ipaddress
 import zoneinfo
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
 
 from jobs.base.core.choices import check_choice
 from jobs.base.figures.mobile_networks import is_mcc_mnc
 from jobs.base.settings.access import Access, check_access, hide_query
-from jobs.base.settings.base import Code, Settings, StaleDays
-from jobs.base.settings.countries import check_country, currency_codes
+from jobs.base.settings.base import Code, Settings, StaleDays, code_of
+from jobs.base.settings.countries import check_country, check_currency
 from jobs.base.settings.values import check_network, refuse_control_characters, refuse_repeats
 from jobs.base.tables.contracts import codelist_rows, format_kind, list_codes
 
@@ -47,7 +47,7 @@ class Link(Settings):
 
     name: str
     """An SMSC id, a relay's name or an address range, as logs have it."""
-    kind: str
+    kind: Annotated[str, code_of("route", "kind of link")]
     """A code of the list [`route`](../schemas/codelists/route.csv)."""
     scope: Literal["national", "international"] | None = None
     """Whether it comes from inside the country."""
@@ -73,11 +73,6 @@ class Link(Settings):
                 raise ValueError(f"'{network}' is no MCC-MNC; write it as in 234-15")
         return networks
 
-    @field_validator("kind")
-    @classmethod
-    def known_kind(cls, kind: str) -> str:
-        return check_choice(kind, list_codes("route"), "kind of link")
-
     @property
     def scope_code(self) -> str | None:
         return self.scope or SCOPE_OF_KIND.get(self.kind)
@@ -93,10 +88,10 @@ class FixedCostSettings(Settings):
 
     name: str
     """What is paid for."""
-    countermeasure: str
+    countermeasure: Annotated[str, code_of("countermeasure", "countermeasure", "_T")]
     """A code of the list [`countermeasure`](../schemas/codelists/countermeasure.csv), or `_T` for what serves
     all of the channel's measures."""
-    channel: str
+    channel: Annotated[str, code_of("channel", "channel")]
     """The channel that it serves, a code of the list [`channel`](../schemas/codelists/channel.csv)."""
     low: Cost
     """The 5% point, in the operator's currency."""
@@ -106,16 +101,6 @@ class FixedCostSettings(Settings):
     """The 95% point."""
     per: Literal["year", "month"] = "year"
     """The time that it is paid for."""
-
-    @field_validator("countermeasure")
-    @classmethod
-    def known_countermeasure(cls, code: str) -> str:
-        return check_choice(code, {*list_codes("countermeasure"), "_T"}, "countermeasure")
-
-    @field_validator("channel")
-    @classmethod
-    def known_channel(cls, code: str) -> str:
-        return check_choice(code, list_codes("channel"), "channel")
 
     @model_validator(mode="after")
     def check_order(self) -> FixedCostSettings:
@@ -164,7 +149,7 @@ class SourceSettings(Settings):
     `https://…`. For the first two `make setup-sources` installs what they need: see [logs on other
     hosts](operator.md#logs-on-other-hosts). Over HTTP wildcards need the server's list of files."""
     access: Access = Access()
-    format: str = "auto"
+    format: Annotated[str, code_of("format", "format", "auto")] = "auto"
     """A name from the table of formats in the [README](../README.md#formats); `auto` recognises each file by
     its content."""
     time_zone: str = "UTC"
@@ -193,11 +178,6 @@ class SourceSettings(Settings):
                 " URL, as in sftp://host/var/log/mail.log*"
             )
         return url
-
-    @field_validator("format")
-    @classmethod
-    def known_format(cls, name: str) -> str:
-        return check_choice(name, {*list_codes("format"), "auto"}, "format")
 
     @field_validator("time_zone")
     @classmethod
@@ -237,16 +217,16 @@ class Operator(Settings):
     """Small letters, digits, hyphens. Never change it: a run refuses a renamed operator."""
     name: str
     """Your name."""
-    country: str
+    country: Annotated[str, AfterValidator(check_country)]
     """ISO 3166-1 alpha-3, as in `CHE`."""
     holding: str
     """The group that owns you."""
-    currency: str
+    currency: Annotated[str, AfterValidator(check_currency)]
     """ISO 4217. Costs are in this currency."""
     subscribers: AllSubscribers | None = None
     """How many subscribe, or `{ EMAIL = 900, SMS = 1200 }`. Needed for rates per 1,000 and for the study,
     where one number does only for an operator of one channel."""
-    waiver: str | None = None
+    waiver: Annotated[str, code_of("waiver", "waiver")] | None = None
     """What your package lets the study publish: `W0` protected totals alone, `W1` also a national total from
     which your figure may be recognised, `W2` your figure by name. Without it your form's answer holds, and
     without that `W0`. A holding waives with all of its operators. It stands in the signed manifest and holds
@@ -265,27 +245,12 @@ class Operator(Settings):
     fixed_cost: list[FixedCostSettings] = []
     filter_quality: list[FilterQuality] = []
 
-    @field_validator("country")
-    @classmethod
-    def known_country(cls, code: str) -> str:
-        return check_country(code)
-
-    @field_validator("currency")
-    @classmethod
-    def known_currency(cls, code: str) -> str:
-        return check_choice(code, currency_codes(), "currency (ISO 4217)")
-
     @field_validator("subscribers")
     @classmethod
     def known_channels(cls, given: int | dict[str, int] | None) -> int | dict[str, int] | None:
         for channel in given if isinstance(given, dict) else ():
             check_choice(channel, list_codes("channel"), "channel")
         return given
-
-    @field_validator("waiver")
-    @classmethod
-    def known_waiver(cls, code: str | None) -> str | None:
-        return code if code is None else check_choice(code, list_codes("waiver"), "waiver")
 
     @field_validator("networks")
     @classmethod

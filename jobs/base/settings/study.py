@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from jobs.base.core.choices import check_choice
 from jobs.base.settings.access import Access, check_access, check_drop_folder
@@ -54,7 +54,7 @@ class Study(Settings):
     init --check` names what they lack."""
     respondents: str | None = None
     """The CSV file that lists who is asked."""
-    inbox: str | None = None
+    inbox: Annotated[str, AfterValidator(check_drop_folder)] | None = None
     """The folder in which operators' packages arrive: a path, which may have wildcards where each operator
     has a folder of its own, or an `sftp://` or `s3://` URL. Answers are put into `receipts` beside it."""
     access: Access = Access()
@@ -92,11 +92,6 @@ class Study(Settings):
         refuse_repeats(countries, "country")
         return countries
 
-    @field_validator("inbox")
-    @classmethod
-    def known_inbox(cls, inbox: str | None) -> str | None:
-        return inbox if inbox is None else check_drop_folder(inbox)
-
     @model_validator(mode="after")
     def with_access(self) -> Study:
         check_access(self.inbox or "", self.access)
@@ -121,7 +116,7 @@ class Submission(Settings):
     """Counts leave as multiples of this number, so that neither a count below it leaves nor a difference that
     would reveal one (X.1237). Keep it for good: two packages under different values are not protected from
     each other."""
-    inbox: str | None = None
+    inbox: Annotated[str, AfterValidator(check_drop_folder)] | None = None
     """The study's inbox, to which `observatory submit` delivers packages: an `sftp://` or `s3://` URL, or a
     folder. The study's answers are read from `receipts` beside it. Without it nothing is sent."""
     access: Access = Access()
@@ -140,11 +135,6 @@ class Submission(Settings):
     answer_days: int = Field(14, ge=1, le=MOST_DAYS)
     """So many days after a package was sent `status` reports that the study has not answered, and
     `operator_monthly` in Airflow gives up waiting."""
-
-    @field_validator("inbox")
-    @classmethod
-    def known_inbox(cls, inbox: str | None) -> str | None:
-        return inbox if inbox is None else check_drop_folder(inbox)
 
     @model_validator(mode="after")
     def with_access(self) -> Submission:

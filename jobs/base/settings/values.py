@@ -3,6 +3,8 @@
 import ipaddress
 import re
 
+from pydantic import AfterValidator
+
 UNITS = {"": 1, "B": 1} | {
     f"{prefix}{unit}": base**power
     for power, prefix in enumerate("KMGT", start=1)
@@ -34,11 +36,15 @@ def refuse_control_characters(text: str) -> str:
     return text
 
 
-def check_suffix(file: str | None, suffixes: tuple[str, ...]) -> str | None:
-    """The file's name if it ends in one of those, by which it is read."""
-    if file is not None and not file.endswith(suffixes):
-        raise ValueError(f"'{file}' must end in {', '.join(suffixes)}: by that it is read")
-    return file
+def read_by_suffix(*suffixes: str) -> AfterValidator:
+    """The check of a file's name: it ends in one of those, by which it is read."""
+
+    def check_suffix(file: str) -> str:
+        if not file.endswith(suffixes):
+            raise ValueError(f"'{file}' must end in {', '.join(suffixes)}: by that it is read")
+        return file
+
+    return AfterValidator(check_suffix)
 
 
 def refuse_repeats(values: list[str], what: str) -> None:

@@ -17,7 +17,6 @@ from rich.padding import Padding
 from rich.text import Text
 
 from jobs.base.core import key_names
-from jobs.base.core.choices import check_choice
 from jobs.base.core.errors import ObservatoryError, raise_problems
 from jobs.base.core.numbers import format_bytes, name_few
 from jobs.base.core.patterns import escape_unseen
@@ -362,7 +361,7 @@ def parse_country(text: str) -> str:
 
 
 def parse_currency(text: str) -> str:
-    return check_choice(text.strip().upper(), countries.currency_codes(), "currency (ISO 4217)")
+    return countries.check_currency(text.strip().upper())
 
 
 def parse_zone(text: str) -> str:

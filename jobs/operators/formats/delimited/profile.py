@@ -11,10 +11,10 @@ profile to start from for an unknown file.
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from jobs.base.core.choices import check_choice, nearest_hint
 from jobs.base.figures.channels import CALLS
@@ -48,6 +48,15 @@ def refuse_unfilled(value: Any) -> Any:
     if value == TO_FILL:
         raise ValueError("this place is still to be filled in")
     return value
+
+
+def as_list(values: Any) -> Any:
+    """One value as a list."""
+    return [refuse_unfilled(values)] if isinstance(values, str) else values
+
+
+# One text, or several.
+Texts = Annotated[list[str], BeforeValidator(as_list)]
 
 
 class Target(ProfileSection):
@@ -171,25 +180,15 @@ class Targets(ProfileSection):
 class ValueMatch(ProfileSection):
     """A match of values: those equal to one in `is`, or beginning with one in `starts_with`."""
 
-    equals: list[str] = Field([], alias="is")
-    starts_with: list[str] = []
-
-    @field_validator("equals", "starts_with", mode="before")
-    @classmethod
-    def as_list(cls, values: Any) -> Any:
-        return [refuse_unfilled(values)] if isinstance(values, str) else values
+    equals: Texts = Field([], alias="is")
+    starts_with: Texts = []
 
 
 class Ignored(ValueMatch):
     """Rows that are no message: the column's value matches, or is none of `is_not`."""
 
     column: str
-    is_not: list[str] = []
-
-    @field_validator("is_not", mode="before")
-    @classmethod
-    def as_list_too(cls, values: Any) -> Any:
-        return [values] if isinstance(values, str) else values
+    is_not: Texts = []
 
     @model_validator(mode="after")
     def says_something(self) -> Ignored:
@@ -239,14 +238,9 @@ class OutcomeMapping(ProfileSection):
     """The mapping of the outcome: its columns (several are joined by /), what their values stand for, and
     what all other values do: a stage and outcome, or "quarantine", or "ignore"."""
 
-    columns: list[str] = Field(min_length=1)
+    columns: Texts = Field(min_length=1)
     rule: list[Rule] = []
     default: Decided | Literal["quarantine", "ignore"]
-
-    @field_validator("columns", mode="before")
-    @classmethod
-    def as_list(cls, values: Any) -> Any:
-        return [values] if isinstance(values, str) else values
 
     @field_validator("default", mode="before")
     @classmethod
