@@ -57,7 +57,8 @@ PLACES = {
     "forms": "filled-in questionnaires",
     "decisions": "the study's staff",
 }
-# A name in SQL that is no function's and no field's of a struct.
+# A name in SQL that is no function's and no field's of a struct: in contracts small letters are names, of
+# columns, of their fields behind a point, of functions before a bracket.
 COLUMN = re.compile(r"(?<![\w.])[a-z_]\w*\b(?!\s*\()")
 # Types of columns that need a unit.
 NUMERIC = ("int", "bigint", "double", "decimal")
@@ -190,7 +191,14 @@ def read_contract(table: str) -> Contract:
     if unknown:
         raise ObservatoryError(f"{file.name}: {', '.join(unknown)} not defined in schemas/fields.yaml")
     checks = tuple(raw.get("checks", {}).items())
-    refuse_unknown_columns(file.name, checks, raw["fields"])
+    for check, condition in checks:
+        named = COLUMN.findall(re.sub(r"'[^']*'", "", condition))
+        refuse_unknown(file.name, f"column of the check {check}:", named, raw["fields"])
+    of_variants = raw.get("variants")
+    variants = of_variants and Variants(of_variants["of"], of_variants["by"], tuple(of_variants["alike"]))
+    if variants:
+        alike = (variants.of, variants.by, *variants.alike)
+        refuse_unknown(file.name, "column of variants:", alike, raw["fields"])
     given_in = tuple(raw.get("given_in", ("project",) if layer == "ref" else ()))
     refuse_unknown(file.name, "place in given_in", given_in, PLACES)
     merge = tuple(raw.get("merge", {}).items())
@@ -215,7 +223,7 @@ def read_contract(table: str) -> Contract:
         merge=merge,
         meanings=tuple(raw.get("meanings", {}).items()),
         also=tuple((column, tuple(codes)) for column, codes in raw.get("also", {}).items()),
-        variants=read_variants(file.name, raw["variants"], raw["fields"]) if "variants" in raw else None,
+        variants=variants,
     )
 
 
@@ -225,15 +233,6 @@ def refuse_unknown(file_name: str, kind: str, given: Iterable[str], known: Colle
         raise ObservatoryError(
             f"{file_name}: unknown {kind} {', '.join(unknown)}; known are {', '.join(known)}"
         )
-
-
-def read_variants(file_name: str, raw: Mapping[str, Any], columns: Collection[str]) -> Variants:
-    """The `variants` of a contract. Raises ObservatoryError for a column that the table does not have."""
-    found = Variants(raw["of"], raw["by"], tuple(raw["alike"]))
-    unknown = [each for each in (found.of, found.by, *found.alike) if each not in columns]
-    if unknown:
-        raise ObservatoryError(f"{file_name}: variants names {', '.join(unknown)}, no column of it")
-    return found
 
 
 def expand_reads(given: str, table: str) -> list[str]:
@@ -300,18 +299,6 @@ def refuse_words(file_name: str, raw: Mapping[str, Any]) -> None:
     if faults:
         known = ", ".join((*NEEDED, *OPTIONAL))
         raise ObservatoryError(f"{file_name} {' and '.join(faults)}; a contract's words are: {known}")
-
-
-def refuse_unknown_columns(
-    file_name: str, checks: Iterable[tuple[str, str]], columns: Collection[str]
-) -> None:
-    """Raise ObservatoryError for a check that names a column that the table does not have. In a contract's
-    SQL small letters are names: of columns, of their fields behind a point, of functions before a bracket."""
-    for name, condition in checks:
-        found = COLUMN.findall(re.sub(r"'[^']*'", "", condition))
-        unknown = [each for each in found if each not in columns]
-        if unknown:
-            raise ObservatoryError(f"{file_name}: check {name} names {', '.join(unknown)}, no column of it")
 
 
 def folder_of(layer: str) -> Path:

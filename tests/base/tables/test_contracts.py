@@ -381,7 +381,7 @@ def test_a_contract_in_other_words_is_an_error_that_names_the_right_ones(
         (
             "spam_certain <= spam_possible",
             "spam_sure <= spam_possible",
-            "wrong.yaml: check .* names spam_sure, no column of it",
+            "wrong.yaml: unknown column of the check .*: spam_sure; known are operator_id, ",
         ),
     ],
 )
