@@ -14,7 +14,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from jobs.base.core.choices import nearest_hint
+from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings import config
 from jobs.cli.arguments import Config, OperatorId
@@ -61,9 +61,7 @@ def explain(
 
     settings = load_with_options(config_file)
     chosen = config.choose_operators(settings, operator)
-    known = {each.id for one in chosen for each in one.source}
-    if source is not None and source not in known:
-        raise ObservatoryError(f"--source: unknown '{source}'{nearest_hint(source, known)}")
+    refuse_unknown("--source", filter(None, [source]), {each.id for one in chosen for each in one.source})
     check_keys(settings)
     lake = open_lake(settings.lake.root)
     identity.refuse_others(lake, settings)

@@ -2,14 +2,13 @@
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
-from jobs.base.core.choices import nearest_hint
-from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.choices import refuse_unknown
 from jobs.base.figures.words import code_description
 from jobs.base.settings import config
 from jobs.base.tables.contracts import format_kind, list_codes
@@ -34,8 +33,8 @@ def quarantine(
     """
     settings = load_with_options(config_file)
     chosen = config.choose_operators(settings, operator)
-    check_choice("source", source, {each.id for one in chosen for each in one.source})
-    check_choice("reason", reason, list_codes("quarantine_reason"))
+    refuse_unknown("--source", filter(None, [source]), {each.id for one in chosen for each in one.source})
+    refuse_unknown("--reason", filter(None, [reason]), list_codes("quarantine_reason"))
     from jobs.base.core.patterns import escape_unseen, pattern_text
     from jobs.base.store.lake import open_lake
     from jobs.operators.ingest.quarantine import read_patterns
@@ -59,7 +58,8 @@ def quarantine(
             row["reason_code"], Text(example), pattern_text(row["pattern"]),
         )  # fmt: skip
     out.print(table)
-    show_meanings(found.head(limit)["reason_code"].unique().sort().to_list())
+    for code in found.head(limit)["reason_code"].unique().sort():
+        out.print(Text(f"{code}: {code_description('quarantine_reason', code)}."), soft_wrap=True)
     first = found.row(0, named=True)
     how = how_to_read(first["file_name"], first["format_code"], first["offset"])
     out.print(Text(f"Read a line, here the first one's: {escape_unseen(how)}"), soft_wrap=True)
@@ -86,14 +86,3 @@ def how_to_read(file_name: str | None, format_name: str, offset: int) -> str:
     if packed:
         return f"{packed} {file} | tail -c +{offset + 1} | head -n 1"
     return f"tail -c +{offset + 1} {file} | head -n 1"
-
-
-def show_meanings(reasons: list[str]) -> None:
-    """Print the meaning of each reason, a line each."""
-    for reason in reasons:
-        out.print(Text(f"{reason}: {code_description('quarantine_reason', reason)}."), soft_wrap=True)
-
-
-def check_choice(option: str, value: str | None, known: Any) -> None:
-    if value is not None and value not in known:
-        raise ObservatoryError(f"--{option}: unknown '{value}'{nearest_hint(value, known)}")

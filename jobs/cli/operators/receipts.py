@@ -39,6 +39,7 @@ def receipts(
     Ends with exit code 1 if the study refused a package, with 5 if an answer has not come, and with 2 for an
     answer that does not count, because it is on another file or not signed by \[submission] study_key.
     """
+    from jobs.base.core.patterns import escape_unseen
     from jobs.base.store.lake import open_lake
     from jobs.operators.packages.deliveries import REFUSED
     from jobs.operators.packages.delivering import fetch_answers, study_inbox
@@ -56,7 +57,9 @@ def receipts(
     else:
         show_deliveries(found)
         for each in found:
-            show_answer(each)
+            # Why the study refused the package, and what it noted of it.
+            for said in (*each.answer_reasons, *each.answer_notes):
+                out.print(Text(f"{each.file_name}: {escape_unseen(said)}"), soft_wrap=True)
         if any(each.answer_at and not each.signer_fingerprint for each in found):
             out.print(
                 "Who answered was not verified: name the file of the study's public key as \\[submission]"
@@ -109,14 +112,6 @@ def show_due_packages(due: Sequence[PackageDue]) -> None:
     out.print(Text("Next package to the study", "bold"))
     out.print(table)
     out.print()
-
-
-def show_answer(delivery: Delivery) -> None:
-    """Print why the study refused a package, or what it noted of it."""
-    from jobs.base.core.patterns import escape_unseen
-
-    for each in (*delivery.answer_reasons, *delivery.answer_notes):
-        out.print(Text(f"{delivery.file_name}: {escape_unseen(each)}"), soft_wrap=True)
 
 
 def as_json(found: Sequence[Delivery]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from jobs.base.core.choices import nearest_hint
+from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
 from jobs.operators.formats.options import complete_options
 from jobs.operators.formats.registry import KERNELS, MAPPED
@@ -36,8 +36,7 @@ def sniff_files(
     has_ignored: show the commonest ignored lines as well. kind: the format to read them as.
     """
     if kind is not None:
-        if kind not in KERNELS:
-            raise ObservatoryError(f"--as: unknown format '{kind}'{nearest_hint(kind, sorted(KERNELS))}")
+        refuse_unknown("--as", [kind], sorted(KERNELS), "format")
         if KERNELS[kind].profiles and profile is None:
             raise ObservatoryError(f"--as {kind}: it is read through a mapping profile: name one, --profile")
     if profile is not None:
@@ -48,9 +47,11 @@ def sniff_files(
     problems += wrong
     unknown = 0
     answers = []
+    # Each log has a part of the time that is left, by its size.
+    sizes = [sum(each.file.size or len(each.file.content or b"") for each in files) + 1 for _, files in known]
     for number, (log, recognised) in enumerate(known):
         now = time.monotonic()
-        until = now + max(end - now, 0.5) * share_of_time([files for _, files in known[number:]])
+        until = now + max(end - now, 0.5) * sizes[number] / sum(sizes[number:])
         answer = print_log(log, recognised, until, out, err, is_json, has_ignored)
         unknown += answer.format is None
         problems += answer.problems
@@ -92,12 +93,6 @@ def found_clocks(answers: list[LogSurvey]) -> list[Clock]:
     if len(answers) < 2:
         return []
     return clocks_of([times for each in answers if (times := times_of(each, each.log.url))])
-
-
-def share_of_time(logs: list[list[Recognised]]) -> float:
-    """The first log's part of the time that is left, by size."""
-    sizes = [sum(each.file.size or len(each.file.content or b"") for each in files) + 1 for files in logs]
-    return sizes[0] / sum(sizes)
 
 
 def print_log(
