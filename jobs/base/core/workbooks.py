@@ -9,10 +9,10 @@ import datetime as dt
 import io
 import re
 import warnings
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from xml.parsers import expat
 
@@ -113,19 +113,14 @@ def check_workbook(data: bytes, limits: WorkbookLimits) -> list[str]:
         count = WorkbookSize(limits)
         for part in parts:
             if part.filename.lower().endswith((".xml", ".rels")):
-                count.count_part(read_chunks(archive, part))
+                # zipfile reads no more than the size that the archive states.
+                with archive.open(part) as content:
+                    count.count_part(iter(partial(content.read, CHUNK), b""))
     except expat.ExpatError as error:
         raise Damaged(str(error)) from None
     except DAMAGED as error:
         raise Damaged(str(error)) from None
     return [part.filename for part in parts]
-
-
-def read_chunks(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> Iterator[bytes]:
-    """A part's bytes. zipfile reads no more than the size that the archive states."""
-    with archive.open(part) as content:
-        while data := content.read(CHUNK):
-            yield data
 
 
 class WorkbookSize:
@@ -192,20 +187,14 @@ class WorkbookSize:
 
 def parse_range(reference: str) -> tuple[tuple[int, int], tuple[int, int]]:
     """Row and column of a range's first and last cell, as in A1:B7; those of a cell twice. Raises Damaged."""
+    from openpyxl.utils import column_index_from_string
+
     first, _, last = reference.partition(":")
     found = [CELL.fullmatch(each.strip()) for each in (first, last or first)]
-    one, other = ((int(each[2]), column_number(each[1])) if each else None for each in found)
+    one, other = ((int(each[2]), column_index_from_string(each[1])) if each else None for each in found)
     if one is None or other is None:
         raise Damaged(f"'{reference[:40]}' is no cell or range")
     return one, other
-
-
-def column_number(letters: str) -> int:
-    """The number of a column, A is 1."""
-    found = 0
-    for letter in letters:
-        found = 26 * found + ord(letter) - ord("A") + 1
-    return found
 
 
 def parse_number(text: str | None) -> int:

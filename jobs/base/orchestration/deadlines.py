@@ -43,20 +43,15 @@ def make_deadline() -> DeadlineAlert | None:
     )
 
 
-def late_text(context: Any, hours: float) -> str | None:
-    """Say what is late and what to do; None for a backfill, whose runs wait for each other."""
+def send_late(context: Any, hours: float) -> None:
+    """Give the text of a late run, and what to do, to the command of OBSERVATORY_ALERT, and to the log;
+    nothing of a backfill, whose runs wait for each other."""
     run = context["dag_run"]
     if run["run_type"] == "backfill":
-        return None
+        return
     dag, name, state = run["dag_id"], run["dag_run_id"], run["state"]
-    return (
+    pass_on(
         f"Spam Observatory, {dag}\n\nThe run {name} has not succeeded {format_number(hours)} hours after it"
         f" was queued: it is {state}. Look at its tasks in Airflow: one that waits for the pool `lake` is"
         " kept by another, and one that runs says in its log what it is at.\n"
     )
-
-
-def send_late(context: Any, hours: float) -> None:
-    """Give the text of a late run to the command of OBSERVATORY_ALERT, and to the log."""
-    if text := late_text(context, hours):
-        pass_on(text)

@@ -165,10 +165,21 @@ def sum_holdings(sample: Weighted, influence: Array) -> tuple[Array, Array, Arra
 
 
 def owners_variance(sample: Weighted, influence: Array) -> tuple[Array, Array]:
-    """The stratified variance of sums of influences, respondents x measures, with holdings as units; and its
-    degrees of freedom (Satterthwaite)."""
+    """The stratified variance of sums of influences, respondents x measures, with holdings as units that are
+    drawn without replacement; and its degrees of freedom (Satterthwaite). A stratum with one unit adds
+    nothing."""
     sums, stratum, _, everyone = sum_holdings(sample, influence)
-    return stratified_variance(sums, stratum, everyone)
+    of_stratum = one_hot(stratum, len(everyone))
+    count = of_stratum.sum(axis=0)
+    mean = of_stratum.T @ sums / np.maximum(count, 1)[:, None]
+    squares = of_stratum.T @ (sums - mean[stratum]) ** 2
+    varied = count > 1
+    left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
+    parts = left[:, None] * squares
+    total = parts.sum(axis=0)
+    below = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
+    free = np.divide(total**2, below, out=np.ones_like(total), where=below > 0)
+    return total, np.maximum(free, 1.0)
 
 
 def across_strata(sample: Weighted, influence: Array) -> Array:
@@ -181,23 +192,6 @@ def across_strata(sample: Weighted, influence: Array) -> Array:
     off = np.sqrt(left)[stratum, None] * (sums - mean[stratum])
     found: Array = ((one_hot(owner, int(owner.max(initial=0)) + 1).T @ off) ** 2).sum(axis=0)
     return found
-
-
-def stratified_variance(z: Array, stratum: Array, everyone: Array) -> tuple[Array, Array]:
-    """Variance of the sums of z, units x measures, drawn without replacement from strata of so many units
-    (everyone), and its degrees of freedom (Satterthwaite). stratum: that of each unit. A stratum with one
-    unit adds nothing."""
-    of_stratum = one_hot(stratum, len(everyone))
-    count = of_stratum.sum(axis=0)
-    mean = of_stratum.T @ z / np.maximum(count, 1)[:, None]
-    squares = of_stratum.T @ (z - mean[stratum]) ** 2
-    varied = count > 1
-    left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
-    parts = left[:, None] * squares
-    total = parts.sum(axis=0)
-    below = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
-    free = np.divide(total**2, below, out=np.ones_like(total), where=below > 0)
-    return total, np.maximum(free, 1.0)
 
 
 def rates_variance(sample: Weighted, x: Array, y: Array) -> tuple[Array, float]:
