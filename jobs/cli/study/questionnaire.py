@@ -13,7 +13,7 @@ from rich.text import Text
 from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import ENGLISH
-from jobs.base.core.numbers import name_few
+from jobs.base.core.numbers import name_few, with_noun
 from jobs.base.core.periods import period_bounds
 from jobs.base.places import permissions
 from jobs.base.settings import config
@@ -34,6 +34,8 @@ from jobs.study.questionnaire.texts import translate_key
 MOST_FILES = 1000
 # How the names of files begin that Excel and LibreOffice put beside a workbook while it is open.
 OPENED = ("~$", ".~lock.")
+# The folder, in that of the forms to send back, of those that a later form of the respondent replaces.
+CORRECTED = "corrected"
 
 app = typer.Typer(
     help="Make the questionnaire's forms, load what comes back, see who is silent, and write letters.",
@@ -146,9 +148,17 @@ def load(
         loaded = land_answers(lake, outcomes, respondents, received is not None)
         record_forms(lake, outcomes, respondents)
     print_outcomes(outcomes, loaded)
-    for each in outcomes:
-        if each.faults and not each.is_known:
-            write_back(each, output or each.file.parent / "errors", read_letterhead(settings))
+    moved: Counter[Path] = Counter()
+    for each in sorted(outcomes, key=lambda one: one.received_at):
+        folder = output or each.file.parent / "errors"
+        if loaded is not None and not each.is_refused and each.later_at is None:
+            moved[folder] += set_aside(each, folder)
+        if each.faults and not each.is_known and each.later_at is None:
+            write_back(each, folder, read_letterhead(settings))
+    for folder, count in moved.items():
+        if count:
+            named = f"{with_noun(count, 'marked form')} that a later form replaces moved to"
+            err.print(Text(f"{named} {folder / CORRECTED}"))
         if loaded is not None and not each.is_refused and not each.is_known:
             confirm(each, output or each.file.parent / "receipts")
     if loaded is not None:
@@ -302,6 +312,23 @@ def confirm(outcome: FileOutcome, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name_stem(outcome)}.receipt.txt").write_text(write_receipt(outcome), encoding="utf-8")
+
+
+def set_aside(outcome: FileOutcome, folder: Path) -> int:
+    """Move the forms that were marked of a respondent and period before the last form of these came in; how
+    many. What is marked of that form itself stays."""
+    whose = f"{outcome.respondent_id}_{outcome.period}"
+    own = name_stem(outcome)
+    marked = [
+        each
+        for each in folder.glob("*.errors.*")
+        if each.name.startswith((f"{whose}_", f"{whose}."))
+        if not (outcome.faults and each.name.startswith(f"{own}.errors."))
+    ]
+    for each in marked:
+        (folder / CORRECTED).mkdir(exist_ok=True)
+        each.replace(folder / CORRECTED / each.name)
+    return len(marked)
 
 
 def write_back(outcome: FileOutcome, folder: Path, letterhead: Letterhead) -> None:

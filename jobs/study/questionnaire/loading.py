@@ -131,25 +131,18 @@ def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: boo
     time, a file that was loaded before is skipped.
     """
     rows = []
+    received = [((whose, period), at) for whose, period, _, at in earlier.filings]
+    received += [((each.respondent_id, each.period), each.received_at) for each in outcomes
+                 if not each.is_refused]  # fmt: skip
     for outcome in outcomes:
-        assessment = outcome.assessment
+        assessment, of = outcome.assessment, (outcome.respondent_id, outcome.period)
+        later = [at for its, at in received if its == of and at > outcome.received_at]
+        outcome.later_at = max(later, default=None)
         if assessment is None or outcome.is_refused:
             continue
-        own = (assessment.respondent.id, assessment.filing.period, assessment.filing.sha256)
+        own = (*of, assessment.filing.sha256)
         known = {(*known[:3],) if not is_dated else known for known in earlier.filings}
         outcome.is_known = (own if not is_dated else (*own, outcome.received_at)) in known
-        later = [
-            at
-            for whose, period, _, at in earlier.filings
-            if (whose, period) == own[:2] and at > outcome.received_at
-        ] + [
-            each.received_at
-            for each in outcomes
-            if (each.respondent_id, each.period) == own[:2]
-            and not each.is_refused
-            and each.received_at > outcome.received_at
-        ]
-        outcome.later_at = max(later, default=None)
         if not outcome.is_known:
             rows += answer_rows(assessment, outcome.received_at)
     return rows

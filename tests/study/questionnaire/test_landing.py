@@ -186,6 +186,39 @@ def test_a_form_with_open_points_is_loaded_and_sent_back_with_these_marked(
     assert "loaded before" in out and "sp201" not in out and not list((tmp_path / "errors").iterdir())
 
 
+def test_marked_forms_that_a_later_form_corrects_are_moved(
+    observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> None:
+    errors, corrected = tmp_path / "errors", tmp_path / "errors" / "corrected"
+    for name, answer, hours in (("a.csv", "many", 0), ("c.csv", "9", 4), ("b.csv", "lots", 2)):
+        (tmp_path / name).write_text(as_table({"sp201": answer}), encoding="utf-8")
+        at = FIRST.timestamp() + 3600 * hours
+        os.utime(tmp_path / name, (at, at))
+    observatory("load", "a.csv")
+    # Of others: another period, a respondent whose name begins so, and a file of the officer's.
+    kept = [
+        "savanna-mobile_2025-Q4_en.errors.xlsx",
+        "savanna-mobile_2025_note.txt",
+        "savanna_2025.errors.xlsx",
+    ]
+    for name in kept:
+        (errors / name).touch()
+    _, _, err = observatory("load", "a.csv", "b.csv")
+    assert "1\u00a0marked form that a later form replaces moved to" in err
+    assert [each.name for each in corrected.iterdir()] == ["savanna-mobile_2025_a.errors.xlsx"]
+    assert observatory("load", "a.csv", "b.csv")[2] == ""
+    # As the shell lists them, the last one first.
+    (tmp_path / "d.csv").write_text(as_table({"sp201": "few"}), encoding="utf-8")
+    os.utime(tmp_path / "d.csv", (FIRST.timestamp() + 10_000,) * 2)
+    observatory("load", "c.csv", "b.csv", "d.csv")
+    assert sorted(each.name for each in errors.glob("*.*")) == kept
+    assert sorted(each.name[19:21] for each in corrected.iterdir()) == ["_a", "_b"]
+    # One that was refused before is not sent back again.
+    os.utime(tmp_path / "d.csv", (dt.datetime(2025, 6, 1, tzinfo=dt.UTC).timestamp(),) * 2)
+    code, out, err = observatory("load", "c.csv", "d.csv")
+    assert code == 2 and "refused: 1 to correct; the answers of" in out and "To send back" not in err
+
+
 def test_the_officer_reads_english_and_the_respondent_its_own_language(
     observatory: Callable[..., tuple[int, str, str]], tmp_path: Path
 ) -> None:
