@@ -63,9 +63,9 @@ def make(
 
     settings = config.load_settings(config_file)
     known = load_respondents(settings)
-    period = questionnaire_desk.parse_period(period or str(dt.datetime.now(dt.UTC).year - 1))
+    today = settings.lake.now.date()
+    period = questionnaire_desk.parse_period(period or str(today.year - 1))
     first, last = period_bounds(period)
-    today = dt.datetime.now(dt.UTC).date()
     if first > today:
         raise ObservatoryError(
             f"--period: {period} has not begun: name one that has, such as {today.year - 1}"

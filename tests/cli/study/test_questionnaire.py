@@ -37,6 +37,17 @@ def test_no_form_is_made_of_a_period_that_has_not_begun(tmp_path: Path, period: 
     assert not (tmp_path / "forms").exists()
 
 
+def test_a_period_ends_by_the_time_of_reading(
+    observatory: Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = write_node(tmp_path)
+    make = ("questionnaire", "make", "--config", node.settings, "--output", tmp_path / "forms", "--period")
+    for day, said in (("2030-12-01", True), ("2031-02-01", False)):
+        monkeypatch.setenv("OBSERVATORY_READ_AT", f"{day}T00:00:00Z")
+        made = observatory(*make, "2030")
+        assert made.code == 0 and ("forms that come in before" in made.out) == said, made.err
+
+
 # What a terminal would obey in the name of a file that somebody sent.
 HOSTILE = "north\x1b[2J\x1b]0;title\x07\u202e.zip"
 SHOWN = r"north\x1b[2J\x1b]0;title\x07\u202e.zip"
