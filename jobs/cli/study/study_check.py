@@ -138,8 +138,9 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
     table.add_column("state")
     table.title = f"Suspicious figures: {len(findings)}, open {due}"
     table.caption = (
-        "expected: at the rate of the period before, of the size class or channel, the bound, or the sum"
-        " of the year's quarters. moves: the area that the figure moves most, and by how much of its"
+        "figure: of a respondent, channel and period the one that moves an area most; others of it may be"
+        " wrong, too. expected: at the rate of the period before, of the size class or channel, the bound, or"
+        " the sum of the year's quarters. moves: the area that the figure moves most, and by how much of its"
         f" estimate. open: by more than {format_number(100 * to_decimal(share))}%, undecided."
     )
     for each in findings:

@@ -476,6 +476,7 @@ def test_findings_are_listed_asked_about_and_decided(
     (tmp_path / "respondents.csv").write_text(f"{head}\n{ODD},Odd,O,BRB,odd,,es,\n", encoding="utf-8")
     told = run("study", "check", "--questions", "questions")
     assert told.code == 0 and "Suspicious figures: 1, open 1" in told.out
+    assert "others of it may be wrong, too" in " ".join(told.out.split())
     assert found in told.out and ODD in told.out and max(map(len, told.out.splitlines())) <= 80
     file = tmp_path / "questions" / f"{ODD}.txt"
     assert file.stat().st_mode & 0o777 == 0o600 and f"Referencia: {found}" in file.read_text()
