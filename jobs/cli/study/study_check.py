@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_compact, format_number, format_percent, to_decimal
+from jobs.base.core.numbers import format_compact, format_number, format_percent, to_decimal, with_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import out
@@ -117,13 +117,15 @@ def describe_missing(lake: Lake, settings: Observatory) -> list[str]:
     have = read_tables(Path(settings.study.files), (FRAME, DENOMINATOR))
     for channel, kinds in missing_members(period, have).items():
         for kind, countries in kinds.items():
-            if countries:
-                asked = settings.study.countries or countries
-                own = [each for each in countries if each in asked]
-                others = len(countries) - len(own)
-                named = [*own, f"{'and ' if own else ''}{others} outside the study"] if others else own
-                number = f"{len(countries)} {'country has' if len(countries) == 1 else 'countries have'}"
-                lines.append(f"{channel} in {period}: {number} {MISSING[kind]}: {' '.join(named)}")
+            asked = settings.study.countries or countries
+            own = [each for each in countries if each in asked]
+            # Of nearly all countries the files of a small study have nothing, on purpose.
+            others = 0 if kind == "neither" else len(countries) - len(own)
+            if own or others:
+                outside = [f"{f'and {others}' if own else 'all'} outside the study"] if others else []
+                number = with_noun(len(own) + others, "country", "countries")
+                named = " ".join([*own, *outside])
+                lines.append(f"{channel} in {period}: {number} with {MISSING[kind]}: {named}")
     return lines
 
 
