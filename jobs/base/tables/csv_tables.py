@@ -12,6 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import with_noun
 from jobs.base.tables.contracts import list_codes, polars_schema, read_contract, reference_table
 
 EXAMPLES = 3
@@ -117,4 +118,4 @@ def describe_wrong_rows(file: Path, column: str, values: pl.Series, wrong: pl.Se
     """A line on the rows that are wrong, if any are; the header is row 1."""
     rows = wrong.arg_true().to_list()
     shown = "; ".join(f"row {row + 2}: '{values[row] or ''}'" for row in rows[:EXAMPLES])
-    return [f"{file}, {column}: {shown} {says} ({len(rows)} row(s))"] if rows else []
+    return [f"{file}, {column}: {shown} {says} ({with_noun(len(rows), 'row')})"] if rows else []

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import with_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out, show_steps
@@ -237,7 +238,7 @@ def diff(
     if found:
         out.print(table)
     more = f"; {len(found) - SHOWN} more are not shown" if len(found) > SHOWN else ""
-    out.print(f"{len(found)} difference(s){more}")
+    out.print(f"{with_noun(len(found), 'difference')}{more}")
 
 
 @app.command()

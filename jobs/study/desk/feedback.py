@@ -13,7 +13,7 @@ from jobs.base.core.languages import format_significant, use_language
 from jobs.base.core.numbers import DASH
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
-from jobs.study.desk.reader_page import Figure, ReaderPage, ReaderTable
+from jobs.study.desk.reader_page import ReaderPage, ReaderTable, ShownFigure
 from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
 from jobs.study.questionnaire.definition import OFFERED, all_questions
 from jobs.study.questionnaire.latest_answers import latest_answers
@@ -76,7 +76,7 @@ def compare_rows(
         (
             name_area(row, language),
             translate_key(language, "feedback", figure),
-            DASH if value is None else Figure(format_significant(value), value),
+            DASH if value is None else ShownFigure(format_significant(value), value),
             *shown,
         )
         for figure in FIGURES

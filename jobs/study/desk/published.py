@@ -16,7 +16,7 @@ from jobs.base.figures.areas import classify_countries, list_areas
 from jobs.base.figures.reliability import mark_of
 from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import reference_table
-from jobs.study.desk.reader_page import Figure
+from jobs.study.desk.reader_page import ShownFigure
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import translate_key
 from jobs.study.release.comparing import tables_in
@@ -110,7 +110,7 @@ def name_area(row: Mapping[str, Any], language: str) -> str:
     return translate_key(language, "area", "part", area=name) if is_part else name
 
 
-def show_published(row: Mapping[str, Any], figure: str) -> tuple[Figure, str] | None:
+def show_published(row: Mapping[str, Any], figure: str) -> tuple[ShownFigure, str] | None:
     """A published figure with its mark, and its interval, in the current language; None if the row has
     none."""
     column, low, high, band = FIGURES[figure]
@@ -121,4 +121,4 @@ def show_published(row: Mapping[str, Any], figure: str) -> tuple[Figure, str] | 
     if low and high and row.get(low) and row.get(high):
         interval = format_range(float(row[low]), float(row[high]), write)
     number = float(row[column])
-    return Figure(write(number), number, mark_of(row.get(band))), interval
+    return ShownFigure(write(number), number, mark_of(row.get(band))), interval

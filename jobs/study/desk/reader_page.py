@@ -20,7 +20,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 WIDTHS = (80, 38, 16, 16, 24)
 
 
-class Figure(str):
+class ShownFigure(str):
     """A figure as a page shows it, with its number and mark, which a sheet has."""
 
     number: Number
@@ -106,7 +106,7 @@ def write_sheet(page: ReaderPage, day: dt.date) -> bytes:
             write_words(words, wrapped)
         for line in (table.columns, *table.rows) if table.rows else ():
             for column, value in enumerate(line):
-                if isinstance(value, Figure):
+                if isinstance(value, ShownFigure):
                     rounded = round_significant(value.number)
                     style = book.add_format({"num_format": number_format(rounded, value.mark)})
                     sheet.write_number(row, column, float(rounded), style)

@@ -20,7 +20,7 @@ import polars as pl
 from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import name_few
+from jobs.base.core.numbers import name_few, with_noun
 from jobs.base.settings.countries import fold_name
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.questionnaire.definition import load_definition
@@ -358,7 +358,7 @@ def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], 
     unlisted = sorted(set(leaving) - {each.country for each in clearance.leaving})
     if unlisted:
         wrong.append(
-            f"{len(unlisted)} country(ies) whose rows leave are not in the clearance:"
+            f"not in the clearance: {with_noun(len(unlisted), 'country', 'countries')} whose rows leave:"
             f" {name_few(unlisted, NAMED)}. List them: `observatory release clear make {name}"
             " --deadline DATE`"
         )
@@ -366,14 +366,14 @@ def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], 
         file = restricted / SHEETS / UNASKED_FILE
         undecided = [each.country for each in clearance.undecided]
         wrong.append(
-            f"rows of {len(undecided)} country(ies) leave without an administration that was asked:"
-            f" {name_few(undecided, NAMED)}. Add their administrations to the list of respondents and ask"
-            f" them (`observatory release clear make`), or decide on each in {file} and run"
-            f" `observatory release clear unasked {name} {file}`"
+            f"rows of {with_noun(len(undecided), 'country', 'countries')} leave without an administration"
+            f" that was asked: {name_few(undecided, NAMED)}. Add their administrations to the list of"
+            f" respondents and ask them (`observatory release clear make`), or decide on each in {file} and"
+            f" run `observatory release clear unasked {name} {file}`"
         )
     if clearance.unanswered and today <= dt.date.fromisoformat(clearance.deadline):
         wrong.append(
-            f"{len(clearance.unanswered)} administration(s) have not answered and may until"
+            f"no answer yet of {with_noun(len(clearance.unanswered), 'administration')}, with time until"
             f" {clearance.deadline}: {name_few((each.country for each in clearance.unanswered), NAMED)}"
         )
     if wrong:
@@ -385,7 +385,7 @@ def describe_leaving(clearance: Clearance) -> list[str]:
     grounds: dict[str, list[str]] = {}
     for each in clearance.leaving:
         grounds.setdefault(ground_of(each), []).append(each.country)
-    total = f"Rows of {len(clearance.leaving)} country(ies) leave."
+    total = f"Rows of {with_noun(len(clearance.leaving), 'country', 'countries')} leave."
     return [
         total,
         *(f"{len(found)} {ground}: {', '.join(found)}" for ground, found in sorted(grounds.items())),

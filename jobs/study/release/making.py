@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import name_few
+from jobs.base.core.numbers import name_few, with_noun
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
 from jobs.base.store.lock import as_only_writer
@@ -134,8 +134,8 @@ def note_unasked(tables: Sequence[ReleasedTable], administrations: Mapping[str, 
     if not unasked:
         return []
     return [
-        f"Rows of {len(leaving)} country(ies) leave. {len(unasked)} of them have no administration in the"
-        " list of respondents; each needs one, or a decision of its own, before publication:"
+        f"Rows of {with_noun(len(leaving), 'country', 'countries')} leave. Without an administration in the"
+        f" list of respondents: {len(unasked)}; each needs one, or a decision of its own, before publication:"
         f" {', '.join(unasked)}."
     ]
 
@@ -318,13 +318,14 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     past = protected.findings.height - now
     if now:
         notes.append(
-            f"The attack found {now} contribution(s); the rows that revealed them were dropped, and what is"
+            f"The attack found {with_noun(now, 'contribution')}; what revealed it was dropped, and what is"
             " left reveals none."
         )
     if past:
         notes.append(
-            f"Earlier releases alone reveal {past} contribution(s) to holdings that bought an operator since;"
-            " this release adds nothing to that. attack.csv in the restricted folder names them."
+            f"Earlier releases alone reveal {with_noun(past, 'contribution')} to holdings that bought an"
+            " operator since; this release adds nothing to that. attack.csv in the restricted folder names"
+            " them."
         )
     notes += note_short_years(protected.public)
     of_gaps = [
@@ -336,7 +337,9 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
             " run `observatory study estimate`."
         )
     rules = protected.held_rows.group_by("rule").len().sort("rule")
-    notes += [f"Held back by {rule}: {count:,} row(s). {RULES[rule]}." for rule, count in rules.rows()]
+    notes += [
+        f"Held back by {rule}: {with_noun(count, 'row')}. {RULES[rule]}." for rule, count in rules.rows()
+    ]
     return notes
 
 
@@ -355,7 +358,7 @@ def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:
     if not short:
         return []
     return [
-        f"{len(short):,} figure(s) of a year are below those of one of its quarters, because others"
+        f"{with_noun(len(short), 'figure')} of a year below those of one of its quarters, because others"
         f" answered: {name_few(short)}. Ask those that answered one of the two for the other."
     ]
 

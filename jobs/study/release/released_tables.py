@@ -14,6 +14,7 @@ from functools import cache
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import with_noun
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD, is_whole_area, name_countries_alone, name_study_countries
 from jobs.base.tables.contracts import CODELISTS, read_fields, reference_rows, reference_table
@@ -140,14 +141,16 @@ def check_rows(contract: PublicContract, rows: pl.DataFrame) -> None:
             wrong.append(f"{each.field.name} is nested and fits into no table")
             continue
         if each.role == "dimension" and column.null_count():
-            wrong.append(f"{each.field.name} is empty in {column.null_count()} row(s)")
+            wrong.append(f"{each.field.name} is empty in {with_noun(column.null_count(), 'row')}")
         if column.dtype == pl.String and (count := column.str.contains(NO_TEXT).sum()):
             wrong.append(
-                f"{each.field.name} has a control character in {count} row(s), which XML cannot hold"
+                f"{each.field.name} has a control character in {with_noun(count, 'row')}, which XML cannot"
+                " hold"
             )
         if column.dtype == pl.String and (count := column.str.contains(FORMULA).sum()):
             wrong.append(
-                f"{each.field.name} begins like a formula in {count} row(s): spreadsheets would compute it"
+                f"{each.field.name} begins like a formula in {with_noun(count, 'row')}: spreadsheets would"
+                " compute it"
             )
         known = list_of(each)
         if known is not None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import with_noun
 from jobs.base.packages import signing
 from jobs.study.release import manifest
 from jobs.study.release.folders import signature_of
@@ -97,7 +98,7 @@ def find_signer(data_file: Path, file: Path, path: Path, signers: Path) -> Signe
     raise ObservatoryError(
         "\n".join(
             [
-                f"{file} is no signature of {of} by any of the {len(keys)} key(s) in {signers}:",
+                f"{file} is no signature of {of} by any key in {signers}:",
                 *reasons,
                 f"`observatory release sign {path} --key KEY`: the owner of one of these keys signs it",
             ]
@@ -146,9 +147,8 @@ def verify_index(file: Path, signers: Path | None) -> list[str]:
     """Lines on an index: its date, what it lists, and who signed it."""
     found = manifest.read_statement(file)
     signed = UNCHECKED if signers is None else signer_of_statement(file, signers).text
-    lines = [
-        f"Index of {len(found['releases'])} release(s), as of {found['dated'][:16].replace('T', ' ')} UTC"
-    ]
+    dated = found["dated"][:16].replace("T", " ")
+    lines = [f"Index of {with_noun(len(found['releases']), 'release')}, as of {dated} UTC"]
     for each in found["releases"]:
         state = "current" if each["is_current"] else each["status"]
         lines.append(f"{each['period']}/{each['version']}: {state}, digest {each['sha256_of_manifest']}")

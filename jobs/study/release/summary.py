@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.base.core.numbers import format_count
+from jobs.base.core.numbers import format_count, with_noun
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.release import clearance, comparing, manifest
@@ -97,8 +97,8 @@ def describe_findings(file: Path) -> str:
     if rows.is_empty():
         return "It found no contribution of any holding, and no row was dropped for it."
     return (
-        f"It found {rows.height:,} contribution(s) on the way; the rows that revealed them were dropped, and"
-        " it finds nothing in what is left."
+        f"It found {with_noun(rows.height, 'contribution')} on the way; what revealed it was dropped, and it"
+        " finds nothing in what is left."
     )
 
 
@@ -108,8 +108,9 @@ def describe_clearance(folder: Path, restricted: Path, digest: str) -> str:
     if asked is None or asked.digest != digest:
         leaving = clearance.count_leaving(comparing.areas_in(folder))
         named = f": {', '.join(leaving)}" if leaving else ""
-        return f"The administrations were not asked yet. Rows of {len(leaving)} country(ies) leave{named}"
-    objections = f"{len(asked.open_objections)} objection(s) open"
+        countries = with_noun(len(leaving), "country", "countries")
+        return f"The administrations were not asked yet. Rows of {countries} leave{named}"
+    objections = f"{with_noun(len(asked.open_objections), 'objection')} open"
     first, *grounds = clearance.describe_leaving(asked)
     return "\n".join(
         [f"Answers until {asked.deadline}; {objections}. {first}", "", *(f"- {each}" for each in grounds)]

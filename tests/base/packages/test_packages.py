@@ -519,7 +519,7 @@ def with_row(data: bytes, number: int, **cells: str) -> bytes:
         ({"units": ""}, "submission.csv, units: row 2: '' is empty and has to be given"),
         (
             {"units": "410"},
-            "submission.csv, row 2, 3: units are not those of the same cell under other definitions (2 ",
+            "submission.csv, row 2, 3: units are not those of the same cell under other definitions (2\u00a0",
         ),
         (
             {"spam_certain": "50"},
@@ -627,7 +627,7 @@ def test_a_key_that_stands_twice_is_refused(package: Path) -> None:
     twice = data + data.splitlines(keepends=True)[1]
     message = told(again(package, {"submission_type.csv": twice}))
     assert "submission_type.csv, respondent_id and period_code" in message
-    assert "stands more than once (2 row(s))" in message
+    assert "stands more than once (2\u00a0rows)" in message
 
 
 def test_an_altered_package_is_refused(package: Path) -> None:

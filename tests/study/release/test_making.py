@@ -47,7 +47,7 @@ def test_a_year_below_its_quarter_is_named() -> None:
     rows = [key | {"period_code": period, "estimate": value} for period, value in given.items()]
     volumes = pl.DataFrame(rows)
     (told,) = note_short_years(tables | {"public.spam_volume": volumes})
-    assert told.startswith("1 figure(s) of a year are below") and "spam_volume 2026/x" in told
+    assert told.startswith("1\u00a0figure of a year below") and "spam_volume 2026/x" in told
     assert note_short_years(tables | {"public.spam_volume": volumes[2:]}) == []
 
 

@@ -69,7 +69,7 @@ def test_a_release_is_cleared_signed_published_and_found(place: Place, keys: Sim
 def test_a_signature_by_another_key_publishes_nothing(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
     sign_release(place.folder, keys.stranger)
-    with pytest.raises(ObservatoryError, match="is no signature of this release by any of the 1 key") as told:
+    with pytest.raises(ObservatoryError, match="is no signature of this release by any key in") as told:
         place.publish(keys.signers)
     what, reason, remedy = str(told.value).splitlines()
     assert "  " not in what + reason and "the owner of one of these keys signs it" in remedy
@@ -268,7 +268,7 @@ def test_before_the_deadline_all_have_to_answer(place: Place, keys: SimpleNamesp
     place.clear(AFTER)
     sign_release(place.folder, keys.officer)
     with pytest.raises(
-        ObservatoryError, match=r"2 administration\(s\) have not answered and may until 2027-02-20"
+        ObservatoryError, match=r"no answer yet of 2\sadministrations, with time until 2027-02-20"
     ):
         place.publish(keys.signers)
     clearance.load_answers(place.restricted, [answer(place, country, "agreed") for country in ASKED], NOW)
@@ -377,7 +377,7 @@ def test_nobody_waits_for_an_administration_without_rows(place: Place, keys: Sim
     found = clearance.read_clearance(place.restricted)
     assert found is not None and (found.asked["TON"].rows, found.asked["FJI"].rows) == (0, 1)
     clearance.load_answers(place.restricted, [answer(place, "FJI", "agreed")], NOW)
-    with pytest.raises(ObservatoryError, match=r"1 administration\(s\) have not answered .*: NPL$"):
+    with pytest.raises(ObservatoryError, match=r"no answer yet of 1\sadministration, .*: NPL$"):
         place.publish(keys.signers)
     clearance.load_answers(place.restricted, [answer(place, "NPL", "agreed")], NOW)
     assert place.publish(keys.signers).is_dir()
@@ -413,9 +413,7 @@ def test_a_country_without_an_administration_waits_for_a_decision_of_its_own(
 ) -> None:
     place.clear(asked={"FJI": "Ministry of Fiji"})
     sign_release(place.folder, keys.officer)
-    with pytest.raises(
-        ObservatoryError, match=r"rows of 1 country\(ies\) leave without .*: NPL\. Add"
-    ) as told:
+    with pytest.raises(ObservatoryError, match=r"rows of 1\scountry leave without .*: NPL\. Add") as told:
         place.publish(keys.signers)
     file = place.restricted / "clearance" / "unasked.csv"
     assert f"`observatory release clear unasked 2026-Q4/v1.0.0 {file}`" in str(told.value)
@@ -423,7 +421,7 @@ def test_a_country_without_an_administration_waits_for_a_decision_of_its_own(
     assert file.stat().st_mode & 0o077 == 0
     found = decided(place, 'NPL,published,A. Officer,"no focal point, letter of 3 January"')
     assert clearance.describe_leaving(found) == [
-        "Rows of 2 country(ies) leave.",
+        "Rows of 2\u00a0countries leave.",
         "1 asked, without an answer: FJI",
         "1 without an administration, published by decision of A. Officer"
         " (no focal point, letter of 3 January): NPL",
@@ -475,7 +473,7 @@ def test_a_clearance_that_lacks_a_country_is_made_again(place: Place, keys: Simp
     assert found is not None
     without = {country: each for country, each in found.asked.items() if country != "NPL"}
     clearance.write_clearance(place.restricted, dataclasses.replace(found, asked=without))
-    with pytest.raises(ObservatoryError, match=r"1 country\(ies\) .* not in the clearance: NPL\. List them"):
+    with pytest.raises(ObservatoryError, match=r"not in the clearance: 1\scountry .*: NPL\. List them"):
         place.publish(keys.signers)
 
 

@@ -84,7 +84,7 @@ def test_a_release_in_another_folder_keeps_its_name(published: Place, tmp_path: 
 
 def test_diff_verifies_both_sides(published: Place, tmp_path: Path, keys: SimpleNamespace) -> None:
     told = said("diff", published.folder, published.public / NAME, "--signers", keys.signers)
-    assert told.count(f"Release {NAME}") == 2 and "0 difference(s)" in told
+    assert told.count(f"Release {NAME}") == 2 and "0 differences" in told
     file = published.folder / "data" / "spam_volume.csv"
     file.chmod(0o644)
     file.write_text(file.read_text().replace("1230000", "1230001"))
@@ -161,7 +161,7 @@ def test_a_forged_index_is_not_believed_and_not_kept(published: Place, keys: Sim
     file = published.public / manifest.INDEX
     file.chmod(0o644)
     file.write_text(file.read_text().replace(published.digest, "0" * 64))
-    with pytest.raises(ObservatoryError, match="is no signature of index.json by any of the 1 key"):
+    with pytest.raises(ObservatoryError, match="is no signature of index.json by any key"):
         verify_path(file, keys.signers)
     with pytest.raises(ObservatoryError, match=r"cannot be read|is no WITHDRAWN.json or index.json"):
         (published.public / "2026-Q4" / "index.json").write_text("{}")
