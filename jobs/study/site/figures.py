@@ -49,8 +49,11 @@ from jobs.study.site.sentences import (
 )
 from jobs.study.site.texts import say
 
+# A column of a table, and its cell of a row.
+ShownColumn = tuple[Column, Callable[[Row], Cell]]
 # Of running cost what it is for each, and the text that heads its column.
 RATES = {"rate_per_subscription": "rate", "cost_per_thousand": "cost.thousand"}
+RATE = ("rate_low", "rate_per_subscription", "rate_high")
 COMPONENTS = {"marginal": "", "fixed": "≥ ", "stated": "≥ "}
 # Shades of a matrix, by share in percent.
 SHADES = (5, 15, 30, 50)
@@ -90,14 +93,6 @@ def area_column() -> Column:
     return text_column("area")
 
 
-def interval_column() -> Column:
-    return Column(say("interval"), is_minor=True)
-
-
-def reliability_column() -> Column:
-    return text_column("reliability")
-
-
 def areas_in(rows: pl.DataFrame) -> dict[str, str]:
     """The areas of rows with their names, in their order."""
     listed = rows.select(AREA, AREA_NAME).unique(maintain_order=True).rows()
@@ -124,14 +119,33 @@ def short(value: str | None) -> str:
     return numbers.DASH if value is None else languages.format_compact(value)
 
 
+def bracket(text: str, band: str | None) -> str:
+    """A figure, in brackets if it is of low reliability."""
+    return f"({text})" if text and not may_be_quoted(band) else text
+
+
+def amount_cell(row: Row | None, sign: str = "") -> Cell:
+    """An amount with the sign of its bound; one of low reliability in brackets."""
+    if row is None:
+        return number_cell(numbers.DASH, "muted")
+    return number_cell(bracket(sign + short(row["estimate"]), row["cv_band_code"]))
+
+
 def interval_cell(row: Row, low: str = "estimate_low", high: str = "estimate_high") -> Cell:
     if not (row.get(low) and row.get(high)):
         return number_cell("", "muted")
+    if row.get("area_factor") and not float(row["area_factor"]):
+        # Where nothing is estimated, both ends are the figure itself.
+        return Cell(say("interval.none"), tone="muted")
     return number_cell(f"{short(row[low])}{numbers.DASH}{short(row[high])}", "muted")
 
 
 def change_interval_cell(row: Row) -> Cell:
     return number_cell(say("range", **change_ends(row)) if row["change_code"] else "", "muted")
+
+
+def change_cell(row: Row) -> Cell:
+    return number_cell(languages.format_change(row["change_pct"]) if row["change_pct"] else "")
 
 
 def direction_cell(row: Row) -> Cell:
@@ -145,6 +159,185 @@ def band_cell(row: Row, column: str = "cv_band_code") -> Cell:
 
 def share_text(row: Row) -> str:
     return show_share(row["share_pct"]) if row["share_pct"] else ""
+
+
+def share_cell(row: Row) -> Cell:
+    return number_cell(bracket(share_text(row), row["share_cv_band_code"]))
+
+
+def plain_cell(row: Row, name: str) -> Cell:
+    """A figure that has no reliability of its own."""
+    return number_cell(short(row[name]) if row[name] else "")
+
+
+def rate_cell(row: Row) -> Cell:
+    return number_cell(bracket(plain_cell(row, "rate_per_subscription").text, row["cv_band_code"]))
+
+
+def least_cell(row: Row, name: str) -> Cell:
+    """What a unit costs at least."""
+    return number_cell(f"≥ {languages.format_significant(row[name])}" if row[name] else "")
+
+
+def class_cell(row: Row, codelist: str) -> Cell:
+    code = row[f"{codelist}_code"]
+    return Cell(name_listed(codelist, code) if code else "", tone="muted")
+
+
+# --- columns ----------------------------------------------------------------------------------------
+
+
+def in_dollars(key: str) -> str:
+    """The heading of amounts of money."""
+    return say("dollars", what=say(key))
+
+
+def interval_column(low: str = "estimate_low", high: str = "estimate_high") -> ShownColumn:
+    return Column(say("interval"), is_minor=True), partial(interval_cell, low=low, high=high)
+
+
+def reliability_column(column: str = "cv_band_code") -> ShownColumn:
+    return text_column("reliability"), partial(band_cell, column=column)
+
+
+def class_columns() -> list[ShownColumn]:
+    """How much of an area answered."""
+    return [
+        (text_column("holdings"), partial(class_cell, codelist="holdings_class")),
+        (text_column("subscriptions"), partial(class_cell, codelist="coverage_class")),
+    ]
+
+
+def volume_columns(heading: str = "figure") -> list[ShownColumn]:
+    return [
+        (Column(say(heading)), amount_cell),
+        interval_column(),
+        (Column(say("of_traffic")), share_cell),
+        reliability_column(),
+    ]
+
+
+def volume_columns_of_area() -> list[ShownColumn]:
+    *first, last = volume_columns()
+    return [*first, (Column(say("rate")), rate_cell), last]
+
+
+def change_columns() -> list[ShownColumn]:
+    return [
+        (Column(say("change")), change_cell),
+        (Column(say("interval"), is_minor=True), change_interval_cell),
+        (text_column("direction"), direction_cell),
+        (Column(say("spam")), partial(plain_cell, name="estimate")),
+        *class_columns(),
+    ]
+
+
+def part_columns() -> list[ShownColumn]:
+    return [
+        (Column(say("share")), share_cell),
+        (Column(say("rank"), is_minor=True), rank_cell),
+        (Column(say("spam")), amount_cell),
+        interval_column(),
+        (text_column("reliability"), part_band_cell),
+    ]
+
+
+def use_columns() -> list[ShownColumn]:
+    return [(Column(say("share")), quarter_cell)]
+
+
+def cost_columns() -> list[ShownColumn]:
+    """Of both components together, and of each, the amount with the sign of its bound."""
+    return [
+        (Column(in_dollars("figure")), lambda row: amount_cell(row, COMPONENTS[row["cost_component_code"]])),
+        interval_column(),
+        *least_columns(),
+        reliability_column(),
+    ]
+
+
+def least_columns() -> list[ShownColumn]:
+    return [
+        (Column(in_dollars(text), is_minor=True), partial(least_cell, name=name))
+        for name, text in RATES.items()
+    ]
+
+
+def investment_columns() -> list[ShownColumn]:
+    return [
+        (Column(in_dollars("rate")), rate_cell),
+        (Column(in_dollars("investment.total")), amount_cell),
+        interval_column(),
+        *class_columns(),
+        reliability_column(),
+    ]
+
+
+def gap_columns() -> list[ShownColumn]:
+    return [
+        (Column(in_dollars("gap.needed")), partial(plain_cell, name="necessary")),
+        (Column(in_dollars("gap.spent")), partial(plain_cell, name="spend")),
+        (
+            Column(in_dollars("gap.gap")),
+            lambda row: number_cell(bracket(short(row["gap"]), row["cv_band_code"])),
+        ),
+        interval_column("gap_low", "gap_high"),
+        reliability_column(),
+    ]
+
+
+def user_columns() -> list[ShownColumn]:
+    return [
+        (Column(in_dollars("users.modelled")), modelled_cell),
+        (
+            Column(say("users.points"), is_minor=True),
+            partial(interval_cell, low="modelled_p05", high="modelled_p95"),
+        ),
+        (Column(say("users.hours")), partial(plain_cell, name="hours_p50")),
+        (Column(say("users.rests"), "text", True), partial(class_cell, codelist="user_basis")),
+    ]
+
+
+# The columns of a table's figures, the same on the page of its subject and on those of areas.
+COLUMNS: Mapping[str, Callable[[], list[ShownColumn]]] = {
+    "spam_volume": volume_columns_of_area, "volume_change": change_columns, "spam_type": part_columns,
+    "spam_source": part_columns, "spam_route": part_columns, "countermeasure": use_columns,
+    "countermeasure_cost": cost_columns, "investment": investment_columns, "investment_gap": gap_columns,
+    "policy": use_columns, "user_cost": user_columns,
+}  # fmt: skip
+
+
+def shown_table(
+    title: str, rows: Sequence[Row], shown: Sequence[ShownColumn], axis: tuple[str, ...] = ()
+) -> Table:
+    """A line for each row. A column whose cells are all empty is left out."""
+    lines = [[write_cell(row) for _, write_cell in shown] for row in rows]
+    kept = [at for at in range(len(shown)) if not at or any(line[at].text for line in lines)]
+    return Table(
+        title, [shown[at][0] for at in kept], [[line[at] for at in kept] for line in lines], axis=axis
+    )
+
+
+# How the columns of a table are read.
+NOTES: Mapping[str, tuple[str, ...]] = {
+    "volume_change": ("change.note", "unsure.change", "why_change", "why_held"), "spam_type": ("part.note",),
+    "spam_source": ("part.note",), "spam_route": ("part.note",), "countermeasure": ("measures.use_note",),
+    "countermeasure_cost": ("cost.note",), "investment_gap": ("gap.note",), "user_cost": ("users.note",),
+}  # fmt: skip
+
+
+def reading_note(table: str, rows: pl.DataFrame) -> str:
+    """How to read the columns of a table's rows."""
+    given = {"prices": prices_text()}
+    if "target_per_subscription" in rows.columns:
+        given["norm"] = short(rows["target_per_subscription"][0])
+    notes = [say(key, **given) for key in NOTES.get(table, ())]
+    return " ".join([*notes, say("brackets.note")] if "cv_band_code" in rows.columns else notes)
+
+
+def by_area(write_bar: Callable[[Row], tuple[Part, ...]] | None = None) -> ShownColumn:
+    """The column of areas, which heads the rows."""
+    return area_column(), lambda row: head_cell(row, write_bar(row) if write_bar else None)
 
 
 def describe_volume(rows: pl.DataFrame) -> str:
@@ -240,47 +433,27 @@ def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
     """Volumes with intervals on a scale of powers of ten."""
     listed = rows.to_dicts()
     low, high = log_axis(listed)
-    columns = [
-        area_column(),
-        Column(say("spam")),
-        interval_column(),
-        Column(say("of_traffic")),
-        reliability_column(),
-    ]
-    lines = [
-        [
-            head_cell(row, log_bar(row, low, high)),
-            number_cell(short(row["estimate"])),
-            interval_cell(row),
-            number_cell(share_text(row), "muted"),
-            band_cell(row),
-        ]
-        for row in listed
-    ]
-    table = Table(title, columns, lines, axis=log_labels(low, high))
+    shown = [by_area(lambda row: log_bar(row, low, high)), *volume_columns("spam")]
+    table = shown_table(title, listed, shown, log_labels(low, high))
     note = say("volume.scale")
     if QUANTITIES[0] in rows["quantity_code"]:
         note += f" {say('volume.rounded')}"
+    note += f" {reading_note('spam_volume', rows)}"
     return SiteFigure("spam_volume", title, describe_volume(rows), table, note)
 
 
 def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
     """Volumes for each subscription: what makes small and large areas comparable."""
     listed, title = rows.to_dicts(), rate_title(channel, rows)
-    names = ("rate_low", "rate_per_subscription", "rate_high")
-    scale = top_of(listed, *names)
-    lines = [
-        [
-            head_cell(row, plain_bar(row, names, scale)),
-            number_cell(short(row[names[1]]) if row[names[1]] else ""),
-            interval_cell(row, "rate_low", "rate_high"),
-            band_cell(row),
-        ]
-        for row in listed
+    scale = top_of(listed, *RATE)
+    shown = [
+        by_area(lambda row: plain_bar(row, RATE, scale)),
+        (Column(say("rate")), rate_cell),
+        interval_column(RATE[0], RATE[-1]),
+        reliability_column(),
     ]
-    columns = [area_column(), Column(say("rate")), interval_column(), reliability_column()]
-    table = Table(title, columns, lines, axis=from_zero(scale))
-    return SiteFigure("spam_volume", title, describe_volume(rows), table)
+    table = shown_table(title, listed, shown, from_zero(scale))
+    return SiteFigure("spam_volume", title, describe_volume(rows), table, reading_note("spam_volume", rows))
 
 
 def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
@@ -298,26 +471,9 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
         if row["change_code"]:
             # Most are not sure to be a rise or a fall: the title must not say more than the card.
             title = f"{title} ({say('range', **change_ends(row))})"
-    columns = [
-        area_column(), Column(say("change")), interval_column(), text_column("direction"),
-        Column(say("spam")), text_column("holdings"), text_column("subscriptions"),
-    ]  # fmt: skip
-    lines = [
-        [
-            head_cell(row),
-            number_cell(languages.format_change(row["change_pct"])),
-            change_interval_cell(row),
-            direction_cell(row),
-            number_cell(short(row["estimate"])),
-            *(
-                Cell(name_listed(name, row[f"{name}_code"]), tone="muted")
-                for name in ("holdings_class", "coverage_class")
-            ),
-        ]
-        for row in rows.to_dicts()
-    ]
-    note = f"{say('change.note')} {say('unsure.change')}"
-    return [SiteFigure("volume_change", title, describe_volume(rows), Table(title, columns, lines), note)]
+    table = shown_table(title, rows.to_dicts(), [by_area(), *change_columns()])
+    note = reading_note("volume_change", rows)
+    return [SiteFigure("volume_change", title, describe_volume(rows), table, note)]
 
 
 def map_figure(release: PublishedRelease) -> SiteFigure | None:
@@ -404,31 +560,28 @@ def part_figures(
     listed = own.sort(is_unplaced, -pl.col("share_pct").cast(pl.Float64), column, nulls_last=True).to_dicts()
     scale = top_of(listed, "share_pct")
     title = part_title(channel, own, names, column)
-    columns = [
-        text_column(heading), Column(say("share")), Column(say("rank")),
-        Column(say("spam"), is_minor=True), interval_column(), reliability_column(),
-    ]  # fmt: skip
-    lines = [
-        [
-            Cell(names[row[column]], bar=stack_parts(("certain", float(row["share_pct"] or 0)), scale=scale)),
-            number_cell(share_text(row)),
-            number_cell(rank_text(row), "muted"),
-            number_cell(short(row["estimate"])),
-            interval_cell(row),
-            band_cell(row, "share_cv_band_code"),
-        ]
-        for row in listed
-    ]
-    table = Table(title, columns, lines, axis=("0", show_share(str(scale))))
-    return [SiteFigure(SOURCE_OF[column], title, describe_volume(own), table, say("part.note"))]
+    head = (
+        text_column(heading),
+        lambda row: Cell(
+            names[row[column]], bar=stack_parts(("certain", float(row["share_pct"] or 0)), scale=scale)
+        ),
+    )
+    table = shown_table(title, listed, [head, *part_columns()], ("0", show_share(str(scale))))
+    source = SOURCE_OF[column]
+    return [SiteFigure(source, title, describe_volume(own), table, reading_note(source, own))]
 
 
 SOURCE_OF = {"spam_type_code": "spam_type", "source_region_code": "spam_source", "link_code": "spam_route"}
 
 
-def rank_text(row: Row) -> str:
+def rank_cell(row: Row) -> Cell:
     ends = (row["rank_from"], row["rank_to"])
-    return numbers.merge_ends(*ends) if all(ends) else ""
+    return number_cell(numbers.merge_ends(*ends) if all(ends) else "", "muted")
+
+
+def part_band_cell(row: Row) -> Cell:
+    """How reliable a share is, and of a total, which has none, its figure."""
+    return band_cell(row, "share_cv_band_code" if row["share_pct"] else "cv_band_code")
 
 
 def matrix(
@@ -465,7 +618,7 @@ def shade_cell(row: Row | None) -> Cell:
     if row is None or not row["share_pct"]:
         return number_cell(numbers.DASH, "muted")
     if not may_be_quoted(row["share_cv_band_code"]):
-        return number_cell(f"({share_text(row)})", "muted")
+        return number_cell(share_cell(row).text, "muted")
     return number_cell(share_text(row), f"shade{sum(float(row['share_pct']) >= edge for edge in SHADES)}")
 
 
@@ -494,7 +647,7 @@ def use_figures(release: PublishedRelease) -> list[SiteFigure]:
         names = {code: name_strategy(code) for code in words.codelist_rows("strategy")}
         table = table_by_area(title, own, "strategy_code", names, quarter_cell)
         period = name_period(own["period_code"][0])
-        found.append(SiteFigure("countermeasure", title, period, table, say("measures.use_note")))
+        found.append(SiteFigure("countermeasure", title, period, table, reading_note("countermeasure", own)))
     return found
 
 
@@ -519,8 +672,7 @@ def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
         stated = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") == ALL)
         title = money_title("cost", channel, whole_row(stated))
         about = say("cost.about", period=name_period(own["period_code"][0]))
-        brackets = say("brackets.note")
-        note = f"{say('cost.note', prices=prices_text())} {brackets}"
+        note = reading_note("countermeasure_cost", own)
         table = cost_table(title, own.filter(pl.col("strategy_code") == ALL))
         found.append(SiteFigure("countermeasure_cost", title, about, table, note))
         by_strategy = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") != ALL)
@@ -528,7 +680,7 @@ def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
             title = say("cost.strategy", channel=head_channel(channel))
             title += largest_title(by_strategy, "strategy_code", name_strategy, "≥ ")
             table = amounts_table(title, by_strategy, "strategy_code", name_strategy, "≥ ")
-            found.append(SiteFigure("countermeasure_cost", title, about, table, brackets))
+            found.append(SiteFigure("countermeasure_cost", title, about, table, say("brackets.note")))
     return found
 
 
@@ -544,36 +696,24 @@ def cost_table(title: str, rows: pl.DataFrame) -> Table:
     of_area = {own[AREA][0]: own.to_dicts() for own in rows.partition_by(AREA, maintain_order=True)}
     low, high = log_axis(rows.filter(pl.col("cost_component_code") == "stated").to_dicts())
     columns = [
-        area_column(), *(Column(say(f"cost.{each}")) for each in COMPONENTS), interval_column(),
-        *(Column(say(text), is_minor=True) for text in RATES.values()), reliability_column(),
+        area_column(), *(Column(in_dollars(f"cost.{each}")) for each in COMPONENTS), interval_column()[0],
+        *(column for column, _ in least_columns()), reliability_column()[0],
     ]  # fmt: skip
     lines = []
     for own in of_area.values():
         of = {row["cost_component_code"]: row for row in own}
         both = of.get("stated")
+        empty = dict.fromkeys((*RATES, "cv_band_code"))
         lines.append(
             [
                 head_cell(own[0], log_bar(both, low, high) if both else ()),
                 *(amount_cell(of.get(each), sign) for each, sign in COMPONENTS.items()),
                 interval_cell(both or {}),
-                *(number_cell(rate_text(both[name]) if both else "") for name in RATES),
-                band_cell(both or {"cv_band_code": None}),
+                *(write_cell(both or empty) for _, write_cell in least_columns()),
+                band_cell(both or empty),
             ]
         )
     return Table(title, columns, lines, axis=log_labels(low, high))
-
-
-def rate_text(value: str | None) -> str:
-    """What a unit costs at least."""
-    return f"≥ {languages.format_significant(value)}" if value else ""
-
-
-def amount_cell(row: Row | None, sign: str = "") -> Cell:
-    """An amount with the sign of its bound; one of low reliability in brackets."""
-    if row is None:
-        return number_cell(numbers.DASH, "muted")
-    text = sign + short(row["estimate"])
-    return number_cell(text if may_be_quoted(row["cv_band_code"]) else f"({text})")
 
 
 def amounts_table(
@@ -589,28 +729,11 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, own in by_channel(total_spending(release)):
         title, listed = money_title("investment", channel, whole_row(own)), own.to_dicts()
-        names = ("rate_low", "rate_per_subscription", "rate_high")
-        scale = top_of(listed, *names)
-        lines = [
-            [
-                head_cell(row, plain_bar(row, names, scale)),
-                number_cell(short(row[names[1]]) if row[names[1]] else ""),
-                number_cell(short(row["estimate"])),
-                interval_cell(row),
-                band_cell(row),
-            ]
-            for row in listed
-        ]
-        columns = [
-            area_column(),
-            Column(say("rate")),
-            Column(say("investment.total")),
-            interval_column(),
-            reliability_column(),
-        ]
-        table = Table(title, columns, lines, axis=from_zero(scale))
+        scale = top_of(listed, *RATE)
+        shown = [by_area(partial(plain_bar, names=RATE, scale=scale)), *investment_columns()]
+        table = shown_table(title, listed, shown, from_zero(scale))
         about = say("investment.about", period=name_period(own["period_code"][0]))
-        found.append(SiteFigure("investment", title, about, table))
+        found.append(SiteFigure("investment", title, about, table, reading_note("investment", own)))
         parts = market.filter(
             pl.col("channel_code") == channel,
             (pl.col("strategy_code") != ALL) | (pl.col("component_code") != ALL),
@@ -647,27 +770,14 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
     for channel, own in by_channel(release.last("investment_gap")):
         row = whole_row(own)
         given = {"channel": head_channel(channel)}
-        title = say("gap.plain", **given, norm=short(own["target_per_subscription"][0]))
+        norm = short(own["target_per_subscription"][0])
+        title = say("gap.plain", **given, norm=norm)
         if row is not None and row["gap"] and may_be_quoted(row["cv_band_code"]):
             gap = languages.format_before_noun(row["gap"])
             title = say("gap.title", **given, gap=gap, area=name_area(row))
-        lines = [
-            [
-                head_cell(each),
-                *(number_cell(short(each[name])) for name in ("necessary", "spend", "gap")),
-                interval_cell(each, "gap_low", "gap_high"),
-                band_cell(each),
-            ]
-            for each in own.to_dicts()
-        ]  # fmt: skip
-        columns = [
-            area_column(), *(Column(say(f"gap.{each}")) for each in ("needed", "spent", "gap")),
-            interval_column(), reliability_column(),
-        ]  # fmt: skip
         about = say("investment.about", period=name_period(own["period_code"][0]))
-        found.append(
-            SiteFigure("investment_gap", title, about, Table(title, columns, lines), say("gap.note"))
-        )
+        table = shown_table(title, own.to_dicts(), [by_area(), *gap_columns()])
+        found.append(SiteFigure("investment_gap", title, about, table, reading_note("investment_gap", own)))
     return found
 
 
@@ -728,25 +838,16 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, own in by_channel(release.last("user_cost")):
         title = say("users.title", channel=head_channel(channel)) + spread_of_models(own)
-        lines = [
-            [
-                head_cell(row),
-                english_cell(row["description"]),
-                number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"])),
-                interval_cell(row, "modelled_p05", "modelled_p95"),
-                number_cell(short(row["hours_p50"]) if row["hours_p50"] else ""),
-                Cell(name_listed("user_basis", row["user_basis_code"]), tone="muted"),
-            ]
-            for row in own.to_dicts()
-        ]  # fmt: skip
-        columns = [
-            area_column(), text_column("users.what"), Column(say("users.modelled")),
-            Column(say("users.points"), is_minor=True), Column(say("users.hours")),
-            Column(say("users.rests"), "text", True),
-        ]  # fmt: skip
+        what = (text_column("users.what"), lambda row: english_cell(row["description"]))
+        table = shown_table(title, own.to_dicts(), [by_area(), what, *user_columns()])
         about = say("users.about", period=name_period(own["period_code"][0]))
-        found.append(SiteFigure("user_cost", title, about, Table(title, columns, lines), say("users.note")))
+        found.append(SiteFigure("user_cost", title, about, table, reading_note("user_cost", own)))
     return found
+
+
+def modelled_cell(row: Row) -> Cell:
+    """A modelled cost with the sign of its bound."""
+    return number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"]))
 
 
 def spread_of_models(rows: pl.DataFrame) -> str:

@@ -6,22 +6,13 @@ from functools import partial
 
 import polars as pl
 
-from jobs.base.core import languages, numbers
-from jobs.base.page.blocks import Cell, Column, Table, number_cell
+from jobs.base.core import languages
+from jobs.base.page.blocks import Cell, Column
 from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
 from jobs.study.release.released_tables import AREA, COMMON, WHOLE, published_codes
 from jobs.study.site import figures, sentences
-from jobs.study.site.figures import (
-    SiteFigure,
-    band_cell,
-    english_cell,
-    interval_cell,
-    interval_column,
-    reliability_column,
-    share_text,
-    short,
-)
+from jobs.study.site.figures import ShownColumn, SiteFigure, english_cell
 from jobs.study.site.names import (
     name_code,
     name_country,
@@ -35,8 +26,6 @@ from jobs.study.site.reading import KINDS, PublishedRelease, Row
 from jobs.study.site.sentences import ChannelCard, name_period
 from jobs.study.site.texts import about_table, page_file, say
 
-# A column of a table, and its cell of a row.
-ShownColumn = tuple[Column, Callable[[Row], Cell]]
 RULES = ("holdings", "dominance", "silent", "attack", "consent")
 
 
@@ -206,71 +195,46 @@ def area_page(release: PublishedRelease, area: str) -> Page:
 def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     """The rows of a table for one area, with codes by their names."""
     contract = public_contract(f"public.{name}")
-    title = say(
-        "area.title",
-        table=say(TITLES[name]),
-        area=figures.label_of(rows.row(0, named=True)),
-        count=rows.height,
-    )
-    listed = rows.to_dicts()
-    shown = key_columns(contract, rows)
-    shown.append((Column(say("figure")), lambda row: number_cell(value_text(row))))
-    for low, high, heading in INTERVALS:
-        if low in rows.columns and rows[low].count():
-            shown.append((Column(say(heading), is_minor=True), partial(interval_cell, low=low, high=high)))
-    shown += extra_columns(rows)
-    lines = [[write_cell(row) for _, write_cell in shown] for row in listed]
-    table = Table(title, [column for column, _ in shown], lines)
+    title = say("area.title", table=say(TITLES[name]), area=figures.label_of(rows.row(0, named=True)))
+    shown = [*key_columns(contract, rows), *figures.COLUMNS[name]()]
+    table = figures.shown_table(title, rows.to_dicts(), shown)
     about = name_code("table", name, about_table(contract.table))
-    return SiteFigure(name, title, f"{about} {describe_alike(contract, rows)}".strip(), table)
+    about = f"{about} {describe_alike(contract, rows)}".strip()
+    return SiteFigure(name, title, about, table, figures.reading_note(name, rows))
 
 
-# Parts of a key that are said above a table in which they do not differ.
-SAID = ("period_code", "channel_code", "unit_code")
+# Parts of a key that are said above a table in which they do not differ; what a figure is of is a column.
+SAID = (
+    "period_code", "unit_code", "definition_code", "quantity_code", "conversion_code",
+    "match_code", "origin_region_code", "earlier_period_code", "later_period_code", "target_code",
+)  # fmt: skip
+
+
+def is_said(key: str, rows: pl.DataFrame) -> bool:
+    return key in SAID and rows[key].n_unique() == 1
 
 
 def describe_alike(contract: PublicContract, rows: pl.DataFrame) -> str:
-    """Period, channel and unit, as far as they are the same in all rows."""
+    """Period, unit and the like, as far as they are the same in all rows."""
     columns_of = {each.field.name: each for each in contract.columns}
-    alike = [key for key in SAID if key in contract.key and rows[key].n_unique() == 1]
     row = rows.row(0, named=True)
-    return "; ".join(f"{say(HEADINGS[key])}: {name_key(row, columns_of[key])}" for key in alike)
+    return "; ".join(
+        f"{say(HEADINGS[key])}: {name_key(row, columns_of[key])}"
+        for key in contract.key
+        if is_said(key, rows)
+    )
 
 
 def key_columns(contract: PublicContract, rows: pl.DataFrame) -> list[ShownColumn]:
-    """The parts of a table's key that differ between its rows; not the area."""
+    """The parts of a table's key that are not said above it; not the area."""
     columns_of = {each.field.name: each for each in contract.columns}
     return [
-        (
-            Column(say(HEADINGS[key]) if key in HEADINGS else key, "text"),
-            partial(key_cell, column=columns_of[key]),
-        )
+        (Column(say(HEADINGS[key]), "text"), partial(key_cell, column=columns_of[key]))
         for key in contract.key
-        if key != AREA and rows[key].n_unique() > 1
+        if key != AREA and not is_said(key, rows)
     ]
 
 
-def extra_columns(rows: pl.DataFrame) -> list[ShownColumn]:
-    """Share, rate, change and reliability, as far as a table has them."""
-    shown: list[ShownColumn] = [
-        (Column(say(text)), partial(extra_cell, column=column))
-        for column, text in EXTRAS.items()
-        if column in rows.columns
-    ]
-    if "change_code" in rows.columns:
-        shown += [
-            (interval_column(), figures.change_interval_cell),
-            (Column(say("direction"), "text"), figures.direction_cell),
-        ]
-    return [*shown, (reliability_column(), band_cell)] if "cv_band_code" in rows.columns else shown
-
-
-# Ends of a figure that a table may have, and the text that heads them.
-INTERVALS = (
-    ("estimate_low", "estimate_high", "interval"), ("gap_low", "gap_high", "interval"),
-    ("modelled_p05", "modelled_p95", "users.points"),
-)  # fmt: skip
-EXTRAS = {"share_pct": "share", "rate_per_subscription": "rate", "change_pct": "change"}
 HEADINGS = {
     "period_code": "column.period", "channel_code": "column.channel",
     "unit_code": "column.unit", "definition_code": "column.definition",
@@ -315,23 +279,3 @@ def name_key(row: Row, column: PublicColumn) -> str:
 def key_cell(row: Row, column: PublicColumn) -> Cell:
     write = english_cell if column.field.name == "user_cost_code" else Cell
     return write(name_key(row, column))
-
-
-def value_text(row: Row) -> str:
-    """The figure of a row, whichever its table has."""
-    if "share_from_pct" in row:
-        return figures.quarter_text(row)
-    value = row.get("gap") or row.get("modelled_p50") or row.get("estimate")
-    return short(value) if value else numbers.DASH
-
-
-def extra_text(row: Row, column: str) -> str:
-    if not row[column]:
-        return ""
-    if column == "share_pct":
-        return share_text(row)
-    return languages.format_change(row[column]) if column == "change_pct" else short(row[column])
-
-
-def extra_cell(row: Row, column: str) -> Cell:
-    return number_cell(extra_text(row, column))

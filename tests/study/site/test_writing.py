@@ -191,13 +191,51 @@ def test_what_a_release_does_not_have_is_said(tmp_path: Path) -> None:
 
 def test_an_area_says_units_and_what_intervals_are(drawn: SimpleNamespace) -> None:
     page = (drawn.site / "area-001.html").read_text("utf-8")
-    tables = re.findall(r"<h2>([\w ]+): World, \d+ rows</h2>.*?<thead>(.*?)</thead>", page, re.DOTALL)
+    tables = re.findall(r"<h2>([\w ]+): World</h2>.*?<thead>(.*?)</thead>", page, re.DOTALL)
     heads = {title: re.sub(r"<[^>]+>", " ", head) for title, head in tables}
     assert "5 to 95%" in heads["Cost to users"] and "95% interval" not in heads["Cost to users"]
     assert "95% interval" in heads["Volume"] and "Unit" in heads["Volume"]
     # What readers look for stands first, and what is the same in all rows above the table.
     assert list(heads)[:3] == ["Volume", "Change", "Types"] and "Period" not in heads["Volume"]
     assert "Period: quarter 4 of 2026" in page
+
+
+def cells_of(page: str, title: str) -> list[list[str]]:
+    """The lines of a table, its heads first."""
+    table = html.unescape(page[page.index(f"<h2>{title}</h2>") :].split("</table>")[0])
+    lines = re.findall(r"<tr\b.*?</tr>", table, re.DOTALL)
+    return [re.findall(r"<t[hd]\b[^>]*>(?:<[^>]+>)*([^<]*)", line) for line in lines]
+
+
+def test_an_area_has_signs_brackets_and_units_as_pages_of_subjects(tmp_path: Path) -> None:
+    low = {"cv_band_code": "unreliable"}
+    write_site(write_whole(tmp_path, channels=("SMS",), changed={"investment": low}), tmp_path / "site")
+    page = (tmp_path / "site" / "area-001.html").read_text("utf-8")
+    heads, *costs = cells_of(page, "Running cost of countermeasures: World")
+    assert "Figure, US dollars" in heads and "Each subscription, US dollars" in heads
+    amounts = {line[2]: line[3] for line in costs}
+    assert amounts == {"Fixed": "≥ 12.5M", "Marginal": "12.5M", "Stated": "≥ 12.5M"}
+    assert {line[4] for line in cells_of(page, "Investment: World")[1:]} == {"(12.5M)"}
+    assert "In brackets: of low reliability." in page
+    # What a figure is of stands in a column even if it is the same in all rows.
+    assert cells_of(page, "Cost to users: World")[1][:2] == ["SMS", "Time to delete"]
+    assert "≤ 5.5" in page
+    assert cells_of(page, "Routes: World")[0][:2] == ["Channel", "Kind of link"]
+    gap = cells_of(page, "Spending beside a norm: World")[0]
+    assert gap[1:4] == ["By the norm, US dollars", "Spent, US dollars", "Gap, US dollars"]
+    assert "Target: Norm" in page
+
+
+def test_where_all_answered_there_is_no_interval_and_no_empty_column(tmp_path: Path) -> None:
+    counted = {
+        "area_factor": 0, "estimate_low": 12_500_000, "estimate_high": 12_500_000,
+        "rate_per_subscription": None, "rate_low": None, "rate_high": None,
+    }  # fmt: skip
+    write_site(write_whole(tmp_path, changed={"spam_volume": counted}), tmp_path / "site")
+    page = (tmp_path / "site" / "area-242.html").read_text("utf-8")
+    heads, first, *_ = cells_of(page, "Volume: Fiji")
+    assert dict(zip(heads, first, strict=True))["95% interval"] == "all answered"
+    assert "Each subscription" not in heads and "12.5M–12.5M" not in page
 
 
 def test_a_norm_that_was_not_set_is_said_where_spending_is_published(tmp_path: Path) -> None:
