@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
 Row = dict[str, str]
 CHANNELS = {"e-mail": "EMAIL", "sms": "SMS", "circuit-switched calls": "VOICE_CS", "ip calls": "VOICE_IP"}
 QUANTITIES = {
@@ -381,6 +382,16 @@ def norm(figures: Figures, channel: str, value: str) -> None:
     }
 
 
+def norm_of_all(figures: Figures, value: str) -> None:
+    assert {row["target_per_subscription"] for row in figures.tables["investment_gap"]} == {value}
+
+
+def base_year(_: Figures, year: str) -> None:
+    with (ROOT / "schemas" / "reference" / "investment_assumption.csv").open(encoding="utf-8") as lines:
+        rows = csv.DictReader(lines)
+        assert [row["central"] for row in rows if row["assumption_code"] == "base_year"] == [year]
+
+
 C = r"([\w -]+)"
 CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"Spam in quarter \d of \d{4}: (.+)\.", headline),
@@ -395,6 +406,8 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (rf"{C}: operators spend {N} US dollars a year in (.+)", lambda f, c, e, a: spent(f, c, a, e)),
     (rf"{C}: {N} US dollars below the norm in (.+)", gap),
     (rf"{C}: spending beside a norm of ([\d.]+) US dollars for each subscription", norm),
+    (r"The norm is ([\d.]+) US dollars for each subscription and year, .*", norm_of_all),
+    (r"What operators answered that they spend against spam .* prices of (\d+)\.", base_year),
     (rf"Countermeasures for {C} cost operators of (.+) at least {N} US dollars to run in .+ \({N} to {N}\).*",
      lambda f, c, a, e, *ends: cost(f, c, a, e, ends)),
     (rf"Operators of (.+) spent {N} US dollars against spam by {C} in .+ \({N} to {N}\).*",

@@ -95,7 +95,29 @@ def rows_of(channels: Iterable[str], areas: Mapping[str, str]) -> dict[str, list
                        "user_basis_code": "model", "bound_code": "upper",
                        "modelled_p05": 1.1, "modelled_p50": 5.5, "modelled_p95": 9.9}
             )  # fmt: skip
+        if channel == "EMAIL":
+            found["published_volume"] += others_rows()
     return found
+
+
+def others_rows() -> list[Row]:
+    """What others printed of e-mail, with and without a figure of the study beside it."""
+    printed = {
+        "area_code": "WORLD", "channel_code": "EMAIL", "issuer": "Cisco", "statistic_text": "Spam mails",
+        "published_bound_code": "about", "source": "A report", "source_read": "issuer",
+        "conf_status_code": "F",
+    }  # fmt: skip
+    counted = (
+        ("2010", "share", 84.4, "percent", 63.3), ("2010-08", "per_day", 379e9, "messages a day", 2.27e9),
+        ("2010-Q2", "per_quarter", 82_300_000, "messages a quarter", 209e6),
+        ("2007", "none", 10.8e12, "messages a year", None),
+    )  # fmt: skip
+    return [
+        printed
+        | {"period_code": period, "figure_code": f"figure_{at}", "comparison_code": code, "unit_text": unit}
+        | {"printed_value": value, "own_value": own, "own_period_code": "2026-Q4" if own else None}
+        for at, (period, code, value, unit, own) in enumerate(counted)
+    ]
 
 
 def empty_tables(without: Iterable[ReleasedTable]) -> list[ReleasedTable]:

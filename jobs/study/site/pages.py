@@ -111,12 +111,23 @@ def subject_page(release: PublishedRelease, name: str) -> Page:
         texts.append(say("no_rows", why=say("why_change")))
     if name == "investment" and found and release.tables["investment_gap"].is_empty():
         texts.append(say("why_norm"))
+    if name == "others" and found and release.is_made_up:
+        texts.append(say("others.real", column=say("others.own")))
     if name in IN_ENGLISH and found:
         texts += english_texts()
     countries = figures.country_figures(release) if name == "volume" else {}
     links = [(each.title, page_file(countries_page(channel))) for channel, each in countries.items()]
     sections = [PageSection(texts=texts, figures=found, links=links)]
-    return Page(name, say(f"page.{name}"), say(f"{name}.lead"), sections)
+    return Page(name, say(f"page.{name}"), say(f"{name}.lead", year=base_year()), sections)
+
+
+def base_year() -> str:
+    """The year in whose prices amounts of money are."""
+    return next(
+        row["central"]
+        for row in reference_rows("investment_assumption")
+        if row["assumption_code"] == "base_year" and not row["valid_to"]
+    )
 
 
 def countries_page(channel: str) -> str:

@@ -238,6 +238,18 @@ def test_where_all_answered_there_is_no_interval_and_no_empty_column(tmp_path: P
     assert "Each subscription" not in heads and "12.5M–12.5M" not in page
 
 
+def test_figures_of_others_are_not_called_made_up(drawn: SimpleNamespace) -> None:
+    page = html.unescape((drawn.site / "others.html").read_text("utf-8"))
+    assert "The figures of others are real" in page and "<b>made up: This study</b>" in page
+    assert "<b>made up</b>" not in page
+    own = (
+        "63.3% (quarter 4 of 2026)",
+        "2.27bn a day (quarter 4 of 2026)",
+        "209M a quarter (quarter 4 of 2026)",
+    )
+    assert all(f'<td class="text">{each}</td>' in page for each in own)
+
+
 def test_a_norm_that_was_not_set_is_said_where_spending_is_published(tmp_path: Path) -> None:
     write_site(write_whole(tmp_path, channels=("SMS",), empty=("investment_gap",)), tmp_path / "site")
     assert "A gap needs a norm" in (tmp_path / "site" / "investment.html").read_text("utf-8")
