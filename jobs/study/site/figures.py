@@ -205,8 +205,8 @@ def reliability_column(column: str = "cv_band_code") -> ShownColumn:
 def class_columns() -> list[ShownColumn]:
     """How much of an area answered."""
     return [
-        (text_column("holdings"), partial(class_cell, codelist="holdings_class")),
-        (text_column("subscriptions"), partial(class_cell, codelist="coverage_class")),
+        (Column(say("holdings"), "text", True), partial(class_cell, codelist="holdings_class")),
+        (Column(say("subscriptions"), "text", True), partial(class_cell, codelist="coverage_class")),
     ]
 
 
@@ -253,15 +253,14 @@ def cost_columns() -> list[ShownColumn]:
     return [
         (Column(in_dollars("figure")), lambda row: amount_cell(row, COMPONENTS[row["cost_component_code"]])),
         interval_column(),
-        *least_columns(),
+        *least_columns(in_dollars),
         reliability_column(),
     ]
 
 
-def least_columns() -> list[ShownColumn]:
+def least_columns(head: Callable[[str], str]) -> list[ShownColumn]:
     return [
-        (Column(in_dollars(text), is_minor=True), partial(least_cell, name=name))
-        for name, text in RATES.items()
+        (Column(head(text), is_minor=True), partial(least_cell, name=name)) for name, text in RATES.items()
     ]
 
 
@@ -698,8 +697,8 @@ def cost_table(title: str, rows: pl.DataFrame) -> Table:
     of_area = {own[AREA][0]: own.to_dicts() for own in rows.partition_by(AREA, maintain_order=True)}
     low, high = log_axis(rows.filter(pl.col("cost_component_code") == "stated").to_dicts())
     columns = [
-        area_column(), *(Column(in_dollars(f"cost.{each}")) for each in COMPONENTS), interval_column()[0],
-        *(column for column, _ in least_columns()), reliability_column()[0],
+        area_column(), *(Column(say(f"cost.{each}")) for each in COMPONENTS), interval_column()[0],
+        *(column for column, _ in least_columns(say)), reliability_column()[0],
     ]  # fmt: skip
     lines = []
     for own in of_area.values():
@@ -711,7 +710,7 @@ def cost_table(title: str, rows: pl.DataFrame) -> Table:
                 head_cell(own[0], log_bar(both, low, high) if both else ()),
                 *(amount_cell(of.get(each), sign) for each, sign in COMPONENTS.items()),
                 interval_cell(both or {}),
-                *(write_cell(both or empty) for _, write_cell in least_columns()),
+                *(write_cell(both or empty) for _, write_cell in least_columns(say)),
                 band_cell(both or empty),
             ]
         )
