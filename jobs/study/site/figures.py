@@ -333,6 +333,8 @@ def reading_note(table: str, rows: pl.DataFrame) -> str:
     if "target_per_subscription" in rows.columns:
         given["norm"] = short(rows["target_per_subscription"][0])
     notes = [say(key, **given) for key in NOTES.get(table, ())]
+    if table == "spam_volume" and QUANTITIES[0] in rows["quantity_code"]:
+        notes.append(say("volume.rounded"))
     return " ".join([*notes, say("brackets.note")] if "cv_band_code" in rows.columns else notes)
 
 
@@ -436,10 +438,7 @@ def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
     low, high = log_axis(listed)
     shown = [by_area(lambda row: log_bar(row, low, high)), *volume_columns("spam")]
     table = shown_table(title, listed, shown, log_labels(low, high))
-    note = say("volume.scale")
-    if QUANTITIES[0] in rows["quantity_code"]:
-        note += f" {say('volume.rounded')}"
-    note += f" {reading_note('spam_volume', rows)}"
+    note = f"{say('volume.scale')} {reading_note('spam_volume', rows)}"
     return SiteFigure("spam_volume", title, describe_volume(rows), table, note)
 
 
