@@ -1,7 +1,7 @@
 """Where commands print: tables and results to `out`, progress and problems to `err`.
 
-No word of a table is broken: a table that is too wide for the longest word of each of its columns is printed
-as lists, one for each row.
+No word of a table is broken: a table that is too wide for the longest word of each of its columns loses its
+padding, and is printed as lists, one for each row, if that is not enough.
 """
 
 import os
@@ -37,7 +37,17 @@ def fit_tables(drawn: Any, width: int) -> Any:
         return Group(*(fit_tables(each, width) for each in drawn.renderables))
     if not isinstance(drawn, Table) or whole_width(drawn) <= width:
         return drawn
-    return with_widths(drawn, width) if least_width(drawn) <= width else as_list(drawn)
+    tight = tighten(drawn)
+    fitting = next((each for each in (drawn, tight) if least_width(each) <= width), None)
+    return as_list(drawn) if fitting is None else with_widths(fitting, width)
+
+
+def tighten(table: Table) -> Table:
+    """The table without edges and padding, if it has lines between its columns."""
+    tight = copy(table)
+    if table.box is not None:
+        tight.padding, tight.show_edge = (0, 0, 0, 0), False
+    return tight
 
 
 def with_widths(table: Table, width: int) -> Table:
@@ -100,7 +110,8 @@ def plain_text(cell: RenderableType) -> str:
 
 
 def as_list(table: Table) -> Group:
-    """Each row as a list of its columns, after the table's title, and before its caption."""
+    """Each row as a list of its columns, after the table's title, and before its caption. An empty cell has
+    no line, and one of a column without a heading stands behind the cell before."""
     parts: list[RenderableType] = [Text(plain_text(table.title), "italic")] if table.title else []
     cells = [list(column.cells) for column in table.columns]
     rows = list(zip(*cells, strict=True))
@@ -110,8 +121,17 @@ def as_list(table: Table) -> Group:
         listed = Table.grid(padding=(0, 2))
         listed.add_column(no_wrap=True, style="dim")
         listed.add_column(overflow="fold")
+        lines: list[tuple[RenderableType, RenderableType]] = []
         for column, cell in zip(table.columns, row, strict=True):
-            listed.add_row(column.header if table.show_header else "", cell)
+            if isinstance(cell, str | Text) and not plain_text(cell):
+                continue
+            if lines and table.show_header and not plain_text(column.header):
+                head, before = lines.pop()
+                lines.append((head, Text(f"{plain_text(before)} {plain_text(cell)}")))
+            else:
+                lines.append((column.header if table.show_header else "", cell))
+        for head, cell in lines:
+            listed.add_row(head, cell)
         parts += [Text("")] if number else []
         parts.append(listed)
     if table.caption:

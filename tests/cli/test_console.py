@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from jobs.cli import console as consoles
-from jobs.cli.console import FittingConsole, show_steps, whole_width
+from jobs.cli.console import FittingConsole, least_width, show_steps, whole_width
 from tests.support.examples import examples
 
 WORDS = st.text("abcdefghij-_.,0123456789", min_size=1, max_size=30)
@@ -26,7 +27,7 @@ def rendered(drawn: Any, width: int, kind: type[Console] = FittingConsole) -> st
 
 @st.composite
 def tables(draw: Any) -> tuple[Table, list[str]]:
-    """A table of any form, and all its words."""
+    """A table of any form, and all its words but headings of empty columns."""
     count, kind = draw(st.integers(1, 9)), draw(st.sampled_from(["boxed", "bare", "padded"]))
     options: dict[str, Any] = {
         "boxed": {},
@@ -40,7 +41,9 @@ def tables(draw: Any) -> tuple[Table, list[str]]:
     rows = draw(st.lists(st.lists(CELLS, min_size=count, max_size=count), min_size=1, max_size=4))
     for row in rows:
         table.add_row(*row)
-    return table, [word for row in [heads, *rows] for cell in row for word in cell.split()]
+    # A list has no line for an empty cell.
+    named = [head for head, *cells in zip(heads, *rows, strict=True) if any(cells)]
+    return table, [word for row in [named, *rows] for cell in row for word in cell.split()]
 
 
 @examples(150)
@@ -64,6 +67,21 @@ def test_a_row_of_long_names_is_a_list() -> None:
     assert "national-telecommunications-company" in text and "n\n" not in rendered(Table("a"), 80)
     assert text.splitlines()[0] == "Audit" and text.splitlines()[-1] == "Signs."
     assert "national-telecommunications-company" not in rendered(table, 80, Console)
+
+
+def test_a_table_that_nearly_fits_loses_its_padding_first() -> None:
+    table = Table("area", "", *(f"column{n}" for n in range(8)))
+    table.add_row("world", "N", *"12345678")
+    assert least_width(table) > 80
+    lines = rendered(table, 80).splitlines()
+    assert len(lines) == 3 and "world│N│" in lines[2]
+
+
+def test_a_list_has_no_empty_line_and_no_cell_without_a_name() -> None:
+    table = Table("area", "", "what", "open", *(f"column{n}" for n in range(9)))
+    table.add_row("world", "N", "", Text(""), *"123456789")
+    lines = [line.split() for line in rendered(table, 80).splitlines()]
+    assert lines[:2] == [["area", "world", "N"], ["column0", "1"]] and len(lines) == 10
 
 
 def test_in_a_pipe_each_step_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

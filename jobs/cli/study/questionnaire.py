@@ -209,21 +209,18 @@ def split_same_time(outcomes: list[FileOutcome]) -> tuple[list[FileOutcome], lis
 
 def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
     """Print the result of each file, then, in English, every error to correct of those that are new."""
-    from jobs.base.core.patterns import escape_unseen
 
-    table = Table(
-        "file", "respondent", "period", "received (UTC)", "answers", "result", title="Questionnaires"
-    )
-    table.title_justify = "left"
+    table = Table(title="Questionnaires", title_justify="left")
+    table.add_column("file", overflow="fold")
+    for head in ("received (UTC)", "answers", "result"):
+        table.add_column(head)
     for each in outcomes:
         about = each.assessment
         result = describe_result(each, is_loaded=loaded is not None)
         if each.later_at and not each.is_known:
             result += f"; the answers of {each.later_at:%Y-%m-%d %H:%M} stand"
         table.add_row(
-            Text(escape_unseen(each.file.name)),
-            Text(each.respondent_id),
-            Text(each.period),
+            Text(name_file(each)),
             f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
             f"{len(set(about.answers) - about.lost):,}" if about and not each.is_refused else "0",
             result,
@@ -236,6 +233,15 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
             show_readings(each)
         if each.faults:
             show_faults(each)
+
+
+def name_file(outcome: FileOutcome) -> str:
+    """A file's name; with whose form it is, and of which period, where its name does not begin so."""
+    from jobs.base.core.patterns import escape_unseen
+
+    whose = [each for each in (outcome.respondent_id, outcome.period) if each]
+    named = escape_unseen(outcome.file.name)
+    return named if named.startswith("_".join(whose)) else f"{named} ({', '.join(whose)})"
 
 
 def describe_result(outcome: FileOutcome, is_loaded: bool) -> str:

@@ -139,16 +139,16 @@ def show_standings(
         days = (deadline - today).days
         when = f"in {days} days" if days > 0 else "today" if days == 0 else f"{-days} days ago"
         out.print(f"Deadline: {deadline}, {when}", highlight=False, markup=False)
-    table = Table("respondent", "state", "by", "received", "what is open")
+    answered = [each.respondent_id for each in standings if each.state == "answered"]
+    if answered:
+        out.print(Text(f"Answered: {', '.join(answered)}"), highlight=False)
+    table = Table("respondent", "state", "received", "what is open")
     for each in standings:
-        table.add_row(
-            Text(each.respondent_id),
-            each.state,
-            each.by,
-            f"{each.received_at:%Y-%m-%d}" if each.received_at else "",
-            Text(describe_open(each)),
-        )
-    out.print(table)
+        if each.state != "answered":
+            at = f" {each.received_at:%Y-%m-%d}" if each.received_at else ""
+            table.add_row(Text(each.respondent_id), each.state, f"{each.by}{at}", Text(describe_open(each)))
+    if table.row_count:
+        out.print(table)
 
 
 def describe_open(standing: "Standing") -> str:

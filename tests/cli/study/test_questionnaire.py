@@ -15,6 +15,7 @@ from jobs.study.estimates.steps.finding_decisions import left_out
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
+from tests.support.in_process import command_line_of
 from tests.support.questionnaire import SAVANNA, filled, saved
 from tests.support.study_node import write_node
 
@@ -77,6 +78,21 @@ def form(folder: Path, name: str, answers: dict[str, object] | None = None, at: 
     file.write_bytes(saved(filled(answers)))
     os.utime(file, (at, at))
     return file
+
+
+def test_a_row_of_each_file_fits_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    node = write_node(tmp_path)
+    files = [
+        form(tmp_path, f"savanna-mobile_2025_{number}_en.xlsx", at=1_770_000_000 + number)
+        for number in (1, 2)
+    ]
+    said = command_line_of(monkeypatch, capsys, width=80)(
+        "questionnaire", "load", *files, "--config", node.settings
+    )
+    lines = [line for line in said.out.splitlines() if "_en.xlsx" in line]
+    assert len(lines) == 2 and all("│" in line and "│ 34" in line for line in lines), said.out
 
 
 def test_what_would_stop_the_estimate_is_named_when_forms_are_loaded(

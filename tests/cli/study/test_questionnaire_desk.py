@@ -25,6 +25,7 @@ def test_the_command_says_who_is_silent_and_since_when(observatory: Observatory,
     assert observatory("questionnaire", "status", "--period", "soon", *words[4:]).code == 2
     load(Lake(str(tmp_path / "lake")), tmp_path, {}, AT + dt.timedelta(days=1))
     told = observatory(*words)
+    assert "Answered: savanna-mobile\n" in told.out and told.out.count("savanna-mobile") == 1
     assert "1 answered" in told.out and not [line for line in told.out.splitlines() if " : " in line]
 
 
