@@ -50,7 +50,7 @@ from jobs.study.release.recipe import (
     recipe_of,
     tables_of,
 )
-from jobs.study.release.released_tables import ReleasedTable, csv_of, release_table
+from jobs.study.release.released_tables import AREA, AREAS, ReleasedTable, csv_of, release_table
 
 GAPS = "study.investment_gap"
 PERIOD = "period_code"
@@ -340,7 +340,24 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     notes += [
         f"Held back by {rule}: {with_noun(count, 'row')}. {RULES[rule]}." for rule, count in rules.rows()
     ]
-    return notes
+    return [*notes, *note_areas(protected.held_rows)]
+
+
+def note_areas(held_rows: pl.DataFrame) -> list[str]:
+    """A line on the groups and regions that were left out because their figures reveal a contribution."""
+    whole = held_rows.filter(
+        pl.col("rule") == "attack", pl.col("series").is_null(), pl.col(AREA).is_in(list(AREAS))
+    )
+    of_area = (
+        f"{AREAS[area][1]} ({', '.join(f'{channel} in {period}' for channel, period in own.rows())})"
+        for (area,), own in whole.select(AREA, "channel_code", PERIOD)
+        .unique()
+        .sort(pl.all())
+        .partition_by(AREA, as_dict=True, include_key=False, maintain_order=True)
+        .items()
+    )
+    listed = "; ".join(of_area)
+    return [f"Areas left out, with all their rows of a table: {listed}."] if listed else []
 
 
 def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:

@@ -12,10 +12,10 @@ import polars as pl
 import pytest
 
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.public.cells import Basis
+from jobs.study.public.cells import HELD_SCHEMA, Basis
 from jobs.study.public.gate import Unprotectable
 from jobs.study.release import manifest
-from jobs.study.release.making import keep_refusal, note_short_years
+from jobs.study.release.making import keep_refusal, note_areas, note_short_years
 from jobs.study.release.recipe import Recipe
 from tests.study.release.conftest import READ_AT, P
 from tests.support.commands import BIN, ROOT
@@ -49,6 +49,19 @@ def test_a_year_below_its_quarter_is_named() -> None:
     (told,) = note_short_years(tables | {"public.spam_volume": volumes})
     assert told.startswith("1\u00a0figure of a year below") and "spam_volume 2026/x" in told
     assert note_short_years(tables | {"public.spam_volume": volumes[2:]}) == []
+
+
+def test_areas_that_the_attack_left_out_are_named() -> None:
+    held = {"table_name": "study.spam_volume", "period_code": "2026-Q4", "channel_code": "SMS",
+            "series": None, "area_code": "LDC", "rule": "attack"}  # fmt: skip
+    rows = [held, held | {"table_name": "study.spam_part"}, held | {"channel_code": "EMAIL"},
+            held | {"area_code": "FJI"}, held | {"area_code": "AFR", "series": "x"},
+            held | {"area_code": "ASP", "rule": "threshold"}]  # fmt: skip
+    assert note_areas(pl.DataFrame(rows, HELD_SCHEMA)) == [
+        "Areas left out, with all their rows of a table: Least developed countries (EMAIL in 2026-Q4,"
+        " SMS in 2026-Q4)."
+    ]
+    assert note_areas(pl.DataFrame(schema=HELD_SCHEMA)) == []
 
 
 NAME, LONGEST = "2026-Q4/v1.0.0", 120
