@@ -41,8 +41,9 @@ def test_answers_that_stand_in_no_estimate_are_counted() -> None:
         answered("c", "sp306.VOICE_CS.attempted", "9"),
     ]
     assert told(answers, []) == [
-        "Answers on spam that are left out, because ref.definition has no one definition that is theirs:"
-        " 1 COMPLAINT, 2 none"
+        "Answers on spam that no estimate takes, because their definition (sp301) is none, or more than one,"
+        " of those that are estimated: 1 by “Reported by users” (a);"
+        " 2 by no definition (b, c)"
     ]
     assert told(answers[5:8], []) == []
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from jobs.base.core.languages import ENGLISH
+from jobs.base.core.numbers import name_few
 from jobs.base.core.periods import LEAST_DAYS_PCT, count_days, last_day
 from jobs.base.figures.areas import rows_on_day
 from jobs.base.packages.subscriptions import WITHIN, far_apart
@@ -12,6 +14,7 @@ from jobs.study.estimates.respondent_figure import UNIT
 from jobs.study.estimates.steps.countable_answers import UNITS, answered_subscriptions, countable_answers
 from jobs.study.estimates.steps.days import keep_covered_months as with_days_enough
 from jobs.study.estimates.steps.study_stage import ANSWERS, FRAME, SUBMISSION
+from jobs.study.questionnaire.texts import option_labels
 
 # So many are named.
 SHOWN = 8
@@ -54,17 +57,21 @@ def left_out(questionnaire_answer: pl.DataFrame) -> list[str]:
     lost = (
         countable_answers(questionnaire_answer, asked, reference_table("ref.definition"))
         .filter(pl.col("named_definition_code").is_null())
-        .group_by(named=pl.col("named_code").fill_null("none"))
-        .len()
-        .sort("named")
+        .group_by(named=pl.col("named_code"))
+        .agg(pl.len(), pl.col("respondent_id").unique().sort())
+        .sort("named", nulls_last=True)
         .rows()
     )
     if not lost:
         return []
-    parts = ", ".join(f"{count} {named}" for named, count in lost)
+    names = {code: f"“{name}”" for code, name in option_labels(ENGLISH, "definition").items()}
+    parts = "; ".join(
+        f"{count} by {names.get(named, 'no definition')} ({name_few(who, SHOWN)})"
+        for named, count, who in lost
+    )
     return [
-        "Answers on spam that are left out, because ref.definition has no one definition that is theirs:"
-        f" {parts}"
+        "Answers on spam that no estimate takes, because their definition (sp301) is none, or more than one,"
+        f" of those that are estimated: {parts}"
     ]
 
 
