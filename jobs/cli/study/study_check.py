@@ -171,6 +171,7 @@ def write_questions(
     """Write a text for each respondent in its language, readable by their owner alone."""
     from jobs.base.store.lake import Lake
     from jobs.base.tables.contracts import reference_table
+    from jobs.study.desk.letters import sign_question
     from jobs.study.estimates.steps.finding_decisions import respondents_questions
     from jobs.study.estimates.steps.given import ANSWERS
     from jobs.study.questionnaire.respondents import load_respondents
@@ -178,8 +179,9 @@ def write_questions(
     assert isinstance(lake, Lake)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     listed = load_respondents(settings) if settings.study.respondents else {}
+    sign = partial(sign_question, settings, settings.lake.now.date())
     texts = respondents_questions(
-        findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), listed
+        findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), listed, sign
     )
     for respondent, text in texts.items():
         file = folder / f"{respondent}.txt"

@@ -101,6 +101,22 @@ def paragraphs(kind: str, standing: Standing, period: str, sender: Sender) -> It
         yield f"({say('unofficial', 'word')})"
 
 
+def sign_question(settings: Observatory, today: dt.date, language: str) -> list[str]:
+    """The lines below a question about figures, as far as the settings have them: until when and where to
+    answer, whom to ask, and who asks."""
+    study, release = settings.study, settings.release
+    lines = []
+    if study.return_address and study.deadline and study.deadline >= today:
+        with use_language(language):
+            values = {"deadline": format_day(study.deadline), "address": study.return_address}
+        lines.append(translate_key(language, "finding", "answer", **values))
+    elif study.return_address:
+        lines.append(f"{translate_key(language, 'word', 'return_address')}: {study.return_address}")
+    if release.contact != Release().contact:
+        lines.append(translate_key(language, "letter", "contact", contact=release.contact))
+    return [*lines, release.agency_name, translate_key(language, "title", "mandate")]
+
+
 def wrap(text: str, language: str) -> str:
     """A paragraph in lines; addresses are not broken, and Chinese, which has no spaces, stays in one line."""
     if language == "zh":

@@ -9,7 +9,14 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import format_day, use_language
 from jobs.base.settings.config import Observatory
 from jobs.study.desk.asking import STATES, Standing
-from jobs.study.desk.letters import KINDS, Sender, choose_recipients, read_sender, write_letter
+from jobs.study.desk.letters import (
+    KINDS,
+    Sender,
+    choose_recipients,
+    read_sender,
+    sign_question,
+    write_letter,
+)
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.texts import translate_key
 
@@ -65,6 +72,16 @@ def test_who_gets_which() -> None:
     got = {kind: [each.state for each in choose_recipients(kind, standings)] for kind in KINDS}
     assert got["circular"] == list(STATES) and got["reminder"] == ["silent"]
     assert got["correction"] == ["refused", "to correct", "gaps"] and got["thanks"] == ["answered"]
+
+
+def test_a_question_says_until_when_and_where_to_answer_and_who_asks() -> None:
+    settings = Observatory.model_validate(SETTINGS)
+    asked, contact, agency, mandate = sign_question(settings, dt.date(2027, 2, 1), "fr")
+    assert asked == "Veuillez répondre au plus tard le 28 février 2027 à: answers@example.org"
+    assert "study@example.org" in contact and agency == "The study of spam" and "52" in mandate
+    # Of a day that is over nothing is said.
+    assert sign_question(settings, dt.date(2027, 3, 1), "en")[0] == "Send the form to: answers@example.org"
+    assert len(sign_question(Observatory(), dt.date(2027, 3, 1), "en")) == 2
 
 
 def test_settings_that_letters_name() -> None:

@@ -448,6 +448,20 @@ def test_a_question_is_in_the_respondents_language(
         assert (translate_key(language, "word", "unofficial") in text) == (language != "en")
 
 
+def test_a_definition_is_named_as_it_was_answered(lake: Lake, odd: dict[str, pl.DataFrame]) -> None:
+    found = replace(only_finding(lake), series="attempted/ITU_T_SG2/spam_certain")
+    answered = odd[ANSWERS].filter(pl.col("respondent_id") == ODD).head(1)
+    bulk = answered.with_columns(
+        indicator_code=pl.lit("sp301.EMAIL"), period_code=pl.lit(found.period_code), value=pl.lit("UBE")
+    )
+    for answers, name in (
+        (bulk, "“Unsolicited and bulk”"),
+        (bulk.clear(), "“Spam (ITU-T Study Group 2, 2006)”"),
+    ):
+        ((_, text),) = respondents_questions([found], answers, INDICATORS, {}).items()
+        assert f"by the definition {name}" in " ".join(text.split())
+
+
 def test_a_question_names_what_was_given_before(lake: Lake) -> None:
     found = replace(only_finding(lake), rule_code="previous", previous_contribution=1234.0)
     ((_, text),) = respondents_questions([found], rows_frame([], ANSWERS), INDICATORS, {}).items()

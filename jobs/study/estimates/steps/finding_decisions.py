@@ -20,14 +20,15 @@ from jobs.base.core.numbers import format_number, format_percent, to_decimal
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
-from jobs.base.tables.contracts import conform_frame, reference_table
+from jobs.base.tables.contracts import conform_frame, reference_rows, reference_table
 from jobs.study.estimates import finding
+from jobs.study.estimates.steps.countable_answers import DEFINITION
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
 from jobs.study.estimates.steps.spending import POSTS
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.latest_answers import latest_answers
 from jobs.study.questionnaire.respondents import Respondent
-from jobs.study.questionnaire.texts import channel_name, translate_key
+from jobs.study.questionnaire.texts import channel_name, option_labels, translate_key
 
 TABLE = "study.finding_decision"
 CONFIRMED, LEFT_OUT = "confirmed", "left_out"
@@ -213,10 +214,11 @@ def respondents_questions(
     answers: pl.DataFrame,
     indicators: pl.DataFrame,
     listed: Mapping[str, Respondent],
+    sign: Callable[[str], Sequence[str]] = lambda language: (),
 ) -> dict[str, str]:
     """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
     indicators: ref.indicator_measure. listed: respondents by id, of whom name and language are taken; one
-    that is not among them is asked in English."""
+    that is not among them is asked in English. sign: who asks, in a language."""
     of: dict[str, list[DecidedFinding]] = {}
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
@@ -225,7 +227,7 @@ def respondents_questions(
         language = listed[who].language if who in listed else ENGLISH
         with use_language(language):
             name = listed[who].name if who in listed else who
-            texts[who] = write_question(name, given, (answers, indicators), language)
+            texts[who] = write_question(name, given, (answers, indicators), language, sign(language))
     return texts
 
 
@@ -234,9 +236,10 @@ def write_question(
     findings: Sequence[DecidedFinding],
     tables: tuple[pl.DataFrame, pl.DataFrame],
     language: str,
+    signed: Sequence[str],
 ) -> str:
     """The question to a respondent, by its name, in a language. tables: study.questionnaire_answer and
-    ref.indicator_measure."""
+    ref.indicator_measure. signed: the lines below it."""
 
     def say(key: str, **values: str) -> str:
         return translate_key(language, "finding", key, **values)
@@ -251,7 +254,7 @@ def write_question(
             "period": each.period_code,
             "quarters": format_given(each.expected_value) if each.rule_code == "quarters" else "",
         }
-        lines = [ask_about(each, language), say(each.rule_code, **values)]
+        lines = [ask_about(each, language, tables[0]), say(each.rule_code, **values)]
         if previous is not None and each.rule_code != "previous":
             lines.append(say("before", **values))
         in_form = given_in_form(each, *tables)
@@ -261,14 +264,17 @@ def write_question(
             parts.append("\n".join(f"     {line}" for line in in_form))
         parts.append(f"   {say('reference', id=each.finding_id)}")
     points = [fill_paragraph(f"  - {say(key)}", "    ") for key in ("right", "corrected")]
-    parts.append("\n".join([fill_paragraph(say("closing")), *points, ""]))
+    parts.append("\n".join([fill_paragraph(say("closing")), *points]))
+    parts += map(fill_paragraph, signed)
+    parts[-1] += "\n"
     if language not in load_definition()["reviewed"]:
         parts.append(f"({translate_key(language, 'word', 'unofficial')})\n")
     return "\n\n".join(parts)
 
 
-def ask_about(finding: DecidedFinding, language: str) -> str:
-    """A figure, its period and value: `E-mail, recipients: certain spam, 2026-Q4: 1,234.`"""
+def ask_about(finding: DecidedFinding, language: str, answers: pl.DataFrame) -> str:
+    """A figure, its period and value: `E-mail, recipients: certain spam, 2026-Q4: 1,234.` Its definition is
+    called as the respondent answered, or as the list of definitions has it."""
     values = {
         "channel": channel_name(language, finding.channel_code),
         "period": finding.period_code,
@@ -280,7 +286,16 @@ def ask_about(finding: DecidedFinding, language: str) -> str:
     unit, definition, quantity = finding.series.split("/")
     counted = translate_key(language, "finding_quantity", quantity)
     if definition != OPERATOR:
-        counted = translate_key(language, "finding", "by_definition", quantity=counted, definition=definition)
+        own = latest_answers(
+            answers.filter(
+                pl.col("respondent_id") == finding.respondent_id,
+                pl.col("period_code") == finding.period_code,
+                pl.col("indicator_code") == f"{DEFINITION}.{finding.channel_code}",
+            )
+        )["value"].drop_nulls()
+        names = {row["definition_code"]: row["name"] for row in reference_rows("definition")}
+        name = option_labels(language, "definition")[own[0]] if own.len() else names[definition]
+        counted = translate_key(language, "finding", "by_definition", quantity=counted, definition=name)
     values |= {"unit": translate_key(language, "finding_unit", unit), "quantity": counted}
     return translate_key(language, "finding", "volume", **values)
 
