@@ -210,10 +210,7 @@ def split_same_time(outcomes: list[FileOutcome]) -> tuple[list[FileOutcome], lis
 def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
     """Print the result of each file, then, in English, every error to correct of those that are new."""
 
-    table = Table(title="Questionnaires", title_justify="left")
-    table.add_column("file", overflow="fold")
-    for head in ("received (UTC)", "answers", "result"):
-        table.add_column(head)
+    table = Table("file", "received (UTC)", "answers", "result", title="Questionnaires", title_justify="left")
     for each in outcomes:
         about = each.assessment
         result = describe_result(each, is_loaded=loaded is not None)
