@@ -44,12 +44,7 @@ def correct_prevalence(
         np.where(power > 0, np.clip((each + passed - 1) / np.where(power > 0, power, 1), 0, 1), otherwise)
         for each, otherwise in zip(apparent, (0.0, 1.0), strict=True)
     )
-    value = (ends[0][0] + ends[1][0]) / 2
-    found = IntervalEstimate(
-        value,
-        min(value, float(np.quantile(low, ENDS[0]))),
-        max(value, float(np.quantile(high, ENDS[1]))),
-    )
+    found = hold_value((ends[0][0] + ends[1][0]) / 2, low, high)
     return found, any(is_cut for _, is_cut in ends)
 
 
@@ -78,14 +73,7 @@ def correct_calls(
         rate = np.clip((each + passed - 1) / np.where(power > 0, power, 1), 0, 1)
         of_sides = [spam_share(rate, *sides) for sides in ((caught, 1 - passed), (1 - caught, passed))]
         ends.append([np.where(power > 0, one, otherwise) for one in of_sides])
-    flagged, let_pass = (
-        IntervalEstimate(
-            value,
-            min(value, float(np.quantile(low, ENDS[0]))),
-            max(value, float(np.quantile(high, ENDS[1]))),
-        )
-        for value, low, high in zip(values, *ends, strict=True)
-    )
+    flagged, let_pass = map(hold_value, values, *ends)
     return Calls(
         flagged=flagged if apparent[0] > 0 else None,
         undecided=IntervalEstimate((flagged.value + let_pass.value) / 2, 0.0, 1.0)
@@ -93,6 +81,12 @@ def correct_calls(
         else None,
         passed=let_pass if apparent[1] < 1 else None,
     )
+
+
+def hold_value(value: float, low: Array, high: Array) -> IntervalEstimate:
+    """A value with the lower point of some draws and the upper one of others, and never outside of them."""
+    lower, upper = np.quantile(low, ENDS[0]), np.quantile(high, ENDS[1])
+    return IntervalEstimate(value, min(value, float(lower)), max(value, float(upper)))
 
 
 def spam_share(rate: Array, of_spam: Array, of_ham: Array) -> Array:

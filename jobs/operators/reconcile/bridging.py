@@ -192,12 +192,9 @@ class ComparedLog:
         )
 
     def of_deliveries(self, kind: str, counts: str, which: pl.Expr) -> Bridge:
-        here = self.list_tries(kind)
         units = self.units.filter(which)
-        here = here.join(
-            units.select(*UNIT, is_unit=pl.lit(True)), on=UNIT, how="left", maintain_order="left"
-        )
-        is_unit = pl.col("is_unit").fill_null(False)
+        here = mark_units(self.list_tries(kind), units, *UNIT)
+        is_unit = pl.col("is_unit")
         # Of a unit's lines the last hop's last one stands for it.
         rank = pl.struct(pl.col("depth").fill_null(0), "line").rank("ordinal")
         here = here.with_columns(rank=pl.when(is_unit).then(rank))
@@ -225,10 +222,8 @@ class ComparedLog:
             .unique("queue_id", maintain_order=True)
         )
         units = self.units.filter(WAITS).unique("unit_hash", maintain_order=True)
-        here = tries.join(
-            units.select("unit_hash", is_unit=pl.lit(True)), on="unit_hash", how="left", maintain_order="left"
-        )
-        is_unit = pl.col("is_unit").fill_null(False)
+        here = mark_units(tries, units, "unit_hash")
+        is_unit = pl.col("is_unit")
         first = pl.col("line") == pl.col("line").min().over("unit_hash", is_unit)
         rule = choose_case(
             *LEFT_OUT,
@@ -275,12 +270,9 @@ class ComparedLog:
             *("unit_stage", "stage_code", "raw_queue", *UNIT),
         )
         lines = self.of_kind(kind, "refusals", "deliveries")
-        here = attribute_lines(lines, sent)
         units = self.units.filter(which)
-        here = here.join(
-            units.select(*UNIT, is_unit=pl.lit(True)), on=UNIT, how="left", maintain_order="left"
-        )
-        is_unit = pl.col("is_unit").fill_null(False)
+        here = mark_units(attribute_lines(lines, sent), units, *UNIT)
+        is_unit = pl.col("is_unit")
         first = pl.col("line") == pl.col("line").min().over(*UNIT, is_unit)
         has_sent = pl.col("row").is_in(sent["row"].drop_nulls().unique().implode())
         nothing = choose_case(
@@ -304,6 +296,14 @@ class ComparedLog:
         here = here.with_columns(rule=rule)
         alone = units.join(here.filter(pl.col("rule").is_null()).select(UNIT), on=UNIT, how="anti")
         return self.make_bridge(kind, counts, here, units, self.count_by_rule(alone_refusals(self, alone)))
+
+
+def mark_units(lines: pl.DataFrame, units: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """The lines with is_unit: whether one of the units is theirs."""
+    marked = units.select(*by, is_unit=pl.lit(True))
+    return lines.join(marked, on=by, how="left", maintain_order="left").with_columns(
+        pl.col("is_unit").fill_null(False)
+    )
 
 
 def attribute_lines(lines: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
