@@ -215,6 +215,21 @@ def answered(figures: Figures, channel: str, area: str, frame: str, of: str) -> 
     assert (row["frame_country_count"], row["area_country_count"]) == (frame, of)
 
 
+def answered_on_spending(figures: Figures, channel: str, holdings: str, share: str, area: str) -> None:
+    codes = {"strategy_code": "_T", "component_code": "_T", "conversion_code": "market"}
+    row = figures.one("investment", area, channel, **codes)
+    assert row["coverage_class_code"] == class_of(share)
+    assert row["holdings_class_code"] == holdings.replace("at least ", "FROM_").replace(" to ", "_")
+
+
+def class_of(share: str) -> str:
+    """The class of a share in words: under 10%, 25 to 50%, 90% and more."""
+    low, high = (re.search(pattern, share) for pattern in (r"under (\d+)", r"(\d+)% and more"))
+    if low or high:
+        return f"UNDER_{low[1]}" if low else f"FROM_{high[1]}"  # type: ignore[index]
+    return share.removesuffix("%").replace(" to ", "_")
+
+
 def low(figures: Figures, every: str, unreliable: str) -> None:
     rows = figures.tables["spam_volume"]
     assert len(rows) == number(every) and sum(row["cv_band_code"] in LOW for row in rows) == number(
@@ -241,8 +256,8 @@ def whole_area(figures: Figures, channel: str) -> str:
 
 
 def silent(figures: Figures, channel: str, share: str) -> None:
-    code = share.replace(" to ", "_").replace("under ", "UNDER_").replace("75% and more", "FROM_75")
-    assert figures.better("spam_volume", whole_area(figures, channel), channel)["silent_class_code"] == code
+    row = figures.better("spam_volume", whole_area(figures, channel), channel)
+    assert row["silent_class_code"] == class_of(share)
 
 
 def unknown(table: str, column: str, code: str) -> Callable[..., None]:
@@ -412,7 +427,9 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
      lambda f, c, a, e, *ends: cost(f, c, a, e, ends)),
     (rf"Operators of (.+) spent {N} US dollars against spam by {C} in .+ \({N} to {N}\).*",
      lambda f, a, e, c, *ends: spent(f, c, a, e, ends)),
-    (rf"{C}: .+ of the subscriptions of (.+)\. The frame of operators covers (\d+) of (\d+) countries\.",
+    (rf"{C}, spending: (.+) holdings reported, with (.+) of the subscriptions of (.+)\.",
+     answered_on_spending),
+    (rf"{C}, volumes: .+ of the subscriptions of (.+)\. The frame of operators covers (\d+) of (\d+) .*",
      answered),
     (rf"Of {N} estimates of volume, {N} are of low reliability, or of one that.*", low),
     (r"Part of each estimate stands for operators that did not answer: (.+?)\. Had these.*", of_each(silent)),

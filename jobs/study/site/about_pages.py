@@ -15,7 +15,7 @@ from jobs.study.site import sentences
 from jobs.study.site.figures import SiteFigure, text_column
 from jobs.study.site.names import describe_code, name_code
 from jobs.study.site.pages import RULES, Page, PageSection, english_texts, links_to
-from jobs.study.site.reading import PublishedRelease
+from jobs.study.site.reading import QUANTITIES, PublishedRelease
 from jobs.study.site.texts import ESMS, GLOSSARY, about_table, say
 
 SQL = (
@@ -24,10 +24,7 @@ SQL = (
     "WHERE {condition}\n"
     "ORDER BY share_pct DESC;"
 )
-CONDITION = {
-    "channel_code": "EMAIL", "unit_code": "attempted", "quantity_code": "spam_certain",
-    "definition_code": "OPERATOR", "area_kind_code": "region",
-}  # fmt: skip
+CONDITION = {"channel_code": "EMAIL", "unit_code": "attempted", "definition_code": "OPERATOR"}
 PANDAS = (
     "import pandas as pd\n\n"
     "rows = pd.read_csv('data/{file}', dtype={{'area_code': str}})\n"
@@ -176,18 +173,21 @@ def glossary_page() -> Page:
     return Page("glossary", say("page.glossary"), say("glossary.lead"), sections)
 
 
-def code_of(template: str, file: str, equals: str, mark: str, between: str) -> str:
-    condition = between.join(f"{name} {equals} {mark}{value}{mark}" for name, value in CONDITION.items())
-    return template.format(file=file, condition=condition)
+def code_of(release: PublishedRelease, template: str, equals: str, mark: str, between: str) -> str:
+    """Lines that find the share of the front page's headline, and those of regions and groups."""
+    main = sentences.main_rows(release).get("EMAIL", {"quantity_code": QUANTITIES[-1]})
+    wanted = CONDITION | {"quantity_code": main["quantity_code"]}
+    parts = [f"{name} {equals} {mark}{value}{mark}" for name, value in wanted.items()]
+    parts.append(f"area_kind_code != {mark}country{mark}")
+    return template.format(file=release.files["spam_volume"].name, condition=between.join(parts))
 
 
 def lines_to_run(release: PublishedRelease) -> Mapping[str, str]:
-    """Lines that read the volume of e-mail by region, by the program that runs them."""
-    file = release.files["spam_volume"].name
+    """Lines that read the volume of spam by e-mail, by the program that runs them."""
     return {
-        "DuckDB": code_of(SQL, file, "=", "'", " AND "),
-        "pandas": code_of(PANDAS, file, "==", "'", " and "),
-        "R": code_of(R, file, "==", '"', " & "),
+        "DuckDB": code_of(release, SQL, "=", "'", " AND "),
+        "pandas": code_of(release, PANDAS, "==", "'", " and "),
+        "R": code_of(release, R, "==", '"', " & "),
     }
 
 
@@ -222,11 +222,13 @@ def data_page(release: PublishedRelease) -> Page:
             *(PageSection(program, code=code) for program, code in lines_to_run(release).items()),
             PageSection("Excel", [say("data.excel")], links=workbook_link(release)),
             PageSection(figures=[files], links=links),
-            PageSection(say("cite"), [say("citation", table="…", **given)]),
+            PageSection("", [say("data.folder", **given)]),
+            PageSection(say("cite"), [say("citation", table="…", **given), say("data.reuse", **given)]),
             PageSection(
                 say("data.check"),
                 [say("data.check_text"), say("data.check_site"), releases],
                 code=f"observatory release verify {given['name']} --signers KEYS\nsha256sum -c files.sha256",
+                links=[("files.sha256", "files.sha256")],
             ),
         ],
     )

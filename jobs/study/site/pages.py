@@ -10,12 +10,11 @@ from jobs.base.core import languages
 from jobs.base.page.blocks import Cell, Column
 from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
-from jobs.study.release.released_tables import AREA, COMMON, WHOLE, published_codes
+from jobs.study.release.released_tables import AREA, COMMON, WHOLE, area_codes, published_codes
 from jobs.study.site import figures, sentences
 from jobs.study.site.figures import ShownColumn, SiteFigure, english_cell
 from jobs.study.site.names import (
     name_code,
-    name_country,
     name_place,
     name_question,
     name_region,
@@ -45,13 +44,15 @@ class PageSection:
 
 @dataclass(frozen=True)
 class Page:
-    """A page. name: of its file, without .html. cards: of the front page."""
+    """A page. name: of its file, without .html. cards: of the front page. parent: the name of the page that
+    leads to it."""
 
     name: str
     title: str
     lead: str
     sections: Sequence[PageSection]
     cards: Sequence[ChannelCard] = field(default_factory=list)
+    parent: str = ""
 
 
 # Of each subject the figures, and why it may have none.
@@ -86,9 +87,12 @@ def main_pages(release: PublishedRelease) -> list[Page]:
 def front_page(release: PublishedRelease) -> Page:
     """The front page, in the present language."""
     found = figures.map_figure(release)
+    who_answered = sentences.answered(release) + sentences.answered_on_spending(release)
+    who_answered = who_answered or [say("card.none")]
+    take_part = say("answered.take_part", contact=release.about["contact"])
     sections = [
         PageSection(figures=[found] if found else [], links=[(say("more"), page_file("volume"))]),
-        PageSection(say("answered"), sentences.answered(release) or [say("card.none")]),
+        PageSection(say("answered"), [*who_answered, take_part], links=links_to("method")),
         PageSection(say("money"), sentences.money(release), links=links_to("measures", "investment")),
         PageSection(say("new"), sentences.whats_new(release)),
         PageSection(say("unsure"), sentences.whats_unsure(release), links=links_to("quality")),
@@ -143,6 +147,7 @@ def country_pages(release: PublishedRelease) -> list[Page]:
             f"{say('page.volume')}: {sentences.name_channel(channel)}",
             say("volume.lead"),
             [PageSection(figures=[each])],
+            parent="volume",
         )
         for channel, each in figures.country_figures(release).items()
     ]
@@ -164,8 +169,7 @@ def page_of(area: str) -> str:
 def areas_page(release: PublishedRelease) -> Page:
     sections = []
     names = [(area, name_place(area, label)) for area, label in release.areas.items()]
-    if not languages.is_english():
-        names.sort(key=lambda each: sort_key(each[1]))
+    names.sort(key=lambda each: sort_key(each[1]))
     for kind in KINDS:
         own = [(name, page_file(page_of(area))) for area, name in names if release.kind_of(area) == kind]
         if own:
@@ -184,7 +188,7 @@ def list_without(release: PublishedRelease) -> str:
     if countries_alone in release.areas and world not in release.areas:
         return say("areas.part")
     without = [
-        name_country(row["iso3"])
+        name_place(*area_codes()[row["iso3"]])
         for row in reference_rows("country")
         if row["itu_region"] and not row["valid_to"] and row["m49"] not in release.areas
     ]
@@ -198,9 +202,8 @@ def area_page(release: PublishedRelease, area: str) -> Page:
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
     rows = release.rows_of_area[area]
     found = [area_figure(name, rows[name]) for name in TITLES if name in rows]
-    return Page(
-        page_of(area), label, lead, [PageSection(texts=[say("area.lead", area=label)], figures=found)]
-    )
+    sections = [PageSection(texts=[say("area.lead", area=label)], figures=found)]
+    return Page(page_of(area), label, lead, sections, parent="areas")
 
 
 def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:

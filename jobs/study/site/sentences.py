@@ -208,19 +208,28 @@ def change_ends(row: Row) -> dict[str, str]:
 
 
 def answered(release: PublishedRelease) -> list[str]:
-    """Who answered, by channel."""
+    """Who answered on volumes, by channel."""
+    return [answered_sentence("answered.part", channel, row) for channel, row in main_rows(release).items()]
+
+
+def answered_on_spending(release: PublishedRelease) -> list[str]:
+    rows = total_spending(release).filter(pl.col(AREA).is_in(WHOLE))
     return [
-        say(
-            "answered.part",
-            channel=head_channel(channel),
-            holdings=name_holdings(row["holdings_class_code"]),
-            coverage=name_class(row["coverage_class_code"]),
-            area=name_area(row),
-            frame=row["frame_country_count"],
-            of=row["area_country_count"],
-        )
-        for channel, row in main_rows(release).items()
+        answered_sentence("answered.spent", channel, own.row(0, named=True))
+        for channel, own in by_channel(rows)
     ]
+
+
+def answered_sentence(key: str, channel: str, row: Row) -> str:
+    return say(
+        key,
+        channel=head_channel(channel),
+        holdings=name_holdings(row["holdings_class_code"]),
+        coverage=name_class(row["coverage_class_code"]),
+        area=name_area(row),
+        frame=row["frame_country_count"],
+        of=row["area_country_count"],
+    )
 
 
 def money(release: PublishedRelease) -> list[str]:

@@ -35,6 +35,13 @@ QUESTIONS = [
     ("What should LDCs spend?", "investment", r"(?s)By the norm.*Least developed countries", 1),
     ("What if the silent have more spam?", "index", r"Had these half as much spam again", 0),
     ("Has France a law against spam?", "policy", r"Answers of single administrations are not published", 1),
+    ("Is spending as well covered as volumes?", "index",
+     r"E-mail, spending: at least 11 holdings reported, with 50 to 75% of the subscriptions", 0),
+    ("How does my country take part?", "index", r"study@example\.org sends operators a form", 0),
+    ("Where is the codebook?", "data", r"its sheets Codebook and Codes explain", 1),
+    ("Where are SDMX and Parquet?", "data", r"SDMX files in sdmx", 1),
+    ("What is the licence's text?", "data", r"Licence CC-BY-4\.0: its text stands", 1),
+    ("Why has Iran no page?", "areas", r"They are: [^<]*Iran \(Islamic Republic of\)", 1),
     ("When does the next release come?", "index", r"the next one is for quarter 1 of 2027", 0),
 ]  # fmt: skip
 
@@ -65,6 +72,13 @@ def test_a_question_is_answered(
 ) -> None:
     assert clicks[page] <= most, question
     assert re.search(answer, html.unescape((drawn.site / f"{page}.html").read_text("utf-8"))), question
+
+
+def test_a_page_of_an_area_or_a_channel_leads_back_and_marks_the_menu(drawn: SimpleNamespace) -> None:
+    for name, parent in (("area-242", "areas"), ("volume-email", "volume")):
+        page = (drawn.site / f"{name}.html").read_text("utf-8")
+        assert f'<a href="{parent}.html" aria-current="true">' in page
+        assert f'<p class="kicker"><a href="{parent}.html">' in page
 
 
 def test_every_page_is_reached_from_the_front_page(drawn: SimpleNamespace, clicks: dict[str, int]) -> None:
