@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import zoneinfo
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Discriminator, Field, Tag, field_validator, model_validator
@@ -13,7 +12,7 @@ from jobs.base.figures.mobile_networks import is_mcc_mnc
 from jobs.base.settings.access import Access, check_access, hide_query
 from jobs.base.settings.base import Code, Settings, StaleDays, code_of
 from jobs.base.settings.countries import check_country, check_currency
-from jobs.base.settings.values import check_network, refuse_control_characters, refuse_repeats
+from jobs.base.settings.values import check_network, check_zone, refuse_control_characters, refuse_repeats
 from jobs.base.tables.contracts import codelist_rows, format_kind, list_codes
 
 # What follows from the kind of a link; for other kinds the operator states it.
@@ -152,7 +151,7 @@ class SourceSettings(Settings):
     format: Annotated[str, code_of("format", "format", "auto")] = "auto"
     """A name from the table of formats in the [README](../README.md#formats); `auto` recognises each file by
     its content."""
-    time_zone: str = "UTC"
+    time_zone: Annotated[str, AfterValidator(check_zone)] = "UTC"
     """IANA zone of time stamps without an offset: see [clocks](operator.md#clocks-and-time-zones)."""
     clock_offset: int = Field(default=0, ge=-MOST_OFFSET_S, le=MOST_OFFSET_S)
     """Seconds by which the host's clock was ahead (negative: behind); a run takes them off all times. For
@@ -178,11 +177,6 @@ class SourceSettings(Settings):
                 " URL, as in sftp://host/var/log/mail.log*"
             )
         return url
-
-    @field_validator("time_zone")
-    @classmethod
-    def known_zone(cls, name: str) -> str:
-        return check_choice(name, zoneinfo.available_timezones(), "time zone")
 
     @property
     def shown_url(self) -> str:

@@ -2,8 +2,11 @@
 
 import ipaddress
 import re
+import zoneinfo
 
 from pydantic import AfterValidator
+
+from jobs.base.core.choices import check_choice
 
 UNITS = {"": 1, "B": 1} | {
     f"{prefix}{unit}": base**power
@@ -45,6 +48,11 @@ def read_by_suffix(*suffixes: str) -> AfterValidator:
         return file
 
     return AfterValidator(check_suffix)
+
+
+def check_zone(name: str) -> str:
+    """The name itself if it is a time zone of the IANA; else an error with the nearest one."""
+    return check_choice(name, zoneinfo.available_timezones(), "time zone")
 
 
 def refuse_repeats(values: list[str], what: str) -> None:

@@ -21,7 +21,8 @@ from jobs.base.core.errors import ObservatoryError, raise_problems
 from jobs.base.core.numbers import format_bytes, name_few
 from jobs.base.core.patterns import escape_unseen
 from jobs.base.settings import config, countries
-from jobs.base.settings.operator import Operator, SourceSettings
+from jobs.base.settings.operator import Operator
+from jobs.base.settings.values import check_zone
 from jobs.cli.interrupt import Interrupted
 from jobs.operators.formats.format import OwnLayouts
 from jobs.operators.formats.registry import LAID_OUT
@@ -365,7 +366,7 @@ def parse_currency(text: str) -> str:
 
 
 def parse_zone(text: str) -> str:
-    return SourceSettings.known_zone(text.strip())
+    return check_zone(text.strip())
 
 
 def parse_count(text: str) -> int:

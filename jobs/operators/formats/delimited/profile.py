@@ -14,10 +14,20 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from jobs.base.core.choices import check_choice, nearest_hint
 from jobs.base.figures.channels import CALLS
+from jobs.base.settings.base import code_of
+from jobs.base.settings.values import check_zone
 from jobs.base.tables.contracts import list_codes
 
 # Stands in a drafted profile where only the user can know what is meant.
@@ -75,7 +85,7 @@ class Target(ProfileSection):
     join: str | None = None
     type: Kind | None = None
     formats: list[str] = []
-    time_zone: str | None = None
+    time_zone: Annotated[str, AfterValidator(check_zone)] | None = None
     codes: dict[str, str] = {}
     default: str | None = None
     means: Literal["map_error", "rp_cause", "tp_fcs"] | None = None
@@ -90,13 +100,6 @@ class Target(ProfileSection):
                     f"'{form}' gives no whole time; write it as in %Y-%m-%d %H:%M:%S, or epoch_s, epoch_ms"
                 )
         return formats
-
-    @field_validator("time_zone")
-    @classmethod
-    def known_zone(cls, name: str | None) -> str | None:
-        import zoneinfo
-
-        return name and check_choice(name, zoneinfo.available_timezones(), "time zone")
 
     @model_validator(mode="after")
     def one_origin(self) -> Target:
@@ -255,7 +258,7 @@ class Profile(ProfileSection):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     description: str = ""
-    channel: str
+    channel: Annotated[str, AfterValidator(refuse_unfilled), code_of("channel", "channel")]
     delimiter: str = ","
     quote: str = '"'
     header: bool = False
@@ -268,11 +271,6 @@ class Profile(ProfileSection):
     field: Targets
     outcome: OutcomeMapping
     ignore: list[Ignored] = []
-
-    @field_validator("channel")
-    @classmethod
-    def known_channel(cls, code: str) -> str:
-        return check_choice(refuse_unfilled(code), list_codes("channel"), "channel")
 
     @field_validator("delimiter", "quote")
     @classmethod
