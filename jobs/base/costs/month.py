@@ -101,8 +101,7 @@ def facts_of(month: Month) -> list[tuple[str, str]]:
 def rate_facts(month: Month) -> list[tuple[str, str]]:
     """The median as the lake has it: for the whole month, for each subscriber, for 1,000 of the traffic."""
     row, unit = month.stored, month.priced.shown
-    if row["whole_p50"] is None or words.is_unpriced(row["bound_code"], row["whole_p50"]):
-        # A lake that was written before these columns; `observatory run` computes them.
+    if words.is_unpriced(row["bound_code"], row["whole_p50"]):
         return []
     facts = [("whole month", f"{format_number(row['whole_p50'])} {unit}, if all days were like these")]
     if row["per_subscriber_p50"] is not None:

@@ -123,13 +123,11 @@ def describe_proposals(proposals: list[ProposedCost]) -> str:
                 f'name = "proposed: {each.description} ({each.parameter_code}, {each.source_kind})"',
                 f'countermeasure = "{each.countermeasure_code}"',
                 f'channel = "{each.channel_code}"',
-                *(f"{name} = {value:.15g}" for name, value in points_of(each).items()),
+                f"low = {each.low:.15g}",
+                f"central = {each.central:.15g}",
+                f"high = {each.high:.15g}",
                 'per = "year"',
             ]
         )
         for each in proposals
     )
-
-
-def points_of(proposal: ProposedCost) -> dict[str, float]:
-    return {"low": proposal.low, "central": proposal.central, "high": proposal.high}

@@ -15,7 +15,7 @@ import sys
 import threading
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -190,14 +190,23 @@ def format_death(about: str) -> str:
 def worker_environment() -> Iterator[None]:
     """The environment in which workers start: their own variables, and an empty main module, so that they do
     not run the program's. Both are put back in this process afterwards."""
-    before = {name: os.environ.get(name) for name in ENVIRONMENT}
     main = sys.modules["__main__"]
-    os.environ.update(ENVIRONMENT)
-    sys.modules["__main__"] = types.ModuleType("__main__")
+    with changed_environment(ENVIRONMENT):
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
+@contextmanager
+def changed_environment(own: Mapping[str, str]) -> Iterator[None]:
+    """The environment with variables of what is started; afterwards this process has its own again."""
+    before = {name: os.environ.get(name) for name in own}
+    os.environ.update(own)
     try:
         yield
     finally:
-        sys.modules["__main__"] = main
         for name, value in before.items():
             if value is None:
                 del os.environ[name]

@@ -31,14 +31,19 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.key_names import KEY_FILE
 from jobs.base.core.program import own_project
 from jobs.base.engine import embedded, executor
-from jobs.base.engine.embedded import BASE_BYTES, LEAST_TASK_BYTES, RESERVE_BYTES, STEERING_BYTES
+from jobs.base.engine.embedded import (
+    BASE_BYTES,
+    LEAST_TASK_BYTES,
+    RESERVE_BYTES,
+    STEERING_BYTES,
+    changed_environment,
+)
 from jobs.base.engine.spark_session import (
     DEFAULTS,
     ON_ONE_MACHINE,
     as_text,
     is_submitted,
     java_bytes,
-    java_environment,
     pack_project,
     refuse_missing,
     store_settings,
@@ -329,7 +334,7 @@ class Spark:
         builder = SparkSession.builder
         for name, value in conf.items():
             builder = builder.config(name, value)
-        with java_environment(own):
+        with changed_environment(own):
             session = builder.getOrCreate()
         session.sparkContext.setLogLevel("OFF")
         # Under this name Spark unpacks it.

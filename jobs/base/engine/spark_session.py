@@ -4,8 +4,6 @@ import importlib.util
 import os
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 
 from jobs.base.core import program
@@ -70,21 +68,6 @@ def store_settings(root: str) -> dict[str, str]:
     return {f"spark.hadoop.fs.s3a.{name}": value for name, value in found.items()} | {
         f"spark.executorEnv.{name}": value for name, value in own.items() if value
     }
-
-
-@contextmanager
-def java_environment(own: Mapping[str, str]) -> Iterator[None]:
-    """Return the environment of Java; this process keeps its own."""
-    before = {name: os.environ.get(name) for name in own}
-    os.environ.update(own)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def refuse_missing() -> None:

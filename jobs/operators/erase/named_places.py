@@ -30,6 +30,7 @@ from jobs.operators.formats.shared.documents import (
 )
 from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.ingest.manifest import Piece, Stream, has_manifest, open_landing, read_manifest
+from jobs.operators.ingest.packed import ORPHAN
 from jobs.operators.ingest.parsing import read_blocks
 from jobs.operators.ingest.piece_ranges import Range
 from jobs.operators.silver.assembling import order_formats, raw_rows
@@ -39,8 +40,6 @@ QUARANTINE, TRANSMISSION = "bronze.quarantine", "silver.transmission"
 ROW = [*PLACE, "assembly_key"]
 # Columns of raw transmissions that name whose they are.
 NAMING = ("sender", "recipient", "account")
-# As in jobs/operators/ingest/rebuilding.py.
-ORPHAN = ".orphan"
 # So many bytes may come out of a file of documents.
 LARGEST = 1 << 30
 LINES: dict[str, Any] = {"source_id": pl.String, "stream_id": pl.String, "offset": pl.Int64}

@@ -24,6 +24,8 @@ from jobs.base.core.errors import ObservatoryError
 ENDING = ".zst"
 # How the files of pieces are called, and whether they are documents, which are landed as they came.
 ENDINGS = {f".log{ENDING}": False, ".document": True}
+# After the name of a piece that was landed and not read.
+ORPHAN = ".orphan"
 # Small enough that the start of a range costs little, large enough to compress as well as one frame does.
 FRAME = 1 << 20
 LEVEL = 1

@@ -48,6 +48,7 @@ from jobs.operators.ingest.manifest import (
     read_manifest,
     write_manifest,
 )
+from jobs.operators.ingest.packed import ORPHAN
 from jobs.operators.ingest.remote import find_joined
 from jobs.operators.ingest.source_files import (
     FileTimes,
@@ -94,13 +95,13 @@ def adopt_orphans(pull: SourcePull) -> list[Piece]:
     """The pieces that were landed before a manifest was lost, were never read, and that no file of the source
     holds any more."""
     fs, folder, known = pull.fs, pull.folder, pull.known
-    if not fs.glob(f"{folder}/*.orphan"):
+    if not fs.glob(f"{folder}/*{ORPHAN}"):
         return []
-    from jobs.operators.ingest.rebuilding import continue_stream, find_orphans
+    from jobs.operators.ingest.rebuilding import continue_stream, pieces_in
 
     found = []
     of_landing = replace(pull, source_fs=fs, notes=Notes(pull.source))
-    for orphan in sorted(find_orphans(fs, folder), key=lambda each: each.place):
+    for orphan in sorted(pieces_in(fs, folder, ORPHAN), key=lambda each: each.place):
         stream_id, offset = orphan.place
         stream = next((each for each in known.streams if each.stream_id == stream_id), None)
         # The digest of a stream whose beginning was removed cannot go on without its log.

@@ -17,11 +17,9 @@ from jobs.base.core.errors import LandingLost
 from jobs.base.store.lake import Lake
 from jobs.operators.formats.shared.lines import first_line
 from jobs.operators.ingest.manifest import REMOVED, Digest, Piece, Stream, landed_bytes, read_manifest
-from jobs.operators.ingest.packed import ENDINGS, landed_size
+from jobs.operators.ingest.packed import ENDINGS, ORPHAN, landed_size
 
 TAIL = 64 << 10
-# After the name of a piece that was landed and not read.
-ORPHAN = ".orphan"
 
 
 @dataclass(frozen=True)
@@ -120,11 +118,6 @@ def measure_stream(fs: Any, stream: Stream) -> tuple[bytes, bytes]:
         tail = (tail + block)[-TAIL:]
     stream.bytes, stream.sha256, stream.marks = digest.bytes, digest.hexdigest(), digest.marks
     return head, tail
-
-
-def find_orphans(fs: Any, folder: str) -> list[PieceOnDisk]:
-    """Pieces that were landed before the manifest was lost, and never read."""
-    return pieces_in(fs, folder, ORPHAN)
 
 
 def continue_stream(fs: Any, stream: Stream, orphan: PieceOnDisk, now: dt.datetime) -> Piece | None:

@@ -76,10 +76,6 @@ class PackageDue:
     days_after_due: int
     is_overdue: bool
 
-    def has_ended(self, today: dt.date) -> bool:
-        """Whether its period is over, so that it can be sent."""
-        return last_day(self.period_code) < today
-
     def describe_due(self) -> str:
         """The time until it is due, in words: in 3 days."""
         days = numbers.with_noun(abs(self.days_after_due), "day")
@@ -200,8 +196,11 @@ def list_package_steps(packages: Packages, today: dt.date) -> list[tuple[str, st
     sent = packages.sent
     steps = [(each.operator_id, mend_step(each)) for each in sent if each.delivery_code == REFUSED]
     steps += [(each.operator_id, ask_step(each)) for each in sent if each.answer_at is None]
+    # A package can be sent once its period is over.
     due = packages.due
-    return [*steps, (due.operator_id, submit_step(due))] if due and due.has_ended(today) else steps
+    if due and last_day(due.period_code) < today:
+        steps.append((due.operator_id, submit_step(due)))
+    return steps
 
 
 def mend_step(refused: Delivery) -> str:

@@ -104,11 +104,7 @@ def to_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr
     In such a log fewer than SHORTEST_NUMBER digits are a number where the country's are that short, if they
     fit its plan and are no short code that is known: one that an operator gave out looks like a number.
     """
-
-    def convert_numbers(numbers: pl.Series) -> pl.Series:
-        return _to_e164(numbers, country, is_national)
-
-    return number.map_batches(convert_numbers, return_dtype=pl.String)
+    return number.map_batches(lambda numbers: _to_e164(numbers, country, is_national), return_dtype=pl.String)
 
 
 def _to_e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:

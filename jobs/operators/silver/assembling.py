@@ -39,11 +39,6 @@ KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
 }
 
 
-def settled_formats() -> list[str]:
-    """The formats with rows that wait for settle_rows()."""
-    return [name for name, kernel in KERNELS.items() if kernel.settle]
-
-
 def is_held(format_name: str) -> pl.Expr:
     """Whether a bronze row of the format waits for settle_rows()."""
     held = KERNELS[format_name].is_held

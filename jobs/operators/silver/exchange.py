@@ -15,7 +15,7 @@ from typing import Protocol
 
 import polars as pl
 
-from jobs.base.tables.buckets import Bucket, select_rows, split_by_value
+from jobs.base.tables.buckets import Bucket, InBucket, select_rows, split_by_value
 from jobs.operators.protect.operators import Protection
 from jobs.operators.silver.frames import ASSEMBLED
 
@@ -62,17 +62,11 @@ def mask_days(rows: pl.DataFrame, days: Days | None, day: pl.Expr) -> pl.Series:
     return rows.select(is_inside=pl.any_horizontal(parts)).to_series()
 
 
-class Stored(Protocol):
-    """A frame that a step left. bucket: of `count` buckets or cuts the one that all its rows belong to."""
+class Stored(InBucket, Protocol):
+    """A frame that a step left, of a bucket or cut."""
 
     @property
     def name(self) -> str: ...
-
-    @property
-    def bucket(self) -> int: ...
-
-    @property
-    def count(self) -> int: ...
 
     def read_rows(self) -> pl.DataFrame: ...
 

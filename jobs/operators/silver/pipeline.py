@@ -29,7 +29,7 @@ import polars as pl
 
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.protect.operators import Protection
-from jobs.operators.silver import assembling, file_order, steps
+from jobs.operators.silver import file_order, steps
 from jobs.operators.silver.exchange import Exchange, Halving, StepParameters
 from jobs.operators.silver.frames import (
     KNOWLEDGE,
@@ -59,8 +59,8 @@ def prepare_bronze(exchange: Exchange) -> None:
     """The order of files and which may hold copies; each bronze row in its bucket."""
     if exchange.has_frame(Frame.EXTENT):
         exchange.call_once(steps.compare_files, [Frame.EXTENT], "files' times")
-    for format_name in assembling.settled_formats():
-        if exchange.has_frame(held_name(format_name)):
+    for format_name, kernel in KERNELS.items():
+        if kernel.settle and exchange.has_frame(held_name(format_name)):
             settle = partial(steps.settle_held, format_name=format_name)
             takes = [held_name(format_name), Frame.ORDER]
             exchange.call_once(settle, takes, f"held rows of {bronze_name(format_name)}")
