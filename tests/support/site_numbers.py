@@ -156,7 +156,7 @@ def since(figures: Figures, channel: str, quarter: str, year: str) -> None:
     assert {row["earlier_period_code"] for row in rows} == {f"{year}-Q{quarter}"}
 
 
-def part(figures: Figures, name: str, area: str, share: str, channel: str) -> None:
+def part(figures: Figures, channel: str, area: str, name: str, share: str) -> None:
     found = [
         row for table in ("spam_type", "spam_source", "spam_route") for row in figures.tables[table]
         if row["area_name"] == name_of(area) and row["channel_code"] == CHANNELS[channel.lower()]
@@ -390,6 +390,18 @@ def countries(figures: Figures, count: str, channel: str) -> None:
     assert len({row["area_code"] for row in rows}) == int(count)
 
 
+def largest_country(figures: Figures, channel: str, count: str, area: str, value: str) -> None:
+    countries(figures, count, channel)
+    row = figures.better("spam_volume", area, channel)
+    others = [
+        each for each in figures.tables["spam_volume"] if each["area_kind_code"] == "country"
+        and all(each[name] == row[name] for name in
+                ("channel_code", "unit_code", "definition_code", "quantity_code"))
+    ]  # fmt: skip
+    assert float(row["estimate"]) == max(float(each["estimate"]) for each in others)
+    money(row, value, ())
+
+
 def norm(figures: Figures, channel: str, value: str) -> None:
     rows = figures.tables["investment_gap"]
     assert value in {
@@ -414,7 +426,7 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (rf"{C}: {N} spam (?:messages|calls) for each subscription in (.+)", rate),
     (rf"{C}: ([+-][\d.]+)% in (.+) since quarter (\d) of (\d+)(.*)", titled_change),
     (rf"{C}: change of spam since quarter (\d) of (\d+)", since),
-    (r"(.+) comes first in (.+): ([\d.]+)% of spam by (.+)", part),
+    (rf"Spam by {C} in ([^:]+): (.+) comes first, with ([\d.]+)%", part),
     (rf"Spam by {C} in (.+): intervals leave open which comes first of (.+)", left_open),
     (rf"{C}: running countermeasures costs at least {N} US dollars in (.+)",
      lambda f, c, e, a: cost(f, c, a, e)),
@@ -431,15 +443,18 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
      answered_on_spending),
     (rf"{C}, volumes: .+ of the subscriptions of (.+)\. The frame of operators covers (\d+) of (\d+) .*",
      answered),
-    (rf"Of {N} estimates of volume, {N} are of low reliability, or of one that.*", low),
-    (r"Part of each estimate stands for operators that did not answer: (.+?)\. Had these.*", of_each(silent)),
+    (rf"Of {N} estimates of volume, {N} have a reliability that is low or not published\..*", low),
+    (r"Part of each estimate stands for operators that did not answer: (.+?)\. If they in fact.*",
+     of_each(silent)),
     (r"Part of the spam is of unknown type, .+: (.+)\.",
      of_each(unknown("spam_type", "spam_type_code", "UNK"))),
     (r"Part of the spam could not be placed .+: (.+)\.",
      of_each(unknown("spam_source", "source_region_code", "_U"))),
     (r"Part of the squared width .+: (.+)\.", of_each(subscriptions)),
     (rf"Of {N} protected figures, {N} are new, {N} are revised, {N} are unchanged, and {N} stand.*", new),
-    (rf"{C}: (?:shares by area|who sends to whom); (.+) ([\d.]+)% to ([\d.]+)%", spread),
+    (rf"{C}: (.+) is ([\d.]+)% to ([\d.]+)% of spam, by area", spread),
+    (rf"{C}, who sends to whom: areas get ([\d.]+)% to ([\d.]+)% of their spam from (.+)",
+     lambda f, c, low, high, part: spread(f, c, part, low, high)),
     (rf"{C}: share of answering holdings .+ in operation; (.+) (\d+)–(\d+)% \((.+)\)", in_use),
     (rf"{C}: spending by strategy and by kind, US dollars; (.+) ([\d.,]+\w*) \((.+)\)",
      lambda f, *said: largest(f, "investment", *said)),
@@ -450,6 +465,8 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"Volumes that others printed; (.+)", issuers),
     (r"A release is made for each quarter: the next one is for quarter (\d) of (\d+)\.", following),
     (rf"{C}: countries with a volume of spam of their own: (\d+)", lambda f, c, n: countries(f, n, c)),
+    (rf"{C}: of (\d+) countries with a volume .+ the largest estimate is that of (.+), {N} \w+",
+     largest_country),
     (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),
 ]  # fmt: skip
 

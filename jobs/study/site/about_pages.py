@@ -37,6 +37,8 @@ R = (
     'found[order(-found$share_pct), c("area_name", "share_pct", "estimate", "estimate_low", "estimate_high")]'
 )
 
+# Terms of the glossary that stand in no code list.
+TERMS = ("holding", "subscription", "variation", "norm")
 # Points of the method in short that have texts of their own.
 METHOD = ("asked", "whom", "counted", "corrected", "estimated")
 
@@ -162,8 +164,13 @@ def dictionary_page(release: PublishedRelease) -> Page:
     return Page("dictionary", say("page.dictionary"), say("dictionary.lead"), sections)
 
 
+def own_terms() -> list[tuple[str, str]]:
+    """Terms that stand in no code list."""
+    return [(say(f"glossary.{term}.head"), say(f"glossary.{term}.text")) for term in TERMS]
+
+
 def glossary_page() -> Page:
-    sections = []
+    sections = [PageSection(say("glossary.terms"), terms=own_terms())]
     for codelist in GLOSSARY:
         terms = [
             (name_code(codelist, code, row["name"]), describe_code(codelist, code, row["description"]))

@@ -40,6 +40,7 @@ from jobs.study.site.sentences import (
     name_band,
     name_period,
     part_title,
+    quote,
     quoted_change,
     rate_title,
     show_share,
@@ -481,13 +482,23 @@ def map_figure(release: PublishedRelease) -> SiteFigure | None:
     for channel, own in by_channel(release.volumes.filter(pl.col("area_kind_code") == "country")):
         rows = by_name(better_quantity(own))
         places = [place for row in rows.to_dicts() if (place := place_of(row))]
-        title = say("map", count=len(places), channel=head_channel(channel))
+        title = map_title(channel, rows, len(places))
         spoken = f"{title} ({say('made_up')})" if release.is_made_up else title
         note = say("map.note", quantity=say(f"quantity.{rows['quantity_code'][0]}"))
         table = volume_figure(title, rows).table
         picture = Picture(*(draw_map(places, spoken, width, labels) for width, labels in MAPS))
         return SiteFigure("spam_volume", title, describe_volume(rows), table, note, picture)
     return None
+
+
+def map_title(channel: str, rows: pl.DataFrame, count: int) -> str:
+    """Which country's estimate is largest, if it may be quoted."""
+    given = {"channel": head_channel(channel), "count": count}
+    largest = max(rows.to_dicts(), key=lambda row: float(row["estimate"]))
+    if not may_be_quoted(largest["cv_band_code"]):
+        return say("map", **given)
+    unit = say(f"short.{largest['unit_code']}")
+    return say("map.title", **given, area=name_area(largest), estimate=quote(largest["estimate"]), unit=unit)
 
 
 def place_of(row: Row) -> MapCountry | None:
@@ -520,8 +531,7 @@ def type_figures(release: PublishedRelease) -> list[SiteFigure]:
         found += part_figures(channel, best, "spam_type_code", "part.type", names)
         families = best.filter(pl.col("spam_type_code").is_in([*words.FAMILIES, "OTHER", "UNK"]))
         listed = families if families.height else best
-        title = say("part.matrix", channel=head_channel(channel))
-        found += matrix("spam_type", title, listed, "spam_type_code", names)
+        found += matrix("spam_type", channel, listed, "spam_type_code", names)
     return found
 
 
@@ -530,8 +540,7 @@ def source_figures(release: PublishedRelease) -> list[SiteFigure]:
     rows = release.last("spam_source").filter(~pl.col("source_region_code").is_in([ALL, PARTS]))
     found = []
     for channel, own in by_channel(rows):
-        title = say("sources.matrix", channel=head_channel(channel))
-        found += matrix("spam_source", title, own, "source_region_code", names)
+        found += matrix("spam_source", channel, own, "source_region_code", names)
         found += part_figures(channel, own, "source_region_code", "part.source", names)
     return found
 
@@ -544,8 +553,7 @@ def route_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, own in by_channel(rows):
         found += part_figures(channel, own, "link_code", "part.route", names)
-        title = say("part.matrix", channel=head_channel(channel))
-        found += matrix("spam_route", title, own, "link_code", names)
+        found += matrix("spam_route", channel, own, "link_code", names)
     return found
 
 
@@ -585,32 +593,36 @@ def part_band_cell(row: Row) -> Cell:
 
 
 def matrix(
-    source: str, title: str, rows: pl.DataFrame, column: str, names: dict[str, str]
+    source: str, channel: str, rows: pl.DataFrame, column: str, names: dict[str, str]
 ) -> list[SiteFigure]:
     """Shares: a row for each area, a column for each part. Those of low reliability in brackets."""
     codes = [code for code in names if code in set(rows[column])]
     codes.sort(key=lambda code: code in UNPLACED)
     if rows.is_empty():
         return []
-    title += spread_title(rows, column, names)
+    title = matrix_title(source, channel, rows, column, names)
     table = table_by_area(title, rows, column, {code: names[code] for code in codes}, shade_cell)
     reading = [say("sources.matrix_note")] if source == "spam_source" else []
     note = " ".join([*reading, say("matrix.note"), say("brackets.note")])
     return [SiteFigure(source, title, describe_volume(rows), table, note)]
 
 
-def spread_title(rows: pl.DataFrame, column: str, names: Mapping[str, str]) -> str:
-    """How far areas differ in the part that is largest for all countries together: ; fraud 12% to 31%."""
+def matrix_title(source: str, channel: str, rows: pl.DataFrame, column: str, names: Mapping[str, str]) -> str:
+    """How far areas differ in the part that is largest for all countries together."""
+    key, given = (
+        "sources.matrix" if source == "spam_source" else "part.matrix",
+        {"channel": head_channel(channel)},
+    )
     quoted = [row for row in rows.to_dicts() if has_share(row) and row[column] not in UNPLACED]
     whole = [row for row in quoted if row[AREA] in WHOLE]
     if not whole:
-        return ""
+        return say(key, **given)
     code = max(whole, key=lambda row: float(row["share_pct"]))[column]
     shares = sorted((row["share_pct"] for row in quoted if row[column] == code), key=float)
     if float(shares[0]) == float(shares[-1]):
-        return ""
-    spread = say("range", low=show_share(shares[0]), high=show_share(shares[-1]))
-    return f"{say('between')}{names[code]} {spread}"
+        return say(key, **given)
+    low, high = show_share(shares[0]), show_share(shares[-1])
+    return say(f"{key}_spread", **given, part=names[code], low=low, high=high)
 
 
 def shade_cell(row: Row | None) -> Cell:
