@@ -38,7 +38,7 @@ QUESTIONS = [
     ("Is spending as well covered as volumes?", "index",
      r"E-mail, spending: at least 11 holdings reported, with 50 to 75% of the subscriptions", 0),
     ("What is a holding?", "glossary", r"<dt>Holding</dt><dd>All operators with one owner", 1),
-    ("How does my country take part?", "index", r"study@example\.org sends operators a form", 0),
+    ("How does my country take part?", "index", r"turn to the publisher \(study@example\.org\)", 0),
     ("Where is the codebook?", "data", r"its sheets Codebook and Codes explain", 1),
     ("Where are SDMX and Parquet?", "data", r"SDMX files in sdmx", 1),
     ("What is the licence's text?", "data", r"Licence CC-BY-4\.0: its text stands", 1),
