@@ -592,6 +592,8 @@ class Block:
         self.errors: dict[str, list[PublishedError]] = defaultdict(list)
         self.variances: set[tuple[object, ...]] = set()
         self.targets: dict[tuple[object, ...], Target] = {}
+        # Of a series and gain the points that are far enough.
+        self.far: dict[tuple[str, bytes], list[Array]] = defaultdict(list)
         for release in releases:
             self.read(release)
 
@@ -802,13 +804,20 @@ class Block:
             if about not in cones:
                 # Of one series after the other, since they are large.
                 cones = {about: list(self.build_cones(about, programs))}
-            for attacker in (ANYONE, *target.others):
-                if attacker and any(attacker in self.unknowns.holding[at] for at, _ in target.terms):
-                    continue
-                self.report.asked += 1
-                if attacker.startswith(ADMINISTRATION):
-                    self.report.administrations.add(attacker)
-                self.ask_pair(programs, target, attacker, p, cones.get(about, []))
+            attackers = [
+                each
+                for each in (ANYONE, *target.others)
+                if not any(each in self.unknowns.holding[at] for at, _ in target.terms)
+            ]
+            self.report.asked += len(attackers)
+            self.report.administrations |= {each for each in attackers if each.startswith(ADMINISTRATION)}
+            for side, sign in (("high", 1.0), ("low", -1.0)):
+                gain = np.zeros(len(programs.truth))
+                for at, by in target.terms:
+                    gain[at] = sign * by * programs.scale[at] / target.truth
+                if not self.is_far_for_all(programs, gain, attackers, p, (about, cones.get(about, []))):
+                    for attacker in attackers:
+                        self.ask_pair(programs, target, attacker, (side, gain), p, cones.get(about, []))
         self.report.programs += programs.count
 
     def build_programs(self) -> Programs:
@@ -851,29 +860,67 @@ class Block:
             self.report.cones += 1
             yield Cone(base / each.most, csr_array(rows.multiply(programs.scale[None] / each.most)))
 
+    def is_far_for_all(
+        self,
+        programs: Programs,
+        gain: Array,
+        attackers: Sequence[str],
+        p: float,
+        of_series: tuple[str, Sequence[Cone]],
+    ) -> bool:
+        """Whether one point that is p away leaves what any of the attackers has as it is: found before, for
+        the same target, or now, as one who has all of it would ask. of_series: its name and its cones."""
+        about, cones = of_series
+        seen = np.flatnonzero([not names.isdisjoint(attackers) for names in self.unknowns.holding])
+        found = self.far[about, gain.round(12).tobytes()]
+        if not any(not point[seen].any() for point in found):
+            programs.know(seen)
+            off, point, _ = self.ask_end(programs, gain, seen, p, cones, is_proved=False)
+            if off < p or point is None:
+                return False
+            found.append(point)
+        return True
+
     def ask_pair(
-        self, programs: Programs, target: Target, attacker: str, p: float, cones: Sequence[Cone]
+        self,
+        programs: Programs,
+        target: Target,
+        attacker: str,
+        end: tuple[str, Array],
+        p: float,
+        cones: Sequence[Cone],
     ) -> None:
-        """Ask for both ends of a pair: by lines alone; where these leave it free, with cones."""
+        """Ask an attacker for an end: its side and gain."""
+        side, gain = end
         seen = np.flatnonzero([attacker in names for names in self.unknowns.holding])
         programs.know(seen)
-        for side, sign in (("high", 1.0), ("low", -1.0)):
-            gain = np.zeros(len(programs.truth))
-            for at, by in target.terms:
-                gain[at] = sign * by * programs.scale[at] / target.truth
-            point = programs.solve(gain, FAR * p)
-            off, with_cones = float(gain @ point), False
-            # On the way from the truth to a point that is in no cone there may be one that is far enough.
-            nearer = point * min(1.0, p / off) if off > 0 else point
-            if off >= p and not all(cone.holds(nearer) for cone in cones):
-                off, with_cones = self.ask_cones(programs, gain, seen, p, cones), True
-            if off < p and with_cones and self.moves_far(programs, gain, seen, p):
-                self.report.moved += 1
-            elif off < p:
-                self.report.found.append(
-                    Found(attacker, target.holding, target.table, target.series, target.period, target.area,
-                          side, off, with_cones)
-                )  # fmt: skip
+        off, _, with_cones = self.ask_end(programs, gain, seen, p, cones)
+        if off < p and with_cones and self.moves_far(programs, gain, seen, p):
+            self.report.moved += 1
+        elif off < p:
+            self.report.found.append(
+                Found(attacker, target.holding, target.table, target.series, target.period, target.area,
+                      side, off, with_cones)
+            )  # fmt: skip
+
+    def ask_end(
+        self,
+        programs: Programs,
+        gain: Array,
+        seen: Array,
+        p: float,
+        cones: Sequence[Cone],
+        is_proved: bool = True,
+    ) -> tuple[float, Array | None, bool]:
+        """How far a target moves, a point that shows it where it is far enough, and whether cones were asked:
+        lines alone come first."""
+        point = programs.solve(gain, FAR * p)
+        off = float(gain @ point)
+        # On the way from the truth to a point that is in no cone there may be one that is far enough.
+        nearer = point * min(1.0, p / off) if off > 0 else point
+        if off < p or all(cone.holds(nearer) for cone in cones):
+            return off, nearer, False
+        return *self.ask_cones(programs, gain, seen, p, cones, is_proved), True
 
     def moves_far(self, programs: Programs, gain: Array, seen: Array, p: float) -> bool:
         """Whether contributions that are p away give every published figure and no larger variance of any
@@ -883,38 +930,49 @@ class Block:
         return all(each.cells for each in errors) and Ratios(programs, errors).reach(gain, seen, p) >= p
 
     def ask_cones(
-        self, programs: Programs, gain: Array, seen: Array, p: float, cones: Sequence[Cone]
-    ) -> float:
-        """How far a target moves within cones: by tangents that are added to the linear program, and where a
-        few do not show it, by the second solver. What it finds too near counts if more tangents prove it."""
+        self,
+        programs: Programs,
+        gain: Array,
+        seen: Array,
+        p: float,
+        cones: Sequence[Cone],
+        is_proved: bool,
+    ) -> tuple[float, Array | None]:
+        """How far a target moves within cones, and a point that shows it: by tangents that are added to the
+        linear program, and where a few do not show it, by the second solver. What it finds too near is proved
+        by more tangents, where that is wanted."""
         try:
-            off = self.cut_cones(programs, gain, p, cones, FIRST_CUTS)
+            off, point = self.cut_cones(programs, gain, p, cones, FIRST_CUTS)
             if off < math.inf:
-                return off
+                return off, point
             self.report.second += 1
-            point = solve_second_order(programs, gain, seen, FAR * p, cones)
-            if gain @ point >= p * (1 - 1e-3):
-                return float(gain @ point)
+            found = solve_second_order(programs, gain, seen, FAR * p, cones)
+            if gain @ found >= p * (1 - 1e-3):
+                return float(gain @ found), found
+            if not is_proved:
+                return 0.0, None
             return self.cut_cones(programs, gain, p, cones, MOST_CUTS)
         finally:
             programs.drop_cuts()
 
     @staticmethod
-    def cut_cones(programs: Programs, gain: Array, p: float, cones: Sequence[Cone], count: int) -> float:
+    def cut_cones(
+        programs: Programs, gain: Array, p: float, cones: Sequence[Cone], count: int
+    ) -> tuple[float, Array | None]:
         """How far a target moves, if so many rounds of tangents show that it is at least p, by a point within
         all cones, or less; else infinity."""
         for _ in range(count):
             point = programs.solve(gain, FAR * p)
             off = float(gain @ point)
             if off < p:
-                return off
+                return off, None
             parts = [cone.reach(point) for cone in cones]
             if off * min(parts) >= p:
-                return off * min(parts)
+                return off * min(parts), point * min(parts)
             for cone, part in zip(cones, parts, strict=True):
                 if part < 1:
                     programs.cut(cone, part * point)
-        return math.inf
+        return math.inf, None
 
 
 def weigh(factors: Array, of: Sequence[Terms]) -> Terms:
