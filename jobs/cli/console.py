@@ -22,10 +22,14 @@ FOLDED = 30
 
 
 class FittingConsole(Console):
-    """A console whose tables break no words."""
+    """A console whose tables break no words, and that can print a text as it is."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(fit_tables(each, self.width) for each in objects), **options)
+
+    def say(self, text: str) -> None:
+        """Print a text as it is: without markup or colours, its lines as long as they are."""
+        self.print(Text(text), soft_wrap=True)
 
 
 def fit_tables(drawn: Any, width: int) -> Any:

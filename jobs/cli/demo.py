@@ -104,9 +104,9 @@ def show_release(settings: Observatory, membership: Path) -> None:
     with show_steps("release") as show_step:
         found = release_demo(settings, membership, show_step)
     folder = shorten_path(found.folder)
-    out.print(f"Release of made-up figures: {folder}", soft_wrap=True, highlight=False)
-    out.print(f"digest {found.digest}", soft_wrap=True, highlight=False)
-    out.print(f"Site: {site_of(folder) / 'index.html'}", soft_wrap=True, highlight=False)
+    out.say(f"Release of made-up figures: {folder}")
+    out.say(f"digest {found.digest}")
+    out.say(f"Site: {site_of(folder) / 'index.html'}")
     out.print(
         f"The demo itself agreed for {found.question_count} made-up administrations, and decided on"
         f" {found.unasked_count} countries that have none.",
@@ -121,7 +121,7 @@ def show_release(settings: Observatory, membership: Path) -> None:
         return
     out.print("A key that the demo made signed it. Anyone can check the release:", highlight=False)
     signers = shorten_path(Path(str(settings.release.signers)))
-    out.print(f"observatory release verify {folder} --signers {signers}", soft_wrap=True, highlight=False)
+    out.say(f"observatory release verify {folder} --signers {signers}")
 
 
 def shorten_path(path: Path) -> Path:

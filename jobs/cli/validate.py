@@ -59,14 +59,14 @@ def validate(
         broken = sum(not result.is_held for result in results)
         table.add_row(each.table, f"{each.rows:,}", f"{len(results):,}", f"{broken:,}" if broken else "")
     out.print(table)
-    out.print(f"Results: {lake.path('')}{EVALUATED}/validations", soft_wrap=True, markup=False)
+    out.say(f"Results: {lake.path('')}{EVALUATED}/validations")
     if docs is not None:
         with (
             err.status("Great Expectations writes its Data Docs"),
             open_results(lake, is_read=True) as folder,
         ):
             index = build_data_docs(folder, docs)
-        out.print(f"Data Docs: {index}", soft_wrap=True, markup=False)
+        out.say(f"Data Docs: {index}")
     refuse_broken(
         all_results(found), "The tables stay as they are: correct what is wrong, and compute the days again."
     )

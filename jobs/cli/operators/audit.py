@@ -75,7 +75,7 @@ def audit_sample(
             table.add_row(each.id, row["stratum_code"], *counts)
     out.print(table)
     for file in written:
-        out.print(f"Sheet: {file.resolve()}", soft_wrap=True)
+        out.say(f"Sheet: {file.resolve()}")
 
 
 @app.command("load")
@@ -129,7 +129,7 @@ def audit_due(
         table.add_row(each.operator_id, each.period_code, each.channel_code, STATES[each.audit_code])
     out.print(table)
     for step in dict.fromkeys(each.step for each in found if each.step):
-        out.print(step, soft_wrap=True, markup=False)
+        out.say(step)
 
 
 def audit_run(settings: config.Observatory, chosen: list[Operator]) -> Run:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError, ValidationHeld
 from jobs.base.settings import config
@@ -62,7 +61,7 @@ def erase(
     erasure.refuse_versions(lake)
     identity.refuse_others(lake, settings)
     for each in sorted(set(lake_keys.known_operators(lake)) - {one.id for one in settings.operator}):
-        err.print(Text(f"Operator '{each}' of the lake is not in the settings: it is not looked at."))
+        err.say(f"Operator '{each}' of the lake is not in the settings: it is not looked at.")
     now = record.utc_now()
 
     def run_stages() -> None:
@@ -147,7 +146,7 @@ def refuse_absent(asked: list[Asked], absent: list[Asked]) -> None:
             " landing and no row names them, under any key. Nothing was changed"
         )
     for each in absent:
-        err.print(Text(f"{each.place}: nowhere in the lake."))
+        err.say(f"{each.place}: nowhere in the lake.")
 
 
 def show_plan(plan: ErasurePlan, is_dry: bool) -> None:
@@ -169,7 +168,7 @@ def show_plan(plan: ErasurePlan, is_dry: bool) -> None:
     for operator, days in plan.days.items():
         if days:
             span = days[0] if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
-            out.print(f"Counted anew: {operator}, {span}, and the months of these days.", soft_wrap=True)
+            out.say(f"Counted anew: {operator}, {span}, and the months of these days.")
 
 
 def show_reach(lake: Lake, plan: ErasurePlan) -> None:
@@ -181,8 +180,6 @@ def show_reach(lake: Lake, plan: ErasurePlan) -> None:
     out.print("  the logs at their sources, and backups")
     out.print("  the page: observatory report draws it again")
     for operator, of_operator in months.items():
-        out.print(
-            f"  packages and releases with counts of {operator} for {', '.join(of_operator)}", soft_wrap=True
-        )
+        out.say(f"  packages and releases with counts of {operator} for {', '.join(of_operator)}")
     for name in find_packages(lake, months):
-        out.print(f"  among them {name}, which was sent", soft_wrap=True)
+        out.say(f"  among them {name}, which was sent")

@@ -131,7 +131,7 @@ def show_matches(matches: Sequence[Match], question: SearchQuestion, json: bool)
     out.print(table)
     if len(rows) > LISTED:
         out.print(f"The first {LISTED} are shown.")
-    out.print("Narrow them with --day, --operator or --source, or explain one by its key.", soft_wrap=True)
+    out.say("Narrow them with --day, --operator or --source, or explain one by its key.")
 
 
 def print_story(story: Story) -> None:
@@ -178,4 +178,4 @@ def print_indented(text: str, indent: int, style: str = "") -> None:
     if out.is_terminal:
         out.print(Padding(Text(text, style, overflow="fold"), (0, 0, 0, indent)))
     else:
-        out.print(Text(" " * indent + text), soft_wrap=True)
+        out.say(" " * indent + text)

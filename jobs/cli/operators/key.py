@@ -56,7 +56,7 @@ def show_keys(found: list[KeyUse]) -> None:
     many = len({each.period for each in found})
     made = "that the lake's rows were made with."
     if many == 1:
-        out.print(f"The key is there, only its owner can read it, and it is the one {made}", soft_wrap=True)
+        out.say(f"The key is there, only its owner can read it, and it is the one {made}")
         return
     are = f"All {many} keys are there, only their owner can read them, and they are the ones"
-    out.print(f"{are} {made}", soft_wrap=True)
+    out.say(f"{are} {made}")

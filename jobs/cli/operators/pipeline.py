@@ -65,7 +65,7 @@ def pull_all(
     lake = open_lake(settings.lake.root)
     refuse_others(lake, settings, needs_key=False)
     for note in other_logs(lake, settings):
-        err.print(Text(f"Warning: {escape_unseen(note)}."))
+        err.say(f"Warning: {escape_unseen(note)}.")
     permissions.prepare_folder(settings.lake.root, settings.lake.group)
     problems: list[str] = []
     pieces = size = 0
@@ -77,7 +77,7 @@ def pull_all(
             if notes is not None:
                 notes += pulled.notes
             for note in pulled.notes:
-                err.print(Text(escape_unseen(note)))
+                err.say(escape_unseen(note))
             if is_followed and settings.engine.name == "embedded" and size > embedded.LITTLE:
                 embedded.start_server()
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {format_bytes(size)}")
@@ -93,7 +93,7 @@ def name_problems_first(problems: list[str]) -> Iterator[None]:
         yield
     except ObservatoryError:
         for problem in problems:
-            err.print(Text(escape_unseen(problem)))
+            err.say(escape_unseen(problem))
         raise
 
 
@@ -213,7 +213,7 @@ def run_with_progress(
     late = late_records(lake, settings, mine, list(outcome.batches)) if outcome.batches else []
     sent = outcome.changed.get("silver.transmission", {})
     for note in (*outcome.notes, *late, *unfolded_hops(lake, sent)):
-        err.print(Text(escape_unseen(note)))
+        err.say(escape_unseen(note))
     for note in find_doubts(lake, settings, mine, written_days(outcome)):
         err.print(Text(f"Warning: {escape_unseen(note)}", "bold red"))
     if held is not None:
@@ -252,7 +252,7 @@ def show_next(config_file: Path) -> None:
         ("Next:", "status", "how each source fares"),
         ("", "report", "the page with the figures"),
     ):
-        out.print(f"{word:<5} observatory {command}{other}  # {about}", soft_wrap=True, markup=False)
+        out.say(f"{word:<5} observatory {command}{other}  # {about}")
 
 
 def run_all(settings: config.Observatory) -> list[str]:

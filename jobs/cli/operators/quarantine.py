@@ -59,15 +59,12 @@ def quarantine(
         )  # fmt: skip
     out.print(table)
     for code in found.head(limit)["reason_code"].unique().sort():
-        out.print(Text(f"{code}: {code_description('quarantine_reason', code)}."), soft_wrap=True)
+        out.say(f"{code}: {code_description('quarantine_reason', code)}.")
     first = found.row(0, named=True)
     how = how_to_read(first["file_name"], first["format_code"], first["offset"])
-    out.print(Text(f"Read a line, here the first one's: {escape_unseen(how)}"), soft_wrap=True)
-    out.print("After you correct the source's settings: observatory run --requarantine", soft_wrap=True)
-    out.print(
-        "If nothing can be corrected, and the lines hold a source back: raise \\[limits] quarantined_pct",
-        soft_wrap=True,
-    )
+    out.say(f"Read a line, here the first one's: {escape_unseen(how)}")
+    out.say("After you correct the source's settings: observatory run --requarantine")
+    out.say("If nothing can be corrected, and the lines hold a source back: raise [limits] quarantined_pct")
 
 
 def count_of(count: int, what: str) -> str:

@@ -59,7 +59,7 @@ def receipts(
         for each in found:
             # Why the study refused the package, and what it noted of it.
             for said in (*each.answer_reasons, *each.answer_notes):
-                out.print(Text(f"{each.file_name}: {escape_unseen(said)}"), soft_wrap=True)
+                out.say(f"{each.file_name}: {escape_unseen(said)}")
         if any(each.answer_at and not each.signer_fingerprint for each in found):
             out.print(
                 "Who answered was not verified: name the file of the study's public key as \\[submission]"

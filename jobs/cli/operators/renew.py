@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.cli.arguments import Config
@@ -35,7 +34,7 @@ def renew(
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
     for each in renewal.describe_settled(lake):
-        err.print(Text(each))
+        err.say(each)
     if not yes and not is_confirmed("Go on?"):
         raise ObservatoryError("nothing was changed; --yes goes on without asking")
     renewal.renew_lake(lake, settings, anew)

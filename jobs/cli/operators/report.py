@@ -143,4 +143,4 @@ def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None
             f"Operator '{operator_id}' is in the lake, but not in the settings: the report leaves it out."
             " Add it to the settings to have it in the report"
         )
-    out.print(f"Report: {page.resolve()}", soft_wrap=True)
+    out.say(f"Report: {page.resolve()}")

@@ -70,7 +70,7 @@ def status(
     if json:
         sys.stdout.write(as_json(rows) + "\n")
         for each in doubtful:
-            err.print(Text(each), soft_wrap=True)
+            err.say(each)
     else:
         print_status(lake, settings, operators, rows, packages, doubtful)
     is_lacking = any(each.problems for each in packages.values())
@@ -282,7 +282,7 @@ def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
     out.print(Text(title, "bold"))
     if not out.is_terminal:
         for about, text in lines:
-            out.print(Text(f"{about}  {text}" if about else text), soft_wrap=True)
+            out.say(f"{about}  {text}" if about else text)
     else:
         grid = Table.grid(padding=(0, 2, 0, 0))
         grid.add_column(no_wrap=True)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from jobs.base.figures import words
 from jobs.base.settings import config
@@ -68,7 +67,7 @@ def submit(
         show_packages(period, made, [file.name for file in files])
         for whose, each, file in zip(operators, made, files, strict=True):
             show_notes(settings, whose, each, file.name)
-            out.print(f"To send: {file.resolve()}{'' if sign else UNSIGNED}", soft_wrap=True, markup=False)
+            out.say(f"To send: {file.resolve()}{'' if sign else UNSIGNED}")
     else:
         show_packages(period, made, [each.file_name for each in made])
         for whose, each in zip(operators, made, strict=True):
@@ -93,7 +92,7 @@ def send_made(
     lake, inbox = open_lake(settings.lake.root), study_inbox(settings)
     _, wrong = fetch_answers(lake, inbox, [made.manifest.operator_id], settings.submission.study_key)
     for each in wrong:
-        err.print(Text(f"Warning: {each}"), soft_wrap=True)
+        err.say(f"Warning: {each}")
     if sent := find_sent(lake, inbox, made, is_signed):
         text = (
             f"{sent.file_name}: the same counts were sent {sent.sent_at:%Y-%m-%d}"
@@ -103,7 +102,7 @@ def send_made(
         file = write_made(settings, made, output, encrypt_to)
         deliver_package(lake, inbox, made, file, is_signed)
         text = f"Sent: {file.resolve()} to {inbox.url}{'' if is_signed else UNSIGNED}"
-    out.print(text, soft_wrap=True, markup=False)
+    out.say(text)
 
 
 def show_leaving(
@@ -117,8 +116,8 @@ def show_leaving(
         out.print()
         if into is not None:
             folder = write_leaving(each, into, settings.lake.root)
-            out.print(f"The files as they would leave: {folder.resolve()}", soft_wrap=True, markup=False)
-    out.print("Nothing was signed or sent, and nothing written to the lake.", soft_wrap=True)
+            out.say(f"The files as they would leave: {folder.resolve()}")
+    out.say("Nothing was signed or sent, and nothing written to the lake.")
 
 
 def show_packages(period: str, made: list[MadePackage], names: list[str]) -> None:
@@ -145,7 +144,7 @@ def show_notes(settings: config.Observatory, whose: Operator, made: MadePackage,
             " only; the manifest names them, and --dry-run shows them"
         )
     for note in notes:
-        out.print(f"{name}: {note}", soft_wrap=True, markup=False)
+        out.say(f"{name}: {note}")
 
 
 def list_notes(whose: Operator, made: MadePackage) -> list[str]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
-from rich.text import Text
 
 from jobs.base.core.numbers import format_bytes
 from jobs.base.settings import config
@@ -57,7 +56,7 @@ def vacuum(
         many = f"{len(made.crowded)} table{'s' if len(made.crowded) > 1 else ''}"
         out.print(f"Small files of {many} {'would be' if dry_run else 'were'} put together.")
     for each in made.waiting:
-        err.print(Text(f"Left for now: {each}."))
+        err.say(f"Left for now: {each}.")
 
 
 def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Observatory) -> None:
@@ -91,9 +90,7 @@ def show_removals(removals: Iterable[Removal], is_dry: bool, settings: config.Ob
         )
     out.print(table)
     if any(each.reason == AGE and "." in each.table_name for each in found):
-        out.print(
-            "Rows leave their table at once, and the disk with the first vacuum a day later.", soft_wrap=True
-        )
+        out.say("Rows leave their table at once, and the disk with the first vacuum a day later.")
 
 
 def format_days(rows: Iterable[Removal]) -> str:

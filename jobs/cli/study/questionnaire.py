@@ -80,11 +80,10 @@ def make(
         (output / name).write_bytes(
             make_workbook(Order(whose, spoken, period, core, letterhead=read_letterhead(settings)))
         )
-    out.print(f"{len(chosen)} form{'' if len(chosen) == 1 else 's'} in {output}", soft_wrap=True)
+    out.say(f"{len(chosen)} form{'' if len(chosen) == 1 else 's'} in {output}")
     if last >= today:
-        out.print(
-            f"{period} ends on {last}: forms that come in before it has ended are not complete, and refused",
-            soft_wrap=True,
+        out.say(
+            f"{period} ends on {last}: forms that come in before it has ended are not complete, and refused"
         )
 
 
@@ -158,7 +157,7 @@ def load(
     for folder, count in moved.items():
         if count:
             named = f"{with_noun(count, 'marked form')} that a later form replaces moved to"
-            err.print(Text(f"{named} {folder / CORRECTED}"))
+            err.say(f"{named} {folder / CORRECTED}")
         if loaded is not None and not each.is_refused and not each.is_known:
             confirm(each, output or each.file.parent / "receipts")
     if loaded is not None:
@@ -181,7 +180,7 @@ def pass_over_others(files: list[Path]) -> list[Path]:
         raise ObservatoryError(f"{name_few(map(str, others))}: no form; name the files that came back")
     for other in others:
         what = "a folder" if other.is_dir() else "a mark of a workbook that is open"
-        err.print(Text(f"{other}: {what}, passed over"), soft_wrap=True)
+        err.say(f"{other}: {what}, passed over")
     return [file for file in files if file not in others]
 
 
@@ -300,7 +299,7 @@ def show_readings(outcome: FileOutcome) -> None:
     for each in outcome.assessment.readings:
         cell = each.line.cells["answer"]
         words = translate_key(ENGLISH, "reading", each.key, value=cell.written, read=each.read)
-        out.print(Text(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}")), soft_wrap=True)
+        out.say(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}"))
 
 
 def name_stem(outcome: FileOutcome) -> str:
@@ -361,4 +360,4 @@ def write_back(outcome: FileOutcome, folder: Path, letterhead: Letterhead) -> No
             letterhead,
         )
         file.write_bytes(make_workbook(order))
-    err.print(Text(f"To send back: {escape_unseen(str(file))}"))
+    err.say(f"To send back: {escape_unseen(str(file))}")

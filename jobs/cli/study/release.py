@@ -35,7 +35,7 @@ def site(
 
 def print_site(folder: Path, digest: str) -> None:
     """Where a site is, and the digest of its list of files."""
-    out.print(f"Site: {folder / 'index.html'}\ndigest of its files {digest}", soft_wrap=True, highlight=False)
+    out.say(f"Site: {folder / 'index.html'}\ndigest of its files {digest}")
 
 
 class DocumentForm(StrEnum):
@@ -68,7 +68,7 @@ def document(
     from jobs.study.site.document import write_document
 
     file = write_document(folder, form.value, language.value, output)
-    out.print(f"Document: {file}", soft_wrap=True, highlight=False)
+    out.say(f"Document: {file}")
 
 
 app = typer.Typer(help="Releases: make, clear, sign, publish, verify, withdraw.", no_args_is_help=True)
@@ -133,12 +133,12 @@ def make(
     with show_steps("release") as show_step:
         if again is not None and output is not None:
             folder = making.make_again(settings, period, again, output)
-            out.print(f"made again: {folder}", soft_wrap=True)
+            out.say(f"made again: {folder}")
             return
         made = making.make_release(settings, period, is_major, show_step, leave_out_areas)
     if as_json:
         for line in made.notes:
-            err.print(line, markup=False, highlight=False)
+            err.say(line)
         print(json.dumps({"name": made.about.name, "digest": made.digest}))
         return
     table = Table("table", "rows", "held back", title=f"Release {made.about.name}", title_justify="left")
@@ -147,8 +147,8 @@ def make(
     out.print(table)
     for line in made.notes:
         out.print(line, markup=False, highlight=False)
-    out.print(f"Release: {made.folder}\ndigest {made.digest}", soft_wrap=True, highlight=False)
-    out.print(f"Next: observatory release clear make {made.about.name} --deadline DATE", soft_wrap=True)
+    out.say(f"Release: {made.folder}\ndigest {made.digest}")
+    out.say(f"Next: observatory release clear make {made.about.name} --deadline DATE")
 
 
 @app.command(name="list")
@@ -271,7 +271,7 @@ def sign(
         file, beside = signatures.sign_statement(path, key), path.name
     else:
         file, beside = signatures.sign_release(path, key), "the release's folder"
-    out.print(f"Signature: {file}\nPut it beside {beside} on the study node.", soft_wrap=True)
+    out.say(f"Signature: {file}\nPut it beside {beside} on the study node.")
 
 
 @app.command()
@@ -301,7 +301,7 @@ def publish(
         settings.lake.now,
         digest,
     )
-    out.print(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})", soft_wrap=True)
+    out.say(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})")
     asked = clearance.read_clearance(restricted)
     assert asked is not None, "publish_release() refuses a release that was not cleared"
     for line in clearance.describe_leaving(asked):
@@ -322,7 +322,7 @@ def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS)
     target = publishing.withdraw_release(
         period, version, restricted, public_folder(settings), by, reason, settings.lake.now
     )
-    out.print(f"Withdrawn: {target}", soft_wrap=True)
+    out.say(f"Withdrawn: {target}")
     print_unsigned(settings)
 
 
@@ -372,15 +372,14 @@ def clear_make(
         ),
     )
     out.print(clearance_table(found))
-    out.print(f"Sheets: {restricted / clearance.SHEETS}", soft_wrap=True)
+    out.say(f"Sheets: {restricted / clearance.SHEETS}")
     if found.undecided:
         file = restricted / clearance.SHEETS / clearance.UNASKED_FILE
-        out.print(
+        out.say(
             f"Rows of {len(found.undecided)} of {len(found.leaving)} countries leave without an"
             f" administration to ask. Decide on each in {file}, then"
-            f" `observatory release clear unasked {name} {file}`.",
-            soft_wrap=True, markup=False, highlight=False,
-        )  # fmt: skip
+            f" `observatory release clear unasked {name} {file}`."
+        )
 
 
 @clear.command(name="load")
@@ -487,11 +486,10 @@ def print_unsigned(settings: Any) -> None:
 
     if settings.release.signers is not None:
         for file in publishing.list_unsigned(public_folder(settings), Path(settings.release.signers)):
-            out.print(
-                f"Not signed yet: {file}. On the officer's machine:"
-                f" `observatory release sign {file.name} --key KEY`; put {file.name}.asc beside it.",
-                soft_wrap=True, markup=False, highlight=False,
-            )  # fmt: skip
+            out.say(
+                f"Not signed yet: {file}. On the officer's machine: `observatory release sign {file.name}"
+                f" --key KEY`; put {file.name}.asc beside it."
+            )
 
 
 def restricted_folder(settings: Any, period: str, version: str) -> Path:

@@ -162,10 +162,10 @@ def load(
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
     with open_inbox(settings, files or ()) as inbox:
         for name in inbox.others:
-            err.print(Text(f"{escape_unseen(name)}: no package, whose name ends in {' or '.join(PACKAGES)}"))
+            err.say(f"{escape_unseen(name)}: no package, whose name ends in {' or '.join(PACKAGES)}")
         chosen = files or list(inbox.packages)
         if not chosen:
-            out.print(f"No package in {settings.study.inbox}.", soft_wrap=True, markup=False)
+            out.say(f"No package in {settings.study.inbox}.")
             return
         found = [
             judge_file(file, settings, respondents, to_utc(received, settings.lake.now), frame)
@@ -181,7 +181,7 @@ def load(
             failed = answer_packages(inbox, found, settings.study.receipt_key)
     out.print(packages_table(found, check))
     for text in (f"{each.file.name}: {line}" for each in found if not each.wrong for line in each.noted):
-        out.print(escape_unseen(text), soft_wrap=True, markup=False, highlight=False)
+        out.say(escape_unseen(text))
     wrong = [f"{inbox.place_of(each.file)}: {line}" for each in found for line in each.wrong]
     if wrong:
         refused = sum(1 for each in found if each.wrong)

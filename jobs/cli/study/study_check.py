@@ -79,7 +79,7 @@ def check(
     decided = finding_decisions.describe_decisions(lake, period)
     if decided:
         lines = "\n".join([f"Decided: {len(decided)}", *decided])
-        out.print(lines, soft_wrap=True, markup=False, highlight=False)
+        out.say(lines)
     for line in describe_missing(lake, settings):
         out.print(line, markup=False, highlight=False)
     if questions is not None:
@@ -93,7 +93,7 @@ def show_stops(lake: Lake, settings: Observatory) -> None:
     lines = list_stops(lake, Path(settings.study.files)) if settings.study.files else []
     if lines:
         head = "`observatory study estimate` will stop until this is mended, and no table is computed:"
-        out.print("\n".join([head, *lines]), soft_wrap=True, markup=False, highlight=False)
+        out.say("\n".join([head, *lines]))
 
 
 # What figures are without countries that the study's files do not have, or have in part.

@@ -47,13 +47,11 @@ def init(
     if countries is not None:
         chosen = parse_countries(countries)
         written = begin_study(folder, chosen, dt.datetime.now(dt.UTC).year)
-        out.print(
+        out.say(
             f"{with_noun(len(chosen), 'country', 'countries')}, {len(written)} files in {folder}; FILES.md"
-            " there explains each",
-            soft_wrap=True,
-            markup=False,
+            " there explains each"
         )
-        out.print(LANGUAGE_NOTE, soft_wrap=True, markup=False, highlight=False)
+        out.say(LANGUAGE_NOTE)
     show_steps(folder / SETTINGS)
 
 
@@ -77,7 +75,7 @@ def show_steps(file: Path) -> None:
     out.print(table)
     following = next((each for each in steps if each.missing and each.is_needed), None)
     said = f"Next: {following.do}" if following else "Nothing is missing: the last release is published."
-    out.print(said, soft_wrap=True, markup=False, highlight=False)
+    out.say(said)
 
 
 def frame(
@@ -135,28 +133,25 @@ def frame(
     limits = (settings.study.changed_share, settings.study.stale_years)
     note_all(tables, before, countries, year, limits, remarks)
     for name, what in found.read:
-        out.print(Text(f"{name}: {what}"), soft_wrap=True)
+        out.say(f"{name}: {what}")
     others = {row["country_code"] for row in found.filled.rows[FRAME]} - set(countries)
     if others:
-        out.print(
-            "Left out, because [study] countries does not name them: operators of"
-            f" {name_few(sorted(others))}",
-            soft_wrap=True,
-            markup=False,
+        out.say(
+            f"Left out, because [study] countries does not name them: operators of {name_few(sorted(others))}"
         )
     show_remarks(remarks, countries, year)
     if check:
         out.print("Nothing was written.")
         return
     written = building.write_tables(tables, folder)
-    out.print(f"Written in {folder}: {', '.join(written)}", soft_wrap=True, markup=False, highlight=False)
+    out.say(f"Written in {folder}: {', '.join(written)}")
     if listed:
         building.add_respondents(listed, asked)
         out.print(f"Added to the list of respondents: {with_noun(len(asked), 'operator')}", highlight=False)
         for line in building.list_other_sizes(listed, tables[FRAME]):
-            out.print(line, soft_wrap=True, markup=False, highlight=False)
+            out.say(line)
     for licence in building.list_licences(found.figures):
-        out.print(licence, soft_wrap=True, markup=False, highlight=False)
+        out.say(licence)
 
 
 def write_workbook(file: Path, countries: list[str], year: int) -> None:
@@ -166,12 +161,9 @@ def write_workbook(file: Path, countries: list[str], year: int) -> None:
         raise ObservatoryError(f"--workbook: {file} is there already; name another file, or move it")
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(make_workbook(countries, year))
-    out.print(
+    out.say(
         f"{file}: fill in what no download has, put it into the folder of sources, and run"
-        " `observatory study frame`",
-        soft_wrap=True,
-        markup=False,
-        highlight=False,
+        " `observatory study frame`"
     )
 
 

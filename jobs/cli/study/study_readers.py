@@ -58,11 +58,7 @@ def feedback(
         write_own(output / f"{name}_{published.period}.html", write_html(page).encode())
         write_own(output / f"{name}_{published.period}.xlsx", write_sheet(page, last_day(published.period)))
         written += 1
-    out.print(
-        f"{with_noun(written, 'page')} and as many sheets in {output}, each for its respondent alone",
-        soft_wrap=True,
-        markup=False,
-    )
+    out.say(f"{with_noun(written, 'page')} and as many sheets in {output}, each for its respondent alone")
     reasons = {
         True: "whose spam is by another definition than the published figures",
         False: f"without figures of spam in {', '.join(published.volume_periods)}",
@@ -107,7 +103,7 @@ def brief(
     )
     file = output / f"{country}_{published.period}_{spoken}.html"
     write_own(file, write_html(page).encode())
-    out.print(f"Brief, restricted: {file}", soft_wrap=True, markup=False)
+    out.say(f"Brief, restricted: {file}")
 
 
 def own_answers(settings: Observatory, respondents: list[str], table: str = TABLE) -> pl.DataFrame:
