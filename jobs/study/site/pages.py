@@ -232,7 +232,7 @@ def describe_alike(contract: PublicContract, rows: pl.DataFrame) -> str:
     """Period, unit and the like, as far as they are the same in all rows."""
     columns_of = {each.field.name: each for each in contract.columns}
     row = rows.row(0, named=True)
-    return "; ".join(
+    return say("between").join(
         f"{say(HEADINGS[key])}: {name_key(row, columns_of[key])}"
         for key in contract.key
         if is_said(key, rows)
