@@ -204,10 +204,10 @@ def reliability_column(column: str = "cv_band_code") -> ShownColumn:
 
 
 def class_columns() -> list[ShownColumn]:
-    """How much of an area answered."""
+    """How much of an area answered; as numbers are, so that no row grows by a class."""
     return [
-        (Column(say("holdings"), "text", True), partial(class_cell, codelist="holdings_class")),
-        (Column(say("subscriptions"), "text", True), partial(class_cell, codelist="coverage_class")),
+        (Column(say("holdings"), is_minor=True), partial(class_cell, codelist="holdings_class")),
+        (Column(say("subscriptions"), is_minor=True), partial(class_cell, codelist="coverage_class")),
     ]
 
 
