@@ -390,18 +390,6 @@ def countries(figures: Figures, count: str, channel: str) -> None:
     assert len({row["area_code"] for row in rows}) == int(count)
 
 
-def largest_country(figures: Figures, channel: str, count: str, area: str, value: str) -> None:
-    countries(figures, count, channel)
-    row = figures.better("spam_volume", area, channel)
-    others = [
-        each for each in figures.tables["spam_volume"] if each["area_kind_code"] == "country"
-        and all(each[name] == row[name] for name in
-                ("channel_code", "unit_code", "definition_code", "quantity_code"))
-    ]  # fmt: skip
-    assert float(row["estimate"]) == max(float(each["estimate"]) for each in others)
-    money(row, value, ())
-
-
 def norm(figures: Figures, channel: str, value: str) -> None:
     rows = figures.tables["investment_gap"]
     assert value in {
@@ -465,8 +453,6 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"Volumes that others printed; (.+)", issuers),
     (r"A release is made for each quarter: the next one is for quarter (\d) of (\d+)\.", following),
     (rf"{C}: countries with a volume of spam of their own: (\d+)", lambda f, c, n: countries(f, n, c)),
-    (rf"{C}: of (\d+) countries with a volume .+ the largest estimate is that of (.+), {N} \w+",
-     largest_country),
     (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),
 ]  # fmt: skip
 

@@ -40,7 +40,6 @@ from jobs.study.site.sentences import (
     name_band,
     name_period,
     part_title,
-    quote,
     quoted_change,
     rate_title,
     show_share,
@@ -184,7 +183,7 @@ def least_cell(row: Row, name: str) -> Cell:
 
 def class_cell(row: Row, codelist: str) -> Cell:
     code = row[f"{codelist}_code"]
-    return Cell(name_listed(codelist, code) if code else "", tone="muted")
+    return Cell(name_listed(codelist, code) if code else "", tone="muted whole")
 
 
 # --- columns ----------------------------------------------------------------------------------------
@@ -204,10 +203,10 @@ def reliability_column(column: str = "cv_band_code") -> ShownColumn:
 
 
 def class_columns() -> list[ShownColumn]:
-    """How much of an area answered; as numbers are, so that no row grows by a class."""
+    """How much of an area answered."""
     return [
-        (Column(say("holdings"), is_minor=True), partial(class_cell, codelist="holdings_class")),
-        (Column(say("subscriptions"), is_minor=True), partial(class_cell, codelist="coverage_class")),
+        (Column(say("holdings"), "text", True), partial(class_cell, codelist="holdings_class")),
+        (Column(say("subscriptions"), "text", True), partial(class_cell, codelist="coverage_class")),
     ]
 
 
@@ -482,23 +481,14 @@ def map_figure(release: PublishedRelease) -> SiteFigure | None:
     for channel, own in by_channel(release.volumes.filter(pl.col("area_kind_code") == "country")):
         rows = by_name(better_quantity(own))
         places = [place for row in rows.to_dicts() if (place := place_of(row))]
-        title = map_title(channel, rows, len(places))
+        # Which country is first depends on which have rows: no title names one.
+        title = say("map", channel=head_channel(channel), count=len(places))
         spoken = f"{title} ({say('made_up')})" if release.is_made_up else title
         note = say("map.note", quantity=say(f"quantity.{rows['quantity_code'][0]}"))
         table = volume_figure(title, rows).table
         picture = Picture(*(draw_map(places, spoken, width, labels) for width, labels in MAPS))
         return SiteFigure("spam_volume", title, describe_volume(rows), table, note, picture)
     return None
-
-
-def map_title(channel: str, rows: pl.DataFrame, count: int) -> str:
-    """Which country's estimate is largest, if it may be quoted."""
-    given = {"channel": head_channel(channel), "count": count}
-    largest = max(rows.to_dicts(), key=lambda row: float(row["estimate"]))
-    if not may_be_quoted(largest["cv_band_code"]):
-        return say("map", **given)
-    unit = say(f"short.{largest['unit_code']}")
-    return say("map.title", **given, area=name_area(largest), estimate=quote(largest["estimate"]), unit=unit)
 
 
 def place_of(row: Row) -> MapCountry | None:
