@@ -154,12 +154,12 @@ def load(
             moved[folder] += set_aside(each, folder)
         if each.faults and not each.is_known and each.later_at is None:
             write_back(each, folder, read_letterhead(settings))
+        if loaded is not None and not each.is_refused and not each.is_known:
+            confirm(each, output or each.file.parent / "receipts")
     for folder, count in moved.items():
         if count:
             named = f"{with_noun(count, 'marked form')} that a later form replaces moved to"
             err.say(f"{named} {folder / CORRECTED}")
-        if loaded is not None and not each.is_refused and not each.is_known:
-            confirm(each, output or each.file.parent / "receipts")
     if loaded is not None:
         show_stops(lake, settings)
     refused = [each for each in outcomes if each.is_refused]

@@ -17,7 +17,7 @@ from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.in_process import command_line_of
 from tests.support.questionnaire import SAVANNA, filled, saved
-from tests.support.study_node import write_node
+from tests.support.study_node import Node, write_node
 
 FOLDER = ROOT / "sample_data" / "study_node"
 
@@ -172,3 +172,18 @@ def test_a_form_saved_later_than_now_is_not_loaded_and_keeps_no_other_out(
     assert not (tmp_path / "receipts" / "savanna-mobile_2025_ahead.receipt.txt").exists()
     told = observatory("questionnaire", "load", ahead, "--received", "2026-03-01", "--config", node.settings)
     assert told.code == 0
+
+
+def load_files(observatory: Observatory, node: Node, *files: Path) -> str:
+    """What a load of the files says; each is loaded."""
+    said = observatory("questionnaire", "load", *files, "--config", node.settings)
+    assert said.code == 0, said.out + said.err
+    return said.out + said.err
+
+
+def test_each_form_that_counts_has_a_receipt(observatory: Observatory, tmp_path: Path) -> None:
+    node = write_node(tmp_path)
+    files = [form(tmp_path, f"{name}.xlsx", at=1_770_000_000 + at) for at, name in enumerate("abc")]
+    load_files(observatory, node, *files)
+    receipts = sorted(each.name for each in (tmp_path / "receipts").iterdir())
+    assert receipts == [f"savanna-mobile_2025_{name}.receipt.txt" for name in "abc"]
