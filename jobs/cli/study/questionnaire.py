@@ -115,7 +115,8 @@ def load(
     """Load answers. What is complete counts; a receipt, and a form with the rest marked, are written for its
     sender.
 
-    Ends with exit code 2 if a file was refused whole; the others are loaded.
+    Ends with exit code 2 if a file was refused whole and no later form of its respondent and period is
+    loaded; the others are loaded.
     """
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
@@ -137,20 +138,24 @@ def load(
         from jobs.study.questionnaire.loading import EarlierFilings, check_claims
 
         check_claims(outcomes, EarlierFilings(), respondents)
-        loaded = None
+        loaded, settled = None, set()
     else:
         from jobs.base.store.lake import open_lake
-        from jobs.study.desk.asking import record_forms
+        from jobs.study.desk.asking import record_forms, settled_forms
 
         lake = open_lake(settings.lake.root)
         permissions.prepare_folder(lake.root, settings.lake.group)
         loaded = land_answers(lake, outcomes, respondents, received is not None)
         record_forms(lake, outcomes, respondents)
+        settled = settled_forms(lake)
     print_outcomes(outcomes, loaded)
     moved: Counter[Path] = Counter()
     for each in sorted(outcomes, key=lambda one: one.received_at):
         folder = output or each.file.parent / "errors"
-        if loaded is not None and not each.is_refused and each.later_at is None:
+        # Of a form that a later one replaces, the later one may have come in another folder.
+        is_last = not each.is_refused and each.later_at is None
+        is_replaced = each.later_at is not None and (each.respondent_id, each.period) in settled
+        if loaded is not None and (is_last or is_replaced):
             moved[folder] += set_aside(each, folder)
         if each.faults and not each.is_known and each.later_at is None:
             write_back(each, folder, read_letterhead(settings))
@@ -162,7 +167,7 @@ def load(
             err.say(f"{named} {folder / CORRECTED}")
     if loaded is not None:
         show_stops(lake, settings)
-    refused = [each for each in outcomes if each.is_refused]
+    refused = [each for each in outcomes if each.is_to_correct]
     if refused:
         unclear.append(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
     if unclear:
@@ -227,7 +232,7 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
             continue
         if each.assessment and each.assessment.readings and not each.is_refused:
             show_readings(each)
-        if each.faults:
+        if each.faults and (each.is_to_correct or not each.is_refused):
             show_faults(each)
 
 
@@ -244,6 +249,8 @@ def describe_result(outcome: FileOutcome, is_loaded: bool) -> str:
     """What became of a file, and how many points of it are to be corrected or open."""
     if outcome.is_known:
         return "loaded before"
+    if outcome.is_refused and not outcome.is_to_correct:
+        return "refused"
     counts = Counter("open" if fault.is_gap else "to correct" for fault in outcome.faults)
     checked = "can be loaded" if outcome.faults else "in order"
     result = "refused" if outcome.is_refused else "loaded" if is_loaded else checked
@@ -325,7 +332,7 @@ def set_aside(outcome: FileOutcome, folder: Path) -> int:
         each
         for each in folder.glob("*.errors.*")
         if each.name.startswith((f"{whose}_", f"{whose}."))
-        if not (outcome.faults and each.name.startswith(f"{own}.errors."))
+        if not (outcome.faults and outcome.later_at is None and each.name.startswith(f"{own}.errors."))
     ]
     for each in marked:
         (folder / CORRECTED).mkdir(exist_ok=True)

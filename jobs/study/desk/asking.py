@@ -58,6 +58,18 @@ def record_forms(lake: Lake, outcomes: Iterable[FileOutcome], respondents: Colle
         lake.append(rows_frame([*new.values()], FORMS), FORMS)
 
 
+def settled_forms(lake: Lake) -> set[tuple[str, str]]:
+    """The respondents and periods whose last form has nothing to correct and nothing open."""
+    last = {
+        (whose, row["period_code"]): row["to_correct_count"] + row["open_count"] == 0
+        for whose, rows in rows_by_respondent(
+            lake, FORMS, "period_code", "to_correct_count", "open_count"
+        ).items()
+        for row in rows
+    }
+    return {key for key, is_settled in last.items() if is_settled}
+
+
 def form_row(outcome: FileOutcome) -> dict[str, Any]:
     gaps = sum(fault.is_gap for fault in outcome.faults)
     return {

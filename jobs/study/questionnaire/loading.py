@@ -46,6 +46,11 @@ class FileOutcome:
         """Whether nothing of the file can count."""
         return self.refused is not None or (self.assessment is not None and self.assessment.is_refused)
 
+    @property
+    def is_to_correct(self) -> bool:
+        """Whether the file was refused, and no later form of its respondent and period is loaded."""
+        return self.is_refused and self.later_at is None
+
 
 @dataclass(frozen=True)
 class EarlierFilings:
@@ -154,7 +159,7 @@ def read_earlier_filings(lake: Lake, outcomes: list[FileOutcome]) -> EarlierFili
 
     from jobs.study.questionnaire.latest_answers import latest_answers
 
-    periods = sorted({each.assessment.filing.period for each in outcomes if each.assessment})
+    periods = sorted({each.period for each in outcomes if each.period})
     answers = lake.read(TABLE, where=pl.col("period_code").is_in(periods))
     filings = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
     claims = latest_answers(answers.filter(pl.col("indicator_code") == CLAIMS))
@@ -175,8 +180,6 @@ def land_answers(
 ) -> int:
     """Append the answers that count; the number of rows."""
     check_claims(outcomes, EarlierFilings(), respondents)
-    if all(each.is_refused for each in outcomes):
-        return 0
     earlier = read_earlier_filings(lake, outcomes)
     in_order = [each for each in outcomes if not each.is_refused]
     check_claims(in_order, earlier, respondents)

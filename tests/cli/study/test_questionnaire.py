@@ -13,6 +13,7 @@ from jobs.cli.main import app
 from jobs.study.estimates.steps.finding_decisions import TABLE as DECISIONS
 from jobs.study.estimates.steps.finding_decisions import left_out
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION
+from jobs.study.questionnaire.latest_answers import latest_answers
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.in_process import command_line_of
@@ -187,3 +188,55 @@ def test_each_form_that_counts_has_a_receipt(observatory: Observatory, tmp_path:
     load_files(observatory, node, *files)
     receipts = sorted(each.name for each in (tmp_path / "receipts").iterdir())
     assert receipts == [f"savanna-mobile_2025_{name}.receipt.txt" for name in "abc"]
+
+
+def test_forms_that_were_marked_are_set_aside_once_one_in_another_folder_is_in_order(
+    observatory: Observatory, tmp_path: Path
+) -> None:
+    node = write_node(tmp_path)
+    (tmp_path / "second").mkdir()
+    first = form(tmp_path, "a.xlsx", {"sp205.EMAIL": "many"})
+    load_files(observatory, node, first)
+    again = form(tmp_path / "second", "a.xlsx", {"sp205.SMS": "few"}, 1_770_000_100)
+    load_files(observatory, node, again)
+    # What is marked of the last form stays, and so does the one before it until a form is in order.
+    load_files(observatory, node, first)
+    marked = "savanna-mobile_2025_a.errors.xlsx"
+    errors, others = tmp_path / "errors", tmp_path / "second" / "errors"
+    assert (errors / marked).exists() and (others / marked).exists()
+    load_files(observatory, node, form(tmp_path / "second", "a.xlsx", at=1_770_000_200))
+    assert (others / "corrected" / marked).exists() and not (others / marked).exists()
+    said = load_files(observatory, node, first)
+    assert f"a later form replaces moved to {errors / 'corrected'}" in " ".join(said.split())
+    assert (errors / "corrected" / marked).exists() and not (errors / marked).exists()
+
+
+def test_a_refused_form_is_not_asked_for_again_once_a_later_one_is_loaded(
+    observatory: Observatory, tmp_path: Path
+) -> None:
+    node = write_node(tmp_path)
+    wrong, right = tmp_path / "a.xlsx", tmp_path / "b.xlsx"
+    form(tmp_path, wrong.name, {"sp107": "rift-mail"})
+    said = observatory("questionnaire", "load", wrong, "--config", node.settings)
+    assert said.code == 2 and "1 of 1 files were refused" in said.err
+    form(tmp_path, right.name, at=1_770_000_100)
+    for files in ((wrong, right), (wrong,)):
+        told = load_files(observatory, node, *files)
+        assert "To send back" not in told and "what to do" not in told
+        line = next(each for each in told.splitlines() if "a.xlsx" in each)
+        assert "refused; the answers of 2026-02-02 02:41 stand" in line
+    # The same file, saved later than all others, is the last word.
+    form(tmp_path, wrong.name, {"sp107": "rift-mail"}, 1_770_000_200)
+    said = observatory("questionnaire", "load", wrong, right, "--config", node.settings)
+    assert said.code == 2 and "1 of 2 files were refused" in said.err
+
+
+def test_a_corrected_form_over_the_first_counts(observatory: Observatory, tmp_path: Path) -> None:
+    node = write_node(tmp_path)
+    load_files(observatory, node, form(tmp_path, "a.xlsx", {"sp205.EMAIL": "many"}))
+    load_files(observatory, node, form(tmp_path, "a.xlsx", at=1_770_000_100))
+    assert not [*(tmp_path / "errors").glob("*.xlsx")]
+    load_files(observatory, node, form(tmp_path, "other.xlsx", {"sp201": 7}, 1_770_000_200))
+    rows = latest_answers(Lake(str(tmp_path / "lake")).read(ANSWERS))
+    values = dict(rows.select("indicator_code", "value").rows())
+    assert (values["sp205.EMAIL"], values["sp201"]) == ("9000000000", "7")
