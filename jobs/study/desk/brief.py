@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.base.core.languages import format_significant, use_language
 from jobs.base.figures.areas import WORLD
-from jobs.base.figures.reliability import mark_of
+from jobs.base.figures.reliability import published_mark
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable
 from jobs.study.questionnaire.definition import form_for
@@ -122,7 +122,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
                 continue
             amount = float(cost["cost_per_thousand"]) if cost else None
             shown = (
-                f"{format_significant(amount)} {mark_of(cost['thousand_cv_band_code'])}"
+                f"{format_significant(amount)} {published_mark(cost['thousand_cv_band_code'])}"
                 if cost and amount
                 else ""
             )

@@ -13,7 +13,7 @@ from jobs.base.core.languages import ENGLISH, format_compact, format_significant
 from jobs.base.core.numbers import format_range
 from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import classify_countries, list_areas
-from jobs.base.figures.reliability import mark_of
+from jobs.base.figures.reliability import published_mark
 from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import reference_table
 from jobs.study.desk.reader_page import ShownFigure
@@ -121,4 +121,4 @@ def show_published(row: Mapping[str, Any], figure: str) -> tuple[ShownFigure, st
     if low and high and row.get(low) and row.get(high):
         interval = format_range(float(row[low]), float(row[high]), write)
     number = float(row[column])
-    return ShownFigure(write(number), number, mark_of(row.get(band))), interval
+    return ShownFigure(write(number), number, published_mark(row.get(band))), interval

@@ -80,6 +80,14 @@ def test_a_countrys_volume_is_shown_with_its_interval_in_the_language_of_the_bri
     assert french.tables[1].rows[0][1:] == ("72,8", "71,9–74,2", "49,3 !!")
 
 
+def test_a_published_figure_whose_reliability_is_not_known_is_marked() -> None:
+    """The site has it in brackets, and in no sentence."""
+    published = release(ITU_AFR={"cv_band_code": ""}, **{"404": {"share_cv_band_code": None}})
+    page = make_brief("KEN", "en", NONE, NO_FORM, published)
+    assert page.tables[0].rows[0][-1] == "49.3 !!"
+    assert page.tables[1].rows[0][1] == "72.8 !!"
+
+
 def test_measures_are_of_the_smallest_area_with_any_the_cheapest_first() -> None:
     cost = {
         "period_code": "2025", "channel_code": "EMAIL", "cost_component_code": "stated",
