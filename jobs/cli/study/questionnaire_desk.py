@@ -66,6 +66,8 @@ def status(
     kinds |= dict.fromkeys(("received_at", "heard_at"), pl.Datetime("us", "UTC"))
     kinds |= dict.fromkeys(("to_correct_count", "open_count"), pl.Int64())
     frame = pl.DataFrame([dataclasses.asdict(each) for each in standings], schema=kinds)
+    # One line for each respondent: a line feed would be escaped.
+    frame = frame.with_columns(pl.col("why").str.replace_all("\n", "; ", literal=True))
     csv = OutputFormat.csv if format is OutputFormat.table else format
     write_rows(frame, "status", csv, output, out, err)
 

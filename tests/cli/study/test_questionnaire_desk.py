@@ -22,6 +22,10 @@ def test_the_command_says_who_is_silent_and_since_when(observatory: Observatory,
     assert "1 open: sp706" in told.out and "never heard of" in told.out
     csv = observatory(*words, "--format", "csv")
     assert csv.out.splitlines()[0].startswith("respondent_id,name,role,country,language,state,by,received_at")
+    errors = {"sp706": None, "sp705.STAFF": "many", "sp701._T": "much"}
+    load(Lake(str(tmp_path / "lake")), tmp_path, errors, AT + dt.timedelta(hours=1))
+    csv = observatory(*words, "--format", "csv").out
+    assert "x0a" not in csv and "; sp705.STAFF: " in csv
     assert observatory("questionnaire", "status", "--period", "soon", *words[4:]).code == 2
     load(Lake(str(tmp_path / "lake")), tmp_path, {}, AT + dt.timedelta(days=1))
     told = observatory(*words)
