@@ -150,7 +150,7 @@ def missing_answers(
             continue
         key, wanting = "definition_needed", [each for each in question.codes if each in needed]
         if not wanting:
-            key, wanting = wanting_of(question, answered)
+            key, wanting = wanting_of(question, answered, absent)
         for code in wanting:
             place, written = written_place(code, lines, file_name)
             values = {"status": status_label(asker, "NA"), "other": needed.get(code, "")}
@@ -180,13 +180,14 @@ def is_answered(question: Question, answered: set[str]) -> bool:
     return not answered.isdisjoint(question.codes)
 
 
-def wanting_of(question: Question, answered: set[str]) -> tuple[str, list[str]]:
-    """The message for a required question, and its indicators that want an answer: each, or the first where
-    one of them is enough."""
+def wanting_of(question: Question, answered: set[str], absent: set[str]) -> tuple[str, list[str]]:
+    """The message for a required question, and its indicators that want an answer: each, or where one of them
+    is enough the first one of a channel that is offered. absent: channels that are not."""
     if question.required == "each":
         return "required", [code for code in question.codes if code not in answered]
     key = "required" if len(question.codes) == 1 else "required_any"
-    return key, [] if is_answered(question, answered) else question.codes[:1]
+    offered = [each.code for each in question.indicators if each.channel not in absent]
+    return key, [] if is_answered(question, answered) else offered[:1]
 
 
 def changed_givens(

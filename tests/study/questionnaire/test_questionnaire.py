@@ -271,6 +271,14 @@ def test_a_channel_that_is_not_offered_goes_with_one_answer() -> None:
     assert f"'{status.parent.title}'!{status.coordinate}<>\"Not applicable\"" in formula
 
 
+def test_an_open_question_is_named_by_a_channel_that_is_offered() -> None:
+    book = filled({code: None for code in GOOD if "EMAIL" in code or code.startswith("sp501")})
+    cell(book, "sp205.EMAIL", "status").value = "Not applicable"
+    open_lines = {fault.indicator for fault in assessed(book).faults}
+    assert "sp501.SMS.on-net" in open_lines
+    assert not [code for code in open_lines if "EMAIL" in code]
+
+
 def test_arabic_runs_from_right_to_left_and_the_others_do_not() -> None:
     for language in LANGUAGES:
         book = opened(blank(language=language, is_core=True))
