@@ -949,10 +949,11 @@ def test_a_part_that_cannot_be_read_is_told_alone_and_its_sum_only_if_over(book:
 
 
 def test_a_budget_band_spares_the_amounts() -> None:
-    amounts = {code: None for code in GOOD if code.startswith(("sp701", "sp705"))}
+    amounts = {code: None for code in GOOD if code.startswith(("sp701", "sp705", "sp706"))}
     assert {fault.indicator for fault in assessed(filled(amounts)).faults} == {
         "sp701.SERVER",
         "sp705.LICENCE",
+        "sp706",
     }
     assert assessed(filled({**amounts, "sp709": ("budget", "B4")})).faults == []
 
