@@ -93,7 +93,8 @@ def write_question(book: Any, question: Cleared, deadline: dt.date, bold: Any) -
 
 
 def write_named(book: Any, own: Mapping[str, pl.DataFrame], bold: Any) -> None:
-    """The rows with their main columns by name, as the page of an area on the site shows them."""
+    """The rows with their main columns by name, and how to read them, as the page of an area on the site shows
+    them."""
     listed = [name for name in TITLES if name in own]
     if not listed:
         return
@@ -115,4 +116,8 @@ def write_named(book: Any, own: Mapping[str, pl.DataFrame], bold: Any) -> None:
         page.write_row(row + 2, 0, [each.name for each in figure.table.columns], bold)
         for at, line in enumerate(figure.table.rows, row + 3):
             page.write_row(at, 0, [each.text for each in line])
-        row += len(figure.table.rows) + 4
+        row += len(figure.table.rows) + 3
+        if figure.note:
+            page.write(row, 0, figure.note)
+            row += 1
+        row += 1
