@@ -159,7 +159,7 @@ def read_earlier_filings(lake: Lake, outcomes: list[FileOutcome]) -> EarlierFili
 
     from jobs.study.questionnaire.latest_answers import latest_answers
 
-    periods = sorted({each.period for each in outcomes if each.period})
+    periods = sorted({each.assessment.filing.period if each.assessment else each.period for each in outcomes})
     answers = lake.read(TABLE, where=pl.col("period_code").is_in(periods))
     filings = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
     claims = latest_answers(answers.filter(pl.col("indicator_code") == CLAIMS))
