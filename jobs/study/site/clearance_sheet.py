@@ -93,8 +93,8 @@ def write_question(book: Any, question: Cleared, deadline: dt.date, bold: Any) -
 
 
 def write_named(book: Any, own: Mapping[str, pl.DataFrame], bold: Any) -> None:
-    """The rows with their main columns by name, and how to read them, as the page of an area on the site shows
-    them."""
+    """The rows with their main columns by name, and how to read them, as the page of an area on the site has
+    both."""
     listed = [name for name in TITLES if name in own]
     if not listed:
         return
