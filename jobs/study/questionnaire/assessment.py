@@ -2,19 +2,27 @@
 
 import datetime as dt
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from jobs.base.core.identifiers import has_identifier
 from jobs.base.core.periods import period_bounds
 from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, find_day_first, read_answer
 from jobs.study.questionnaire.checks import (
+    absent_channels,
     broken_relations,
     changed_givens,
     check_days,
     foreign_claims,
     missing_answers,
 )
-from jobs.study.questionnaire.definition import IDENTITY_SECTION, Form, form_for, load_definition
+from jobs.study.questionnaire.definition import (
+    IDENTITY_SECTION,
+    NOT_APPLICABLE,
+    Form,
+    form_for,
+    load_definition,
+)
 from jobs.study.questionnaire.filing import Fault, FilePlace, Filing, FormLine, file_refusal
 from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.respondents import Respondent
@@ -51,6 +59,18 @@ class Assessment:
             elif code in self.lines and not self.lines[code].is_open:
                 found[code] = Answer(code, status="NA")
         return found
+
+    def withdrawn(self, earlier: Collection[str]) -> dict[str, Answer]:
+        """Of indicators that the respondent answered earlier those of channels that it does not offer by this
+        form, which asks to leave their lines empty: not applicable."""
+        counted = self.counted
+        absent = absent_channels(counted)
+        return {
+            each.code: Answer(each.code, status=NOT_APPLICABLE)
+            for question in form_for(self.respondent.role, period=self.filing.period).questions
+            for each in question.indicators
+            if each.channel in absent and each.code in earlier and each.code not in counted
+        }
 
     @property
     def is_refused(self) -> bool:

@@ -136,11 +136,7 @@ def missing_answers(
     """
     faults = []
     by_id = {question.id: question for question in form.questions}
-    absent = {
-        code.partition(".")[2]
-        for code, answer in answers.items()
-        if code.startswith(f"{OFFERED}.") and answer.status == NOT_APPLICABLE
-    }
+    absent = absent_channels(answers)
     needed = needed_answers(form, answered, answers)
     for question in form.questions:
         spared = by_id.get(question.instead or "")
@@ -156,6 +152,15 @@ def missing_answers(
             values = {"status": status_label(asker, "NA"), "other": needed.get(code, "")}
             faults.append(Fault(place, code, written, "message", key, values))
     return faults
+
+
+def absent_channels(answers: Mapping[str, Answer]) -> set[str]:
+    """The channels that a respondent does not offer, by its Status in the question on their traffic."""
+    return {
+        code.partition(".")[2]
+        for code, answer in answers.items()
+        if code.startswith(f"{OFFERED}.") and answer.status == NOT_APPLICABLE
+    }
 
 
 def written_place(code: str, lines: dict[str, FormLine], file_name: str) -> tuple[FilePlace, str]:

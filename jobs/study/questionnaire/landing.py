@@ -1,6 +1,7 @@
 """Answers as rows of study.questionnaire_answer."""
 
 import datetime as dt
+from collections.abc import Collection
 from typing import Any
 
 from jobs.study.questionnaire.answers import Answer
@@ -13,8 +14,11 @@ TABLE = "study.questionnaire_answer"
 GENERAL_WAIVER = "sp904"
 
 
-def answer_rows(assessment: Assessment, received_at: dt.datetime) -> list[dict[str, Any]]:
-    """One row for each answer of a filing that counts."""
+def answer_rows(
+    assessment: Assessment, received_at: dt.datetime, earlier: Collection[str] = ()
+) -> list[dict[str, Any]]:
+    """One row for each answer of a filing that counts, and for each earlier one that it withdraws. earlier:
+    the indicators that other filings of the respondent and period answered."""
     assert not assessment.is_refused
     asked = form_for(assessment.respondent.role)
     counted = assessment.counted
@@ -22,7 +26,7 @@ def answer_rows(assessment: Assessment, received_at: dt.datetime) -> list[dict[s
     parts = {each.code: each for question in asked.questions for each in question.indicators}
     currency = assessment.respondent.currency_of(assessment.filing.period)
     rows = []
-    for code, answer in counted.items():
+    for code, answer in (counted | assessment.withdrawn(earlier)).items():
         question = asked.indicators[code]
         rows.append(
             {

@@ -57,12 +57,14 @@ class EarlierFilings:
     """The lake's earlier filings and claims.
 
     filings: respondent, period, SHA-256 and time of each loaded file. claims: the operators that a
-    respondent answered for, by respondent and period. Only forms claim operators. Packages of a sold operator
+    respondent answered for, by respondent and period. answered: the indicators that it answered.
+    Only forms claim operators. Packages of a sold operator
     stay with the seller, who has no form to correct.
     """
 
     filings: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
     claims: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    answered: dict[tuple[str, str], set[str]] = field(default_factory=dict)
 
 
 def read_files(
@@ -136,6 +138,10 @@ def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: boo
     time, a file that was loaded before is skipped.
     """
     rows = []
+    answered = {key: set(codes) for key, codes in earlier.answered.items()}
+    for each in outcomes:
+        if each.assessment is not None and not each.is_refused:
+            answered.setdefault((each.respondent_id, each.period), set()).update(each.assessment.counted)
     received = [((whose, period), at) for whose, period, _, at in earlier.filings]
     received += [((each.respondent_id, each.period), each.received_at) for each in outcomes
                  if not each.is_refused]  # fmt: skip
@@ -149,7 +155,7 @@ def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: boo
         known = {(*known[:3],) if not is_dated else known for known in earlier.filings}
         outcome.is_known = (own if not is_dated else (*own, outcome.received_at)) in known
         if not outcome.is_known:
-            rows += answer_rows(assessment, outcome.received_at)
+            rows += answer_rows(assessment, outcome.received_at, answered.get(of, set()))
     return rows
 
 
@@ -163,6 +169,10 @@ def read_earlier_filings(lake: Lake, outcomes: list[FileOutcome]) -> EarlierFili
     answers = lake.read(TABLE, where=pl.col("period_code").is_in(periods))
     filings = answers.select("respondent_id", "period_code", "file_sha256", "received_at").unique()
     claims = latest_answers(answers.filter(pl.col("indicator_code") == CLAIMS))
+    answered: dict[tuple[str, str], set[str]] = {}
+    given = answers.filter(pl.col("value").is_not_null())
+    for whose, period, code in given.select("respondent_id", "period_code", "indicator_code").iter_rows():
+        answered.setdefault((whose, period), set()).add(code)
     return EarlierFilings(
         set(filings.iter_rows()),
         {
@@ -171,6 +181,7 @@ def read_earlier_filings(lake: Lake, outcomes: list[FileOutcome]) -> EarlierFili
                 "respondent_id", "period_code", "value"
             ).iter_rows()
         },
+        answered,
     )
 
 

@@ -17,7 +17,7 @@ from jobs.study.questionnaire.latest_answers import latest_answers
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT
 from tests.support.in_process import command_line_of
-from tests.support.questionnaire import SAVANNA, filled, saved
+from tests.support.questionnaire import SAVANNA, cell, filled, saved
 from tests.support.study_node import Node, write_node
 
 FOLDER = ROOT / "sample_data" / "study_node"
@@ -240,3 +240,29 @@ def test_a_corrected_form_over_the_first_counts(observatory: Observatory, tmp_pa
     rows = latest_answers(Lake(str(tmp_path / "lake")).read(ANSWERS))
     values = dict(rows.select("indicator_code", "value").rows())
     assert (values["sp205.EMAIL"], values["sp201"]) == ("9000000000", "7")
+
+
+@pytest.mark.parametrize("is_one_load", [True, False])
+def test_a_channel_that_is_not_offered_withdraws_what_was_answered_for_it(
+    observatory: Observatory, tmp_path: Path, is_one_load: bool
+) -> None:
+    """The frame lacks the channel, and the corrected form has one Status and leaves all other lines empty."""
+    node = write_node(tmp_path)
+    calls = {
+        "sp205.VOICE_IP": 900,
+        "sp301.VOICE_IP": ("definition", "OPERATOR"),
+        "sp306.VOICE_IP.attempted": 300,
+    }
+    first, again = form(tmp_path, "a.xlsx", calls), tmp_path / "b.xlsx"
+    book = filled()
+    cell(book, "sp205.VOICE_IP", "status").value = "Not applicable"
+    again.write_bytes(saved(book))
+    os.utime(again, (1_770_000_100, 1_770_000_100))
+    if not is_one_load:
+        assert "VOICE_IP in 2025: add" in load_files(observatory, node, first)
+    assert "will stop" not in load_files(observatory, node, *([again, first] if is_one_load else [again]))
+    rows = latest_answers(Lake(str(tmp_path / "lake")).read(ANSWERS)).filter(channel_code="VOICE_IP")
+    assert {*rows.select("indicator_code", "answer_status_code").rows()} == {(code, "NP") for code in calls}
+    # An answer for the channel that is given later counts.
+    later = form(tmp_path, "c.xlsx", calls, 1_770_000_200)
+    assert "VOICE_IP in 2025: add" in load_files(observatory, node, later)
