@@ -66,9 +66,9 @@ def test_numbers_are_written_without_exponent_and_without_zeros_at_the_end(value
     [
         ({"channel_code": "NONSENSE"}, "channel_code has the unknown code 'NONSENSE'"),
         ({"conf_status_code": "N"}, "conf_status_code is 'N', which is never published"),
-        ({"unit_code": None}, "unit_code is empty in 1 row"),
-        ({"stands_from": "2026\x00"}, "stands_from has a control character in 1 row"),
-        ({"stands_from": "=1+1"}, "stands_from begins like a formula in 1 row"),
+        ({"unit_code": None}, "unit_code is empty in 1\N{NO-BREAK SPACE}row"),
+        ({"stands_from": "2026\x00"}, "stands_from has a control character in 1\N{NO-BREAK SPACE}row"),
+        ({"stands_from": "=1+1"}, "stands_from begins like a formula in 1\N{NO-BREAK SPACE}row"),
         ({"cv_band_code": "fine"}, "cv_band_code has the unknown code 'fine'"),
     ],
 )
