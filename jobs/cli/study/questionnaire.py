@@ -150,13 +150,17 @@ def load(
         settled = settled_forms(lake)
     print_outcomes(outcomes, loaded)
     moved: Counter[Path] = Counter()
+    # What is marked of the last forms, beside them.
+    marked = {(each.file.parent / "errors", name_stem(each)) for each in outcomes if each.later_at is None}
     for each in sorted(outcomes, key=lambda one: one.received_at):
         folder = output or each.file.parent / "errors"
         # Of a form that a later one replaces, the later one may have come in another folder.
         is_last = not each.is_refused and each.later_at is None
-        is_replaced = each.later_at is not None and (each.respondent_id, each.period) in settled
-        if loaded is not None and (is_last or is_replaced):
+        is_settled = each.later_at is not None and (each.respondent_id, each.period) in settled
+        if loaded is not None and (is_last or is_settled):
             moved[folder] += set_aside(each, folder)
+        elif each.later_at is not None and output is None and (folder, name_stem(each)) not in marked:
+            moved[folder] += set_aside(each, folder, is_own=True)
         if each.faults and not each.is_known and each.later_at is None:
             write_back(each, folder, read_letterhead(settings))
         if loaded is not None and not each.is_refused and not each.is_known:
@@ -323,15 +327,15 @@ def confirm(outcome: FileOutcome, folder: Path) -> None:
     (folder / f"{name_stem(outcome)}.receipt.txt").write_text(write_receipt(outcome), encoding="utf-8")
 
 
-def set_aside(outcome: FileOutcome, folder: Path) -> int:
+def set_aside(outcome: FileOutcome, folder: Path, is_own: bool = False) -> int:
     """Move the forms that were marked of a respondent and period before the last form of these came in; how
-    many. What is marked of that form itself stays."""
+    many. What is marked of that form itself stays. is_own: only what was marked of this form."""
     whose = f"{outcome.respondent_id}_{outcome.period}"
     own = name_stem(outcome)
     marked = [
         each
         for each in folder.glob("*.errors.*")
-        if each.name.startswith((f"{whose}_", f"{whose}."))
+        if each.name.startswith(f"{own}.errors." if is_own else (f"{whose}_", f"{whose}."))
         if not (outcome.faults and outcome.later_at is None and each.name.startswith(f"{own}.errors."))
     ]
     for each in marked:

@@ -190,7 +190,7 @@ def test_each_form_that_counts_has_a_receipt(observatory: Observatory, tmp_path:
     assert receipts == [f"savanna-mobile_2025_{name}.receipt.txt" for name in "abc"]
 
 
-def test_forms_that_were_marked_are_set_aside_once_one_in_another_folder_is_in_order(
+def test_forms_that_were_marked_are_set_aside_once_a_later_one_lies_in_another_folder(
     observatory: Observatory, tmp_path: Path
 ) -> None:
     node = write_node(tmp_path)
@@ -199,16 +199,21 @@ def test_forms_that_were_marked_are_set_aside_once_one_in_another_folder_is_in_o
     load_files(observatory, node, first)
     again = form(tmp_path / "second", "a.xlsx", {"sp205.SMS": "few"}, 1_770_000_100)
     load_files(observatory, node, again)
-    # What is marked of the last form stays, and so does the one before it until a form is in order.
-    load_files(observatory, node, first)
     marked = "savanna-mobile_2025_a.errors.xlsx"
     errors, others = tmp_path / "errors", tmp_path / "second" / "errors"
-    assert (errors / marked).exists() and (others / marked).exists()
-    load_files(observatory, node, form(tmp_path / "second", "a.xlsx", at=1_770_000_200))
-    assert (others / "corrected" / marked).exists() and not (others / marked).exists()
+    assert (errors / marked).exists()
+    # Both have the same name: what is marked of the last one stays.
     said = load_files(observatory, node, first)
+    load_files(observatory, node, first, again)
+    assert (others / marked).exists()
     assert f"a later form replaces moved to {errors / 'corrected'}" in " ".join(said.split())
     assert (errors / "corrected" / marked).exists() and not (errors / marked).exists()
+    # One that was marked under another name goes once all is in order.
+    (errors / (other := marked.replace("_a.", "_b."))).touch()
+    load_files(observatory, node, form(tmp_path / "second", "a.xlsx", at=1_770_000_200))
+    assert (others / "corrected" / marked).exists() and not (others / marked).exists()
+    load_files(observatory, node, first)
+    assert (errors / "corrected" / other).exists() and not (errors / other).exists()
 
 
 def test_a_refused_form_is_not_asked_for_again_once_a_later_one_is_loaded(
