@@ -22,6 +22,8 @@ from jobs.study.questionnaire.reading import decode_text
 HEADED = 10
 # Bytes of a file as text; all indicators of the World Bank together have some 200 million.
 LARGEST = 256 * 2**20
+# So many characters a cell may have.
+LONGEST = 1 << 17
 YEAR = re.compile(r"((?:19|20)\d\d)(?: \[YR\d{4}\])?")
 NOTHING = {"", "..", "n/a", "-"}
 Rows = Iterator[list[str]]
@@ -90,7 +92,11 @@ def parse_rows(text: str, file: Path) -> Rows:
     has millions of cells, and few are taken."""
     delimiter = max(",;\t", key=text[:4096].count)
     try:
-        yield from csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            # The reader's own limit may have been raised by another library.
+            if max(map(len, row), default=0) > LONGEST:
+                raise csv.Error(f"a cell of more than {LONGEST:,} characters")
+            yield row
     except csv.Error as error:
         raise ObservatoryError(
             f"{file}: no CSV file ({error}): look for a quotation mark that does not close"
