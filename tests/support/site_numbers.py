@@ -360,17 +360,6 @@ def answered_most(figures: Figures, pillar: str, names: str, low: str, high: str
     assert sum(row["indicator_text"].lower() in names.lower() for row in own) >= min(len(own), 3), names
 
 
-def models(figures: Figures, channel: str, low: str, high: str, area: str) -> None:
-    """The least and the largest modelled cost of an area."""
-    middles = [
-        float(row["modelled_p50"]) for row in figures.tables["user_cost"]
-        if row["channel_code"] == CHANNELS[channel.lower()] and row["area_name"] == name_of(area)
-        and row["modelled_p50"]
-    ]  # fmt: skip
-    compact(low, str(min(middles)))
-    compact(high, str(max(middles)))
-
-
 def issuers(figures: Figures, names: str) -> None:
     assert {row["issuer"] for row in figures.tables["published_volume"]} == set(re.split(", | and ", names))
 
@@ -449,7 +438,6 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (rf"{C}: running cost by strategy, US dollars; (.+) ≥ ([\d.,]+\w*) \((.+)\)",
      lambda f, *said: largest(f, "countermeasure_cost", *said)),
     (r"(.+): share of answering administrations, by area; (.+) (\d+)–(\d+)% \((.+)\)", answered_most),
-    (rf"{C}: modelled cost to users, US dollars; ([\d.,]+\w*) to ([\d.,]+\w*) \((.+)\)", models),
     (r"Volumes that others printed; (.+)", issuers),
     (r"A release is made for each quarter: the next one is for quarter (\d) of (\d+)\.", following),
     (rf"{C}: countries with a volume of spam of their own: (\d+)", lambda f, c, n: countries(f, n, c)),

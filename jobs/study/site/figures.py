@@ -839,7 +839,7 @@ def most_answered(rows: pl.DataFrame) -> str:
 def user_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
     for channel, own in by_channel(release.last("user_cost")):
-        title = say("users.title", channel=head_channel(channel)) + spread_of_models(own)
+        title = say("users.title", channel=head_channel(channel))
         what = (text_column("users.what"), lambda row: english_cell(row["description"]))
         table = shown_table(title, own.to_dicts(), [by_area(), what, *user_columns()])
         about = say("users.about", period=name_period(own["period_code"][0]))
@@ -850,16 +850,6 @@ def user_figures(release: PublishedRelease) -> list[SiteFigure]:
 def modelled_cell(row: Row) -> Cell:
     """A modelled cost with the sign of its bound."""
     return number_cell(words.bound_sign(row["bound_code"]) + short(row["modelled_p50"]))
-
-
-def spread_of_models(rows: pl.DataFrame) -> str:
-    """The least and the largest modelled cost of all countries together: ; 0.12–3.4bn (World)."""
-    whole = rows.filter(pl.col(AREA).is_in(WHOLE)).to_dicts()
-    middles = sorted((row["modelled_p50"] for row in whole if row["modelled_p50"]), key=float)
-    if not middles:
-        return ""
-    spread = say("range", low=short(middles[0]), high=short(middles[-1]))
-    return f"{say('between')}{spread} ({label_of(whole[0])})"
 
 
 def other_figures(release: PublishedRelease) -> list[SiteFigure]:
