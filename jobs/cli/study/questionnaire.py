@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -138,7 +138,7 @@ def load(
         from jobs.study.questionnaire.loading import EarlierFilings, check_claims
 
         check_claims(outcomes, EarlierFilings(), respondents)
-        loaded, settled = None, set()
+        loaded, settled = None, None
     else:
         from jobs.base.store.lake import open_lake
         from jobs.study.desk.asking import record_forms, settled_forms
@@ -149,26 +149,15 @@ def load(
         record_forms(lake, outcomes, respondents)
         settled = settled_forms(lake)
     print_outcomes(outcomes, loaded)
-    moved: Counter[Path] = Counter()
-    # What is marked of the last forms, beside them.
-    marked = {(each.file.parent / "errors", name_stem(each)) for each in outcomes if each.later_at is None}
+    moved = set_replaced_aside(outcomes, output, settled)
     for each in sorted(outcomes, key=lambda one: one.received_at):
-        folder = output or each.file.parent / "errors"
-        # Of a form that a later one replaces, the later one may have come in another folder.
-        is_last = not each.is_refused and each.later_at is None
-        is_settled = each.later_at is not None and (each.respondent_id, each.period) in settled
-        if loaded is not None and (is_last or is_settled):
-            moved[folder] += set_aside(each, folder)
-        elif each.later_at is not None and output is None and (folder, name_stem(each)) not in marked:
-            moved[folder] += set_aside(each, folder, is_own=True)
         if each.faults and not each.is_known and each.later_at is None:
-            write_back(each, folder, read_letterhead(settings))
+            write_back(each, output or each.file.parent / "errors", read_letterhead(settings))
         if loaded is not None and not each.is_refused and not each.is_known:
             confirm(each, output or each.file.parent / "receipts")
     for folder, count in moved.items():
-        if count:
-            named = f"{with_noun(count, 'marked form')} that a later form replaces moved to"
-            err.say(f"{named} {folder / CORRECTED}")
+        named = f"{with_noun(count, 'marked form')} that a later form replaces moved to"
+        err.say(f"{named} {folder / CORRECTED}")
     if loaded is not None:
         show_stops(lake, settings)
     refused = [each for each in outcomes if each.is_to_correct]
@@ -325,6 +314,30 @@ def confirm(outcome: FileOutcome, folder: Path) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name_stem(outcome)}.receipt.txt").write_text(write_receipt(outcome), encoding="utf-8")
+
+
+def set_replaced_aside(
+    outcomes: Sequence[FileOutcome], output: Path | None, settled: Collection[tuple[str, str]] | None
+) -> dict[Path, int]:
+    """Set aside what earlier calls marked of forms that later ones replace; how many, by folder.
+
+    output: the folder of all marked forms; without it each is in a folder beside its form. settled: the
+    respondents and periods whose last form in the lake has nothing to correct and nothing open; None if the
+    forms were only checked.
+    """
+    # What is marked of the last forms, beside them.
+    marked = {(each.file.parent / "errors", name_stem(each)) for each in outcomes if each.later_at is None}
+    moved: Counter[Path] = Counter()
+    for each in sorted(outcomes, key=lambda one: one.received_at):
+        folder = output or each.file.parent / "errors"
+        # Of a form that a later one replaces, the later one may have come in another folder.
+        is_last = not each.is_refused and each.later_at is None
+        is_settled = each.later_at is not None and (each.respondent_id, each.period) in (settled or ())
+        if settled is not None and (is_last or is_settled):
+            moved[folder] += set_aside(each, folder)
+        elif each.later_at is not None and output is None and (folder, name_stem(each)) not in marked:
+            moved[folder] += set_aside(each, folder, is_own=True)
+    return {folder: count for folder, count in moved.items() if count}
 
 
 def set_aside(outcome: FileOutcome, folder: Path, is_own: bool = False) -> int:
