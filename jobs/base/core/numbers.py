@@ -105,6 +105,11 @@ def with_noun(number: Number, one: str, many: str | None = None) -> str:
     return f"{format_rounded(number)}{NARROW}{one if number == 1 else many or one + 's'}"
 
 
+def count_noun(number: Number, one: str, many: str | None = None) -> str:
+    """An exact number and its noun, of what a file lists: 12,345 rows."""
+    return f"{format_count(number)}{NARROW}{one if number == 1 else many or one + 's'}"
+
+
 def name_few(names: Iterable[str], most: int = 3) -> str:
     """The first of these names, each once, and the number of the others: a, b, c and 7 more."""
     each = list(dict.fromkeys(names))

@@ -23,7 +23,7 @@ def describe_files(made: MadePackage) -> list[str]:
     for table, rows in made.counts.tables.items():
         name = read_contract(table).name
         months = words.join_words(map(words.format_period, sorted(set(rows["period_code"]))))
-        text = f"{name}.csv: {numbers.with_noun(rows.height, 'row')}{f' of {months}' if months else ''}."
+        text = f"{name}.csv: {numbers.count_noun(rows.height, 'row')}{f' of {months}' if months else ''}."
         if table in made.counts.cells:
             text += f" {describe_cells(table, *made.counts.cells[table])}"
         found.append(text)
@@ -34,11 +34,11 @@ def describe_cells(table: str, in_gold: int, in_package: int) -> str:
     """A sentence on the number of a table's cells, and on where small ones are counted."""
     levels, rest = CELL[table]
     if in_package == in_gold:
-        return f"All of gold's {numbers.with_noun(in_gold, 'cell')} leave."
+        return f"All of gold's {numbers.count_noun(in_gold, 'cell')} leave."
     # Parts of a cell, such as links, join the largest part.
     into = "the largest of their kind" if rest is None or len(levels) > 1 else f"'{rest[0]}'"
     return (
-        f"Of gold's {numbers.with_noun(in_gold, 'cell')} {in_package:,} leave;"
+        f"Of gold's {numbers.count_noun(in_gold, 'cell')} {in_package:,} leave;"
         f" {in_gold - in_package:,} held too few units of a kind and are counted in {into}."
     )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import name_few, with_noun
+from jobs.base.core.numbers import count_noun, name_few, with_noun
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
 from jobs.base.store.lock import as_only_writer
@@ -318,12 +318,12 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     past = protected.findings.height - now
     if now:
         notes.append(
-            f"The attack found {with_noun(now, 'contribution')}; what revealed it was dropped, and what is"
+            f"The attack found {count_noun(now, 'contribution')}; what revealed any was dropped, and what is"
             " left reveals none."
         )
     if past:
         notes.append(
-            f"Earlier releases alone reveal {with_noun(past, 'contribution')} to holdings that bought an"
+            f"Earlier releases alone reveal {count_noun(past, 'contribution')} to holdings that bought an"
             " operator since; this release adds nothing to that. attack.csv in the restricted folder names"
             " them."
         )
@@ -338,7 +338,7 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
         )
     rules = protected.held_rows.group_by("rule").len().sort("rule")
     notes += [
-        f"Held back by {rule}: {with_noun(count, 'row')}. {RULES[rule]}." for rule, count in rules.rows()
+        f"Held back by {rule}: {count_noun(count, 'row')}. {RULES[rule]}." for rule, count in rules.rows()
     ]
     return [*notes, *note_areas(protected.held_rows)]
 
@@ -375,7 +375,7 @@ def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:
     if not short:
         return []
     return [
-        f"{with_noun(len(short), 'figure')} of a year below those of one of its quarters, because others"
+        f"{count_noun(len(short), 'figure')} of a year below those of one of its quarters, because others"
         f" answered: {name_few(short)}. Ask those that answered one of the two for the other."
     ]
 

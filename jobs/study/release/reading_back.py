@@ -18,7 +18,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from pydantic_core import from_json
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import count_noun
 from jobs.study.release import sdmx, triangle
 from jobs.study.release.about import About
 from jobs.study.release.manifest import NAME
@@ -109,7 +109,7 @@ def first_difference(found: Any, written: Any) -> str:
         return f"{name}: {first_difference(found[name], written[name])}"
     if isinstance(found, list) and isinstance(written, list):
         if len(found) != len(written):
-            return f"{with_noun(len(found), 'row')} in place of {len(written)}"
+            return f"{count_noun(len(found), 'row')} in place of {len(written)}"
         return next(
             f"{one} in place of {other}" for one, other in zip(found, written, strict=True) if one != other
         )

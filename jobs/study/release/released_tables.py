@@ -14,7 +14,7 @@ from functools import cache
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import count_noun
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD, is_whole_area, name_countries_alone, name_study_countries
 from jobs.base.tables.contracts import CODELISTS, read_fields, reference_rows, reference_table
@@ -141,15 +141,15 @@ def check_rows(contract: PublicContract, rows: pl.DataFrame) -> None:
             wrong.append(f"{each.field.name} is nested and fits into no table")
             continue
         if each.role == "dimension" and column.null_count():
-            wrong.append(f"{each.field.name} is empty in {with_noun(column.null_count(), 'row')}")
+            wrong.append(f"{each.field.name} is empty in {count_noun(column.null_count(), 'row')}")
         if column.dtype == pl.String and (count := column.str.contains(NO_TEXT).sum()):
             wrong.append(
-                f"{each.field.name} has a control character in {with_noun(count, 'row')}, which XML cannot"
+                f"{each.field.name} has a control character in {count_noun(count, 'row')}, which XML cannot"
                 " hold"
             )
         if column.dtype == pl.String and (count := column.str.contains(FORMULA).sum()):
             wrong.append(
-                f"{each.field.name} begins like a formula in {with_noun(count, 'row')}: spreadsheets would"
+                f"{each.field.name} begins like a formula in {count_noun(count, 'row')}: spreadsheets would"
                 " compute it"
             )
         known = list_of(each)

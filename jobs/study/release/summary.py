@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.base.core.numbers import format_count, with_noun
+from jobs.base.core.numbers import count_noun, format_count, with_noun
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.release import clearance, comparing, manifest
@@ -97,8 +97,8 @@ def describe_findings(file: Path) -> str:
     if rows.is_empty():
         return "It found no contribution of any holding, and no row was dropped for it."
     return (
-        f"It found {with_noun(rows.height, 'contribution')} on the way; what revealed it was dropped, and it"
-        " finds nothing in what is left."
+        f"It found {count_noun(rows.height, 'contribution')} on the way; what revealed any was dropped, and"
+        " it finds nothing in what is left."
     )
 
 
