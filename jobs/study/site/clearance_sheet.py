@@ -16,7 +16,8 @@ from jobs.study.questionnaire.texts import translate_key
 from jobs.study.release.about import About
 from jobs.study.release.clearance import AGREED, ANSWER, FILLED, FIRST, OBJECTED, Cleared
 from jobs.study.release.released_tables import format_rows
-from jobs.study.site.pages import TITLES, area_figure
+from jobs.study.site.figures import TABLES
+from jobs.study.site.pages import area_figure
 from jobs.study.site.sentences import name_period
 from jobs.study.site.texts import say
 
@@ -95,7 +96,7 @@ def write_question(book: Any, question: Cleared, deadline: dt.date, bold: Any) -
 def write_named(book: Any, own: Mapping[str, pl.DataFrame], bold: Any) -> None:
     """The rows with their main columns by name, and how to read them, as the page of an area on the site has
     both."""
-    listed = [name for name in TITLES if name in own]
+    listed = [name for name in TABLES if name in own]
     if not listed:
         return
     page = book.add_worksheet(say("document.main"))

@@ -299,13 +299,32 @@ def user_columns() -> list[ShownColumn]:
     ]
 
 
-# The columns of a table's figures, the same on the page of its subject and on those of areas.
-COLUMNS: Mapping[str, Callable[[], list[ShownColumn]]] = {
-    "spam_volume": volume_columns_of_area, "volume_change": change_columns, "spam_type": part_columns,
-    "spam_source": part_columns, "spam_route": part_columns, "countermeasure": use_columns,
-    "countermeasure_cost": cost_columns, "investment": investment_columns, "investment_gap": gap_columns,
-    "policy": use_columns, "user_cost": user_columns,
-}  # fmt: skip
+@dataclass(frozen=True)
+class TableView:
+    """How pages show a table. title: the text that names it. columns: of its figures, the same on the page of
+    its subject and on those of areas. notes: the texts on how to read them."""
+
+    title: str
+    columns: Callable[[], list[ShownColumn]]
+    notes: tuple[str, ...] = ()
+
+
+# In the order of an area's page.
+TABLES: Mapping[str, TableView] = {
+    "spam_volume": TableView("page.volume", volume_columns_of_area),
+    "volume_change": TableView(
+        "change", change_columns, ("change.note", "unsure.change", "why_change", "why_held")
+    ),
+    "spam_type": TableView("page.types", part_columns, ("part.note",)),
+    "spam_source": TableView("page.sources", part_columns, ("part.note",)),
+    "spam_route": TableView("page.routes", part_columns, ("part.note",)),
+    "countermeasure": TableView("title.use", use_columns, ("measures.use_note",)),
+    "countermeasure_cost": TableView("title.cost", cost_columns, ("cost.note",)),
+    "investment": TableView("page.investment", investment_columns),
+    "investment_gap": TableView("title.gap", gap_columns, ("gap.note",)),
+    "policy": TableView("page.policy", use_columns),
+    "user_cost": TableView("page.users", user_columns, ("users.note",)),
+}
 
 
 def shown_table(
@@ -319,20 +338,12 @@ def shown_table(
     )
 
 
-# How the columns of a table are read.
-NOTES: Mapping[str, tuple[str, ...]] = {
-    "volume_change": ("change.note", "unsure.change", "why_change", "why_held"), "spam_type": ("part.note",),
-    "spam_source": ("part.note",), "spam_route": ("part.note",), "countermeasure": ("measures.use_note",),
-    "countermeasure_cost": ("cost.note",), "investment_gap": ("gap.note",), "user_cost": ("users.note",),
-}  # fmt: skip
-
-
 def reading_note(table: str, rows: pl.DataFrame) -> str:
     """How to read the columns of a table's rows."""
     given = {"prices": prices_text()}
     if "target_per_subscription" in rows.columns:
         given["norm"] = short(rows["target_per_subscription"][0])
-    notes = [say(key, **given) for key in NOTES.get(table, ())]
+    notes = [say(key, **given) for key in TABLES[table].notes]
     if table == "spam_volume" and QUANTITIES[0] in rows["quantity_code"]:
         notes.append(say("volume.rounded"))
     return " ".join([*notes, say("brackets.note")] if "cv_band_code" in rows.columns else notes)

@@ -201,7 +201,7 @@ def area_page(release: PublishedRelease, area: str) -> Page:
     headline = sentences.headline(release, [area])
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
     rows = release.rows_of_area[area]
-    found = [area_figure(name, rows[name]) for name in TITLES if name in rows]
+    found = [area_figure(name, rows[name]) for name in figures.TABLES if name in rows]
     sections = [PageSection(texts=[say("area.lead", area=label)], figures=found)]
     return Page(page_of(area), label, lead, sections, parent="areas")
 
@@ -209,8 +209,10 @@ def area_page(release: PublishedRelease, area: str) -> Page:
 def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     """The rows of a table for one area, with codes by their names."""
     contract = public_contract(f"public.{name}")
-    title = say("area.title", table=say(TITLES[name]), area=figures.label_of(rows.row(0, named=True)))
-    shown = [*key_columns(contract, rows), *figures.COLUMNS[name]()]
+    title = say(
+        "area.title", table=say(figures.TABLES[name].title), area=figures.label_of(rows.row(0, named=True))
+    )
+    shown = [*key_columns(contract, rows), *figures.TABLES[name].columns()]
     table = figures.shown_table(title, rows.to_dicts(), shown)
     about = name_code("table", name, about_table(contract.table))
     about = f"{about} {describe_alike(contract, rows)}".strip()
@@ -262,12 +264,6 @@ HEADINGS = {
     "user_cost_code": "users.what", "origin_region_code": "column.origin",
     "earlier_period_code": "column.earlier", "target_code": "column.target",
     "later_period_code": "column.later",
-}  # fmt: skip
-TITLES = {
-    "spam_volume": "page.volume", "volume_change": "change", "spam_type": "page.types",
-    "spam_source": "page.sources", "spam_route": "page.routes", "countermeasure": "title.use",
-    "countermeasure_cost": "title.cost", "investment": "page.investment",
-    "investment_gap": "title.gap", "policy": "page.policy", "user_cost": "page.users",
 }  # fmt: skip
 
 
