@@ -164,13 +164,9 @@ def dictionary_page(release: PublishedRelease) -> Page:
     return Page("dictionary", say("page.dictionary"), say("dictionary.lead"), sections)
 
 
-def own_terms() -> list[tuple[str, str]]:
-    """Terms that stand in no code list."""
-    return [(say(f"glossary.{term}.head"), say(f"glossary.{term}.text")) for term in TERMS]
-
-
 def glossary_page() -> Page:
-    sections = [PageSection(say("glossary.terms"), terms=own_terms())]
+    terms = [(say(f"glossary.{term}.head"), say(f"glossary.{term}.text")) for term in TERMS]
+    sections = [PageSection(say("glossary.terms"), terms=terms)]
     for codelist in GLOSSARY:
         terms = [
             (name_code(codelist, code, row["name"]), describe_code(codelist, code, row["description"]))
