@@ -7,27 +7,29 @@ as a whole.
 """
 
 from collections.abc import Collection
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
 
 from jobs.base.core.disk import replace_file, room_for
 from jobs.operators.formats.shared.lines import FILLER, frame_lines
-from jobs.operators.ingest.packed import open_packer
+from jobs.operators.ingest.packed import is_packed, open_packer
 from jobs.operators.ingest.parsing import read_blocks
 from jobs.operators.ingest.piece_ranges import Range
 
 
 def erase_lines(fs: Any, piece: Range, offsets: Collection[int]) -> int:
     """Erase the lines of a piece that these bytes of its stream lie in; how many there were. The piece is
-    replaced as a whole or not at all."""
+    replaced as a whole or not at all. A table that one piece holds as it came stays one."""
     wanted = np.array(sorted(offsets), dtype=np.int64)
     new = f"{piece.path}.new"
     count = 0
-    with room_for(fs, new), fs.open(new, "wb") as out, open_packer(out) as packer:
+    packed = is_packed(piece.path)
+    with room_for(fs, new), fs.open(new, "wb") as out, open_packer(out) if packed else nullcontext(out) as to:
         for block, offset in read_blocks(fs, piece):
             data, erased = fill_lines(block, offset, wanted)
-            packer.write(data)
+            to.write(data)
             count += erased
     fs.mv(new, piece.path)
     return count

@@ -1,10 +1,12 @@
 """Erased lines keep their bytes' number and their end; all others stay as they were, in their places."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import fsspec
 import numpy as np
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +14,7 @@ from jobs.operators.erase.erased_lines import erase_document, erase_lines, fill_
 from jobs.operators.erase.named_places import LandedPiece
 from jobs.operators.formats.shared.lines import FILLER, drop_erased, find_erased, frame_lines
 from jobs.operators.ingest.manifest import Piece, Stream
-from jobs.operators.ingest.packed import open_landed, open_packer
+from jobs.operators.ingest.packed import ENDINGS, open_landed, open_packer
 from tests.support.examples import examples
 
 LINE = st.tuples(
@@ -46,11 +48,12 @@ def landed(path: Path, size: int) -> LandedPiece:
     return LandedPiece("op/mx/s-0", "mx", Stream("s", "postfix", size, "", "", 0, [piece]), piece)
 
 
-def test_a_piece_is_erased_in_place(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_piece_is_erased_in_place(tmp_path: Path, ending: str) -> None:
     text = b"".join(b"line %d of many\n" % number for number in range(200_000))
-    path, fs = tmp_path / "s-0.log.zst", fsspec.filesystem("file")
-    with path.open("wb") as out, open_packer(out) as packer:
-        packer.write(text)
+    path, fs = tmp_path / f"s-0{ending}", fsspec.filesystem("file")
+    with path.open("wb") as out, nullcontext(out) if ENDINGS[ending] else open_packer(out) as to:
+        to.write(text)
     offset = text.index(b"line 150000 ")
     assert erase_lines(fs, landed(path, len(text)).whole, {0, offset + 3}) == 2
     with open_landed(fs, str(path)) as file:
