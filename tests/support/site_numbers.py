@@ -20,7 +20,8 @@ QUANTITIES = {
 }
 COMPACT = {"": 1.0, "k": 1e3, "M": 1e6, "bn": 1e9, "T": 1e12}
 SIZES = {"million": 1e6, "billion": 1e9, "trillion": 1e12}
-LOW = {"unreliable", "one_respondent", "few_holdings"}
+# The last: none is published, and it may be low.
+LOW = {"unreliable", "one_respondent", "few_holdings", ""}
 MAIN = (
     "index",
     "volume",
