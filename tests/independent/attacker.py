@@ -62,6 +62,8 @@ ANYONE, ALL_SERIES = "", ""
 ADMINISTRATION = "administration of "
 # Targets of which an end is this many times as far as p are taken for free; how exact cones are held.
 FAR, HELD, FIRST_CUTS, MOST_CUTS = 1.5, 1e-6, 12, 60
+# How many steps of orders and sums a series is sought to move with, before all move.
+BOUND = 2
 # How often ratios move, and by how much of its size a row may be broken then.
 MOVES, BROKEN = 8, 1e-7
 
@@ -424,7 +426,8 @@ def solve_second_order(
     """The change of greatest gain by Clarabel, up to a limit."""
     free = np.setdiff1d(np.arange(len(programs.truth)), seen)
     rows = programs.rows[:, free]
-    finite_high, finite_low = np.isfinite(programs.high), np.isfinite(programs.low)
+    has_any = np.diff(rows.indptr) > 0
+    finite_high, finite_low = has_any & np.isfinite(programs.high), has_any & np.isfinite(programs.low)
     eye = csr_array((np.ones(len(free)), (np.arange(len(free)), np.arange(len(free)))))
     parts = [rows[finite_high], -rows[finite_low], -eye, csr_array(gain[free][None])]
     bounds = [programs.high[finite_high], -programs.low[finite_low], -programs.least[free], [limit]]
@@ -873,13 +876,33 @@ class Block:
         about, cones = of_series
         seen = np.flatnonzero([not names.isdisjoint(attackers) for names in self.unknowns.holding])
         found = self.far[about, gain.round(12).tobytes()]
-        if not any(not point[seen].any() for point in found):
+        if any(not point[seen].any() for point in found):
+            return True
+        point = self.move_series(programs, gain, seen, p, cones)
+        if point is None:
             programs.know(seen)
             off, point, _ = self.ask_end(programs, gain, seen, p, cones, is_proved=False)
             if off < p or point is None:
                 return False
-            found.append(point)
+        found.append(point)
         return True
+
+    def move_series(
+        self, programs: Programs, gain: Array, seen: Array, p: float, cones: Sequence[Cone]
+    ) -> Array | None:
+        """A point that is p away and moves one series and those that orders and sums bind to it, then those
+        that are bound to these, and no other: a program of a fraction of the unknowns finds it mostly."""
+        orders = programs.rows[len(self.equations) :]
+        moved = np.unique(np.concatenate([np.flatnonzero(gain), *(cone.rows.indices for cone in cones)]))
+        for _ in range(BOUND):
+            moved = np.union1d(moved, orders[np.diff(orders[:, moved].indptr) > 0].indices)
+            if 2 * len(moved) > len(gain):
+                break
+            still = np.setdiff1d(np.arange(len(gain)), np.setdiff1d(moved, seen))
+            found = solve_second_order(programs, gain, still, FAR * p, cones)
+            if gain @ found >= p:
+                return found
+        return None
 
     def ask_pair(
         self,
