@@ -10,7 +10,7 @@ from jobs.base.core.languages import format_day, use_language
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.release import Release
 from jobs.study.desk.asking import Standing
-from jobs.study.questionnaire.definition import load_definition, may_waive
+from jobs.study.questionnaire.definition import form_for, load_definition, may_waive
 from jobs.study.questionnaire.texts import translate_key
 
 # The states that each kind of letter is for.
@@ -78,7 +78,8 @@ def paragraphs(kind: str, standing: Standing, period: str, sender: Sender) -> It
     yield say("to", name=standing.name)
     if kind == "circular":
         yield say("mandate", "title")
-        yield say("circular", period=period)
+        has_money = form_for(standing.role, period=period).has_money
+        yield say("circular" if has_money else "circular_no_money", period=period)
     elif kind == "reminder":
         yield say("reminder", period=period)
     elif kind == "correction":

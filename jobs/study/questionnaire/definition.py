@@ -139,6 +139,11 @@ class Form:
         return {each.code: question for question in self.questions for each in question.indicators}
 
     @property
+    def has_money(self) -> bool:
+        """Whether any answer is an amount of money."""
+        return any(each.kind == "money" for each in self.questions)
+
+    @property
     def relations(self) -> list[Relation]:
         """The relations whose target is in the form."""
         known = self.indicators

@@ -65,7 +65,7 @@ def write_instructions(
         "country": f"{country_names(language)[whose.country]} ({whose.country})",
         "period": order.period,
         **{key: value for key, value in asdict(order.letterhead).items() if value},
-        "currency": order.currency,
+        **({"currency": order.currency} if form.has_money else {}),
         "version": f"{load_definition()['id']} {load_definition()['version']}",
     }
     row = 3
@@ -99,9 +99,11 @@ def write_instructions(
 
 def instruction_keys(order: Order, form: Form) -> list[str]:
     """The keys of the instructions, without confidentiality, which stands above them; a form of the core set
-    leaves out the one on the core set, and one without traffic by channel the one on channels not offered."""
+    leaves out the one on the core set, one without traffic by channel the one on channels not offered, and
+    one without money the one on amounts."""
     others = {"09", "09A"} | ({"10"} if order.is_core else set())
     others |= set() if any(each.id == OFFERED for each in form.questions) else {"14"}
+    others |= set() if form.has_money else {"04"}
     return [key for key in sorted(group_keys("instruction")) if key not in others]
 
 

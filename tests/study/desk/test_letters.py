@@ -67,6 +67,23 @@ def test_a_refused_form_is_told_apart_and_administrations_waive_nothing() -> Non
     assert "sp904" in write_letter("circular", REFUSED, "2026", SENDER)
 
 
+@pytest.mark.parametrize("language", load_definition()["languages"])
+def test_a_circular_speaks_of_costs_only_where_its_form_asks_for_money(language: str) -> None:
+    def circular(role: str, period: str) -> str:
+        text = write_letter(
+            "circular", dataclasses.replace(REFUSED, role=role, language=language), period, SENDER
+        )
+        return " ".join(text.split())
+
+    def said(key: str, period: str) -> str:
+        return translate_key(language, "letter", key, period=period)
+
+    for role, period in (("O", "2026"), ("A", "2026"), ("M", "2026-Q4")):
+        assert said("circular", period) in circular(role, period)
+    for role, period in (("O", "2026-Q4"), ("A", "2026-Q4"), ("O", "2026-12")):
+        assert said("circular_no_money", period) in circular(role, period)
+
+
 def test_who_gets_which() -> None:
     standings = [dataclasses.replace(REFUSED, state=state) for state in STATES]
     got = {kind: [each.state for each in choose_recipients(kind, standings)] for kind in KINDS}

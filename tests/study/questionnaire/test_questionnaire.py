@@ -209,6 +209,14 @@ def test_the_first_sheet_says_who_asks_until_when_and_what_for() -> None:
     }
 
 
+def test_the_first_sheet_speaks_of_money_only_where_the_form_asks_for_it() -> None:
+    for period, asks in (("2025", True), ("2025-Q4", False)):
+        sheet = opened(make_workbook(Order(SAVANNA, "en", period))).worksheets[0]
+        shown = [str(value) for row in sheet.iter_rows(max_col=2, values_only=True) for value in row]
+        amounts = translate_key("en", "instruction", "04", currency="KES")
+        assert (amounts in shown) == asks and (translate_key("en", "word", "currency") in shown) == asks
+
+
 def test_a_country_is_read_by_its_name_in_any_language() -> None:
     named = {"Marruecos": "MAR", " côte d’ivoire ": "CIV", "中国": "CHN", "ken": "KEN", "Кения": "KEN"}
     for words, code in named.items():
