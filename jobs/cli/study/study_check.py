@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -64,7 +63,7 @@ def check(
     if (not decide) != (decision is None):
         raise ObservatoryError("a decision takes both --decide ID and --as confirmed or --as left_out")
     if decide and decision is not None:
-        now = dt.datetime.now(dt.UTC)
+        now = settings.lake.now
         list_unfit = partial(study_stage.list_unfit, lake, settings.study.files)
         finding_decisions.record_decisions(lake, decide, decision.value, reason, by, now, list_unfit)
         for each in decide:

@@ -322,6 +322,16 @@ def test_a_figure_left_out_is_open_until_it_is_computed_and_decisions_change(lak
     )
 
 
+def test_of_two_decisions_at_a_fixed_time_the_later_one_stands(lake: Lake) -> None:
+    found = only_finding(lake).finding_id
+    for decision in ("left_out", "confirmed"):
+        finding_decisions.record_decisions(lake, [found], decision, "so", "A. Officer", NOW)
+    made = lake.read(finding_decisions.TABLE)
+    assert made.unique(["finding_id", "decided_at"]).height == 2
+    assert only_finding(lake).decision_code == "confirmed"
+    assert {at.date() for at in made["decided_at"]} == {NOW.date()}
+
+
 @pytest.mark.parametrize(
     ("which", "reason", "by", "says"),
     [
@@ -484,6 +494,7 @@ def test_findings_are_listed_asked_about_and_decided(
     lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OBSERVATORY_READ_AT", NOW.isoformat())
     run: Run = command_line_of(monkeypatch, capsys)
     found = only_finding(lake).finding_id
     head = "respondent_id,name,role,country,holding,operator_ids,language,size_class"
@@ -499,7 +510,8 @@ def test_findings_are_listed_asked_about_and_decided(
     assert told.code == 0 and "confirmed, by A. Officer" in told.out
     told = run("study", "check")
     assert "open 0" in told.out and "Decided: 1" in told.out
-    assert f"{found}: {ODD}, EMAIL in 2026-Q4: confirmed on " in told.out
+    # By `[lake] read_at`, as all dates of a study are.
+    assert f"{found}: {ODD}, EMAIL in 2026-Q4: confirmed on 2027-02-03 by" in told.out
     assert "by A. Officer: a flood\n" in told.out
     assert run("study", "check", "--decide", found).code == 2
     other = run("study", "check", "--period", "2025").out

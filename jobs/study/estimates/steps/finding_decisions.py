@@ -131,7 +131,9 @@ def record_decisions(
     """Record a decision on each of some findings, or on none. Raises ObservatoryError if there is no such
     finding, or no reason or name.
 
-    A decision may be changed later, also on a figure that is left out, which has no finding any more.
+    A decision may be changed later, also on a figure that is left out, which has no finding any more. now:
+    the time of deciding; where earlier decisions have it or a later one, as with a fixed `read_at`, the first
+    moment after theirs, since the latest decision stands.
     list_unfit: of figures that the study's files do not fit, which stop the estimate and can be left out.
     """
     for name, words in (("--reason", reason), ("--by", by)):
@@ -155,8 +157,9 @@ def record_decisions(
             f"--decide {', '.join(unknown)}: no such finding; `{COMMAND}` lists them. That of a corrected"
             " answer has another id"
         )
+    earlier = [at + dt.timedelta(microseconds=1) for at in lake.read(TABLE)["decided_at"]]
     rows = known.filter(pl.col("finding_id").is_in(list(finding_ids))).with_columns(
-        decided_at=pl.lit(now).cast(pl.Datetime("us", "UTC")),
+        decided_at=pl.lit(max([now, *earlier])).cast(pl.Datetime("us", "UTC")),
         decision_code=pl.lit(decision),
         reason_text=pl.lit(reason.strip()),
         decided_by=pl.lit(by.strip()),
