@@ -76,12 +76,15 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     quarter = last_period(
         {period for rows in loaded.values() for period in rows["period_code"] if "-Q" in period}
     ) or period_before(period_of(settings.study.deadline or settings.lake.now.date(), "quarter"))
+    nothing = ["no answer and no package is loaded"]
+    if settings.study.deadline is None:
+        nothing.append(f"without [study] deadline: {quarter}, the last quarter that is over")
     asked = f"{quarter[:4]} and --period {quarter}" if quarter.endswith("Q4") else quarter
     received = sum(rows["respondent_id"].n_unique() for rows in loaded.values())
     steps.append(
         Step(
             "answers",
-            () if received else ("no answer and no package is loaded",),
+            () if received else tuple(nothing),
             f"observatory questionnaire make --period {asked}, then load",
         )
     )

@@ -60,13 +60,18 @@ def test_the_quarter_that_was_asked_for_is_named_once_another_one_is_over(
     begun: Path, month: str, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OBSERVATORY_READ_AT", f"2027-{month}-10T00:00:00Z")
-    assert steps_of(begun)["answers"].do == f"observatory questionnaire make --period {asked}, then load"
+    step = steps_of(begun)["answers"]
+    assert step.do == f"observatory questionnaire make --period {asked}, then load"
+    quarter = asked[-len("2027-Q1") :]
+    # Who begins before a quarter ends wants that one: the table says what chooses it.
+    assert step.missing[1] == f"without [study] deadline: {quarter}, the last quarter that is over"
     # Nobody is asked for a quarter that ends after the deadline, nor for one long before.
     monkeypatch.setenv("OBSERVATORY_READ_AT", "2026-12-01T00:00:00Z")
     settings = begun / "observatory.toml"
     text = settings.read_text(encoding="utf-8")
     settings.write_text(text.replace("# deadline", "deadline"), encoding="utf-8")
-    assert "--period 2026 and --period 2026-Q4" in steps_of(begun)["answers"].do
+    step = steps_of(begun)["answers"]
+    assert "--period 2026 and --period 2026-Q4" in step.do and len(step.missing) == 1
     answer = {"respondent_id": "ken-a", "period_code": "2026-Q4", "indicator_code": "sp201"}
     Lake(str(begun / "study-lake")).append(rows_frame([answer], ANSWERS), ANSWERS)
     assert steps_of(begun)["release"].do == "observatory release make --period 2026-Q4"
