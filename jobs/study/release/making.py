@@ -344,20 +344,18 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
 
 
 def note_areas(held_rows: pl.DataFrame) -> list[str]:
-    """A line on the groups and regions that were left out because their figures reveal a contribution."""
+    """A line on the groups and regions that were left out because their figures reveal a contribution, with
+    the tables that lack them."""
     whole = held_rows.filter(
         pl.col("rule") == "attack", pl.col("series").is_null(), pl.col(AREA).is_in(list(AREAS))
     )
-    of_area = (
-        f"{AREAS[area][1]} ({', '.join(f'{channel} in {period}' for channel, period in own.rows())})"
-        for (area,), own in whole.select(AREA, "channel_code", PERIOD)
-        .unique()
-        .sort(pl.all())
-        .partition_by(AREA, as_dict=True, include_key=False, maintain_order=True)
-        .items()
-    )
-    listed = "; ".join(of_area)
-    return [f"Areas left out, with all their rows of a table: {listed}."] if listed else []
+    table = pl.col("table_name").str.strip_prefix("study.").unique().sort()
+    rows = whole.group_by(AREA, "channel_code", PERIOD).agg(table).sort(AREA, "channel_code", PERIOD)
+    of_area: dict[str, list[str]] = {}
+    for area, channel, period, tables in rows.rows():
+        of_area.setdefault(area, []).append(f"{channel} in {period}: {', '.join(tables)}")
+    listed = "; ".join(f"{AREAS[area][1]} ({'; '.join(own)})" for area, own in of_area.items())
+    return [f"Areas left out, with all their rows of the tables named: {listed}."] if listed else []
 
 
 def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:

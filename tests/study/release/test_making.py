@@ -58,8 +58,8 @@ def test_areas_that_the_attack_left_out_are_named() -> None:
             held | {"area_code": "FJI"}, held | {"area_code": "AFR", "series": "x"},
             held | {"area_code": "ASP", "rule": "threshold"}]  # fmt: skip
     assert note_areas(pl.DataFrame(rows, HELD_SCHEMA)) == [
-        "Areas left out, with all their rows of a table: Least developed countries (EMAIL in 2026-Q4,"
-        " SMS in 2026-Q4)."
+        "Areas left out, with all their rows of the tables named: Least developed countries (EMAIL in"
+        " 2026-Q4: spam_volume; SMS in 2026-Q4: spam_part, spam_volume)."
     ]
     assert note_areas(pl.DataFrame(schema=HELD_SCHEMA)) == []
 
