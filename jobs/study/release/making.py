@@ -333,8 +333,8 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     ]
     if recipe.basis.tables[GAPS].height and all(protected.public[table].is_empty() for table in of_gaps):
         notes.append(
-            "No gap to a norm left: [study.gap] norm is not chosen, or no spending left. Choose one, and"
-            " run `observatory study estimate`."
+            "No gap to a norm left: [study.gap] norm is not set, or no spending left. A study needs no norm;"
+            " if this one has decided on one, set it and run `observatory study estimate`."
         )
     rules = protected.held_rows.group_by("rule").len().sort("rule")
     notes += [
