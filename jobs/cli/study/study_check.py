@@ -140,8 +140,9 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
     table.title = f"Suspicious figures: {len(findings)}, open {due}"
     table.caption = (
         "figure: of a respondent, channel and period the one that moves an area most; others of it may be"
-        " wrong, too. expected: at the rate of the period before, of the size class or channel, the bound, or"
-        " the sum of the year's quarters. moves: the area that the figure moves most, and by how much of its"
+        " wrong, too. given: by its packages or answers; posts and spending, which no question asks for, as"
+        " computed from them. expected: at the rate of the period before, of the size class or channel, the"
+        " bound, or the sum of the year's quarters. moves: the area that the figure moves most, and by how much of its"
         f" estimate. open: by more than {format_number(100 * to_decimal(share))}%, undecided."
     )
     for each in findings:
@@ -170,6 +171,7 @@ def write_questions(
     """Write a text for each respondent in its language, readable by their owner alone."""
     from jobs.base.store.lake import Lake
     from jobs.base.tables.contracts import reference_table
+    from jobs.base.tables.csv_tables import read_table
     from jobs.study.desk.letters import sign_question
     from jobs.study.estimates.steps.finding_decisions import respondents_questions
     from jobs.study.estimates.steps.given import ANSWERS
@@ -179,8 +181,10 @@ def write_questions(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     listed = load_respondents(settings) if settings.study.respondents else {}
     sign = partial(sign_question, settings, settings.lake.now.date())
+    files = settings.study.files
+    prices = read_table(Path(files), "ref.price_level", is_needed=False) if files else None
     texts = respondents_questions(
-        findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), listed, sign
+        findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), listed, sign, prices
     )
     for respondent, text in texts.items():
         file = folder / f"{respondent}.txt"

@@ -475,7 +475,7 @@ def test_a_definition_is_named_as_it_was_answered(lake: Lake, odd: dict[str, pl.
 def test_a_question_names_what_was_given_before(lake: Lake) -> None:
     found = replace(only_finding(lake), rule_code="previous", previous_contribution=1234.0)
     ((_, text),) = respondents_questions([found], rows_frame([], ANSWERS), INDICATORS, {}).items()
-    assert "what you gave for 2026-Q3: 1,234." in " ".join(text.split())
+    assert "your figure for 2026-Q3: 1,234." in " ".join(text.split())
 
 
 def test_money_is_asked_in_the_words_of_the_form() -> None:
@@ -485,6 +485,34 @@ def test_money_is_asked_in_the_words_of_the_form() -> None:
     found = finding_decisions.DecidedFinding(**{name: row.get(name) for name in names})
     ((_, text),) = respondents_questions([found], have[ANSWERS], INDICATORS, {}).items()
     assert "sp701.SERVER (2025): 999999999999" in text
+
+
+@pytest.mark.parametrize("language", load_definition()["languages"])
+def test_computed_posts_are_asked_with_what_they_were_computed_from(language: str) -> None:
+    """And with no other line of the account: a form has dozens."""
+    have = account_of("999999999999")
+    (row,) = have[finding.TABLE].to_dicts()
+    row |= {"series": "_T/posts/none", "contribution": 136.4, "channel_code": "EMAIL"}
+    names = finding_decisions.DecidedFinding.__dataclass_fields__
+    found = finding_decisions.DecidedFinding(**{name: row.get(name) for name in names})
+    who = {"ken-1": Respondent("ken-1", "A", "O", "KEN", "a", (), language, "")}
+    by_days = have[ANSWERS]
+    by_wage = by_days.with_columns(pl.col("indicator_code").replace("sp706", "sp705.STAFF"))
+    for answers, code, key in (
+        (by_days, "sp706", "posts_by_days"),
+        (by_wage, "sp705.STAFF", "posts_by_wage"),
+    ):
+        ((_, text),) = respondents_questions(
+            [found], answers, INDICATORS, who, price_level=have["ref.price_level"]
+        ).items()
+        with use_language(language):
+            wage = {"wage": format_count(4000), "currency": "KES"} if key == "posts_by_wage" else {}
+        said = translate_key(language, "finding", key, question=code, days="220", **wage)
+        assert "".join(said.split()) in "".join(text.split())
+        assert [line.split()[0] for line in text.splitlines() if " (2025): " in line] == [code, "sp707.EMAIL"]
+    # Without the wage the question says no less than it did.
+    ((_, text),) = respondents_questions([found], by_wage, INDICATORS, who).items()
+    assert "sp705.STAFF (2025): 30000" in text
 
 
 # --- the command ------------------------------------------------------------------------------------

@@ -22,6 +22,8 @@ from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables.contracts import conform_frame, reference_rows, reference_table
 from jobs.study.estimates import finding
+from jobs.study.estimates.investment_account import prices_of
+from jobs.study.estimates.steps.accounts import DAYS, Price
 from jobs.study.estimates.steps.countable_answers import DEFINITION
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
 from jobs.study.estimates.steps.spending import POSTS
@@ -33,6 +35,8 @@ from jobs.study.questionnaire.texts import channel_name, option_labels, translat
 TABLE = "study.finding_decision"
 CONFIRMED, LEFT_OUT = "confirmed", "left_out"
 COMMAND = "observatory study check"
+# Of a year's account: the cost of staff, and its division by channel and by strategy.
+STAFF, SHARED, STRATEGIES = "sp705.STAFF", "sp707", "sp708"
 # So many findings are named in a refusal.
 MOST_NAMED = 8
 
@@ -218,19 +222,22 @@ def respondents_questions(
     indicators: pl.DataFrame,
     listed: Mapping[str, Respondent],
     sign: Callable[[str], Sequence[str]] = lambda language: (),
+    price_level: pl.DataFrame | None = None,
 ) -> dict[str, str]:
     """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
     indicators: ref.indicator_measure. listed: respondents by id, of whom name and language are taken; one
-    that is not among them is asked in English. sign: who asks, in a language."""
+    that is not among them is asked in English. sign: who asks, in a language. price_level: its wages are
+    named beside posts that were computed with them."""
     of: dict[str, list[DecidedFinding]] = {}
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
     texts = {}
+    prices = prices_of(price_level) if price_level is not None else {}
     for who, given in sorted(of.items()):
         language = listed[who].language if who in listed else ENGLISH
         with use_language(language):
             name = listed[who].name if who in listed else who
-            texts[who] = write_question(name, given, (answers, indicators), language, sign(language))
+            texts[who] = write_question(name, given, (answers, indicators), prices, language, sign(language))
     return texts
 
 
@@ -238,11 +245,12 @@ def write_question(
     respondent: str,
     findings: Sequence[DecidedFinding],
     tables: tuple[pl.DataFrame, pl.DataFrame],
+    prices: Mapping[tuple[str, int], Price],
     language: str,
     signed: Sequence[str],
 ) -> str:
     """The question to a respondent, by its name, in a language. tables: study.questionnaire_answer and
-    ref.indicator_measure. signed: the lines below it."""
+    ref.indicator_measure. prices: by country and year. signed: the lines below it."""
 
     def say(key: str, **values: str) -> str:
         return translate_key(language, "finding", key, **values)
@@ -257,10 +265,12 @@ def write_question(
             "period": each.period_code,
             "quarters": format_given(each.expected_value) if each.rule_code == "quarters" else "",
         }
-        lines = [ask_about(each, language, tables[0]), say(each.rule_code, **values)]
+        rows = answers_behind(each, *tables)
+        lines = [ask_about(each, language, tables[0]), *explain_posts(each, rows, prices, language)]
+        lines.append(say(each.rule_code, **values))
         if previous is not None and each.rule_code != "previous":
             lines.append(say("before", **values))
-        in_form = given_in_form(each, *tables)
+        in_form = list_answers(rows)
         lines.append(say("in_form" if in_form else "packages"))
         parts.append(fill_paragraph(f"{number}. {' '.join(lines)}", "   "))
         if in_form:
@@ -284,7 +294,7 @@ def ask_about(finding: DecidedFinding, language: str, answers: pl.DataFrame) -> 
         "value": format_given(finding.contribution),
     }
     if Given(*given_of(finding)).is_money:
-        key = "posts" if POSTS in finding.series.split("/") else "spending"
+        key = "posts" if is_posts(finding) else "spending"
         return translate_key(language, "finding", key, **values)
     unit, definition, quantity = finding.series.split("/")
     counted = translate_key(language, "finding_quantity", quantity)
@@ -310,19 +320,60 @@ def fill_paragraph(text: str, indent: str = "") -> str:
 def short_figure(finding: DecidedFinding) -> str:
     """A figure by its codes: `EMAIL attempted units`, `SMS posts`."""
     if Given(*given_of(finding)).is_money:
-        return f"{finding.channel_code} {'posts' if POSTS in finding.series.split('/') else 'spending'}"
+        return f"{finding.channel_code} {'posts' if is_posts(finding) else 'spending'}"
     codes = [code for code in finding.series.split("/") if code != OPERATOR]
     return " ".join([finding.channel_code, *codes]).replace("_", " ")
 
 
-def given_in_form(finding: DecidedFinding, answers: pl.DataFrame, indicators: pl.DataFrame) -> list[str]:
-    """The respondent's answers that the figure rests on: `sp701.SERVER: 1200 KES`."""
+def is_posts(finding: DecidedFinding) -> bool:
+    return Given(*given_of(finding)).is_money and POSTS in finding.series.split("/")
+
+
+def answers_behind(finding: DecidedFinding, answers: pl.DataFrame, indicators: pl.DataFrame) -> pl.DataFrame:
+    """The respondent's answers that the figure rests on, of an account those alone that the figure is made
+    of."""
     given = Given(*given_of(finding))
     rows = latest_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
+    rows = rows.filter(pl.col("value").is_not_null())
+    if not given.is_money:
+        return rows
+    have = set(rows["indicator_code"])
+    share = f"{SHARED}.{finding.channel_code}"
+    if is_posts(finding):
+        used = {DAYS if DAYS in have else STAFF, share}
+    else:
+        # Days count where the cost of staff is not given. The figure is of all strategies together.
+        unused = {DAYS} if STAFF in have else set()
+        used = {each for each in have - unused if each.partition(".")[0] not in (SHARED, STRATEGIES)} | {
+            share
+        }
+    return rows.filter(pl.col("indicator_code").is_in(used))
+
+
+def explain_posts(
+    finding: DecidedFinding, rows: pl.DataFrame, prices: Mapping[tuple[str, int], Price], language: str
+) -> list[str]:
+    """How posts were computed, as accounts.count_posts() does: nothing of other figures, or where the wage is
+    not known. rows: the answers behind them."""
+    if not is_posts(finding):
+        return []
+    assumed = dict(reference_table("ref.investment_assumption").select("assumption_code", "central").rows())
+    values = {"days": format_given(float(assumed["days_per_post"]))}
+    have = dict(rows.select("indicator_code", "country_code").rows())
+    if DAYS in have:
+        return [translate_key(language, "finding", "posts_by_days", question=DAYS, **values)]
+    price = prices.get((have.get(STAFF, ""), int(finding.period_code)))
+    if price is None or not price.wage:
+        return []
+    values |= {"wage": format_given(price.wage), "currency": price.currency}
+    return [translate_key(language, "finding", "posts_by_wage", question=STAFF, **values)]
+
+
+def list_answers(rows: pl.DataFrame) -> list[str]:
+    """Answers as a respondent reads them: `sp701.SERVER (2026): 1200 KES`."""
     return [
         f"{indicator} ({period}): {value}" + (f" {currency}" if currency else "")
-        for indicator, period, value, currency in rows.filter(pl.col("value").is_not_null())
-        .sort("period_code", "indicator_code")
+        for indicator, period, value, currency in rows.sort("period_code", "indicator_code")
         .select("indicator_code", "period_code", "value", "currency_code")
         .rows()
     ]
