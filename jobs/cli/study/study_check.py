@@ -142,8 +142,8 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
         "figure: of a respondent, channel and period the one that moves an area most; others of it may be"
         " wrong, too. given: by its packages or answers; posts and spending, which no question asks for, as"
         " computed from them. expected: at the rate of the period before, of the size class or channel, the"
-        " bound, or the sum of the year's quarters. moves: the area that the figure moves most, and by how much of its"
-        f" estimate. open: by more than {format_number(100 * to_decimal(share))}%, undecided."
+        " bound, or the sum of the year's quarters. moves: the area that the figure moves most, and by how"
+        f" much of its estimate. open: by more than {format_number(100 * to_decimal(share))}%, undecided."
     )
     for each in findings:
         table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))
