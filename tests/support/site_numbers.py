@@ -8,6 +8,7 @@ import csv
 import html
 import re
 from collections.abc import Callable
+from decimal import ROUND_HALF_UP, Context, Decimal
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +87,27 @@ def number(text: str) -> float:
     return float(value) * SIZES.get(size, 1)
 
 
+def two_digits(value: str) -> float:
+    """What a sentence has of a figure of the release."""
+    return float(Context(prec=2, rounding=ROUND_HALF_UP).create_decimal(value))
+
+
 def same(text: str, value: str) -> None:
-    assert f"{number(text):.3g}" == f"{float(value):.3g}", (text, value)
+    assert number(text) == two_digits(value), (text, value)
+
+
+def same_share(text: str, value: str) -> None:
+    """As same(); a share that is not all of it never reads as 100%."""
+    assert float(text) == (float(value) if 99.5 <= float(value) < 100 else two_digits(value)), (text, value)
+
+
+def around(low: str, high: str, ends: tuple[str, str]) -> None:
+    """Both ends of an interval, with two digits that hold all of it, and no more than one step beyond."""
+    for text, value, way in ((low, ends[0], -1), (high, ends[1], 1)):
+        said, exact = Decimal(str(number(text))), Decimal(value)
+        assert said == Context(prec=2).create_decimal(said), text
+        step = Decimal(1).scaleb(exact.adjusted() - 1)
+        assert 0 <= way * (said - exact) < step, (text, value)
 
 
 def quotable(band: str) -> None:
@@ -102,14 +122,14 @@ def headline(figures: Figures, parts: str) -> None:
         shares, area = re.fullmatch(r"(.+?) in (.+)", part).groups()  # type: ignore[union-attr]
         for share, channel in re.findall(r"([\d.]+)% of (.+?)(?:, | and |$)", shares):
             row = figures.better("spam_volume", area, channel)
-            same(share, row["share_pct"])
+            same_share(share, row["share_pct"])
             quotable(row["share_cv_band_code"])
 
 
 def volume(figures: Figures, channel: str, estimate: str, area: str, share: str) -> None:
     row = figures.better("spam_volume", area, channel)
     same(estimate, row["estimate"])
-    same(share, row["share_pct"])
+    same_share(share, row["share_pct"])
     quotable(row["cv_band_code"])
     quotable(row["share_cv_band_code"])
 
@@ -161,7 +181,7 @@ def part(figures: Figures, channel: str, area: str, name: str, share: str) -> No
     found = [
         row for table in ("spam_type", "spam_source", "spam_route") for row in figures.tables[table]
         if row["area_name"] == name_of(area) and row["channel_code"] == CHANNELS[channel.lower()]
-        and (row["rank_from"], row["rank_to"]) == ("1", "1") and f"{float(row['share_pct']):g}" == share
+        and (row["rank_from"], row["rank_to"]) == ("1", "1") and two_digits(row["share_pct"]) == float(share)
     ]  # fmt: skip
     assert found, (name, area, share)
     quotable(found[0]["share_cv_band_code"])
@@ -188,20 +208,21 @@ def left_open(figures: Figures, channel: str, area: str, names: str) -> None:
     )
 
 
-def cost(figures: Figures, channel: str, area: str, estimate: str, ends: tuple[str, ...] = ()) -> None:
+def cost(figures: Figures, channel: str, area: str, estimate: str, *ends: str) -> None:
     row = figures.one("countermeasure_cost", area, channel, strategy_code="_T", cost_component_code="stated")
-    money(row, estimate, ends)
+    money(row, estimate, *ends)
 
 
-def spent(figures: Figures, channel: str, area: str, estimate: str, ends: tuple[str, ...] = ()) -> None:
+def spent(figures: Figures, channel: str, area: str, estimate: str, *ends: str) -> None:
     codes = {"strategy_code": "_T", "component_code": "_T", "conversion_code": "market"}
-    money(figures.one("investment", area, channel, **codes), estimate, ends)
+    money(figures.one("investment", area, channel, **codes), estimate, *ends)
 
 
-def money(row: Row, estimate: str, ends: tuple[str, ...]) -> None:
+def money(row: Row, estimate: str, *ends: str) -> None:
     same(estimate, row["estimate"])
-    for text, name in zip(ends, ("estimate_low", "estimate_high"), strict=False):
-        same(text, row[name])
+    if ends:
+        low, high = ends
+        around(low, high, (row["estimate_low"], row["estimate_high"]))
     quotable(row["cv_band_code"])
 
 
@@ -269,7 +290,7 @@ def unknown(table: str, column: str, code: str) -> Callable[..., None]:
             and row[column] == code
         ]  # fmt: skip
         row = min(rows, key=lambda each: each["quantity_code"] != "spam_corrected")
-        same(share, row["share_pct"])
+        same_share(share, row["share_pct"])
 
     return check
 
@@ -308,7 +329,9 @@ def spread(figures: Figures, channel: str, part: str, low: str, high: str) -> No
                 and row["share_pct"] and row["share_cv_band_code"] not in LOW):  # fmt: skip
                 shares.setdefault((row[column], row["quantity_code"]), []).append(float(row["share_pct"]))
         found += [
-            code for (code, _), own in shares.items() if (min(own), max(own)) == (float(low), float(high))
+            code
+            for (code, _), own in shares.items()
+            if [two_digits(str(end(own))) for end in (min, max)] == [float(low), float(high)]
         ]
     assert any(REGIONS.get(code, part) == part for code in found), (part, low, high)
 
@@ -326,10 +349,10 @@ def in_use(figures: Figures, channel: str, names: str, low: str, high: str, area
 
 
 def compact(text: str, value: str) -> None:
-    """A figure of a title as a table writes it: 12.5M."""
+    """A figure of a title with the sign of its size: 13M."""
     digits, size = re.fullmatch(r"([\d.,]+)(k|M|bn|T|)", text).groups()  # type: ignore[union-attr]
-    exact = float(digits.replace(",", "")) * COMPACT[size]
-    assert f"{exact:.3g}" == f"{float(value):.3g}", (text, value)
+    said = float(digits.replace(",", "")) * COMPACT[size]
+    assert said == two_digits(value), (text, value)
 
 
 def largest(figures: Figures, table: str, channel: str, name: str, value: str, area: str) -> None:
@@ -414,9 +437,9 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"The norm is ([\d.]+) US dollars for each subscription and year, .*", norm_of_all),
     (r"What operators answered that they spend against spam .* prices of (\d+)\.", base_year),
     (rf"Countermeasures for {C} cost operators of (.+) at least {N} US dollars to run in .+ \({N} to {N}\).*",
-     lambda f, c, a, e, *ends: cost(f, c, a, e, ends)),
+     lambda f, c, a, e, *ends: cost(f, c, a, e, *ends)),
     (rf"Operators of (.+) spent {N} US dollars against spam by {C} in .+ \({N} to {N}\).*",
-     lambda f, a, e, c, *ends: spent(f, c, a, e, ends)),
+     lambda f, a, e, c, *ends: spent(f, c, a, e, *ends)),
     (rf"{C}, spending: (.+) holdings reported, with (.+) of the subscriptions of (.+)\.",
      answered_on_spending),
     (rf"{C}, volumes: .+ of the subscriptions of (.+)\. The frame of operators covers (\d+) of (\d+) .*",
@@ -468,9 +491,9 @@ def check_cards(figures: Figures, page: str) -> int:
         if told:
             estimate, area, lowest, highest, quantity = told.groups()
             row = figures.one("spam_volume", area, channel, quantity_code=QUANTITIES[quantity])
-            money(row, estimate, (lowest, highest) if lowest else ())
+            money(row, estimate, *((lowest, highest) if lowest else ()))
             if share := re.search(r"\n([\d.]+)%\n", text):
-                same(share[1], row["share_pct"])
+                same_share(share[1], row["share_pct"])
                 quotable(row["share_cv_band_code"])
             if changed := re.search(r"([+-][\d.]+)% since quarter (\d) of (\d+)", text):
                 change(figures, channel, changed[1], area, changed[2], changed[3])

@@ -40,7 +40,7 @@ R = (
 # Terms of the glossary that stand in no code list.
 TERMS = ("holding", "subscription", "variation", "norm")
 # Points of the method in short that have texts of their own.
-METHOD = ("asked", "whom", "counted", "corrected", "estimated")
+METHOD = ("asked", "whom", "counted", "corrected", "estimated", "rounded")
 
 
 def about_pages(release: PublishedRelease, folder: Path) -> list[Page]:

@@ -8,6 +8,7 @@ from functools import partial
 import polars as pl
 
 from jobs.base.core import languages, numbers
+from jobs.base.core.numbers import Number, round_significant
 from jobs.base.costs.prices import count_prices, describe_prices
 from jobs.base.figures import words
 from jobs.base.figures.reliability import may_be_quoted
@@ -29,6 +30,7 @@ from jobs.study.site.names import (
 )
 from jobs.study.site.reading import QUANTITIES, PublishedRelease, Row, better_quantity, by_channel
 from jobs.study.site.sentences import (
+    DIGITS,
     change_ends,
     change_rows,
     has_interval,
@@ -40,6 +42,8 @@ from jobs.study.site.sentences import (
     name_band,
     name_period,
     part_title,
+    quote_before_noun,
+    quote_share,
     quoted_change,
     rate_title,
     show_share,
@@ -117,7 +121,7 @@ def table_by_area(
     return Table(title, [area_column(), *map(Column, names.values())], lines)
 
 
-def short(value: str | None) -> str:
+def short(value: Number | None) -> str:
     return numbers.DASH if value is None else languages.format_compact(value)
 
 
@@ -620,9 +624,9 @@ def matrix_title(source: str, channel: str, rows: pl.DataFrame, column: str, nam
         return say(key, **given)
     code = max(whole, key=lambda row: float(row["share_pct"]))[column]
     shares = sorted((row["share_pct"] for row in quoted if row[column] == code), key=float)
-    if float(shares[0]) == float(shares[-1]):
+    low, high = quote_share(shares[0]), quote_share(shares[-1])
+    if low == high:
         return say(key, **given)
-    low, high = show_share(shares[0]), show_share(shares[-1])
     return say(f"{key}_spread", **given, part=names[code], low=low, high=high)
 
 
@@ -768,7 +772,8 @@ def largest_title(rows: pl.DataFrame, column: str, name: Callable[[str], str], s
     if not quoted:
         return ""
     row = max(quoted, key=lambda each: float(each["estimate"]))
-    return f"{say('between')}{name(row[column])} {sign}{short(row['estimate'])} ({name_area(row)})"
+    shown = short(round_significant(row["estimate"], DIGITS))
+    return f"{say('between')}{name(row[column])} {sign}{shown} ({name_area(row)})"
 
 
 def part_name(code: str) -> str:
@@ -786,7 +791,7 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
         norm = short(own["target_per_subscription"][0])
         title = say("gap.plain", **given, norm=norm)
         if row is not None and row["gap"] and may_be_quoted(row["cv_band_code"]):
-            gap = languages.format_before_noun(row["gap"])
+            gap = quote_before_noun(row["gap"])
             title = say("gap.title", **given, gap=gap, area=name_area(row))
         about = say("investment.about", period=name_period(own["period_code"][0]))
         table = shown_table(title, own.to_dicts(), [by_area(), *gap_columns()])

@@ -3,10 +3,12 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 import polars as pl
 
 from jobs.base.core import languages
+from jobs.base.core.numbers import round_significant, to_decimal
 from jobs.base.core.periods import last_day, period_of
 from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.tables.public_contracts import public_contract
@@ -25,6 +27,8 @@ from jobs.study.site.reading import (
 from jobs.study.site.texts import say
 
 WORLD = AREAS["WORLD"][0]
+# Of an estimate in a sentence or a title. Releases publish two or three, which tables have.
+DIGITS = 2
 KNOWN_ERRORS = ("subscriptions_variance", "days_variance")
 
 
@@ -88,13 +92,33 @@ def show_share(value: str) -> str:
     return languages.format_share(value)
 
 
+def quote_share(value: str) -> str:
+    """A share in a sentence. One that is not all never reads as 100%."""
+    rounded = round_significant(value, DIGITS)
+    return show_share(value) if to_decimal(value) < 100 <= rounded else languages.format_share(rounded)
+
+
 def quote(value: str) -> str:
     """An estimate in a sentence."""
-    return languages.format_rounded(value)
+    return languages.format_rounded(round_significant(value, DIGITS))
+
+
+def quote_before_noun(value: str) -> str:
+    """An estimate in a sentence, before what is counted."""
+    return languages.format_before_noun(round_significant(value, DIGITS))
 
 
 def ends_of(row: Row) -> dict[str, str]:
-    return {"low": quote(row["estimate_low"]), "high": quote(row["estimate_high"])}
+    """Both ends of an interval in a sentence, rounded outward as the release rounds them."""
+    return {
+        "low": languages.format_rounded(round_outward(row["estimate_low"], ROUND_FLOOR)),
+        "high": languages.format_rounded(round_outward(row["estimate_high"], ROUND_CEILING)),
+    }
+
+
+def round_outward(value: str, rounding: str) -> Decimal:
+    exact = to_decimal(value)
+    return exact.quantize(Decimal(1).scaleb(exact.adjusted() - DIGITS + 1), rounding) if exact else exact
 
 
 def has_interval(row: Row) -> bool:
@@ -120,7 +144,7 @@ def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
     found: dict[str, list[str]] = {}
     for channel, row in main_rows(release, areas).items():
         if has_share(row):
-            part = say("headline.part", share=show_share(row["share_pct"]), channel=name_channel(channel))
+            part = say("headline.part", share=quote_share(row["share_pct"]), channel=name_channel(channel))
             found.setdefault(name_area(row), []).append(part)
     if not found:
         return say("headline.none")
@@ -143,7 +167,7 @@ def cards(release: PublishedRelease) -> list[ChannelCard]:
 
 
 def channel_card(release: PublishedRelease, channel: str, row: Row) -> ChannelCard:
-    share = show_share(row["share_pct"]) if has_share(row) else ""
+    share = quote_share(row["share_pct"]) if has_share(row) else ""
     base = say("card.base", channel=name_channel(channel)) if share else ""
     return ChannelCard(
         head_channel(channel),
@@ -257,7 +281,7 @@ def money_sentence(key: str, channel: str, row: Row) -> str:
     if not (may_be_quoted(row["cv_band_code"]) and has_interval(row)):
         return say(f"{key}_unquoted", **given)
     period = name_period(row["period_code"])
-    estimate = languages.format_before_noun(row["estimate"])
+    estimate = quote_before_noun(row["estimate"])
     return say(key, **given, estimate=estimate, period=period, **ends_of(row))
 
 
@@ -312,7 +336,7 @@ def whats_unsure(release: PublishedRelease) -> list[str]:
         rows = release.last(table).filter(pl.col(AREA).is_in(WHOLE), pl.col(column) == code)
         parts = {channel: better_quantity(own).row(0, named=True) for channel, own in by_channel(rows)}
         sizes[key] = {
-            channel: show_share(row["share_pct"]) for channel, row in parts.items() if has_share(row)
+            channel: quote_share(row["share_pct"]) for channel, row in parts.items() if has_share(row)
         }
     sizes["unsure.subscriptions"] = {
         channel: languages.format_whole_percent(share)
@@ -363,7 +387,7 @@ def volume_title(channel: str, rows: pl.DataFrame) -> str:
         estimate=quote(row["estimate"]),
         unit=say(f"short.{row['unit_code']}"),
         area=name_area(row),
-        share=show_share(row["share_pct"]),
+        share=quote_share(row["share_pct"]),
     )
 
 
@@ -374,7 +398,7 @@ def rate_title(channel: str, rows: pl.DataFrame) -> str:
     return say(
         "rate.title",
         channel=head_channel(channel),
-        rate=languages.format_rounded(row["rate_per_subscription"]),
+        rate=quote(row["rate_per_subscription"]),
         unit=say(f"short.{row['unit_code']}"),
         area=name_area(row),
     )
@@ -384,7 +408,7 @@ def money_title(key: str, channel: str, row: Row | None) -> str:
     if row is None or not may_be_quoted(row["cv_band_code"]):
         return say(f"{key}.plain", channel=head_channel(channel))
     given = {"channel": head_channel(channel), "area": name_area(row)}
-    return say(f"{key}.title", **given, estimate=languages.format_before_noun(row["estimate"]))
+    return say(f"{key}.title", **given, estimate=quote_before_noun(row["estimate"]))
 
 
 def part_title(channel: str, rows: pl.DataFrame, names: dict[str, str], column: str) -> str:
@@ -393,7 +417,7 @@ def part_title(channel: str, rows: pl.DataFrame, names: dict[str, str], column: 
     first = rows.filter(pl.col("rank_from") == "1").to_dicts()
     if len(first) == 1 and has_share(first[0]):
         return say(
-            "part.first", **given, part=names[first[0][column]], share=show_share(first[0]["share_pct"])
+            "part.first", **given, part=names[first[0][column]], share=quote_share(first[0]["share_pct"])
         )
     if len(first) > 1:
         return say("part.open", **given, parts=languages.join_parts([names[row[column]] for row in first]))
