@@ -63,7 +63,7 @@ def investment_tables(
                 name_area(row), row.conf_status_code, format_compact(row.estimate),
                 format_interval(row.estimate_low, row.estimate_high), format_cv(row),
                 format_whole_percent(row.coverage_pct), format_money(row.per_subscription),
-                format_compact(row.per_thousand_units, ""),
+                format_compact(row.per_thousand_units),
             )  # fmt: skip
         tables += [table, parts_table(channel, period, found, parts), *shares_table(channel, period, own)]
         if targets:
@@ -71,7 +71,7 @@ def investment_tables(
                 targets_table(f"{channel}: targets in {period}", own, targets, gaps_of),
                 gap_intervals_table(f"{channel}: what is missing in {period}", own, targets, gaps_of),
             ]
-    notes = [*explain_signs(found), *note_missing_norms(channels, chosen)]
+    notes = [*explain_signs(found), *note_uncounted(found), *note_missing_norms(channels, chosen)]
     return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
 
 
@@ -131,6 +131,17 @@ def gap_intervals_table(
             ),
         )
     return table
+
+
+def note_uncounted(rows: list[Any]) -> list[str]:
+    """A line on the channels of which spending is held against no traffic, in an area or in all."""
+    channels = sorted({row.channel_code for row in rows if row.per_thousand_units is None})
+    if not channels:
+        return []
+    return [
+        f"/1,000 is – for {words.join_words(channels)} where no package has a month of the year: it divides"
+        " by traffic of logs, not of answers."
+    ]
 
 
 def note_missing_norms(channels: list[str], chosen: pl.DataFrame) -> list[str]:

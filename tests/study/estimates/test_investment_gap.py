@@ -303,7 +303,18 @@ def test_what_is_spent_is_printed_with_its_parts_and_what_is_missing() -> None:
         "best, SMS No target by the best: no respondent.",
     ]
     assert [line for line in wanted if line not in lines] == []
-    assert "No gap to the norm" not in printed
+    assert "No gap to the norm" not in printed and "/1,000 is –" not in printed
+
+
+def test_spending_over_no_traffic_says_why_it_is_missing() -> None:
+    """As in a study of forms alone."""
+    spending = typed_rows(study_lake.investment(), "study.investment")
+    spending = spending.with_columns(per_thousand_units=pl.lit(None, spending.schema["per_thousand_units"]))
+    chosen = read_targets(Gap(), Gap(), ASSUMED)
+    printed = printed_investment(spending, typed_rows([], "study.investment_gap"), chosen)
+    lines = [" ".join(line.split()) for line in printed.splitlines()]
+    assert "WORLD 1k 800–1.25k 10% 50% 0.14 –" in lines
+    assert "/1,000 is – for EMAIL where no package has a month of the year" in " ".join(lines)
 
 
 def printed_investment(*frames: pl.DataFrame) -> str:
