@@ -269,7 +269,7 @@ def table_notes(
         lines += [f"Empty in all of them: {', '.join(empty)}"] if empty else []
     if left := [name for name in names if name not in columns]:
         lines.append(f"Left out: {', '.join(left)}")
-        lines.append("--columns chooses; --format csv has all.")
+        lines.append("--columns chooses; a wider terminal and --format csv have all.")
     if any(cell.endswith("…") for name in columns for cell in cells[name]):
         lines.append("Values after … are cut; --format json has all of them.")
     return lines

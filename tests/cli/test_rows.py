@@ -52,6 +52,8 @@ def test_a_narrow_terminal_leaves_out_the_last_columns(
     print_table(frame, "spam_volume", Console(width=56, color_system=None), 2, needed)
     shown = capsys.readouterr().out
     assert f"Left out: {left}\n" in shown
+    # Also of columns that --columns has chosen: then other ways help.
+    assert "a wider terminal and --format csv have all" in " ".join(shown.split())
     assert max(map(len, shown.splitlines())) <= 56
     assert ("432,000,000,000" in shown) == bool(needed)
     assert "Egypt" in shown and "SMS" in shown
