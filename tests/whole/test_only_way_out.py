@@ -280,7 +280,7 @@ def test_respondents_figures_are_named_where_estimates_are_made_alone() -> None:
         "from jobs.study.estimates.contribution import TABLE\nrows = lake.read(TABLE)",
         "from jobs.study.estimates.steps.study_stage import TABLES\nrows = map(lake.read, TABLES)",
         "from jobs.study.estimates.steps import study_stage\nrows = map(lake.read, study_stage.TABLES)",
-        "from jobs.study.estimates.steps.study_stage import APART as MINE\nrows = map(lake.read, MINE)",
+        "from jobs.study.estimates.steps.study_stage import TABLES as MINE\nrows = map(lake.read, MINE)",
         "rows = lake.read('study.' + name)",
     ],
 )

@@ -106,7 +106,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def only_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other tables of the study have tests of their own and take minutes."""
     monkeypatch.setattr(study_stage, "TABLES", ("study.mirror",))
-    monkeypatch.setattr(study_stage, "SPINE", ())
 
 
 @pytest.mark.usefixtures("only_mirror")
@@ -130,18 +129,19 @@ def test_two_packages_become_rows_of_the_pair(lake: Lake, folder: Path) -> None:
     ]  # fmt: skip
 
 
+def count_twice(table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    route, frame = (have[name] for name in read_contract(table).reads[:2])
+    country = reference_table("ref.country")
+    return conform_frame(mirror.transform(pl.concat([route, route]), frame, country), table)
+
+
 @pytest.mark.usefixtures("only_mirror")
 def test_a_mirror_that_tells_more_than_was_given_is_not_written(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = lake.version("study.mirror") if lake.exists("study.mirror") else None
 
-    def doubled(table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
-        route, frame = (have[name] for name in read_contract(table).reads[:2])
-        country = reference_table("ref.country")
-        return conform_frame(mirror.transform(pl.concat([route, route]), frame, country), table)
-
-    monkeypatch.setattr(study_stage, "compute_table", doubled)
+    monkeypatch.setattr(study_stage, "compute_table", count_twice)
     with pytest.raises(ValidationHeld, match="counted_within_given"):
         study_stage.estimate_tables(
             lake, settings_of(Path(lake.root)), folder, "held", report_step=lambda text: None

@@ -11,11 +11,9 @@ dataclass, such as Reference.
 
 import hashlib
 import importlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import fields, is_dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -26,8 +24,8 @@ from expectations.suite_files import suite_tables
 from jobs.base.checks.validations import refuse_broken
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.program import HOME, find_sources
-from jobs.base.engine import embedded
-from jobs.base.engine.tasks import perform_call
+from jobs.base.engine.embedded import Embedded, Inline
+from jobs.base.engine.tasks import Task
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.study import Gap
 from jobs.base.store import record
@@ -74,24 +72,6 @@ REFERENCES = tuple(
 )
 # Its row in meta.run stands for all: they are computed together.
 FIRST = (TABLES[0], "_T", "_T")
-
-
-def read_through(first: str) -> tuple[str, ...]:
-    """A table and those that read it, directly or through others."""
-    found = [first]
-    for table in TABLES:
-        if {*read_contract(table).reads} & {*found}:
-            found.append(table)
-    return tuple(found)
-
-
-# These take longest. What they read of the others is computed before them.
-APART = read_through("study.spam_volume")
-SPINE = tuple(
-    table
-    for table in TABLES
-    if table not in APART and any(table in read_contract(each).reads for each in APART)
-)
 
 
 @as_only_writer("observatory study estimate")
@@ -169,14 +149,7 @@ def estimate_tables(
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
     refuse_unknown(have, folder)
-    compute_here(SPINE, have, report_step)
-    with compute_beside(settings, have) as computed_apart:
-        compute_here(
-            [each for each in TABLES if computed_apart is None or each not in APART], have, report_step
-        )
-        if computed_apart is not None:
-            report_step(f"study: {', '.join(APART)}")
-            have |= computed_apart.result()
+    compute_tables(settings, have, report_step)
     report_step("study: validating")
     refuse_broken(native.check_tables(study_tables(lake, have)), "The study's tables stay as they were.")
     report_step("study: writing")
@@ -227,38 +200,27 @@ def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.D
     }
 
 
-@contextmanager
-def compute_beside(
-    settings: Observatory, have: Mapping[str, pl.DataFrame]
-) -> Iterator[Future[dict[str, pl.DataFrame]] | None]:
-    """Compute APART in a process of its own; None where the settings allow no other process."""
-    is_alone = settings.engine.workers < 2 or settings.engine.name == "inline"
-    if is_alone or not set(APART) < set(TABLES):
-        yield None
-        return
-    read = {name for table in APART for name in read_contract(table).reads} | {FRAME, DENOMINATOR}
-    inputs = {name: frame for name, frame in have.items() if name in read}
-    executor = embedded.start_executor()
-    try:
-        yield executor.submit(perform_call, partial(compute_apart, inputs))
-    finally:
-        executor.shutdown(cancel_futures=True)
-
-
-def compute_here(
-    tables: Sequence[str], have: dict[str, pl.DataFrame], report_step: Callable[[str], None]
+def compute_tables(
+    settings: Observatory, have: dict[str, pl.DataFrame], report_step: Callable[[str], None]
 ) -> None:
-    """Add tables, of which the later may read the earlier, to what the study has."""
-    for table in tables:
-        if table not in have:
-            report_step(f"study: {table}")
-            have[table] = compute_table(table, have)
+    """Add all tables to what the study has: those that read no other that is left, then the next ones. Of
+    them the table that most others read comes first, for these wait for it."""
+    chosen = settings.engine
+    is_alone = chosen.workers < 2 or chosen.name == "inline"
+    with nullcontext(Inline()) if is_alone else Embedded(chosen.workers, chosen.memory_bytes) as engine:
+        while left := [table for table in TABLES if table not in have]:
+            ready = [table for table in left if not {*read_contract(table).reads} & {*left}]
+            readers = {table: sum(table in read_contract(each).reads for each in left) for table in ready}
+            ready.sort(key=lambda table: -readers[table])
+            report_step(f"study: {', '.join(ready)}")
+            tasks = [Task(table, compute_table, table, inputs_of(table, have)) for table in ready]
+            have |= zip(ready, engine.run_tasks(tasks), strict=True)
 
 
-def compute_apart(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """The rows of APART."""
-    compute_here(APART, have, lambda step: None)
-    return {table: have[table] for table in APART}
+def inputs_of(table: str, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+    """What compute_table() takes of what the study has."""
+    taken = {*read_contract(table).reads, FRAME, DENOMINATOR}
+    return {name: frame for name, frame in have.items() if name in taken}
 
 
 def compute_table(table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
