@@ -46,8 +46,8 @@ test-one: setup-dev  ## The short tests whose name or file has NAME in it, as in
 	@$(BIN)/python -m pytest -q -m "$(SHORT)" -k "$(NAME)"
 
 test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow, more examples of properties
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases" --hypothesis-profile thorough
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and $(SHORT)" --hypothesis-profile thorough
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases" --hypothesis-profile thorough --durations 20
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and $(SHORT)" --hypothesis-profile thorough --durations 10
 
 test-releases: setup-dev  ## Releases in a row, attacked together: half an hour, which is more than CI has
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist load -m releases
