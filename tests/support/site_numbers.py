@@ -37,7 +37,7 @@ MAIN = (
 )
 # Sentences that are the same in every release, or that name no figure of it.
 STATIC = re.compile(
-    r"^Left out|X\.1231|95% point|A rank of 1–3|Shares are of all spam|reference prices|(?:^|; )20\d\d$"
+    r"^Left out|X\.1231|95% point|[Aa] rank of 1–3|Shares are of all spam|reference prices|(?:^|; )20\d\d$"
     r"|quarter \d of 20\d\d$|MADE-UP|Spam and the cost|^95% intervals hold if"
     r"|95% intervals of changes rest on"
 )
@@ -403,6 +403,38 @@ def countries(figures: Figures, count: str, channel: str) -> None:
     assert len({row["area_code"] for row in rows}) == int(count)
 
 
+def beside(figures: Figures, channel: str, share: str, area: str, other: str, whole: str) -> None:
+    """Shares of an area and of all countries together, of the better quantity that both have."""
+    for quantity in QUANTITIES.values():
+        found = [
+            row for name in (area, whole) for row in figures.tables["spam_volume"]
+            if row["area_name"] == name_of(name) and row["channel_code"] == CHANNELS[channel.lower()]
+            and row["quantity_code"] == quantity and row["definition_code"] == "OPERATOR"
+            and row["unit_code"] in ("attempted", "call") and row["share_pct"]
+        ]  # fmt: skip
+        if len(found) == 2:
+            for said, row in zip((share, other), found, strict=True):
+                same_share(said, row["share_pct"])
+                quotable(row["share_cv_band_code"])
+            return
+    raise AssertionError((channel, area, whole))
+
+
+def pairs_apart(figures: Figures, every: str, apart: str) -> None:
+    """How many pairs of a channel's regions have rates whose intervals do not overlap."""
+    counted = set()
+    for channel, quantity in {(c, q) for c in CHANNELS.values() for q in QUANTITIES.values()}:
+        own = [
+            (float(row["rate_low"]), float(row["rate_high"])) for row in figures.tables["spam_volume"]
+            if (row["channel_code"], row["quantity_code"]) == (channel, quantity) and row["rate_low"]
+            and row["area_kind_code"] == "region" and row["definition_code"] == "OPERATOR"
+            and row["unit_code"] in ("attempted", "call")
+        ]  # fmt: skip
+        # Of two that do not overlap one is below the other.
+        counted.add((len(own) * (len(own) - 1) // 2, sum(a[1] < b[0] for a in own for b in own)))
+    assert (int(every), int(apart)) in counted
+
+
 def norm(figures: Figures, channel: str, value: str) -> None:
     rows = figures.tables["investment_gap"]
     assert value in {
@@ -424,6 +456,8 @@ C = r"([\w -]+)"
 CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"Spam in quarter \d of \d{4}: (.+)\.", headline),
     (rf"{C}: {N} spam (?:messages|calls) in (.+), ([\d.]+)% of traffic", volume),
+    (rf"{C}: ([\d.]+)% of traffic is spam in (.+), ([\d.]+)% in (.+)", beside),
+    (r".*Of (\d+) pairs of regions, the intervals of (\d+) do not overlap\..*", pairs_apart),
     (rf"{C}: {N} spam (?:messages|calls) for each subscription in (.+)", rate),
     (rf"{C}: ([+-][\d.]+)% in (.+) since quarter (\d) of (\d+)(.*)", titled_change),
     (rf"{C}: change of spam since quarter (\d) of (\d+)", since),
@@ -520,7 +554,7 @@ def recompute_sentences(site: Path) -> int:
         for text in texts_in(page):
             if not re.search(r"\d", text):
                 continue
-            if file.name.startswith("area-") and not text.startswith("Spam in"):
+            if file.name.startswith("area-") and not re.match(r"Spam in|.* of traffic is spam in ", text):
                 continue
             for pattern, check in CHECKS:
                 if found := re.fullmatch(pattern, text):

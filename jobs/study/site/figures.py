@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import combinations
 
 import polars as pl
 
@@ -14,8 +15,9 @@ from jobs.base.figures import words
 from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.page.blocks import Cell, Column, Part, Picture, Table, number_cell, range_bar, stack_parts
 from jobs.base.page.world_map import MapCountry, draw_map, load_positions
+from jobs.base.tables.contracts import reference_rows
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
-from jobs.study.release.released_tables import AREA, AREA_NAME, AREAS, WHOLE, names_of
+from jobs.study.release.released_tables import AREA, AREA_NAME, AREAS, PART, WHOLE, names_of
 from jobs.study.site.names import (
     name_code,
     name_country,
@@ -31,6 +33,7 @@ from jobs.study.site.names import (
 from jobs.study.site.reading import QUANTITIES, PublishedRelease, Row, better_quantity, by_channel
 from jobs.study.site.sentences import (
     DIGITS,
+    beside_title,
     change_ends,
     change_rows,
     has_interval,
@@ -413,6 +416,10 @@ def plain_bar(row: Row, names: tuple[str, str, str], scale: float) -> tuple[Part
     return range_bar(low, middle, high, scale)
 
 
+def share_bar(row: Row, scale: float) -> tuple[Part, ...]:
+    return stack_parts(("certain", float(row["share_pct"] or 0)), scale=scale)
+
+
 def top_of(rows: Sequence[Row], *names: str) -> float:
     return max((float(row[name]) for row in rows for name in names if row[name]), default=0.0)
 
@@ -453,7 +460,7 @@ def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
     low, high = log_axis(listed)
     shown = [by_area(lambda row: log_bar(row, low, high)), *volume_columns("spam")]
     table = shown_table(title, listed, shown, log_labels(low, high))
-    note = f"{say('volume.scale')} {reading_note('spam_volume', rows)}"
+    note = f"{say('volume.scale')} {say('compare.note')} {reading_note('spam_volume', rows)}"
     return SiteFigure("spam_volume", title, describe_volume(rows), table, note)
 
 
@@ -465,10 +472,67 @@ def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
         by_area(lambda row: plain_bar(row, RATE, scale)),
         (Column(say("rate")), rate_cell),
         interval_column(RATE[0], RATE[-1]),
+        (Column(say("rank"), is_minor=True), rank_cell),
         reliability_column(),
     ]
     table = shown_table(title, listed, shown, from_zero(scale))
-    return SiteFigure("spam_volume", title, describe_volume(rows), table, reading_note("spam_volume", rows))
+    notes = [say("compare.note"), *apart_notes(listed), reading_note("spam_volume", rows)]
+    return SiteFigure("spam_volume", title, describe_volume(rows), table, " ".join(notes))
+
+
+def apart_notes(rows: Sequence[Row]) -> list[str]:
+    """What ranks mean, and how many pairs of regions differ in their rates, if there are two."""
+    ends = [
+        (float(row["rate_low"]), float(row["rate_high"]))
+        for row in rows
+        if row["area_kind_code"] == "region" and row["rate_low"] and row["rate_high"]
+    ]
+    pairs = list(combinations(ends, 2))
+    if not pairs:
+        return []
+    apart = sum(high < other_low or other_high < low for (low, high), (other_low, other_high) in pairs)
+    ranks = [say("rate.rank")] if any(row["rank_from"] for row in rows) else []
+    return [*ranks, say("rate.apart", all=len(pairs), apart=apart) if apart else say("rate.together")]
+
+
+def beside_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:
+    """Shares of traffic that are spam, of an area, its region and all countries together. Countries have no
+    published rates: shares alone compare them."""
+    order = [area, *region_of(area), *WHOLE]
+    found = []
+    for channel, own in by_channel(release.volumes.filter(pl.col(AREA).is_in(order))):
+        by_quantity = [own.filter(pl.col("quantity_code") == quantity) for quantity in QUANTITIES]
+        rows = next((each for each in by_quantity if has_both(each, area)), None)
+        if rows is None:
+            continue
+        listed = sorted(rows.to_dicts(), key=lambda row: order.index(row[AREA]))
+        title = beside_title(channel, listed[0], listed[-1])
+        scale = top_of(listed, "share_pct")
+        shown = [
+            by_area(
+                lambda row, scale=scale: stack_parts(("certain", float(row["share_pct"] or 0)), scale=scale)
+            ),
+            (Column(say("of_traffic")), share_cell),
+            (Column(say("spam")), amount_cell),
+            interval_column(),
+            reliability_column("share_cv_band_code"),
+        ]
+        table = shown_table(title, listed, shown, ("0", show_share(str(scale))))
+        note = f"{say('beside.note')} {reading_note('spam_volume', rows)}"
+        found.append(SiteFigure("spam_volume", title, describe_volume(rows), table, note))
+    return found
+
+
+def has_both(rows: pl.DataFrame, area: str) -> bool:
+    """Whether an area and all countries together have a share."""
+    areas = set(rows.filter(pl.col("share_pct").is_not_null())[AREA])
+    return area in areas - set(WHOLE) and not areas.isdisjoint(WHOLE)
+
+
+def region_of(area: str) -> tuple[str, ...]:
+    """The codes that the region of a country may have; none for an area that is no country."""
+    regions = (row["itu_region"] for row in reference_rows("country") if row["m49"] == area)
+    return tuple(code for region in regions if region for code in (AREAS[region][0], AREAS[region][0] + PART))
 
 
 def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
@@ -575,9 +639,7 @@ def part_figures(
     title = part_title(channel, own, names, column)
     head = (
         text_column(heading),
-        lambda row: Cell(
-            names[row[column]], bar=stack_parts(("certain", float(row["share_pct"] or 0)), scale=scale)
-        ),
+        lambda row: Cell(names[row[column]], bar=share_bar(row, scale)),
     )
     table = shown_table(title, listed, [head, *part_columns()], ("0", show_share(str(scale))))
     source = SOURCE_OF[column]
@@ -750,7 +812,8 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
         shown = [by_area(partial(plain_bar, names=RATE, scale=scale)), *investment_columns()]
         table = shown_table(title, listed, shown, from_zero(scale))
         about = say("investment.about", period=name_period(own["period_code"][0]))
-        found.append(SiteFigure("investment", title, about, table, reading_note("investment", own)))
+        note = f"{say('compare.note')} {reading_note('investment', own)}"
+        found.append(SiteFigure("investment", title, about, table, note))
         parts = market.filter(
             pl.col("channel_code") == channel,
             (pl.col("strategy_code") != ALL) | (pl.col("component_code") != ALL),

@@ -196,12 +196,13 @@ def list_without(release: PublishedRelease) -> str:
 
 
 def area_page(release: PublishedRelease, area: str) -> Page:
-    """Every published row of an area, by table."""
+    """An area beside all countries together, and every published row of it, by table."""
     label = name_place(area, release.areas[area])
     headline = sentences.headline(release, [area])
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
     rows = release.rows_of_area[area]
-    found = [area_figure(name, rows[name]) for name in figures.TABLES if name in rows]
+    found = figures.beside_figures(release, area)
+    found += [area_figure(name, rows[name]) for name in figures.TABLES if name in rows]
     sections = [PageSection(texts=[say("area.lead", area=label)], figures=found)]
     return Page(page_of(area), label, lead, sections, parent="areas")
 

@@ -404,6 +404,15 @@ def rate_title(channel: str, rows: pl.DataFrame) -> str:
     )
 
 
+def beside_title(channel: str, own: Row, whole: Row) -> str:
+    """An area's share of spam beside that of all countries together, if both may be quoted."""
+    given = {"channel": head_channel(channel), "area": name_area(own), "whole": name_area(whole)}
+    if not (has_share(own) and has_share(whole)):
+        return say("beside.plain", **given)
+    shares = {"share": quote_share(own["share_pct"]), "other": quote_share(whole["share_pct"])}
+    return say("beside.title", **given, **shares)
+
+
 def money_title(key: str, channel: str, row: Row | None) -> str:
     if row is None or not may_be_quoted(row["cv_band_code"]):
         return say(f"{key}.plain", channel=head_channel(channel))

@@ -24,6 +24,8 @@ QUESTIONS = [
     ("Why has my country, Tonga, no page?", "areas", r"They are: [^<]*Tonga", 1),
     ("Who published this, and whom do I ask?", "index", r"study of spam\. Contact: study@example\.org", 0),
     ("How sure is a figure?", "volume", r"95% interval", 1),
+    ("How does Fiji compare?", "area-242", r"41% of traffic is spam in Fiji, 41% in the world", 2),
+    ("Do two areas differ?", "volume", r"where their intervals do not overlap, they differ", 1),
     ("Why has a table more digits than a title?", "method", r"Sentences and titles have two digits", 1),
     ("How do I cite it?", "volume", r"How to cite", 1),
     ("Can I have the numbers?", "data", r"pd\.read_csv", 1),

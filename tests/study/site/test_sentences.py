@@ -1,11 +1,13 @@
 """Every number in a sentence of the site is that of the release's CSV."""
 
 import html
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+from jobs.study.site.figures import apart_notes
 from jobs.study.site.writing import write_site
 from tests.support.site_numbers import recompute_sentences
 from tests.support.site_release import write_whole
@@ -73,3 +75,34 @@ def test_sentences_have_two_digits_and_tables_what_is_published(tmp_path: Path) 
     assert "3 million spam calls in the world (2.4 million to 18 million)" in front
     assert '<p class="big">99.6%</p>' in front
     assert "2.99M" in (tmp_path / "site" / "volume.html").read_text("utf-8")
+
+
+def rates_of(*ends: tuple[str, str]) -> list[dict[str, str | None]]:
+    rows: list[dict[str, str | None]] = [
+        {"area_kind_code": "region", "rate_low": low, "rate_high": high, "rank_from": "1"}
+        for low, high in ends
+    ]
+    return [*rows, {"area_kind_code": "group", "rate_low": "900", "rate_high": "990", "rank_from": None}]
+
+
+def test_regions_differ_where_intervals_do_not_overlap() -> None:
+    *_, said = apart_notes(rates_of(("1.5", "10"), ("10", "20"), ("11", "12")))
+    assert said == "Of 3 pairs of regions, the intervals of 1 do not overlap."
+    *_, said = apart_notes(rates_of(("1.5", "10"), ("10", "20")))
+    assert said.startswith("The intervals of any two regions overlap")
+    assert apart_notes(rates_of(("1.5", "10"))) == []
+
+
+def test_an_area_stands_beside_its_region_and_the_world(tmp_path: Path) -> None:
+    areas = {"WORLD": "world", "ASP": "region", "AFR": "region", "FJI": "country"}
+    low = {"share_cv_band_code": "unreliable"}
+    for name, changed in (("good", {}), ("low", {"spam_volume": low})):
+        write_site(write_whole(tmp_path / name, areas=areas, changed=changed), tmp_path / name / "site")
+    page = (tmp_path / "good" / "site" / "area-242.html").read_text("utf-8")
+    figure = html.unescape(page[page.index("of traffic is spam in Fiji") :].split("</table>")[0])
+    names = re.findall(r'<span class="label">([^<]+)', figure)
+    assert names == ["Area", "Fiji", "Asia and the Pacific (ITU region)", "World"]
+    page = (tmp_path / "low" / "site" / "area-242.html").read_text("utf-8")
+    assert "share of traffic that is spam, Fiji beside the world" in html.unescape(page)
+    assert "of traffic is spam in" not in page and "(41.2%)" in page
+    assert "beside the world" not in (tmp_path / "low" / "site" / "area-001.html").read_text("utf-8")
