@@ -509,9 +509,7 @@ def beside_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:
         title = beside_title(channel, listed[0], listed[-1])
         scale = top_of(listed, "share_pct")
         shown = [
-            by_area(
-                lambda row, scale=scale: stack_parts(("certain", float(row["share_pct"] or 0)), scale=scale)
-            ),
+            by_area(partial(share_bar, scale=scale)),
             (Column(say("of_traffic")), share_cell),
             (Column(say("spam")), amount_cell),
             interval_column(),
