@@ -41,6 +41,11 @@ R = (
 TERMS = ("holding", "subscription", "variation", "norm")
 # Points of the method in short that have texts of their own.
 METHOD = ("asked", "whom", "counted", "corrected", "estimated", "rounded")
+# What readers ask for and no table has.
+ABSENT = (
+    "countries", "networks", "measures", "missed", "government", "economy", "subscription", "harm",
+    "channels",
+)  # fmt: skip
 
 
 def about_pages(release: PublishedRelease, folder: Path) -> list[Page]:
@@ -122,8 +127,10 @@ def method_page() -> Page:
         (say("money"), say("money.apart")),
         (say("esms.7.head"), say("esms.7.text")),
     ]
+    absent = [(say(f"absent.{point}.head"), say(f"absent.{point}.text")) for point in ABSENT]
     sections = [
         PageSection(say("method.short"), terms=in_short, links=links_to("glossary", "dictionary", "quality")),
+        PageSection(say("absent"), terms=absent, links=links_to("policy", "measures", "users")),
         PageSection(say("method.notes"), english_texts(), terms=NOTES, is_english=True),
         PageSection(say("method.questions"), terms=QUESTIONS, is_english=True),
         PageSection(say("method.leaves"), terms=arguments, is_english=True),

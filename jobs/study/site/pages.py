@@ -95,7 +95,11 @@ def front_page(release: PublishedRelease) -> Page:
         PageSection(say("answered"), [*who_answered, take_part], links=links_to("method")),
         PageSection(say("money"), sentences.money(release), links=links_to("measures", "investment")),
         PageSection(say("new"), sentences.whats_new(release)),
-        PageSection(say("unsure"), sentences.whats_unsure(release), links=links_to("quality")),
+        PageSection(
+            say("unsure"),
+            sentences.whats_unsure(release),
+            links=[*links_to("quality"), (say("absent"), page_file("method"))],
+        ),
     ]
     title = release.about["title"]
     if not languages.is_english():
