@@ -14,6 +14,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import fields, is_dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -212,9 +213,15 @@ def compute_tables(
             ready = [table for table in left if not {*read_contract(table).reads} & {*left}]
             readers = {table: sum(table in read_contract(each).reads for each in left) for table in ready}
             ready.sort(key=lambda table: -readers[table])
-            report_step(f"study: {', '.join(ready)}")
             tasks = [Task(table, compute_table, table, inputs_of(table, have)) for table in ready]
-            have |= zip(ready, engine.run_tasks(tasks), strict=True)
+            report_done = partial(report_count, report_step, len(TABLES) - len(left))
+            report_done(0)
+            have |= zip(ready, engine.run_tasks(tasks, report_done), strict=True)
+
+
+def report_count(report_step: Callable[[str], None], before: int, done: int) -> None:
+    """Say how many tables are computed: those before, and of those after them so many."""
+    report_step(f"study: {before + done} of {len(TABLES)} tables")
 
 
 def inputs_of(table: str, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
