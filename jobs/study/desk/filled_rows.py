@@ -58,11 +58,13 @@ LIMITS = workbooks.WorkbookLimits(bytes=64 * 2**20, elements=2_000_000, cells=2_
 
 @dataclass
 class FilledRows:
-    """What was filled in. rows: of each table, with what stands in it. names: of operators, by id. wrong: a
-    line for each row or cell to correct."""
+    """What was filled in. rows: of each table, with what stands in it. names: of operators, by id. services:
+    of an operator and channel the row of each service. wrong: a line for each row or cell to
+    correct."""
 
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {table: [] for table in TABLES})
     names: dict[str, str] = field(default_factory=dict)
+    services: dict[tuple[str, str], dict[str, dict[str, Any]]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
     def add(self, table: str, cells: Mapping[str, Any], file: Path, line: str, year: int) -> None:
@@ -83,7 +85,23 @@ class FilledRows:
         if not faults:
             found.setdefault("source", file.name)
             found["place"] = place
-            self.rows[table] += [self.complete(table, row, written, year) for row in by_channel(found)]
+            for row in by_channel(found):
+                whole = self.complete(table, row, written, year)
+                if table != FRAME or not self.add_service(whole, written["channel_code"].lower()):
+                    self.rows[table].append(whole)
+
+    def add_service(self, row: dict[str, Any], service: str) -> bool:
+        """Add an operator's subscriptions by one service to its row of the channel by another, unless either
+        has bounds; whether there is such a row."""
+        if service not in load_sources()["added"]:
+            return False
+        known = self.services.setdefault((row["respondent_id"], row["channel_code"]), {})
+        first = next(iter(known.values()), row)
+        is_added = service not in known and first is not row and "subscriptions_low" not in {*first, *row}
+        if is_added:
+            first["subscriptions"] += row["subscriptions"]
+        known.setdefault(service, row)
+        return is_added
 
     def complete(
         self, table: str, row: dict[str, Any], written: Mapping[str, str], year: int

@@ -128,6 +128,15 @@ def test_prices_of_the_dollar_and_a_deflator_on_another_base_are_listed(tmp_path
     assert [row[0] for row in sheet.iter_rows(min_row=3, max_row=5, values_only=True)] == [*TWO, "USA"]
 
 
+def test_lines_by_mobile_and_fixed_of_an_operator_add_up(tmp_path: Path) -> None:
+    put_downloads(tmp_path / "sources", TWO)
+    put(tmp_path, "list.csv", "country,operator,service,subscribers\nKEN,A,mobile,5\nKEN,B,fixed,3\n")
+    put(tmp_path, "other.csv", "country,operator,service,subscribers\nKEN,A,fixed,6\n")
+    tables, _ = build(tmp_path)
+    rows = tables[FRAME].select("respondent_id", "channel_code", "subscriptions").rows()
+    assert sorted(rows) == [("ken-a", "SMS", 5), ("ken-a", "VOICE_CS", 11), ("ken-b", "VOICE_CS", 3)]
+
+
 def test_two_sources_that_differ(tmp_path: Path) -> None:
     cell = {("KEN", 2025): 5_000_000}
     put(tmp_path, "itu.csv", itu("i271", cell))
@@ -173,8 +182,13 @@ def test_two_figures_of_one_source_are_asked_about_however_near(tmp_path: Path) 
         ("list.csv", "country,operator,service,subscribers\nKEN,A,SMS,5\nKEN,A,SMS,6\n", "stands twice"),
         (
             "list.csv",
-            "country,operator,service,subscribers\nKEN,A,mobile,5\nKEN,A,fixed,6\n",
+            "country,operator,service,subscribers\nKEN,A,mobile,5\nKEN,A,VOICE_CS,6\n",
             "ken-a VOICE_CS stands twice: .* where both count, write one row of the channel with their sum",
+        ),
+        (
+            "list.csv",
+            "country,operator,service,subscribers\nKEN,A,mobile,5\nKEN,A,fixed,6\nKEN,A,fixed,6\n",
+            "ken-a VOICE_CS stands twice",
         ),
         ("itu.csv", itu("i271", {("KEN", 2025): 5}, "Per 100 inhabitants"), "is here in 'Per 100"),
         ("itu.csv", itu("i271", {("KEN", 2025): "much"}), "line 2: 'much' of '2025' is no figure"),
