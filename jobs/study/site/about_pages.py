@@ -130,7 +130,9 @@ def method_page() -> Page:
     absent = [(say(f"absent.{point}.head"), say(f"absent.{point}.text")) for point in ABSENT]
     sections = [
         PageSection(say("method.short"), terms=in_short, links=links_to("glossary", "dictionary", "quality")),
-        PageSection(say("absent"), terms=absent, links=links_to("policy", "measures", "users")),
+        PageSection(
+            say("absent"), terms=absent, links=links_to("policy", "measures", "users"), name="absent"
+        ),
         PageSection(say("method.notes"), english_texts(), terms=NOTES, is_english=True),
         PageSection(say("method.questions"), terms=QUESTIONS, is_english=True),
         PageSection(say("method.leaves"), terms=arguments, is_english=True),

@@ -25,13 +25,16 @@ from jobs.study.site.reading import KINDS, PublishedRelease, Row
 from jobs.study.site.sentences import ChannelCard, name_period
 from jobs.study.site.texts import about_table, page_file, say
 
+# A page with so many titles begins with a list of them.
+LONG = 4
 RULES = ("holdings", "dominance", "silent", "attack", "consent")
 
 
 @dataclass(frozen=True)
 class PageSection:
     """title: empty for the first of a page. terms: words with their meanings. links: names with their files.
-    code: lines to run, as they are. is_english: its terms are, in every language."""
+    code: lines to run, as they are. is_english: its terms are, in every language. name: of the place in the
+    page, where another page leads to it."""
 
     title: str = ""
     texts: Sequence[str] = ()
@@ -40,6 +43,7 @@ class PageSection:
     links: Sequence[tuple[str, str]] = ()
     code: str = ""
     is_english: bool = False
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,23 @@ class Page:
     sections: Sequence[PageSection]
     cards: Sequence[ChannelCard] = field(default_factory=list)
     parent: str = ""
+
+    def places(self) -> list[tuple[str, str]]:
+        """The sections with titles and the figures of a page, in order: the name of the place, and the
+        title."""
+        found, count = [], 0
+        for at, section in enumerate(self.sections, 1):
+            if section.title:
+                found.append((section.name or f"section-{at}", section.title))
+            for figure in section.figures:
+                count += 1
+                found.append((f"figure-{count}", figure.title))
+        return found
+
+    def contents(self) -> list[tuple[str, str]]:
+        """What a page begins with; nothing on the front page, whose cards come first, and on short ones."""
+        places = self.places()
+        return places if self.name != "index" and len(places) >= LONG else []
 
 
 # Of each subject the figures, and why it may have none.
@@ -98,7 +119,7 @@ def front_page(release: PublishedRelease) -> Page:
         PageSection(
             say("unsure"),
             sentences.whats_unsure(release),
-            links=[*links_to("quality"), (say("absent"), page_file("method"))],
+            links=[*links_to("quality"), (say("absent"), f"{page_file('method')}#absent")],
         ),
     ]
     title = release.about["title"]

@@ -23,7 +23,7 @@ QUESTIONS = [
     ("What do filters miss?", "method", r"A rate of missed spam is not published by itself", 1),
     ("From which networks does it come?", "method", r"Networks, domains, addresses and numbers of sender", 1),
     ("What is spent, over domestic product?", "method", r"divide it by figures of the same countries", 1),
-    ("What does this study not say?", "index", r'method\.html">What this study does not say, and why', 0),
+    ("What does this study not say?", "index", r'method\.html#absent">What this study does not say', 0),
     ("What is not known?", "index", r"What is unsure", 0),
     ("What is the figure for my country, Fiji?", "area-242", r"Fiji", 2),
     ("Why has my country, Tonga, no page?", "areas", r"They are: [^<]*Tonga", 1),
@@ -88,6 +88,17 @@ def test_a_page_of_an_area_or_a_channel_leads_back_and_marks_the_menu(drawn: Sim
         page = (drawn.site / f"{name}.html").read_text("utf-8")
         assert f'<a href="{parent}.html" aria-current="true">' in page
         assert f'<p class="kicker"><a href="{parent}.html">' in page
+
+
+def test_a_long_page_begins_with_links_to_its_titles(drawn: SimpleNamespace) -> None:
+    page = (drawn.site / "volume.html").read_text("utf-8")
+    listed = re.search(r'<nav class="contents".*?</nav>', page, re.DOTALL)
+    assert listed is not None
+    titles = dict(re.findall(r'<a href="#([^"]+)">([^<]+)</a>', listed[0]))
+    assert len(titles) == 9 and dict(re.findall(r'id="([^"]+)">\s*<h2>([^<]+)</h2>', page)) == titles
+    assert page.count(">Link to this figure</a>") == 9
+    for name in ("index", "users"):
+        assert 'class="contents"' not in (drawn.site / f"{name}.html").read_text("utf-8")
 
 
 def test_every_page_is_reached_from_the_front_page(drawn: SimpleNamespace, clicks: dict[str, int]) -> None:
