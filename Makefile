@@ -45,7 +45,7 @@ test-one: setup-dev  ## The short tests whose name or file has NAME in it, as in
 	@test -n "$(NAME)" || { echo "Name what to test: make test-one NAME=spam_volume"; exit 2; }
 	@$(BIN)/python -m pytest -q -m "$(SHORT)" -k "$(NAME)"
 
-test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow, more examples of properties
+test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow, more examples of properties (needs OpenSSH's server)
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases" --hypothesis-profile thorough --durations 20
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and $(SHORT)" --hypothesis-profile thorough --durations 10
 
