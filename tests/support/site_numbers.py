@@ -420,19 +420,21 @@ def beside(figures: Figures, channel: str, share: str, area: str, other: str, wh
     raise AssertionError((channel, area, whole))
 
 
-def pairs_apart(figures: Figures, every: str, apart: str) -> None:
-    """How many pairs of a channel's regions have rates whose intervals do not overlap."""
+def pairs_apart(figures: Figures, apart: str, every: str, named: str) -> None:
+    """Which pairs of a channel's regions have rates whose intervals do not overlap, the lower one first."""
     counted = set()
     for channel, quantity in {(c, q) for c in CHANNELS.values() for q in QUANTITIES.values()}:
         own = [
-            (float(row["rate_low"]), float(row["rate_high"])) for row in figures.tables["spam_volume"]
-            if (row["channel_code"], row["quantity_code"]) == (channel, quantity) and row["rate_low"]
+            (float(row["rate_low"]), float(row["rate_high"]), row["area_name"].split(" (")[0])
+            for row in figures.tables["spam_volume"] if row["cv_band_code"] not in LOW
+            and (row["channel_code"], row["quantity_code"]) == (channel, quantity) and row["rate_low"]
             and row["area_kind_code"] == "region" and row["definition_code"] == "OPERATOR"
             and row["unit_code"] in ("attempted", "call")
         ]  # fmt: skip
-        # Of two that do not overlap one is below the other.
-        counted.add((len(own) * (len(own) - 1) // 2, sum(a[1] < b[0] for a in own for b in own)))
-    assert (int(every), int(apart)) in counted
+        found = frozenset(f"{a[2]} < {b[2]}" for a in own for b in own if a[1] < b[0])
+        counted.add((len(own) * (len(own) - 1) // 2, found))
+    pairs = frozenset(named.split("; "))
+    assert (int(every), pairs) in counted and len(pairs) == int(apart), named
 
 
 def norm(figures: Figures, channel: str, value: str) -> None:
@@ -457,7 +459,7 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"Spam in quarter \d of \d{4}: (.+)\.", headline),
     (rf"{C}: {N} spam (?:messages|calls) in (.+), ([\d.]+)% of traffic", volume),
     (rf"{C}: ([\d.]+)% of traffic is spam in (.+), ([\d.]+)% in (.+)", beside),
-    (r".*Of (\d+) pairs of regions, the intervals of (\d+) do not overlap\..*", pairs_apart),
+    (r".*In (\d+) of (\d+) pairs of regions .*, the intervals do not overlap: ([^.]+)\..*", pairs_apart),
     (rf"{C}: {N} spam (?:messages|calls) for each subscription in (.+)", rate),
     (rf"{C}: ([+-][\d.]+)% in (.+) since quarter (\d) of (\d+)(.*)", titled_change),
     (rf"{C}: change of spam since quarter (\d) of (\d+)", since),

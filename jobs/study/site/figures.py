@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import combinations
+from itertools import permutations
 
 import polars as pl
 
@@ -481,18 +481,25 @@ def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
 
 
 def apart_notes(rows: Sequence[Row]) -> list[str]:
-    """What ranks mean, and how many pairs of regions differ in their rates, if there are two."""
-    ends = [
-        (float(row["rate_low"]), float(row["rate_high"]))
+    """What ranks mean, and which regions differ in their rates, of those that may be quoted."""
+    ranks = [say("rate.rank")] if any(row["rank_from"] for row in rows) else []
+    ends = {
+        name_region(own_area_codes()[row[AREA].removesuffix(PART)]): (row["rate_low"], row["rate_high"])
         for row in rows
         if row["area_kind_code"] == "region" and row["rate_low"] and row["rate_high"]
+        and may_be_quoted(row["cv_band_code"])
+    }  # fmt: skip
+    if len(ends) < 2:
+        return ranks
+    apart = [
+        f"{lower} < {upper}"
+        for lower, upper in permutations(ends, 2)
+        if float(ends[lower][1]) < float(ends[upper][0])
     ]
-    pairs = list(combinations(ends, 2))
-    if not pairs:
-        return []
-    apart = sum(high < other_low or other_high < low for (low, high), (other_low, other_high) in pairs)
-    ranks = [say("rate.rank")] if any(row["rank_from"] for row in rows) else []
-    return [*ranks, say("rate.apart", all=len(pairs), apart=apart) if apart else say("rate.together")]
+    if not apart:
+        return [*ranks, say("rate.together")]
+    every = len(ends) * (len(ends) - 1) // 2
+    return [*ranks, say("rate.apart", all=every, apart=len(apart), pairs=say("between").join(apart))]
 
 
 def beside_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:

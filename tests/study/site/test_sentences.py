@@ -79,18 +79,24 @@ def test_sentences_have_two_digits_and_tables_what_is_published(tmp_path: Path) 
 
 def rates_of(*ends: tuple[str, str]) -> list[dict[str, str | None]]:
     rows: list[dict[str, str | None]] = [
-        {"area_kind_code": "region", "rate_low": low, "rate_high": high, "rank_from": "1"}
-        for low, high in ends
-    ]
-    return [*rows, {"area_kind_code": "group", "rate_low": "900", "rate_high": "990", "rank_from": None}]
+        {"area_code": code, "area_kind_code": "region", "rate_low": low, "rate_high": high, "rank_from": "1",
+         "cv_band_code": "caution"}
+        for code, (low, high) in zip(("ITU_AFR", "ITU_EUR_STUDY", "ITU_ARB"), ends, strict=False)
+    ]  # fmt: skip
+    apart = {"rate_low": "900", "rate_high": "990"}
+    group = rows[0] | apart | {"area_code": "199", "area_kind_code": "group"}
+    low = rows[0] | apart | {"area_code": "ITU_CIS", "cv_band_code": "unreliable"}
+    return [*rows, group, low]
 
 
 def test_regions_differ_where_intervals_do_not_overlap() -> None:
     *_, said = apart_notes(rates_of(("1.5", "10"), ("10", "20"), ("11", "12")))
-    assert said == "Of 3 pairs of regions, the intervals of 1 do not overlap."
+    assert said == (
+        "In 1 of 3 pairs of regions that may be quoted, the intervals do not overlap: Africa < Arab States."
+    )
     *_, said = apart_notes(rates_of(("1.5", "10"), ("10", "20")))
-    assert said.startswith("The intervals of any two regions overlap")
-    assert apart_notes(rates_of(("1.5", "10"))) == []
+    assert said.startswith("The intervals of any two regions that may be quoted overlap")
+    assert len(apart_notes(rates_of(("1.5", "10")))) == 1
 
 
 def test_an_area_stands_beside_its_region_and_the_world(tmp_path: Path) -> None:
