@@ -278,11 +278,20 @@ def total_spending(release: PublishedRelease) -> pl.DataFrame:
 
 def money_sentence(key: str, channel: str, row: Row) -> str:
     given = {"channel": lead_channel(channel), "area": name_area(row)}
-    if not (may_be_quoted(row["cv_band_code"]) and has_interval(row)):
-        return say(f"{key}_unquoted", **given)
+    if why := why_unquoted(row):
+        return say(f"{key}_unquoted", **given, why=say(f"money.why.{why}"))
     period = name_period(row["period_code"])
     estimate = quote_before_noun(row["estimate"])
     return say(key, **given, estimate=estimate, period=period, **ends_of(row))
+
+
+def why_unquoted(row: Row) -> str:
+    """Why no sentence has an amount; empty where one may. A band that is not published may be a good one."""
+    if not row["cv_band_code"]:
+        return "band"
+    if not may_be_quoted(row["cv_band_code"]):
+        return "low"
+    return "" if has_interval(row) else "interval"
 
 
 # --- what is new, what is unsure --------------------------------------------------------------------

@@ -223,7 +223,9 @@ def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
     # Its rows by name come before the tables.
     assert book.sheetnames == ["Answer", "Main figures", "spam_volume"]
     told = [str(row[0].value) for row in book["Main figures"].iter_rows()]
-    assert told[-1].endswith("In brackets: of low reliability. A dash: not published."), told
+    assert told[-1].endswith(
+        "In brackets: reliability low or not published. A dash: figure not published."
+    ), told
     heads, values = ([cell.value for cell in row] for row in book["Main figures"].iter_rows(3, 4))
     named = dict(zip(heads, values, strict=True))
     assert named["Figure"] == "1.23M" and named["Reliability"]

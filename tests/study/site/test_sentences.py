@@ -40,9 +40,36 @@ def test_no_sentence_has_a_figure_of_low_reliability(band: str, tmp_path: Path) 
     recompute_sentences(tmp_path / "site")
     front = (tmp_path / "site" / "index.html").read_text("utf-8")
     for name in ("types", "measures", "investment"):
-        assert "In brackets: of low reliability." in (tmp_path / "site" / f"{name}.html").read_text("utf-8")
+        assert "In brackets: reliability low or not published." in (
+            tmp_path / "site" / f"{name}.html"
+        ).read_text("utf-8")
     assert "No share of spam" in front and "it stands in the tables alone" in front
     assert "12.5M" in (tmp_path / "site" / "volume.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [
+        (
+            {"cv_band_code": None, "estimate_low": None, "estimate_high": None},
+            "its reliability is not published",
+        ),
+        ({"estimate_low": None, "estimate_high": None}, "its interval is not published"),
+        ({"cv_band_code": "unreliable"}, "the estimate is too uncertain"),
+        ({"cv_band_code": "one_respondent"}, "the estimate is too uncertain"),
+        ({"cv_band_code": "few_holdings"}, "the estimate is too uncertain"),
+    ],
+)
+def test_money_that_is_not_quoted_has_its_reason(
+    changed: dict[str, str | None], why: str, tmp_path: Path
+) -> None:
+    """A good estimate whose reliability is held back is not called uncertain."""
+    tables = dict.fromkeys(("countermeasure_cost", "investment"), changed)
+    release = write_whole(tmp_path, channels=("SMS",), areas={"WORLD": "world"}, changed=tables)
+    write_site(release, tmp_path / "site")
+    front = (tmp_path / "site" / "index.html").read_text("utf-8")
+    assert f"What operators of the world spent against spam by SMS is not quoted, as {why}: see" in front
+    assert f"What countermeasures for SMS cost to run in the world is not quoted, as {why}: see" in front
 
 
 @pytest.mark.parametrize(

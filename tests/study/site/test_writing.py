@@ -223,7 +223,7 @@ def test_an_area_has_signs_brackets_and_units_as_pages_of_subjects(tmp_path: Pat
     amounts = {line[2]: line[3] for line in costs}
     assert amounts == {"Fixed": "≥ 12.5M", "Marginal": "12.5M", "Stated": "≥ 12.5M"}
     assert {line[4] for line in cells_of(page, "Investment: World")[1:]} == {"(12.5M)"}
-    assert "In brackets: of low reliability." in page
+    assert "In brackets: reliability low or not published." in page
     # What a figure is of stands in a column even if it is the same in all rows.
     assert cells_of(page, "Cost to users: World")[1][:2] == ["SMS", "Time to delete"]
     assert "≤ 5.5" in page
