@@ -40,7 +40,7 @@ LIKE: dict[str, Any] = {
     "estimate": 1_230_000,
     "estimate_low": 1_000_000, "estimate_high": 1_400_000, "cv_band_code": "acceptable",
     "coverage_class_code": "50_75", "holdings_class_code": "3_5", "silent_class_code": "25_50",
-    "area_country_count": 1, "frame_country_count": 1, "rated_country_count": 0, "population_pct": 100,
+    "area_country_count": 2, "frame_country_count": 2, "rated_country_count": 0, "population_pct": 100,
     "nature_code": "CA", "obs_status_code": "E", "conf_status_code": "F", "revision_code": "NEW",
     "stands_from": None,
 }  # fmt: skip

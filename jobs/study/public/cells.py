@@ -106,6 +106,7 @@ def primary_rules(contract: PublicContract) -> dict[str, pl.Expr]:
         "threshold": ~is_modelled & ~pl.col(rules.ENOUGH).fill_null(False),
         "p_pct": ~is_modelled & ~pl.col(rules.UNDOMINATED).fill_null(False),
         "own_rate": is_country & ~is_modelled & ~is_own_rate,
+        "one_country": ~is_country & (pl.col("frame_country_count") < 2).fill_null(False),
     }
 
 
@@ -116,6 +117,7 @@ RULES = {
     "threshold": "Too few holdings contributed",
     "p_pct": "One holding could learn what another one contributed",
     "own_rate": "Too few of the country answered to estimate the others at their rate",
+    "one_country": "The area is one country of the study, whose own rows its administration clears",
     HALF: "Developing and developed countries are all countries, so one leaves only with the other",
     "whole": "Fewer than three holdings set them apart from a figure of all respondents",
     "attack": "The attack found a contribution with them",

@@ -237,8 +237,26 @@ def test_the_attack_adds_both_halves_up(monkeypatch: pytest.MonkeyPatch) -> None
     assert WORLD in areas_of(released) and found_in(released) == []
 
 
+POLISH = country("POL", *(plain(certain) for certain in (900, 1000, 1100, 1200, 1300, 1400)))
+
+
+def test_an_area_that_is_one_country_of_the_study_leaves_no_row() -> None:
+    """It is the country's row by another name, which stays behind where an administration objects."""
+    made = make_public_tables(basis(Small((*DEVELOPING, *POLISH)), "r1"), [], [PERIOD], P_PCT)
+    rows = made.public["public.spam_volume"]
+    areas = rows.filter(pl.col("area_kind_code") != "country")
+    assert (
+        "POL" in rows["area_code"]
+        and WORLD in areas["area_code"]
+        and (areas["frame_country_count"] > 1).all()
+    )
+    assert "DEVELOPED" in made.held_rows.filter(rule="one_country")["area_code"]
+    # With the world the other half would be what this one is.
+    assert not {*HALVES} & set(areas["area_code"])
+
+
 def test_both_halves_leave_where_both_are_safe() -> None:
-    safe = country("POL", *(plain(certain) for certain in (900, 1000, 1100, 1200, 1300, 1400)))
+    safe = (*POLISH, *country("PRT", *(plain(certain) for certain in (800, 950, 1150))))
     made = make_public_tables(basis(Small((*DEVELOPING, *safe)), "r1"), [], [PERIOD], P_PCT)
     rows = made.public["public.spam_volume"].filter(quantity_code="spam_certain")
     of = dict(rows.select("area_code", "estimate").rows())
