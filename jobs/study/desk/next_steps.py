@@ -1,6 +1,7 @@
 """What a study lacks, and what comes next, in the order of docs/tsb.md."""
 
 import datetime as dt
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,12 +23,18 @@ from jobs.study.estimates.steps.frame import refuse_wrong_subscriptions
 from jobs.study.estimates.steps.study_stage import ANSWERS, SUBMISSION, is_current
 from jobs.study.public.secret import FILE, VALUE, p_pct
 from jobs.study.questionnaire.respondents import Respondent, load_respondents
-from jobs.study.release.clearance import count_leaving, read_clearance, refuse_uncleared
+from jobs.study.release.clearance import (
+    SHEETS,
+    UNASKED_FILE,
+    count_leaving,
+    read_clearance,
+    refuse_uncleared,
+)
 from jobs.study.release.comparing import areas_in
 from jobs.study.release.decisions import list_published, read_decisions
 from jobs.study.release.folders import all_in
 from jobs.study.release.manifest import verify_release
-from jobs.study.release.publishing import list_unsigned
+from jobs.study.release.publishing import ABOUT, list_unsigned
 from jobs.study.release.signatures import signer_of
 
 # So many names are printed; the rest is counted.
@@ -53,21 +60,6 @@ class Step:
 
 def list_steps(settings: Observatory, file: Path) -> list[Step]:
     """All steps up to a release that readers find. file: the settings."""
-    listed, faults = read_respondents(settings)
-    respondents = place(settings.study.respondents, "respondents.csv")
-    keys = place(settings.study.keyring, "keys")
-    steps = [
-        Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
-        Step(
-            "respondents",
-            faults or without_one(settings, listed, "O", "operator"),
-            respondents if faults else "observatory study frame --ask",
-        ),
-        # A study can do without: the officer then decides on the country's rows.
-        Step("administrations", without_one(settings, listed, "A", "administration"), respondents, False),
-        Step("frame", tuple(unframed(settings)), "observatory study frame"),
-        Step("keys", tuple(without_keys(settings, listed)), f"{keys}/ID.asc", False),
-    ]
     folder = settings.study.files
     lake = Lake(settings.lake.root)
     loaded = {table: lake.read(table) for table in (ANSWERS, SUBMISSION) if lake.exists(table)}
@@ -76,6 +68,22 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     quarter = last_period(
         {period for rows in loaded.values() for period in rows["period_code"] if "-Q" in period}
     ) or period_before(period_of(settings.study.deadline or settings.lake.now.date(), "quarter"))
+    build_frame = f"observatory study frame --year {quarter[:4]}"
+    listed, faults = read_respondents(settings)
+    respondents = place(settings.study.respondents, "respondents.csv")
+    keys = place(settings.study.keyring, "keys")
+    steps = [
+        Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
+        Step(
+            "respondents",
+            faults or without_one(settings, listed, "O", "operator"),
+            respondents if faults else f"{build_frame} --ask",
+        ),
+        # A study can do without: the officer then decides on the country's rows.
+        Step("administrations", without_one(settings, listed, "A", "administration"), respondents, False),
+        Step("frame", tuple(unframed(settings)), build_frame),
+        Step("keys", tuple(without_keys(settings, listed)), f"{keys}/ID.asc", False),
+    ]
     nothing = ["no answer and no package is loaded"]
     if settings.study.deadline is None:
         nothing.append(f"without [study] deadline: {quarter}, the last quarter that is over")
@@ -120,7 +128,7 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
 
 def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -> list[Step]:
     """What the release that was made last needs on its way to readers, and the index beside it. made: each
-    release's period and version."""
+    release's period and version, in their order."""
     release = settings.release
     if not made:
         return []
@@ -128,7 +136,9 @@ def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -
         lacking = ("[release] public_root and signers have to be set",)
         return [Step("publication", lacking, "fill in the settings")]
     kept, public, signers = Path(release.restricted), Path(release.public_root), Path(release.signers)
-    period, version = max(made, key=lambda each: made_at(kept.joinpath(*each)))
+    # Of versions of a period the last one counts: with [lake] read_at all are made at the same time.
+    latest = dict(made)
+    period, version = max(latest.items(), key=lambda each: (made_at(kept.joinpath(*each)), each))
     name, folder = f"{period}/{version}", Path(release.root, period, version)
     steps = []
     if name not in list_published(kept):
@@ -184,10 +194,17 @@ def clear_command(restricted: Path, name: str) -> str:
         country = found.open_objections[0].country
         return f"observatory release clear decide {name} {country} --as published --by NAME --reason TEXT"
     if found.left_out:
-        return f"observatory release make --period {name.partition('/')[0]}"
+        return f"observatory release make --period {restricted.parent.name}{options_of(restricted)}"
     if found.undecided:
-        return f"observatory release clear unasked {name} unasked.csv"
+        file = restricted.relative_to(restricted.parents[2]) / SHEETS / UNASKED_FILE
+        return f"observatory release clear unasked {name} {file}"
     return f"observatory release clear load {name} returned/sheets/*.xlsx"
+
+
+def options_of(restricted: Path) -> str:
+    """The options with which a release was made, for the command that makes its next version."""
+    about = json.loads((restricted / ABOUT).read_bytes())
+    return " --leave-out-areas" if about.get("leave_out_areas") else ""
 
 
 def place(path: str | None, otherwise: str) -> str:

@@ -353,7 +353,8 @@ def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], 
     if clearance.left_out:
         wrong.append(
             f"rows of {', '.join(clearance.left_out)} are to be left out, and this version has them: make the"
-            " next version, `observatory release make`"
+            f" next version with the options of this one, `observatory release make --period"
+            f" {restricted.parent.name}`"
         )
     unlisted = sorted(set(leaving) - {each.country for each in clearance.leaving})
     if unlisted:

@@ -1,5 +1,6 @@
 """What a study lacks, and what comes next."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,9 @@ from jobs.study.desk.beginning import begin_study
 from jobs.study.desk.next_steps import Step, list_steps
 from jobs.study.estimates.steps.given import ANSWERS
 from jobs.study.release import decisions, manifest, publishing
+from jobs.study.release.clearance import LEFT_OUT, Clearance, Cleared, write_clearance
 from jobs.study.release.signatures import sign_release, sign_statement
-from tests.support.release import NOW, Place, signing_keys, write
+from tests.support.release import ABOUT, NOW, Place, signing_keys, write
 
 
 @pytest.fixture
@@ -28,11 +30,14 @@ def steps_of(folder: Path) -> dict[str, Step]:
     return {each.name: each for each in list_steps(load_settings(file), file)}
 
 
-def test_a_new_study_lacks_nearly_all(begun: Path) -> None:
+def test_a_new_study_lacks_nearly_all(begun: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The guide gives the frame's commands the study's year: its default is the last whole one.
+    monkeypatch.setenv("OBSERVATORY_READ_AT", "2026-12-01T00:00:00Z")
     steps = steps_of(begun)
     assert steps["settings"].missing[1] == "[release] agency, contact"
     assert steps["respondents"].missing == ("no operator of KEN, NPL",)
-    assert steps["respondents"].do == "observatory study frame --ask"
+    assert steps["respondents"].do == "observatory study frame --year 2026 --ask"
+    assert steps["frame"].do == "observatory study frame --year 2026"
     assert "operator_frame.csv has no row of KEN, NPL" in steps["frame"].missing
     assert steps["answers"].missing and steps["estimates"].missing and steps["release"].missing
     assert steps["p"].missing == ("OBSERVATORY_P_PCT_FILE is not set",)
@@ -98,6 +103,39 @@ def test_what_estimates_would_refuse_is_missing(begun: Path) -> None:
     with (begun / "files" / "denominator.csv").open("a", encoding="utf-8") as file:
         file.write("KEN,2026-13,SMS,5,,,,,made up\n")
     assert any("row 2: KEN 2026-13 SMS" in each for each in steps_of(begun)["frame"].missing)
+
+
+def test_after_an_objection_the_next_version_is_looked_at(
+    begun: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OBSERVATORY_READ_AT", f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
+
+    def make(version: str) -> tuple[str, Path]:
+        name = f"2026-Q4/{version}"
+        folder, restricted = (
+            write(begun / "releases", replace(ABOUT, version=version)),
+            begun / "restricted" / name,
+        )
+        restricted.mkdir(parents=True)
+        digest = manifest.verify_release(folder)
+        # By a clock that [lake] read_at stops, all versions are made at one time.
+        decisions.record_decision(restricted, "made", "observatory", digest, NOW)
+        (restricted / publishing.ABOUT).write_text('{"earlier": [], "leave_out_areas": true}')
+        return digest, restricted
+
+    digest, restricted = make("v1.0.0")
+    rows = {"TON": Cleared("TON", "", 2), "FJI": Cleared("FJI", "", 2), "NPL": Cleared("NPL", "", 2)}
+    write_clearance(restricted, Clearance(digest, "2027-03-01", rows))
+    file = "restricted/2026-Q4/v1.0.0/clearance/unasked.csv"
+    assert steps_of(begun)["clearance"].do == f"observatory release clear unasked 2026-Q4/v1.0.0 {file}"
+    rows["FJI"] = replace(rows["FJI"], decision=LEFT_OUT)
+    write_clearance(restricted, Clearance(digest, "2027-03-01", rows))
+    # The next version is made as this one was.
+    assert steps_of(begun)["clearance"].do == "observatory release make --period 2026-Q4 --leave-out-areas"
+    make("v1.1.0")
+    steps = steps_of(begun)
+    assert steps["clearance"].do.startswith("observatory release clear make 2026-Q4/v1.1.0 ")
+    assert steps["publication"].missing == ("2026-Q4/v1.1.0 is not published",)
 
 
 def test_after_a_release_come_clearance_signature_publication_and_index(
