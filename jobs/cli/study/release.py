@@ -449,11 +449,15 @@ def clear_decide(
 
 def clearance_table(found: Clearance) -> Table:
     """Who was asked, and who answered what."""
+    from jobs.study.release.clearance import NONE
+
     table = Table("country", "rows", "answer", "by", "reason", "decision", title_justify="left")
     table.title = f"Clearance, answers until {found.deadline}"
     for each in found.asked.values():
         decision = each.decision.replace("_", " ")
         answer = each.answer if each.administration else "not asked"
+        if each.answer == NONE and not each.rows:
+            answer = "none needed"
         table.add_row(each.country, str(each.rows), answer, each.by, each.reason, decision)
     return table
 
