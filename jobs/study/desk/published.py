@@ -18,7 +18,7 @@ from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import reference_table
 from jobs.study.desk.reader_page import ShownFigure
 from jobs.study.questionnaire.respondents import country_names
-from jobs.study.questionnaire.texts import translate_key
+from jobs.study.questionnaire.texts import translate_area
 from jobs.study.release.comparing import tables_in
 from jobs.study.release.manifest import read_manifest, verify_release
 from jobs.study.release.released_tables import AREAS, PART, area_codes
@@ -105,9 +105,8 @@ def name_area(row: Mapping[str, Any], language: str) -> str:
         return str(row["area_name"])
     if row["area"] not in AREAS:
         return country_names(language)[row["area"]]
-    name = translate_key(language, "area", row["area"])
     is_part = row["area_code"].endswith(PART)
-    return translate_key(language, "area", "part", area=name) if is_part else name
+    return translate_area(language, row["area"], row["area_name"] if is_part else "")
 
 
 def show_published(row: Mapping[str, Any], figure: str) -> tuple[ShownFigure, str] | None:

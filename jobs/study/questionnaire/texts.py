@@ -4,6 +4,7 @@ import unicodedata
 from functools import cache
 
 from jobs.base.core.languages import LEFT_TO_RIGHT, RIGHT_TO_LEFT
+from jobs.base.figures.areas import counts_of_name
 from jobs.base.tables.contracts import codelist_rows, read_yaml
 from jobs.study.questionnaire.definition import FOLDER, Indicator, Question, load_definition
 
@@ -23,6 +24,21 @@ def translate_key(language: str, group: str, key: str, **values: object) -> str:
     if language in RIGHT_TO_LEFT:
         values = {name: keep_order(value) for name, value in values.items()}
     return words.format(**values) if values else words
+
+
+def translate_area(language: str, area: str, part: str = "") -> str:
+    """A group of countries in a language. part: the English name that the release has of an area of which the
+    study has some countries, whose counts it keeps."""
+    name = translate_key(language, "area", area)
+    if not part:
+        return name
+    given = counts_of_name(part)
+    if not given:
+        return translate_key(language, "area", "part", area=name)
+    rated = given.pop("rated", "")
+    key = "part_counted" if "all" in given else "part_world"
+    found = translate_key(language, "area", key, area=name, **given)
+    return translate_key(language, "area", "part_rated", name=found, rated=rated) if rated else found
 
 
 def keep_order(value: object) -> object:

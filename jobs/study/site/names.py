@@ -11,7 +11,7 @@ from jobs.base.core.numbers import DASH
 from jobs.base.figures import words
 from jobs.study.questionnaire.definition import all_questions
 from jobs.study.questionnaire.respondents import country_names
-from jobs.study.questionnaire.texts import line_text, translate_key
+from jobs.study.questionnaire.texts import line_text, translate_area, translate_key
 from jobs.study.release.released_tables import AREAS, COMMON, PART, area_codes
 from jobs.study.site.texts import COUNTS, SHARES, asked_group, load_texts, say
 
@@ -88,8 +88,7 @@ def name_place(code: str, english: str) -> str:
     own, language = own_area_codes()[code.removesuffix(PART)], languages.current.get()
     if own not in AREAS:
         return find_name(country_names(language), own)
-    name = translate_key(language, "area", own)
-    return translate_key(language, "area", "part", area=name) if code.endswith(PART) else name
+    return translate_area(language, own, english if code.endswith(PART) else "")
 
 
 def name_country(iso3: str) -> str:

@@ -69,11 +69,9 @@ def name_period(code: str) -> str:
 
 
 def name_area(row: Row) -> str:
-    """An area in the middle of a sentence; all countries together in the present language."""
+    """An area in the middle of a sentence."""
     if row[AREA] == WORLD:
         return say("area.world")
-    if row[AREA] in WHOLE and not languages.is_english():
-        return say("area.study", count=row["frame_country_count"])
     return name_place(row[AREA], row["area_name"])
 
 

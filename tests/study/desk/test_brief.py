@@ -33,6 +33,12 @@ def test_a_country_without_a_row_is_told_that_and_not_why() -> None:
         assert word not in page.lower()
 
 
+def test_a_region_in_part_has_its_counts_in_another_language() -> None:
+    own = {"area_code": "ITU_AFR_STUDY", "area_name": "Africa (ITU region): 2 of 44 countries"}
+    page = told("KEN", release(ITU_AFR=own), "fr")
+    assert "Afrique (région de l'UIT): 2 pays sur 44, " in page.replace("&#39;", "'").replace("&#x27;", "'")
+
+
 def test_what_is_missing_is_named() -> None:
     page = told("KEN", release(ITU_AFR={}))
     assert "Nothing of your areas is published of: " in page

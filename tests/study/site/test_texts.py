@@ -10,6 +10,8 @@ import pytest
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import LANGUAGES, use_language
+from jobs.base.figures.areas import name_study_countries
+from jobs.study.release.released_tables import PART, area_codes
 from jobs.study.site import texts
 from jobs.study.site.names import name_code, name_country, name_place
 from jobs.study.site.pages import SUBJECTS
@@ -118,3 +120,36 @@ def test_countries_have_the_names_that_the_united_nations_give_them() -> None:
     with use_language("fr"):
         assert name_country("KOR") == "République de Corée" and name_place("242", "Fiji") == "Fidji"
     assert name_country("KOR") == "Republic of Korea"
+
+
+@pytest.mark.parametrize("language", OTHERS)
+@pytest.mark.parametrize(
+    ("area", "counts"),
+    [
+        ("WORLD", (12, 195, 0)),
+        ("WORLD", (1, 195, 0)),
+        ("WORLD", (12, 195, 7)),
+        ("EUR", (1, 46, 0)),
+        ("EUR", (3, 46, 2)),
+    ],
+)
+def test_an_area_in_part_has_its_counts_in_each_language(
+    language: str, area: str, counts: tuple[int, int, int]
+) -> None:
+    framed, every, rated = counts
+    row = {"area_code": area, "frame_country_count": framed, "area_country_count": every,
+           "rated_country_count": rated}  # fmt: skip
+    code, whole = area_codes()[area]
+    english = name_study_countries(row, whole)
+    with use_language(language):
+        name = name_place(code + PART, english)
+        assert name_place(code, whole) in name or area == "WORLD"
+    assert sorted(re.findall(r"\d+", name)) == sorted(re.findall(r"\d+", english))
+
+
+@pytest.mark.parametrize("language", OTHERS)
+def test_an_area_in_part_without_counts_says_that_it_is_one(language: str) -> None:
+    code, whole = area_codes()["EUR"]
+    with use_language(language):
+        name = name_place(code + PART, f"{whole}: countries of the study")
+        assert name.startswith(name_place(code, whole)) and name != name_place(code, whole)
