@@ -1,5 +1,6 @@
 """The summary that a person approves: headline figures, changes, rows held back, findings, and the digest."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import polars as pl
 from jobs.base.core.numbers import count_noun, format_count, with_noun
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
-from jobs.study.release import clearance, comparing, manifest
+from jobs.study.release import clearance, comparing, decisions, folders, manifest
+from jobs.study.release.making import note_areas
+from jobs.study.release.publishing import ABOUT
 from jobs.study.release.released_tables import WHOLE
 
 
@@ -18,7 +21,8 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
     tables = comparing.tables_in(folder)
     parts = [
         f"# {about['title']}",
-        f"Release {about['period']}/{about['version']} of {about['agency']}, made by {about['software']}.",
+        f"Release {about['period']}/{about['version']} of {about['agency']}, made by program version"
+        f" {about['software']}.",
         "## Headline figures",
         "\n".join(list_headlines(tables)) or "None of all countries together.",
         "## Tables",
@@ -27,6 +31,9 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
         count_changes(folder),
         "## Held back, by rule",
         count_by(restricted / "held.csv", "rule") or "No row.",
+        "## Left out",
+        "\n".join(f"- {each}" for each in list_left_out(restricted))
+        or "No country on a decision, and no area.",
         "## The attack",
         describe_findings(restricted / "attack.csv"),
         "## Clearance",
@@ -90,6 +97,21 @@ def count_by(file: Path, column: str) -> str:
     return "\n".join(
         f"- {name}: {count:,}" for name, count in sorted(Counter(rows[column].to_list()).items())
     )
+
+
+def list_left_out(restricted: Path) -> list[str]:
+    """The countries whose rows a decision on an earlier version left out, with who decided it and why; and
+    the areas that were left out because they reveal a contribution."""
+    left_out = json.loads((restricted / ABOUT).read_bytes())["left_out"]
+    decided = {}
+    for version in folders.versions_in(restricted.parents[1], restricted.parent.name):
+        for each in decisions.read_decisions(restricted.with_name(version)):
+            if each.what == clearance.LEFT_OUT and each.about in left_out:
+                decided[each.about] = f"of {each.by} on {version}: {each.reason}"
+    lines = [
+        f"Rows of {country}, by decision {decided.get(country, 'on an objection')}" for country in left_out
+    ]
+    return [*lines, *note_areas(pl.read_csv(restricted / "held.csv", infer_schema=False))]
 
 
 def describe_findings(file: Path) -> str:

@@ -1,0 +1,33 @@
+"""The summary of a release that a person approves."""
+
+import json
+from pathlib import Path
+
+import polars as pl
+
+from jobs.study.public.cells import HELD_SCHEMA
+from jobs.study.release import clearance, decisions, publishing
+from jobs.study.release.summary import list_left_out
+from tests.support.release import NOW
+
+
+def test_what_was_left_out_is_named_with_who_decided_it_and_why(tmp_path: Path) -> None:
+    first, second = (tmp_path / "2026-Q4" / version for version in ("v1.0.0", "v1.1.0"))
+    for folder, left_out in ((first, []), (second, ["FJI"])):
+        folder.mkdir(parents=True)
+        (folder / publishing.ABOUT).write_text(json.dumps({"left_out": left_out}))
+        pl.DataFrame(schema=HELD_SCHEMA).write_csv(folder / "held.csv")
+    decisions.record_decision(first, clearance.OVERRULED, "B. Officer", "00", NOW, "NPL", "by letter")
+    decisions.record_decision(first, clearance.LEFT_OUT, "A. Officer", "00", NOW, "FJI", "the ministry asks")
+    assert list_left_out(first) == []
+    # One row of a held area, as the gate writes it when areas are left out.
+    row = dict.fromkeys(HELD_SCHEMA) | {
+        "table_name": "study.spam_volume", "area_code": "AFR", "channel_code": "EMAIL",
+        "period_code": "2026-Q4", "rule": "attack",
+    }  # fmt: skip
+    pl.DataFrame([row], schema=HELD_SCHEMA).write_csv(second / "held.csv")
+    assert list_left_out(second) == [
+        "Rows of FJI, by decision of A. Officer on v1.0.0: the ministry asks",
+        "Areas left out, with all their rows of the tables named: Africa (ITU region)"
+        " (EMAIL in 2026-Q4: spam_volume).",
+    ]
