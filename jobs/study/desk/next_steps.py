@@ -23,6 +23,7 @@ from jobs.study.estimates.steps.frame import refuse_wrong_subscriptions
 from jobs.study.estimates.steps.study_stage import ANSWERS, SUBMISSION, is_current
 from jobs.study.public.secret import FILE, VALUE, p_pct
 from jobs.study.questionnaire.respondents import Respondent, load_respondents
+from jobs.study.release.about import next_version
 from jobs.study.release.clearance import (
     SHEETS,
     UNASKED_FILE,
@@ -198,7 +199,9 @@ def clear_command(restricted: Path, name: str) -> str:
     if found.undecided:
         file = restricted.relative_to(restricted.parents[2]) / SHEETS / UNASKED_FILE
         return f"observatory release clear unasked {name} {file}"
-    return f"observatory release clear load {name} returned/sheets/*.xlsx"
+    # With a sheet of an earlier version `load` refuses all: each version has a folder of its own in the guide.
+    sheets = "sheets" if restricted.name == next_version([], False) else f"sheets-{restricted.name}"
+    return f"observatory release clear load {name} returned/{sheets}/*.xlsx"
 
 
 def options_of(restricted: Path) -> str:

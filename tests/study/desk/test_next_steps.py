@@ -132,10 +132,16 @@ def test_after_an_objection_the_next_version_is_looked_at(
     write_clearance(restricted, Clearance(digest, "2027-03-01", rows))
     # The next version is made as this one was.
     assert steps_of(begun)["clearance"].do == "observatory release make --period 2026-Q4 --leave-out-areas"
-    make("v1.1.0")
+    asked = {"NPL": Cleared("NPL", "Authority of Nepal", 2)}
+    write_clearance(restricted, Clearance(digest, "2027-03-01", asked))
+    load = "observatory release clear load 2026-Q4/"
+    assert steps_of(begun)["clearance"].do == f"{load}v1.0.0 returned/sheets/*.xlsx"
+    digest, restricted = make("v1.1.0")
     steps = steps_of(begun)
     assert steps["clearance"].do.startswith("observatory release clear make 2026-Q4/v1.1.0 ")
     assert steps["publication"].missing == ("2026-Q4/v1.1.0 is not published",)
+    write_clearance(restricted, Clearance(digest, "2027-03-01", asked))
+    assert steps_of(begun)["clearance"].do == f"{load}v1.1.0 returned/sheets-v1.1.0/*.xlsx"
 
 
 def test_after_a_release_come_clearance_signature_publication_and_index(
