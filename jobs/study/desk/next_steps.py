@@ -199,7 +199,7 @@ def clear_command(restricted: Path, name: str) -> str:
     if found.undecided:
         file = restricted.relative_to(restricted.parents[2]) / SHEETS / UNASKED_FILE
         return f"observatory release clear unasked {name} {file}"
-    # With a sheet of an earlier version `load` refuses all: each version has a folder of its own in the guide.
+    # With a sheet of an earlier version `load` refuses all: each version has its own folder in the guide.
     sheets = "sheets" if restricted.name == next_version([], False) else f"sheets-{restricted.name}"
     return f"observatory release clear load {name} returned/{sheets}/*.xlsx"
 
