@@ -78,9 +78,11 @@ def signer_of_statement(file: Path, signers: Path) -> Signed:
 def find_signer(data_file: Path, file: Path, path: Path, signers: Path) -> Signed:
     """Find who signed a file. file: its signature. path: what a person names to sign it."""
     if not file.is_file():
+        what = "file" if path == data_file else "folder"
         raise ObservatoryError(
-            f"{path} is not signed: `observatory release sign {path} --key KEY` on the officer's machine"
-            f" makes {file.name}; put it beside the {'file' if path == data_file else 'folder'}"
+            f"{path} is not signed: no {file.name} lies beside the {what}."
+            " A reader asks the publisher for it; the publisher makes it on the officer's machine:"
+            f" `observatory release sign {path} --key KEY`"
         )
     keys = sorted(signers.glob("*.asc")) if signers.is_dir() else [signers]
     if not keys or not keys[0].is_file():

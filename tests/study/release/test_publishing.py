@@ -98,8 +98,10 @@ def test_a_signature_of_another_release_publishes_nothing(
 
 def test_an_unsigned_release_is_refused(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
-    with pytest.raises(ObservatoryError, match="is not signed: `observatory release sign"):
+    with pytest.raises(ObservatoryError, match=r"is not signed: no .*\.asc lies beside the folder") as told:
         place.publish(keys.signers)
+    reader, publisher = str(told.value).split("; ")
+    assert reader.endswith("A reader asks the publisher for it") and "`observatory release sign" in publisher
 
 
 @pytest.mark.parametrize("name", sorted({*made()} - {manifest.NAME}))

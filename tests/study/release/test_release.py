@@ -376,7 +376,7 @@ def test_publishing_without_clearance_signature_or_signers_is_refused(
     node: Node, run: Run, signing: SimpleNamespace
 ) -> None:
     publish = ("publish", NAME, *BY, "--config", node.settings)
-    refused(run(*publish), "is not signed: `observatory release sign")
+    refused(run(*publish), "A reader asks the publisher for it")
     good(run("sign", node.releases / NAME, "--key", signing.officer))
     refused(run(*publish), "the administrations were not asked about this release")
     good(run("clear", "make", NAME, "--deadline", "2027-02-20", "--config", node.settings))
