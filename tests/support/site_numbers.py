@@ -420,7 +420,7 @@ def beside(figures: Figures, channel: str, share: str, area: str, other: str, wh
     raise AssertionError((channel, area, whole))
 
 
-def pairs_apart(figures: Figures, apart: str, every: str, named: str) -> None:
+def pairs_apart(figures: Figures, named: str, apart: str, every: str) -> None:
     """Which pairs of a channel's regions have rates whose intervals do not overlap, the lower one first."""
     counted = set()
     for channel, quantity in {(c, q) for c in CHANNELS.values() for q in QUANTITIES.values()}:
@@ -459,7 +459,8 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"Spam in quarter \d of \d{4}: (.+)\.", headline),
     (rf"{C}: {N} spam (?:messages|calls) in (.+), ([\d.]+)% of traffic", volume),
     (rf"{C}: ([\d.]+)% of traffic is spam in (.+), ([\d.]+)% in (.+)", beside),
-    (r".*In (\d+) of (\d+) pairs of regions .*, the intervals do not overlap: ([^.]+)\..*", pairs_apart),
+    (r".*Regions whose rates differ, .* first: ([^.]+)\. That is (\d+) of (\d+) pairs of regions .*",
+     pairs_apart),
     (rf"{C}: {N} spam (?:messages|calls) for each subscription in (.+)", rate),
     (rf"{C}: ([+-][\d.]+)% in (.+) since quarter (\d) of (\d+)(.*)", titled_change),
     (rf"{C}: change of spam since quarter (\d) of (\d+)", since),

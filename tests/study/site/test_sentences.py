@@ -119,7 +119,8 @@ def rates_of(*ends: tuple[str, str]) -> list[dict[str, str | None]]:
 def test_regions_differ_where_intervals_do_not_overlap() -> None:
     *_, said = apart_notes(rates_of(("1.5", "10"), ("10", "20"), ("11", "12")))
     assert said == (
-        "In 1 of 3 pairs of regions that may be quoted, the intervals do not overlap: Africa < Arab States."
+        "Regions whose rates differ, as their intervals do not overlap, the lower rate first:"
+        " Africa < Arab States. That is 1 of 3 pairs of regions whose rates may be quoted."
     )
     *_, said = apart_notes(rates_of(("1.5", "10"), ("10", "20")))
     assert said.startswith("The intervals of any two regions that may be quoted overlap")
