@@ -93,6 +93,15 @@ def test_a_wrong_number_is_found(was: str, wrong: str, drawn: SimpleNamespace, t
         recompute_sentences(site)
 
 
+def test_shares_without_a_published_reliability_are_not_called_unreliable(tmp_path: Path) -> None:
+    write_site(
+        write_whole(tmp_path, changed={"spam_volume": {"share_cv_band_code": None}}), tmp_path / "site"
+    )
+    for name, area in (("index", "all countries together"), ("area-242", "Fiji")):
+        page = (tmp_path / "site" / f"{name}.html").read_text("utf-8")
+        assert f"No share of spam of {area} is published as reliable enough to be quoted." in page
+
+
 def test_sentences_have_two_digits_and_tables_what_is_published(tmp_path: Path) -> None:
     """Channels whose figures have two and three digits stand in one sentence; 99.6% is not all."""
     changed = {"spam_volume": {"share_pct": 99.6, "estimate": 2_990_000, "estimate_low": 2_451_000}}
