@@ -12,7 +12,7 @@ from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release.codebook import NOTES, QUESTIONS
 from jobs.study.release.released_tables import description_of, meanings_of
 from jobs.study.site import sentences
-from jobs.study.site.figures import SiteFigure, text_column
+from jobs.study.site.figures import TABLES, SiteFigure, text_column
 from jobs.study.site.names import describe_code, name_code
 from jobs.study.site.pages import RULES, Page, PageSection, english_texts, links_to
 from jobs.study.site.reading import QUANTITIES, PublishedRelease
@@ -81,8 +81,7 @@ def quality_page(release: PublishedRelease, folder: Path) -> Page:
     given = publisher_of(release) | {
         "tables": languages.format_count(len(release.tables)),
         "rows": languages.format_count(sum(rows.height for rows in release.tables.values())),
-        "period": sentences.name_period(release.period).capitalize(),
-        "year": release.period[:4],
+        "periods": periods_of(release),
         "passed": languages.format_count(passed),
         "rules": languages.format_count(rules),
         "answered": " ".join(sentences.answered(release)),
@@ -105,6 +104,19 @@ def quality_page(release: PublishedRelease, folder: Path) -> Page:
             PageSection(say("unsure"), sentences.whats_unsure(release)),
         ],
     )
+
+
+def periods_of(release: PublishedRelease) -> str:
+    """The periods that this study's figures are for, the latest first, with the tables of each."""
+    found: dict[str, list[str]] = {}
+    for name, view in TABLES.items():
+        for code in release.tables[name]["period_code"].unique():
+            found.setdefault(code, []).append(say(view.title))
+    parts = [
+        say("esms.5.part", period=sentences.name_period(code), tables=languages.join_parts(found[code]))
+        for code in sorted(found, reverse=True)
+    ]
+    return say("between").join(parts)
 
 
 def count_rules(folder: Path) -> tuple[int, int]:

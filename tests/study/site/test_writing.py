@@ -301,3 +301,15 @@ def test_an_area_without_rows_is_named_with_the_rules_for_all(drawn: SimpleNames
     without = page[page.index("They are: ") :]
     assert "Tonga" in without and "Fiji" not in without.split("</p>")[0]
     assert "Antarctica" not in without
+
+
+def test_the_quality_report_names_the_periods_of_every_table(tmp_path: Path) -> None:
+    """A release of a quarter has volumes of its year, too."""
+    release = write_whole(tmp_path, changed={"spam_volume": {"period_code": "2026"}}, empty=("user_cost",))
+    write_site(release, tmp_path / "site")
+    page = html.unescape((tmp_path / "site" / "quality.html").read_text("utf-8"))
+    (said,) = re.findall(r"Figures of this study by period: ([^<]+)", page)
+    quarter, *_, year = said.split("; ")
+    assert quarter.startswith("quarter 4 of 2026 (") and "Volume" not in quarter and "Types" in quarter
+    assert year.startswith("2026 (Volume, ") and "Investment" in year
+    assert "Cost to users" not in said
