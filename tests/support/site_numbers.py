@@ -218,6 +218,15 @@ def spent(figures: Figures, channel: str, area: str, estimate: str, *ends: str) 
     money(figures.one("investment", area, channel, **codes), estimate, *ends)
 
 
+def spent_unquoted(figures: Figures, area: str, channel: str, why: str) -> None:
+    """Why spending is not quoted: its band is low, its band is not published, or its interval is not."""
+    codes = {"strategy_code": "_T", "component_code": "_T", "conversion_code": "market"}
+    row = figures.one("investment", area, channel, **codes)
+    reasons = dict.fromkeys(LOW, "the estimate is too uncertain")
+    reasons[""] = "its reliability is not published"
+    assert why == reasons.get(row["cv_band_code"], "its interval is not published"), why
+
+
 def money(row: Row, estimate: str, *ends: str) -> None:
     same(estimate, row["estimate"])
     if ends:
@@ -422,14 +431,14 @@ def beside(figures: Figures, channel: str, share: str, area: str, other: str, wh
 
 def pairs_apart(figures: Figures, named: str, apart: str, every: str) -> None:
     """Which pairs of a channel's regions have rates whose intervals do not overlap, the lower one first."""
-    counted = set()
+    counted, last = set(), max(row["period_code"] for row in figures.tables["spam_volume"])
     for channel, quantity in {(c, q) for c in CHANNELS.values() for q in QUANTITIES.values()}:
         own = [
             (float(row["rate_low"]), float(row["rate_high"]), row["area_name"].split(" (")[0])
             for row in figures.tables["spam_volume"] if row["cv_band_code"] not in LOW
             and (row["channel_code"], row["quantity_code"]) == (channel, quantity) and row["rate_low"]
             and row["area_kind_code"] == "region" and row["definition_code"] == "OPERATOR"
-            and row["unit_code"] in ("attempted", "call")
+            and row["unit_code"] in ("attempted", "call") and row["period_code"] == last
         ]  # fmt: skip
         found = frozenset(f"{a[2]} < {b[2]}" for a in own for b in own if a[1] < b[0])
         counted.add((len(own) * (len(own) - 1) // 2, found))
@@ -477,6 +486,8 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
      lambda f, c, a, e, *ends: cost(f, c, a, e, *ends)),
     (rf"Operators of (.+) spent {N} US dollars against spam by {C} in .+ \({N} to {N}\).*",
      lambda f, a, e, c, *ends: spent(f, c, a, e, *ends)),
+    (rf"What operators of (.+) spent against spam by {C} is not quoted, as (.+): see the table\.",
+     spent_unquoted),
     (rf"{C}, spending: (.+) holdings reported, with (.+) of the subscriptions of (.+)\.",
      answered_on_spending),
     (rf"{C}, volumes: .+ of the subscriptions of (.+)\. The frame of operators covers (\d+) of (\d+) .*",
