@@ -82,7 +82,7 @@ def test_a_brief_is_of_published_rows_and_in_the_administrations_language(
     told = observatory("study", "brief", "KEN", "2026-Q4/v1.0.0", *last)
     assert told.code == 0, told.err
     page = (folder / "briefs" / "KEN_2026-Q4_fr.html").read_text(encoding="utf-8")
-    assert "Diffusion restreinte" in page and "Aucun chiffre n&#39;est publié pour: Kenya." in page
+    assert "Diffusion restreinte" in page and "n&#39;est publié: Kenya. Les chiffres des zones" in page
     assert "72,8" in page and not {"8,540", "9,910"} & set(page.split())
 
 
