@@ -4,7 +4,6 @@ Memberships are dated: a figure is for the groups as they were on the last day o
 """
 
 import datetime as dt
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +27,6 @@ HALVES = ("DEVELOPING", "DEVELOPED")
 COUNTRY, REGION, GROUP, ALL = "country", "region", "group", "world"
 # An area bears its name where the countries of the frame have so much of its population, in percent.
 COVERED_PCT = 90
-# A name by name_study_countries().
-COUNTED = re.compile(
-    r"(?:(?P<world>\d+) countr(?:y|ies) of the study|.*: (?P<framed>\d+) of (?P<all>\d+) countries)"
-    r"(?:, and (?P<rated>\d+) at their rate)?"
-)
 
 
 @dataclass(frozen=True)
@@ -138,14 +132,6 @@ def name_study_countries(row: Mapping[str, Any], name: str) -> str:
     if row["area_code"] == WORLD:
         return f"{framed} {'country' if framed == 1 else 'countries'} of the study{others}"
     return f"{name}: {framed} of {row['area_country_count']} countries{others}"
-
-
-def counts_of_name(name: str) -> dict[str, str]:
-    """The counts in a name by name_study_countries(), for the same name in another language: framed; all, but
-    of all countries together; rated, if there are any. Empty for a name without counts."""
-    found = COUNTED.fullmatch(name)
-    given = {key: text for key, text in found.groupdict().items() if text} if found else {}
-    return {"framed" if key == "world" else key: text for key, text in given.items()}
 
 
 def name_countries_alone(code: str, name: str) -> str:

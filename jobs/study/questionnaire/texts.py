@@ -1,12 +1,18 @@
 """The words of the questionnaire in the six languages, from schemas/questionnaire/translations.yaml."""
 
+import re
 import unicodedata
 from functools import cache
 
 from jobs.base.core.languages import LEFT_TO_RIGHT, RIGHT_TO_LEFT
-from jobs.base.figures.areas import counts_of_name
 from jobs.base.tables.contracts import codelist_rows, read_yaml
 from jobs.study.questionnaire.definition import FOLDER, Indicator, Question, load_definition
+
+# An area's name by name_study_countries(), in jobs/base/figures/areas.py.
+COUNTED = re.compile(
+    r"(?:(?P<world>\d+) countr(?:y|ies) of the study|.*: (?P<framed>\d+) of (?P<all>\d+) countries)"
+    r"(?:, and (?P<rated>\d+) at their rate)?"
+)
 
 
 @cache
@@ -24,6 +30,14 @@ def translate_key(language: str, group: str, key: str, **values: object) -> str:
     if language in RIGHT_TO_LEFT:
         values = {name: keep_order(value) for name, value in values.items()}
     return words.format(**values) if values else words
+
+
+def counts_of_name(name: str) -> dict[str, str]:
+    """The counts in a name by name_study_countries(), for the same name in another language: framed; all, but
+    of all countries together; rated, if there are any. Empty for a name without counts."""
+    found = COUNTED.fullmatch(name)
+    given = {key: text for key, text in found.groupdict().items() if text} if found else {}
+    return {"framed" if key == "world" else key: text for key, text in given.items()}
 
 
 def translate_area(language: str, area: str, part: str = "") -> str:
