@@ -157,7 +157,7 @@ def describe_open(standing: "Standing") -> str:
     """What the staff has to know of a respondent: counts and the first error; of a silent one, since when."""
     if standing.state == "silent":
         heard = standing.heard_at
-        return f"last heard of on {heard:%Y-%m-%d}" if heard else "never heard of"
+        return f"last heard of on {heard:%Y-%m-%d}" if heard else "nothing received yet"
     parts = [
         f"{number} {name}"
         for number, name in ((standing.to_correct_count, "to correct"), (standing.open_count, "open"))

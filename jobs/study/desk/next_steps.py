@@ -42,7 +42,7 @@ from jobs.study.release.signatures import signer_of
 SHOWN = 6
 # Settings of a study that nobody else can fill in.
 OWN = {
-    "study": ("deadline", "return_address", "receipt_key"),
+    "study": ("deadline", "return_address"),
     "release": ("agency", "contact"),
 }
 NEEDED = (FRAME, DENOMINATOR, PRICES)
@@ -282,7 +282,10 @@ def unframed(settings: Observatory) -> Iterator[str]:
 
 
 def without_keys(settings: Observatory, listed: Sequence[Respondent]) -> Iterator[str]:
-    """Operators without a public key, which their packages need; answers in forms need none."""
+    """What packages need and answers in forms do not: the study's key that signs answers to them, and a
+    public key of each operator that sends any."""
+    if settings.study.receipt_key is None:
+        yield "no [study] receipt_key: needed to answer packages, not forms"
     if settings.study.keyring is None or not settings.study.require_signature:
         return
     keys = {file.stem for file in Path(settings.study.keyring).glob("*.asc")}

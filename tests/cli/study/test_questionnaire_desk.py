@@ -19,7 +19,7 @@ def test_the_command_says_who_is_silent_and_since_when(observatory: Observatory,
     told = observatory(*words)
     assert told.code == 0, told.err
     assert "2025: 2 asked: 1 gaps, 1 silent" in told.out and "Deadline: 2026-02-28," in told.out
-    assert "1 open: sp706" in told.out and "never heard of" in told.out
+    assert "1 open: sp706" in told.out and "nothing received yet" in told.out
     csv = observatory(*words, "--format", "csv")
     assert csv.out.splitlines()[0].startswith("respondent_id,name,role,country,language,state,by,received_at")
     errors = {"sp706": None, "sp705.STAFF": "many", "sp701._T": "much"}
