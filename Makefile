@@ -45,14 +45,13 @@ test-one: setup-dev  ## The short tests whose name or file has NAME in it, as in
 	@test -n "$(NAME)" || { echo "Name what to test: make test-one NAME=spam_volume"; exit 2; }
 	@$(BIN)/python -m pytest -q -m "$(SHORT)" -k "$(NAME)"
 
-test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow, more examples of properties (needs OpenSSH's server)
+test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow (needs OpenSSH's server)
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases" --hypothesis-profile thorough --durations 20
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and $(SHORT)" --hypothesis-profile thorough --durations 10
 
 test-releases: setup-dev  ## Releases in a row, attacked together: half an hour, which is more than CI has
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist load -m releases
 
-test-random: setup-dev  ## Property tests with other examples than `make test` tries
+test-random: setup-dev  ## Property tests with other examples than `make test` tries, and five times as many
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "hypothesis and not site and not remote and not airflow" --hypothesis-profile random
 
 test-site: setup-dev  ## Look at the report in a real browser (needs Chromium and pdftotext)
