@@ -151,7 +151,7 @@ def test_studies_in_which_few_count_by_more_definitions(seed: int) -> None:
 @pytest.mark.long
 @given(seed=st.integers(0, 10**6), answering=st.floats(0.5, 1.0))
 @example(seed=6460, answering=0.5)  # A series with the variance of another kept it in what left.
-@examples(40, deadline=None)
+@examples(15, deadline=None)
 def test_any_study_in_which_few_count_by_more_definitions(seed: int, answering: float) -> None:
     check_study(rarely(drawn(seed, answering=answering), seed))
 
