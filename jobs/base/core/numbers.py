@@ -39,6 +39,13 @@ def round_significant(number: Number, digits: int = 3) -> Decimal:
     return round_places(value, digits - 1 - value.adjusted()) if value else Decimal(0)
 
 
+def round_outward(number: Number, digits: int, rounding: str) -> Decimal:
+    """An end of an interval, rounded to significant digits away from its middle. rounding: ROUND_FLOOR for a
+    lower end, ROUND_CEILING for an upper one."""
+    value = to_decimal(number)
+    return value.quantize(Decimal(1).scaleb(value.adjusted() - digits + 1), rounding) if value else Decimal(0)
+
+
 def share_of(part: int, whole: int) -> float:
     """A share from 0 to 1; 0 of nothing."""
     return part / whole if whole else 0.0

@@ -21,7 +21,7 @@ from jobs.operators.ingest.piece_ranges import Range
 
 def erase_lines(fs: Any, piece: Range, offsets: Collection[int]) -> int:
     """Erase the lines of a piece that these bytes of its stream lie in; how many there were. The piece is
-    replaced as a whole or not at all. A table that one piece holds as it came stays one."""
+    replaced as a whole or not at all, and one that is not packed stays so."""
     wanted = np.array(sorted(offsets), dtype=np.int64)
     new = f"{piece.path}.new"
     count = 0

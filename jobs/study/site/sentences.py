@@ -3,12 +3,12 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR
 
 import polars as pl
 
 from jobs.base.core import languages
-from jobs.base.core.numbers import round_significant, to_decimal
+from jobs.base.core.numbers import round_outward, round_significant, to_decimal
 from jobs.base.core.periods import last_day, period_of
 from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.tables.public_contracts import public_contract
@@ -109,14 +109,9 @@ def quote_before_noun(value: str) -> str:
 def ends_of(row: Row) -> dict[str, str]:
     """Both ends of an interval in a sentence, rounded outward as the release rounds them."""
     return {
-        "low": languages.format_rounded(round_outward(row["estimate_low"], ROUND_FLOOR)),
-        "high": languages.format_rounded(round_outward(row["estimate_high"], ROUND_CEILING)),
+        "low": languages.format_rounded(round_outward(row["estimate_low"], DIGITS, ROUND_FLOOR)),
+        "high": languages.format_rounded(round_outward(row["estimate_high"], DIGITS, ROUND_CEILING)),
     }
-
-
-def round_outward(value: str, rounding: str) -> Decimal:
-    exact = to_decimal(value)
-    return exact.quantize(Decimal(1).scaleb(exact.adjusted() - DIGITS + 1), rounding) if exact else exact
 
 
 def has_interval(row: Row) -> bool:

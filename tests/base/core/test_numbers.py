@@ -4,7 +4,7 @@ import csv
 import subprocess
 import sys
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from pathlib import Path
 
 from jobs.base.core import numbers
@@ -82,3 +82,16 @@ def test_a_noun_follows_its_number():
 def test_writing_a_number_imports_no_polars():
     code = "import sys, jobs.base.core.numbers; sys.exit('polars' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_ends_are_rounded_outward_or_stay() -> None:
+    ends = [
+        (numbers.round_outward(low, 2, ROUND_FLOOR), numbers.round_outward(high, 2, ROUND_CEILING))
+        for low, high in (("173000000", "277100000"), ("0.0249", "0.995"), ("0", "12"), ("99.9", "99.1"))
+    ]
+    assert ends == [
+        (Decimal(170_000_000), Decimal(280_000_000)),
+        (Decimal("0.024"), Decimal(1)),
+        (Decimal(0), Decimal(12)),
+        (Decimal(99), Decimal(100)),
+    ]
