@@ -147,7 +147,8 @@ def hand_lists() -> list[str]:
 def number_writers() -> tuple[set[str], int, set[str]]:
     """Functions named for writing that hold a format of a number; all such formats; their modules.
 
-    The module of numbers is left out, and so are coordinates of drawings and plain counts (`{:,}`)."""
+    The module of numbers is left out, and so are coordinates of drawings and plain counts (`{:,}` and
+    `{:+,}`)."""
     functions, specifiers, modules = set(), 0, set()
     for file in python_files():
         if file == NUMBERS or JOBS / "base" / "page" in file.parents:
@@ -171,7 +172,7 @@ def list_formats(tree: ast.AST) -> list[str]:
         for text in [
             "".join(str(each.value) for each in ast.walk(node.format_spec) if isinstance(each, ast.Constant))
         ]
-        if SPECIFIER.match(text) and text.strip("<>^0123456789,")
+        if SPECIFIER.match(text) and text.strip("<>^+0123456789,")
     ]
 
 

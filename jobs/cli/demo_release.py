@@ -19,6 +19,7 @@ from pathlib import Path
 import openpyxl
 
 from jobs.base.core.machine import HOME
+from jobs.base.core.numbers import exact_number
 from jobs.base.packages import signing
 from jobs.base.settings.config import Observatory
 from jobs.study.public.secret import FILE, VALUE
@@ -108,7 +109,7 @@ def use_demo_p() -> None:
     From 5 to below 12: at 15 the sample's areas alone reveal a contribution, and nothing may leave.
     """
     if not (os.environ.get(VALUE) or os.environ.get(FILE)):
-        file = keep_secret("p_pct", lambda: f"{5 + secrets.randbelow(700) / 100:.2f}")
+        file = keep_secret("p_pct", lambda: exact_number(5 + secrets.randbelow(700) / 100))
         os.environ[FILE] = str(file)
 
 

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import row_number
 from jobs.base.tables import contracts
 from jobs.cli.console import fit_tables
 
@@ -230,7 +231,7 @@ def format_value(value: object) -> str:
     if isinstance(value, int | Decimal) and not isinstance(value, bool):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.6g}"
+        return row_number(value)
     text = escape_unseen(str(value))
     return text if cell_len(text) <= LONGEST else set_cell_size(text, LONGEST - 1).rstrip() + "…"
 

@@ -208,6 +208,34 @@ def format_duration(seconds: Number) -> str:
     return f"{format_count(1000 * to_decimal(seconds))}{NARROW}ms"
 
 
+# --- numbers that programs read -----------------------------------------------------------------------
+
+
+def exact_number(value: float) -> str:
+    """The fifteen digits that a setting, an option or a cell of a workbook holds: 1240000; 2.5; 1e-07."""
+    return f"{value:.15g}"
+
+
+def plain_number(value: Decimal | float) -> str:
+    """Figures without exponent, separators or zeros at their end, as files have them: 1240000; 0.0000001. Of
+    a float ten places."""
+    text = f"{value:.10f}" if isinstance(value, float) else f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def formula_number(value: float) -> str:
+    """A number as it may stand in a formula that a reader computes again."""
+    if value == round(value) and abs(value) < 1e10:
+        return f"{value:.0f}"
+    mantissa, sign, exponent = f"{value:.6g}".partition("e")
+    return f"{mantissa}e{int(exponent)}" if sign else mantissa
+
+
+def row_number(value: float) -> str:
+    """A float of a row that `observatory show` prints: 1,240,000; 0.0456123."""
+    return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.6g}"
+
+
 # --- two ends -----------------------------------------------------------------------------------------
 
 

@@ -165,11 +165,3 @@ class ListedFigure:
     unit: str
     currency_code: str | None
     verdict: str
-
-
-def formula_number(value: float) -> str:
-    """A number as it may stand in a formula that a reader computes again."""
-    if value == round(value) and abs(value) < 1e10:
-        return f"{value:.0f}"
-    mantissa, sign, exponent = f"{value:.6g}".partition("e")
-    return f"{mantissa}e{int(exponent)}" if sign else mantissa

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.base.core.numbers import format_bytes, format_duration, format_number
-from jobs.base.costs.figure import FormulaStep, Input, formula_number, input_of
+from jobs.base.core.numbers import format_bytes, format_duration, format_number, formula_number
+from jobs.base.costs.figure import FormulaStep, Input, input_of
 from jobs.base.costs.prices import FixedCost, PriceLine, Prices
 from jobs.base.costs.simulation import (
     Bound,

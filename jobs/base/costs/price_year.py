@@ -14,7 +14,8 @@ import polars as pl
 
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.costs.figure import Explained, FormulaStep, Simulation, formula_number
+from jobs.base.core.numbers import formula_number
+from jobs.base.costs.figure import Explained, FormulaStep, Simulation
 from jobs.base.tables.contracts import reference_table
 
 TABLE = "ref.price_index"

@@ -9,12 +9,12 @@ operator copies it into its settings, and whoever reads them sees that it was pr
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import exact_number, round_significant
 from jobs.base.costs.investment_assumptions import rate_code
 from jobs.base.costs.price_areas import prices_on_day
 from jobs.base.figures.areas import classify_countries, rows_on_day
@@ -76,7 +76,7 @@ def propose_costs(operator: Operator, channel: str, day: dt.date) -> list[Propos
         rate = known[currency] / known[operator.currency]
         points = three_quantiles(np.atleast_1d(evaluate_formula(formula, samples) * rate))
         if points[1] > 0:
-            low, central, high = (float(Decimal(f"{each:.{DIGITS}g}")) for each in points)
+            low, central, high = (float(round_significant(each, DIGITS)) for each in points)
             found.append(
                 ProposedCost(
                     row["parameter_code"], row["description"], measure, channel,
@@ -123,9 +123,9 @@ def describe_proposals(proposals: list[ProposedCost]) -> str:
                 f'name = "proposed: {each.description} ({each.parameter_code}, {each.source_kind})"',
                 f'countermeasure = "{each.countermeasure_code}"',
                 f'channel = "{each.channel_code}"',
-                f"low = {each.low:.15g}",
-                f"central = {each.central:.15g}",
-                f"high = {each.high:.15g}",
+                f"low = {exact_number(each.low)}",
+                f"central = {exact_number(each.central)}",
+                f"high = {exact_number(each.high)}",
                 'per = "year"',
             ]
         )

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from jobs.base.core.numbers import format_number
+from jobs.base.core.numbers import format_number, formula_number
 from jobs.base.costs.cost_model import (
     ModelFigure,
     central_values,
@@ -15,7 +15,6 @@ from jobs.base.costs.figure import (
     FormulaStep,
     Scope,
     Simulation,
-    formula_number,
     input_of,
     with_address,
 )

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import exact_number
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
@@ -41,7 +42,7 @@ def write_sample(
         raise ObservatoryError(
             f"operator {plan.operator_id} has a sample of {plan.month} already: --size {row['sample_size']}"
             f" --seed {row['sample_seed']} --least {row['least_count']} --score-cuts"
-            f" {','.join(f'{cut:g}' for cut in row['score_cuts'])}. Ask for that one to get its sheet again,"
+            f" {','.join(map(exact_number, row['score_cuts']))}. Ask for that one to get its sheet again,"
             " or give --replace, which discards the sample and its labels"
         )
     if not design or is_replaced:

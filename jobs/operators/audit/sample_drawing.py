@@ -17,6 +17,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import exact_number
 from jobs.base.figures.counting_rules import CONTENT_SEEN, RECEIVED
 from jobs.base.stats.prevalence import allocate_sample
 from jobs.base.store.lake import Lake
@@ -173,7 +174,7 @@ def score_band(cuts: tuple[float, ...]) -> pl.Expr:
 
 def band_names(cuts: tuple[float, ...]) -> list[str]:
     """The names of the bands, the lowest first."""
-    texts = [f"{cut:g}" for cut in cuts]
+    texts = list(map(exact_number, cuts))
     between = [f"{low}to{high}" for low, high in zip(texts, texts[1:], strict=False)]
     return [f"lt{texts[0]}", *between, f"ge{texts[-1]}"] if texts else ["any"]
 

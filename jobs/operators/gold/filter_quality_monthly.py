@@ -237,4 +237,5 @@ def band_columns(ends: tuple[float, float] | None) -> dict[str, Decimal]:
 
 
 def to_decimal(share: float) -> Decimal:
-    return Decimal(f"{share:.8f}")
+    """A share in the eight places of its column."""
+    return Decimal(share).quantize(Decimal("1e-8"))

@@ -4,7 +4,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_number
+from jobs.base.core.numbers import format_number, formula_number
 from jobs.base.core.periods import last_day
 from jobs.base.costs.figure import (
     Estimate,
@@ -12,7 +12,6 @@ from jobs.base.costs.figure import (
     FormulaStep,
     ListedFigure,
     Scope,
-    formula_number,
     input_of,
 )
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions

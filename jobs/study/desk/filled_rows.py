@@ -15,12 +15,13 @@ from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import plain_number
 from jobs.base.core.periods import months_of
 from jobs.base.settings.countries import country_codes, country_of_name, nearest_country
 from jobs.base.tables.contracts import Field, file_tables, list_codes, read_contract
 from jobs.study.desk.downloads import HEADED, Rows, find_headings, load_sources
 from jobs.study.estimates.steps.accounts import DOLLARS
-from jobs.study.questionnaire.numbers import Number, format_number, read_number
+from jobs.study.questionnaire.numbers import Number, read_number
 from jobs.study.questionnaire.texts import translate_key
 
 TABLES = file_tables()
@@ -260,4 +261,4 @@ def with_dollars(countries: Sequence[str]) -> list[str]:
 
 def number_text(value: Any) -> str:
     """A value as a CSV file of the study has it."""
-    return format_number(Decimal(repr(value))) if isinstance(value, float) else str(value)
+    return plain_number(Decimal(repr(value))) if isinstance(value, float) else str(value)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.core.numbers import exact_number
 from jobs.base.core.secret_file import read_secret
 
 VALUE, FILE = "OBSERVATORY_P_PCT", "OBSERVATORY_P_PCT_FILE"
@@ -43,6 +44,7 @@ def p_pct() -> float:
         found = float("nan")
     if not LEAST <= found < MOST:
         raise ObservatoryError(
-            f"{source} does not hold a number from {LEAST:g} to below {MOST:g}: correct it"
+            f"{source} does not hold a number from {exact_number(LEAST)} to below {exact_number(MOST)}:"
+            " correct it"
         )
     return found

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from jobs.base.core.identifiers import has_identifier
+from jobs.base.core.numbers import plain_number
 from jobs.base.settings.countries import country_named
 from jobs.study.questionnaire.definition import DECIMALS, NO_WAIVER, WITHOUT_ANSWER, Question, load_definition
 from jobs.study.questionnaire.filing import Fault, FormCell, FormLine
 from jobs.study.questionnaire.number_formats import number_in_format
-from jobs.study.questionnaire.numbers import Number, NumberProblem, format_number, read_number
+from jobs.study.questionnaire.numbers import Number, NumberProblem, read_number
 from jobs.study.questionnaire.texts import (
     codes_by_label,
     fold_words,
@@ -106,7 +107,7 @@ def read_answer(
         return None, faults, readings
     if isinstance(read, Number):
         if not read.is_plain:
-            readings.append(AnswerReading(line, "number", format_number(read.value)))
+            readings.append(AnswerReading(line, "number", plain_number(read.value)))
         given = {"value": read.value}
     else:
         if question.kind == "date" and read != answer.written:
@@ -281,13 +282,13 @@ def read_measure(cell: FormCell, question: Question, asker: Asker) -> Number | N
         return wrong
     if is_percent and 0 < read.value < 1 and "%" not in f"{cell.written}{cell.number_format}":
         return NumberProblem(
-            "fraction", {"value": format_number(read.value), "meant": format_number(read.value * 100)}
+            "fraction", {"value": plain_number(read.value), "meant": plain_number(read.value * 100)}
         )
     return read
 
 
 def out_of_bounds(value: Decimal, question: Question) -> NumberProblem | None:
-    figures = {"value": format_number(value)}
+    figures = {"value": plain_number(value)}
     if value < 0:
         return NumberProblem("negative", figures)
     if question.kind == "percent" and value > 100:
@@ -295,7 +296,7 @@ def out_of_bounds(value: Decimal, question: Question) -> NumberProblem | None:
     if not question.low <= value <= question.high:
         return NumberProblem(
             "out_of_range",
-            {**figures, "low": format_number(question.low), "high": format_number(question.high)},
+            {**figures, "low": plain_number(question.low), "high": plain_number(question.high)},
         )
     if not question.fractions and value != value.to_integral_value():
         return NumberProblem("not_whole", figures)

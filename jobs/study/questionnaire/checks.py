@@ -7,11 +7,11 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+from jobs.base.core.numbers import plain_number
 from jobs.base.core.periods import period_bounds
 from jobs.study.questionnaire.answers import Answer, AnswerReading, Asker, status_label
 from jobs.study.questionnaire.definition import NOT_APPLICABLE, OFFERED, Form, Question, Relation
 from jobs.study.questionnaire.filing import Fault, FilePlace, FormLine
-from jobs.study.questionnaire.numbers import format_number
 from jobs.study.questionnaire.respondents import Respondent
 from jobs.study.questionnaire.texts import line_label
 
@@ -65,12 +65,12 @@ def check_relation(
     involved = (*relation.parts, *([relation.target] if isinstance(relation.target, str) else []))
     if len(relation.parts) > 1:
         key = "equals" if relation.is_equal else "sum_at_most"
-        values = {"sum": format_number(total), "target": format_number(target)}
+        values = {"sum": plain_number(total), "target": plain_number(target)}
         return replace(relation_fault(line, key, **values), others=involved)
     other = name_indicator(str(relation.target), form, asker)
     if relation.is_dates:
         return relation_fault(line, "not_after", target=answers[str(relation.target)].text, other=other)
-    values = {"value": format_number(total), "target": format_number(target), "other": other}
+    values = {"value": plain_number(total), "target": plain_number(target), "other": other}
     return replace(relation_fault(line, "at_most", **values), others=involved)
 
 

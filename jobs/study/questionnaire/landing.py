@@ -4,10 +4,10 @@ import datetime as dt
 from collections.abc import Collection
 from typing import Any
 
+from jobs.base.core.numbers import plain_number
 from jobs.study.questionnaire.answers import Answer
 from jobs.study.questionnaire.assessment import Assessment
 from jobs.study.questionnaire.definition import NO_WAIVER, Question, form_for, load_definition
-from jobs.study.questionnaire.numbers import format_number
 
 TABLE = "study.questionnaire_answer"
 # The question whose answer is the waiver for all lines.
@@ -58,7 +58,7 @@ def answer_rows(
 def written_value(answer: Answer) -> str | None:
     """A number in plain figures, a code or a text; None without an answer."""
     if answer.value is not None:
-        return format_number(answer.value)
+        return plain_number(answer.value)
     return answer.code if answer.code is not None else answer.text
 
 

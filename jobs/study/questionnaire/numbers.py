@@ -9,6 +9,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from jobs.base.core.numbers import plain_number
+
 # Separators of thousands that are never a decimal point: spaces of all widths, apostrophes, Arabic U+066C.
 SPACES = " \u00a0\u2007\u2009\u202f"
 APOSTROPHES = "'\u2019\u02bc\u2018`"
@@ -102,7 +104,7 @@ def read_number(
         return number
     value = sign * number * Decimal(10) ** power
     if is_short:
-        return NumberProblem("shortened", {"meant": format_number(value)})
+        return NumberProblem("shortened", {"meant": plain_number(value)})
     return Number(value, is_plain=bool(re.fullmatch(r"-?\d+", written.strip(), re.ASCII)))
 
 
@@ -237,9 +239,3 @@ def are_groups(lengths: list[int]) -> bool:
     threes = 1 <= first <= 3 and all(length == 3 for length in rest)
     lakhs = 1 <= first <= 2 and rest[-1] == 3 and all(length == 2 for length in rest[:-1])
     return threes or lakhs
-
-
-def format_number(value: Decimal) -> str:
-    """A number in figures, without exponent and without zeros at the end of a fraction."""
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from jobs.base.core.numbers import plain_number
 from jobs.base.core.periods import period_bounds
 from jobs.study.questionnaire.checks import is_own_year
 from jobs.study.questionnaire.definition import NOT_APPLICABLE, OFFERED, Form, Indicator, Question, Relation
-from jobs.study.questionnaire.numbers import format_number
 from jobs.study.questionnaire.texts import translate_key
 
 
@@ -149,7 +149,7 @@ def describe_wanted(question: Question, language: str) -> str:
         return translate_key(language, "check", "date")
     key = "number" if question.fractions else "whole"
     return translate_key(
-        language, "check", key, low=format_number(question.low), high=format_number(question.high)
+        language, "check", key, low=plain_number(question.low), high=plain_number(question.high)
     )
 
 
@@ -169,9 +169,7 @@ def kind_check(
             return f"IF({condition},{days_check(question, further, places, language)},{wrong})"
     else:
         whole = "" if question.fractions else f",{answer}=INT({answer})"
-        limits = (
-            f"AND({answer}>={format_number(question.low)},{answer}<={format_number(question.high)}{whole})"
-        )
+        limits = f"AND({answer}>={plain_number(question.low)},{answer}<={plain_number(question.high)}{whole})"
         if question.kind == "percent":
             # A spreadsheet keeps 0.7 % as 0.007, and only the format shows it.
             is_signed = f'IFERROR(LEFT(CELL("format",{answer}),1)="P",FALSE)'

@@ -18,7 +18,7 @@ from openpyxl.utils.exceptions import InvalidFileException
 from pydantic_core import from_json
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import count_noun
+from jobs.base.core.numbers import count_noun, exact_number
 from jobs.study.release import sdmx, triangle
 from jobs.study.release.about import About
 from jobs.study.release.manifest import NAME
@@ -199,5 +199,5 @@ def cells_of(rows: pl.DataFrame) -> list[list[Cell]]:
 def as_cell(value: Any) -> Cell:
     """A cell's value: numbers with the fifteen digits that a workbook holds, nothing for an empty text."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return float(f"{float(value):.15g}")
+        return float(exact_number(float(value)))
     return None if value is None else str(value) or None

@@ -14,7 +14,7 @@ from functools import cache
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import count_noun
+from jobs.base.core.numbers import count_noun, plain_number
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD, is_whole_area, name_countries_alone, name_study_countries
 from jobs.base.tables.contracts import CODELISTS, read_fields, reference_rows, reference_table
@@ -227,7 +227,7 @@ def text_of(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        value = f"{value:.10f}"
+        return plain_number(value)
     text = str(value)
     return text.rstrip("0").rstrip(".") if "." in text and is_number(text) else text
 

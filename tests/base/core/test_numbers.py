@@ -24,20 +24,27 @@ KINDS: dict[str, Callable[[str], str]] = {
     **{
         name: of_one(getattr(numbers, f"format_{name}"))
         for name in (
-            *(
-                "count",
-                "rounded",
-                "compact",
-                "significant",
-                "number",
-                "percent",
-                "whole_percent",
-                "share",
-                "change",
-            ),
-            *("money", "money_exact", "rate", "bytes", "duration"),
-        )
+            "count",
+            "rounded",
+            "compact",
+            "significant",
+            "number",
+            "percent",
+            "whole_percent",
+            "share",
+            "change",
+            "money",
+            "money_exact",
+            "rate",
+            "bytes",
+            "duration",
+        )  # fmt: skip
     },
+    "exact": lambda text: numbers.exact_number(float(text)),
+    "plain": lambda text: numbers.plain_number(float(text)),
+    "formula": lambda text: numbers.formula_number(float(text)),
+    "row": lambda text: numbers.row_number(float(text)),
+    "plain_decimal": lambda text: numbers.plain_number(Decimal(text)),
     "part": lambda text: numbers.format_part(*map(int, text.split("/"))),
     "parts": lambda text: numbers.format_parts(
         *read_pair(text.split("/")[0], ".."), Decimal(text.split("/")[1])
@@ -59,6 +66,9 @@ def test_each_kind_is_written_as_the_table_has_it():
     assert written == [(row["kind"], row["value"], row["text"]) for row in rows]
     assert {row["kind"] for row in rows} == set(KINDS)
     writers = {name.removeprefix("format_") for name in vars(numbers) if name.startswith("format_")}
+    writers |= {name.removesuffix("_number") for name in vars(numbers) if name.endswith("_number")} - {
+        "format"
+    }
     assert writers <= set(KINDS)
 
 
