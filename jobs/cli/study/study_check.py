@@ -66,10 +66,13 @@ def check(
         now = settings.lake.now
         list_unfit = partial(study_stage.list_unfit, lake, settings.study.files)
         finding_decisions.record_decisions(lake, decide, decision.value, reason, by, now, list_unfit)
-        for each in decide:
-            out.print(f"{each}: {decision.value.replace('_', ' ')}, by {by.strip()}", markup=False)
-        if decision is FindingChoice.left_out:
-            out.print("Run `observatory study estimate` now: it leaves the figures out.")
+        if decision is FindingChoice.confirmed:
+            for each in decide:
+                out.print(f"{each}: confirmed, by {by.strip()}", markup=False)
+            return
+        for line in finding_decisions.describe_left_out(lake, decide):
+            out.print(line, markup=False, highlight=False)
+        out.say("Next: observatory study estimate")
         return
     show_stops(lake, settings)
     found = finding_decisions.list_findings(lake, period)

@@ -120,7 +120,7 @@ def test_what_would_stop_the_estimate_is_named_when_forms_are_loaded(
     assert kept.code == 2 and "--decide ffff: no such finding" in kept.err
     assert Lake(str(tmp_path / "lake")).read(DECISIONS).is_empty()
     done = observatory("study", "check", "--decide", finding, "--as", "left_out", *why)
-    assert done.code == 0 and f"{finding}: left out, by A. Officer" in done.out
+    assert done.code == 0 and "savanna-mobile, MMS in 2025: left out by A. Officer" in done.out
     # It alone is left out, and said to be; the answers of the file stay.
     assert "will stop" not in observatory("study", "check", "--config", node.settings).out
     lake = Lake(str(tmp_path / "lake"))

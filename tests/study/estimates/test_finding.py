@@ -22,7 +22,15 @@ from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.study.estimates import finding
 from jobs.study.estimates.steps import finding_decisions, study_stage
 from jobs.study.estimates.steps.finding_decisions import respondents_questions
-from jobs.study.estimates.steps.given import ANSWERS, QUALITY, ROUTES, SUBMISSION, Given, leave_out
+from jobs.study.estimates.steps.given import (
+    ANSWERS,
+    QUALITY,
+    ROUTES,
+    SUBMISSION,
+    Given,
+    finding_id,
+    leave_out,
+)
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.respondents import Respondent
@@ -383,6 +391,14 @@ def test_what_is_left_out_counts_as_if_it_had_never_come(odd: dict[str, pl.DataF
     )
     assert contributed.filter(pl.col("quantity_code") != "spam_corrected").equals(others)
     assert finding_decisions.left_out(given_in(odd), decided(row, "confirmed"))[1] == []
+
+
+def test_what_goes_with_a_figure_of_a_year_is_named(odd: dict[str, pl.DataFrame]) -> None:
+    of_year = Given("study.spam_volume", "2026", "EMAIL", ODD)
+    row = {"finding_id": finding_id(of_year, given_in(odd), INDICATORS), "respondent_id": ODD,
+           "table_name": "study.spam_volume", "period_code": "2026", "channel_code": "EMAIL"}  # fmt: skip
+    _, (line,) = finding_decisions.left_out(given_in(odd), decided(row))
+    assert line == f"{ODD}, EMAIL in 2026, with 2026-Q4: left out by A. Officer: so"
 
 
 def test_a_corrected_answer_is_taken_again(odd: dict[str, pl.DataFrame]) -> None:

@@ -182,8 +182,7 @@ def left_out(
     given, lines = dict(have), []
     for row in latest_decisions(decisions).filter(pl.col("decision_code") == LEFT_OUT).to_dicts():
         of = Given(*(row[name] for name in ("table_name", "period_code", "channel_code", "respondent_id")))
-        figure = "its spending" if of.is_money else of.channel_code
-        whose = f"{of.respondent_id}, {figure} in {of.period_code}"
+        whose = name_given(of, have, indicators)
         # Of a quarter that was left out before, the year's figure was judged without it.
         if row["finding_id"] not in {finding_id(of, each, indicators) for each in (have, given)}:
             lines.append(f"{whose}: corrected since {row['decided_by']} left it out; it is taken again")
@@ -193,15 +192,34 @@ def left_out(
     return given, lines
 
 
+def name_given(of: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame) -> str:
+    """Name what is left out with a figure: `ken-a, SMS in 2026, with 2026-Q4`."""
+    figure = "its spending" if of.is_money else of.channel_code
+    periods = {
+        period
+        for table, rows in have.items()
+        for period in rows.filter(of.of_table(table, rows, indicators))["period_code"]
+    }
+    within = sorted(periods - {of.period_code})
+    return f"{of.respondent_id}, {figure} in {of.period_code}" + (
+        f", with {', '.join(within)}" if within else ""
+    )
+
+
 def note_findings(lake: Lake, open_share: float) -> list[str]:
     """List notes for the reader of estimates: how many findings are open, and a line on each figure left
     out."""
     due = sum(each.is_open(open_share) for each in list_findings(lake))
     lines = [f"Suspicious figures to be decided on before a release: {due}; see `{COMMAND}`"] if due else []
-    decisions = lake.read(TABLE)
-    if decisions.is_empty():
-        return lines
-    return lines + left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
+    return lines + describe_left_out(lake, ids_left_out(lake.read(TABLE)))
+
+
+def describe_left_out(lake: Lake, finding_ids: Collection[str]) -> list[str]:
+    """A line on each of these findings whose figures are left out, with all periods that go."""
+    if not finding_ids:
+        return []
+    decisions = lake.read(TABLE).filter(pl.col("finding_id").is_in(list(finding_ids)))
+    return left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
 
 
 def describe_decisions(lake: Lake, periods: Collection[str] | None = None) -> list[str]:
