@@ -154,6 +154,7 @@ def make(
 @app.command(name="list")
 def list_(config_file: Config = SETTINGS) -> None:
     """List releases: made, cleared, published, withdrawn."""
+    from jobs.study.desk.next_steps import list_unready
     from jobs.study.release import clearance, decisions, folders, publishing
 
     settings = config.load_settings(config_file)
@@ -167,17 +168,25 @@ def list_(config_file: Config = SETTINGS) -> None:
     }
     table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
     recorded = decisions.list_published(Path(settings.release.restricted))
+    waiting: list[str] = []
     for period, version in folders.all_in(Path(settings.release.root)):
         found = public.get((period, version))
-        state = "made" if f"{period}/{version}" not in recorded else "publication broken off"
+        name, restricted = f"{period}/{version}", restricted_folder(settings, period, version)
+        state = "publication broken off" if name in recorded else "made"
         if found:
             state = found["status"] + (", current" if found["is_current"] else "")
-        asked = clearance.read_clearance(restricted_folder(settings, period, version))
+        if name not in recorded:
+            folder = Path(settings.release.root) / period / version
+            unready = list_unready(folder, restricted, settings.lake.now.date())
+            waiting += [f"{name} may not leave: {line}" for line in unready]
+        asked = clearance.read_clearance(restricted)
         answered = (
             f"{len(asked.leaving) - len(asked.waited)} of {len(asked.leaving)}" if asked else "not asked"
         )
         table.add_row(period, version, state, answered, found["reason"] if found else "")
     out.print(table)
+    for line in waiting:
+        out.print(line, markup=False, highlight=False)
     if public:
         print_unsigned(settings)
 
@@ -380,6 +389,8 @@ def clear_make(
             f" administration to ask. Decide on each in {file}, then"
             f" `observatory release clear unasked {name} {file}`."
         )
+    else:
+        print_next(settings, name)
 
 
 @clear.command(name="load")
@@ -392,11 +403,9 @@ def clear_load(
     from jobs.study.release import clearance
 
     settings = config.load_settings(config_file)
-    out.print(
-        clearance_table(
-            clearance.load_answers(restricted_folder(settings, *parse_name(name)), files, settings.lake.now)
-        )
-    )
+    restricted = restricted_folder(settings, *parse_name(name))
+    out.print(clearance_table(clearance.load_answers(restricted, files, settings.lake.now)))
+    print_next(settings, name)
 
 
 @clear.command(name="show")
@@ -404,10 +413,12 @@ def clear_show(name: Name, config_file: Config = SETTINGS) -> None:
     """Show who was asked, and who answered what."""
     from jobs.study.release import clearance
 
-    found = clearance.read_clearance(restricted_folder(config.load_settings(config_file), *parse_name(name)))
+    settings = config.load_settings(config_file)
+    found = clearance.read_clearance(restricted_folder(settings, *parse_name(name)))
     if found is None:
         raise ObservatoryError(f"no administration was asked about {name}: `observatory release clear make`")
     out.print(clearance_table(found))
+    print_next(settings, name)
 
 
 @clear.command(name="unasked")
@@ -422,6 +433,7 @@ def clear_unasked(
     settings = config.load_settings(config_file)
     restricted, _ = verify_made(settings, name)
     out.print(clearance_table(clearance.decide_unasked(restricted, file, settings.lake.now)))
+    print_next(settings, name)
 
 
 @clear.command(name="decide")
@@ -445,6 +457,7 @@ def clear_decide(
     at = settings.lake.now
     found = clearance.decide_objection(restricted, country.upper(), decision, by, reason, at)
     out.print(clearance_table(found))
+    print_next(settings, name)
 
 
 def clearance_table(found: Clearance) -> Table:
@@ -482,6 +495,15 @@ def verify_made(settings: Any, name: str) -> tuple[Path, str]:
     period, version = parse_name(name)
     restricted = restricted_folder(settings, period, version)
     return restricted, manifest.verify_release(Path(settings.release.root) / period / version)
+
+
+def print_next(settings: Any, name: str) -> None:
+    """Print what comes next of a release that is not published yet."""
+    from jobs.study.desk.next_steps import list_publication_steps
+
+    following = [each for each in list_publication_steps(settings, *parse_name(name)) if each.missing]
+    if following:
+        out.say(f"Next: {following[0].do}")
 
 
 def print_unsigned(settings: Any) -> None:

@@ -1,7 +1,6 @@
 """What a study lacks, and what comes next, in the order of docs/tsb.md."""
 
 import datetime as dt
-import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,15 +26,13 @@ from jobs.study.release.about import next_version
 from jobs.study.release.clearance import (
     SHEETS,
     UNASKED_FILE,
-    count_leaving,
+    make_command,
     read_clearance,
-    refuse_uncleared,
 )
-from jobs.study.release.comparing import areas_in
 from jobs.study.release.decisions import list_published, read_decisions
 from jobs.study.release.folders import all_in
 from jobs.study.release.manifest import verify_release
-from jobs.study.release.publishing import ABOUT, list_unsigned
+from jobs.study.release.publishing import list_newer, list_unsigned, refuse_unready
 from jobs.study.release.signatures import signer_of
 
 # So many names are printed; the rest is counted.
@@ -140,23 +137,7 @@ def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -
     # Of versions of a period the last one counts: with [lake] read_at all are made at the same time.
     latest = dict(made)
     period, version = max(latest.items(), key=lambda each: (made_at(kept.joinpath(*each)), each))
-    name, folder = f"{period}/{version}", Path(release.root, period, version)
-    steps = []
-    if name not in list_published(kept):
-        own = kept / period / version
-        today = settings.lake.now.date()
-        steps = [
-            Step("clearance", tuple(refusal(check_clearance, folder, own, today)), clear_command(own, name)),
-            Step(
-                "signature",
-                tuple(refusal(signer_of, folder, signers)),
-                f"observatory release sign {folder.relative_to(Path(release.root).parent)} --key KEY,"
-                " on the officer's machine",
-            ),
-            Step(
-                "publication", (f"{name} is not published",), f"observatory release publish {name} --by NAME"
-            ),
-        ]
+    steps = list_publication_steps(settings, period, version)
     unsigned = list_unsigned(public, signers)
     if unsigned:
         file = unsigned[0].relative_to(public.parent)
@@ -164,6 +145,25 @@ def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -
         do = f"observatory release sign {file} --key KEY, on the officer's machine"
         steps.append(Step("index", lines, do))
     return steps
+
+
+def list_publication_steps(settings: Observatory, period: str, version: str) -> list[Step]:
+    """What a version of a release needs until it is published; nothing once it is. Before it is cleared it is
+    not signed: it may be that another version takes its place."""
+    root, own = Path(settings.release.root), Path(settings.release.restricted, period, version)
+    name, folder = f"{period}/{version}", root / period / version
+    if name in list_published(own.parents[1]):
+        return []
+    lacking = tuple(list_unready(folder, own, settings.lake.now.date()))
+    steps = [Step("clearance", lacking, clear_command(own, name))]
+    if lacking:
+        return steps
+    if settings.release.signers is not None:
+        signing = f"observatory release sign {folder.relative_to(root.parent)} --key KEY"
+        unsigned = tuple(refusal(signer_of, folder, Path(settings.release.signers)))
+        steps.append(Step("signature", unsigned, f"{signing}, on the officer's machine"))
+    publish = f"observatory release publish {name} --by NAME"
+    return [*steps, Step("publication", (f"{name} is not published",), publish)]
 
 
 def made_at(restricted: Path) -> str:
@@ -180,34 +180,27 @@ def refusal(check: Callable[..., object], *given: object) -> list[str]:
     return []
 
 
-def check_clearance(folder: Path, restricted: Path, today: dt.date) -> None:
-    """Raise ObservatoryError as `release publish` does for a release that is not cleared."""
-    digest = verify_release(folder)
-    refuse_uncleared(restricted, digest, count_leaving(areas_in(folder)), today)
+def list_unready(folder: Path, restricted: Path, today: dt.date) -> list[str]:
+    """Why `release publish` would refuse a release, signed or not."""
+    return refusal(lambda: refuse_unready(folder, restricted, verify_release(folder), today))
 
 
 def clear_command(restricted: Path, name: str) -> str:
     """The command that clears what comes first of a release."""
     found = read_clearance(restricted)
+    if list_newer(restricted) or (found and found.left_out and not found.open_objections):
+        return make_command(restricted)
     if found is None:
         return f"observatory release clear make {name} --deadline DATE, then send the sheets"
     if found.open_objections:
         country = found.open_objections[0].country
         return f"observatory release clear decide {name} {country} --as published --by NAME --reason TEXT"
-    if found.left_out:
-        return f"observatory release make --period {restricted.parent.name}{options_of(restricted)}"
     if found.undecided:
         file = restricted.relative_to(restricted.parents[2]) / SHEETS / UNASKED_FILE
         return f"observatory release clear unasked {name} {file}"
     # With a sheet of an earlier version `load` refuses all: each version has its own folder in the guide.
     sheets = "sheets" if restricted.name == next_version([], False) else f"sheets-{restricted.name}"
     return f"observatory release clear load {name} returned/{sheets}/*.xlsx"
-
-
-def options_of(restricted: Path) -> str:
-    """The options with which a release was made, for the command that makes its next version."""
-    about = json.loads((restricted / ABOUT).read_bytes())
-    return " --leave-out-areas" if about.get("leave_out_areas") else ""
 
 
 def place(path: str | None, otherwise: str) -> str:

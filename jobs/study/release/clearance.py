@@ -26,7 +26,7 @@ from jobs.base.tables.public_contracts import public_contract
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.texts import translate_key
 from jobs.study.release import decisions
-from jobs.study.release.folders import PRIVATE_FILE, PRIVATE_FOLDER
+from jobs.study.release.folders import ABOUT, PRIVATE_FILE, PRIVATE_FOLDER
 from jobs.study.release.released_tables import AREA, AREAS, ReleasedTable, area_codes
 
 FILE, SHEETS = "clearance.json", "clearance"
@@ -353,8 +353,7 @@ def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], 
     if clearance.left_out:
         wrong.append(
             f"rows of {', '.join(clearance.left_out)} are to be left out, and this version has them: make the"
-            f" next version with the options of this one, `observatory release make --period"
-            f" {restricted.parent.name}`"
+            f" next version, `{make_command(restricted)}`"
         )
     unlisted = sorted(set(leaving) - {each.country for each in clearance.leaving})
     if unlisted:
@@ -379,6 +378,13 @@ def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], 
         )
     if wrong:
         raise ObservatoryError("\n".join(wrong))
+
+
+def make_command(restricted: Path) -> str:
+    """The command that makes the next version of a release, with the options that it was made with."""
+    about = json.loads((restricted / ABOUT).read_bytes())
+    options = " --leave-out-areas" if about.get("leave_out_areas") else ""
+    return f"observatory release make --period {restricted.parent.name}{options}"
 
 
 def describe_leaving(clearance: Clearance) -> list[str]:

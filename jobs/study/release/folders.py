@@ -23,6 +23,8 @@ PRIVATE_FOLDER, PRIVATE_FILE, OPEN_FOLDER, OPEN_FILE = 0o700, 0o600, 0o755, 0o44
 UNFINISHED = ".unfinished-"
 # A file of a restricted folder whose release is not yet in its place.
 UNMADE = "unmade"
+# The file of the restricted folder with what a release was made of, and with which options.
+ABOUT = "about.json"
 
 
 def versions_in(root: Path, period: str) -> list[str]:

@@ -39,8 +39,7 @@ from jobs.study.release import (
 )
 from jobs.study.release.about import About
 from jobs.study.release.assembly import validate_public
-from jobs.study.release.folders import UNMADE, versions_in, write_folder, write_release
-from jobs.study.release.publishing import ABOUT
+from jobs.study.release.folders import ABOUT, UNMADE, versions_in, write_folder, write_release
 from jobs.study.release.recipe import (
     Recipe,
     files_folder,

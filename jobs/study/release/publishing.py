@@ -13,6 +13,7 @@ from jobs.study.release import clearance, comparing, decisions, manifest
 from jobs.study.release.about import parts_of
 from jobs.study.release.codebook import json_bytes
 from jobs.study.release.folders import (
+    ABOUT,
     OPEN_FILE,
     UNFINISHED,
     all_in,
@@ -23,9 +24,6 @@ from jobs.study.release.folders import (
     write_folder,
 )
 from jobs.study.release.signatures import Signed, signer_of, signer_of_statement, statement_signature
-
-# The file of the restricted folder that names the releases that were published before.
-ABOUT = "about.json"
 
 
 @decisions.recorded_alone
@@ -60,12 +58,7 @@ def publish_release(
             f" prolongs it or signs with another one, and its public key replaces {signed.key_file} among the"
             " signers"
         )
-    made = [each for each in decisions.read_decisions(restricted) if each.what == "made"]
-    if not made or made[-1].digest != digest:
-        raise ObservatoryError(f"{folder} is not the release that {restricted} has a record of")
-    refuse_newer(restricted)
-    leaving = clearance.count_leaving(comparing.areas_in(folder))
-    clearance.refuse_uncleared(restricted, digest, leaving, at.date())
+    refuse_unready(folder, restricted, digest, at.date())
     target = public_root / about["period"] / about["version"]
     event = decisions.format_decision("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
     if is_whole(target, digest):
@@ -94,6 +87,22 @@ def publish_release(
     return target, signed
 
 
+def refuse_unready(folder: Path, restricted: Path, digest: str, today: dt.date) -> None:
+    """Raise ObservatoryError if a release may not leave, signed or not: nobody recorded that it was made, it
+    does not know another one that was published since, or it is not cleared."""
+    made = [each for each in decisions.read_decisions(restricted) if each.what == "made"]
+    if not made or made[-1].digest != digest:
+        raise ObservatoryError(f"{folder} is not the release that {restricted} has a record of")
+    newer = list_newer(restricted)
+    if newer:
+        raise ObservatoryError(
+            f"{', '.join(newer)} was published after this release was made, so the attack did not know it:"
+            f" make the next version, `{clearance.make_command(restricted)}`"
+        )
+    leaving = clearance.count_leaving(comparing.areas_in(folder))
+    clearance.refuse_uncleared(restricted, digest, leaving, today)
+
+
 def is_whole(target: Path, digest: str) -> bool:
     """Whether a published folder is there with all of its files, and is the release of this digest."""
     return (target / manifest.NAME).is_file() and manifest.verify_release(target) == digest
@@ -118,17 +127,11 @@ def refuse_unfinished(restricted_root: Path, public_root: Path) -> None:
         raise ObservatoryError("\n".join(wrong))
 
 
-def refuse_newer(restricted: Path) -> None:
-    """Raise ObservatoryError if a release was published since this one was made: the attack on this one did
-    not know it."""
+def list_newer(restricted: Path) -> list[str]:
+    """The releases that were published since this one was made: the attack on this one did not know them."""
     own = f"{restricted.parent.name}/{restricted.name}"
     known = [*json.loads((restricted / ABOUT).read_bytes())["earlier"], own]
-    newer = [name for name in decisions.list_published(restricted.parents[1]) if name not in known]
-    if newer:
-        raise ObservatoryError(
-            f"{', '.join(newer)} was published after this release was made, so the attack did not know it:"
-            " make the next version, `observatory release make`"
-        )
+    return [name for name in decisions.list_published(restricted.parents[1]) if name not in known]
 
 
 def refuse_withdrawn(restricted: Path) -> None:
@@ -138,7 +141,7 @@ def refuse_withdrawn(restricted: Path) -> None:
             raise ObservatoryError(
                 f"{restricted.parent.name}/{restricted.name} was withdrawn on {each.at[:10]} by"
                 f" {each.by}: {each.reason}. It is not published again: make the next version,"
-                " `observatory release make`"
+                f" `{clearance.make_command(restricted)}`"
             )
 
 

@@ -23,8 +23,8 @@ from jobs.study.estimates.steps.finding_decisions import refuse_open
 from jobs.study.public.cells import CONTRIBUTION, PRICES, WORLD, Basis
 from jobs.study.release import clearance, decisions
 from jobs.study.release.about import About, next_version
-from jobs.study.release.folders import all_in, versions_in
-from jobs.study.release.publishing import ABOUT, refuse_unfinished
+from jobs.study.release.folders import ABOUT, all_in, versions_in
+from jobs.study.release.publishing import refuse_unfinished
 
 
 @dataclass(frozen=True)

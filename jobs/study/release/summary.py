@@ -11,7 +11,6 @@ from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.study.release import clearance, comparing, decisions, folders, manifest
 from jobs.study.release.making import note_areas
-from jobs.study.release.publishing import ABOUT
 from jobs.study.release.released_tables import WHOLE
 
 
@@ -102,7 +101,7 @@ def count_by(file: Path, column: str) -> str:
 def list_left_out(restricted: Path) -> list[str]:
     """The countries whose rows a decision on an earlier version left out, with who decided it and why; and
     the areas that were left out because they reveal a contribution."""
-    left_out = json.loads((restricted / ABOUT).read_bytes())["left_out"]
+    left_out = json.loads((restricted / folders.ABOUT).read_bytes())["left_out"]
     decided = {}
     for version in folders.versions_in(restricted.parents[1], restricted.parent.name):
         for each in decisions.read_decisions(restricted.with_name(version)):

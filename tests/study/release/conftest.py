@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from jobs.cli.main import app
 from jobs.study.public.cells import Basis
 from jobs.study.public.gate import Protected, make_public_tables
-from jobs.study.release import decisions, making, manifest, publishing
+from jobs.study.release import decisions, folders, making, manifest
 from tests.support.release import NOW, Place, new_key, write
 from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
 
@@ -122,7 +122,7 @@ def place(tmp_path: Path) -> Place:
     restricted.mkdir(parents=True, mode=0o700)
     digest = manifest.verify_release(folder)
     decisions.record_decision(restricted, "made", "observatory", digest, NOW)
-    (restricted / publishing.ABOUT).write_text('{"earlier": []}')
+    (restricted / folders.ABOUT).write_text('{"earlier": []}')
     public = tmp_path / "public"
     public.mkdir()
     return Place(folder, restricted, public, digest)

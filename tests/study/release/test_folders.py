@@ -196,7 +196,7 @@ def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> 
     record = decisions.format_decision(
         "made", "observatory", manifest.compute_digest(files[manifest.NAME]), NOW
     ).encode()
-    own_files = {decisions.FILE: record, publishing.ABOUT: b"{}", "basis/a.parquet": b"a"}
+    own_files = {decisions.FILE: record, folders.ABOUT: b"{}", "basis/a.parquet": b"a"}
     states = set()
 
     def write_both() -> None:

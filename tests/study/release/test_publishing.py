@@ -310,8 +310,10 @@ def test_rows_that_a_decision_leaves_out_need_the_next_version(place: Place, key
         place.restricted, "FJI", clearance.LEFT_OUT, "A. Officer", "they are right", NOW
     )
     assert decided.left_out == ["FJI"]
-    with pytest.raises(ObservatoryError, match="rows of FJI are to be left out"):
+    (place.restricted / folders.ABOUT).write_text('{"earlier": [], "leave_out_areas": true}')
+    with pytest.raises(ObservatoryError, match="rows of FJI are to be left out") as told:
         place.publish(keys.signers)
+    assert "`observatory release make --period 2026-Q4 --leave-out-areas`" in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -499,12 +501,12 @@ def test_a_withdrawn_release_leaves_a_tombstone_and_the_earlier_one_stands(
     later.restricted.mkdir()
     later.digest = manifest.verify_release(later.folder)
     decisions.record_decision(later.restricted, "made", "observatory", later.digest, NOW)
-    (later.restricted / publishing.ABOUT).write_text('{"earlier": []}')
+    (later.restricted / folders.ABOUT).write_text('{"earlier": []}')
     later.clear()
     sign_release(later.folder, keys.officer)
     with pytest.raises(ObservatoryError, match="2026-Q4/v1.0.0 was published after this release was made"):
         later.publish(keys.signers)
-    (later.restricted / publishing.ABOUT).write_text('{"earlier": ["2026-Q4/v1.0.0"]}')
+    (later.restricted / folders.ABOUT).write_text('{"earlier": ["2026-Q4/v1.0.0"]}')
     later.publish(keys.signers)
     current = {
         each["version"]: each["is_current"]

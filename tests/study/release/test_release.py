@@ -166,7 +166,9 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
     node: Node, run: Run, ask: Ask, signing: SimpleNamespace
 ) -> None:
     config = ("--config", node.settings)
-    assert "│ 2026-Q4 │ v1.0.0 │ made │ not asked │ │" in good(run("list", *config))
+    listed = good(run("list", *config))
+    assert "│ 2026-Q4 │ v1.0.0 │ made │ not asked │ │" in listed
+    assert f"{NAME} may not leave: the administrations were not asked about this release" in listed
     ask(node)
     sheets = [filled(node, "KEN", "agreed"), filled(node, "FJI", "objected", "our own figures differ")]
     good(run("clear", "load", NAME, *sheets, *config))
@@ -174,7 +176,11 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
     refused(run("publish", NAME, *BY, *config), "FJI objects: our own figures differ. Record a decision")
     assert not node.public.exists()
     decided = ("--as", "published", "--reason", "agreed by letter", *BY)
-    assert "overruled" in good(run("clear", "decide", NAME, "fji", *decided, *config))
+    overruled = good(run("clear", "decide", NAME, "fji", *decided, *config))
+    assert "overruled" in overruled
+    assert f"Next: observatory release publish {NAME} --by NAME" in overruled
+    listed = good(run("list", *config))
+    assert "│ 2026-Q4 │ v1.0.0 │ made │ 8 of 8 │ │" in listed and "may not leave" not in listed
     refused(run("publish", NAME, "--by", " ", *config), "no name is given: state with --by who decides")
     assert not node.public.exists()
     published = good(run("publish", NAME, *BY, *config))

@@ -247,7 +247,7 @@ def test_two_that_publish_at_once_leave_one_release_and_its_record(
     later.restricted.mkdir()
     later.digest = manifest.verify_release(later.folder)
     decisions.record_decision(later.restricted, "made", "observatory", later.digest, NOW)
-    (later.restricted / publishing.ABOUT).write_text('{"earlier": []}')
+    (later.restricted / folders.ABOUT).write_text('{"earlier": []}')
     later.clear()
     sign_release(later.folder, keys.officer)
     with (

@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.study.public.cells import HELD_SCHEMA
-from jobs.study.release import clearance, decisions, publishing
+from jobs.study.release import clearance, decisions, folders
 from jobs.study.release.summary import list_left_out
 from tests.support.release import NOW
 
@@ -15,7 +15,7 @@ def test_what_was_left_out_is_named_with_who_decided_it_and_why(tmp_path: Path) 
     first, second = (tmp_path / "2026-Q4" / version for version in ("v1.0.0", "v1.1.0"))
     for folder, left_out in ((first, []), (second, ["FJI"])):
         folder.mkdir(parents=True)
-        (folder / publishing.ABOUT).write_text(json.dumps({"left_out": left_out}))
+        (folder / folders.ABOUT).write_text(json.dumps({"left_out": left_out}))
         pl.DataFrame(schema=HELD_SCHEMA).write_csv(folder / "held.csv")
     decisions.record_decision(first, clearance.OVERRULED, "B. Officer", "00", NOW, "NPL", "by letter")
     decisions.record_decision(first, clearance.LEFT_OUT, "A. Officer", "00", NOW, "FJI", "the ministry asks")
