@@ -22,6 +22,8 @@ PRICES = "ref.price_level"
 DEFINITION = "definition_code"
 # The rule of hold_halves().
 HALF = "half"
+# The rule of rows that a decision on an objection leaves out.
+DECISION = "decision"
 # A figure; and what a country's rows leave or stay together by.
 CELL = ["table_name", "period_code", "channel_code", "series", "area_code"]
 GROUP = ["table_name", "period_code", "channel_code", "area_code"]
@@ -121,6 +123,7 @@ RULES = {
     HALF: "Developing and developed countries are all countries, so one leaves only with the other",
     "whole": "Fewer than three holdings set them apart from a figure of all respondents",
     "attack": "The attack found a contribution with them",
+    DECISION: "They are of countries whose rows a decision leaves out",
 }
 # The rules that hold a row back by who answered, whatever it answered: anyone knows beforehand that they do.
 BY_RESPONDENTS = ("modelled", "threshold", "own_rate")

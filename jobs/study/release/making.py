@@ -23,7 +23,15 @@ from jobs.base.store.lake import Lake, open_lake
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables.contracts import REFERENCE
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.public.cells import CONTRIBUTION, RULES, Basis, EarlierRelease
+from jobs.study.public.cells import (
+    CELL,
+    CONTRIBUTION,
+    DECISION,
+    RULES,
+    Basis,
+    EarlierRelease,
+    candidate_rows,
+)
 from jobs.study.public.gate import Protected, Unprotectable, make_public_tables
 from jobs.study.public.secret import p_pct
 from jobs.study.questionnaire.respondents import load_respondents
@@ -168,14 +176,20 @@ def remove_unmade(root: Path, restricted_root: Path, period: str) -> None:
 def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
     """The public tables, through the gate."""
     earlier = [read_earlier_release(restricted / name, name) for name in recipe.earlier]
-    tables = dict(recipe.basis.tables)
+    tables, held = dict(recipe.basis.tables), []
+    is_left_out = pl.col(AREA).is_in(list(recipe.left_out))
     for table in map(public_contract, public_tables()):
         rows = tables[table.source]
-        if recipe.left_out and "area_code" in rows.columns:
-            tables[table.source] = rows.filter(~pl.col("area_code").is_in(list(recipe.left_out)))
-    return make_public_tables(
+        if AREA not in rows.columns:
+            continue
+        tables[table.source] = rows.filter(~is_left_out)
+        if table.protect is not None:
+            own = candidate_rows(table, recipe.basis, recipe.about.periods).filter(is_left_out)
+            held.append(own.select(*CELL, rule=pl.lit(DECISION)))
+    made = make_public_tables(
         Basis(recipe.about.name, tables), earlier, recipe.about.periods, p, recipe.leave_out_areas
     )
+    return dataclasses.replace(made, held_rows=pl.concat([made.held_rows, *held]))
 
 
 def read_earlier_release(folder: Path, name: str) -> EarlierRelease:

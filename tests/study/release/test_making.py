@@ -15,12 +15,13 @@ from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.public.cells import HELD_SCHEMA, Basis
 from jobs.study.public.gate import Unprotectable
 from jobs.study.release import manifest
-from jobs.study.release.making import keep_refusal, note_areas, note_short_years
+from jobs.study.release.making import keep_refusal, note_areas, note_short_years, protected_by
 from jobs.study.release.recipe import Recipe
 from tests.study.release.conftest import READ_AT, P
 from tests.support.commands import BIN, ROOT
 from tests.support.release import ABOUT
 from tests.support.release_study import P_PCT, TODAY, Node, copied
+from tests.support.small_study import Operator, Small, basis
 
 
 @pytest.mark.parametrize("is_left_out", [False, True])
@@ -37,6 +38,26 @@ def test_each_choice_is_named_with_its_command(is_left_out: bool, tmp_path: Path
     again = f"`observatory release make --period {ABOUT.period} --leave-out-areas`"
     assert (again in told) != is_left_out
     assert len(choices) == (2 if is_left_out else 3)
+
+
+def test_rows_that_a_decision_leaves_out_are_named_with_those_of_rules(tmp_path: Path) -> None:
+    operators = [
+        Operator(f"{country}-{spam}", country, f"{country}-{spam}", 1000, (3 * spam, spam, spam))
+        for country in ("KEN", "NPL", "PER", "GHA")
+        for spam in (900, 1000, 1100, 1200, 1300, 1400)
+    ]
+    study = basis(Small(tuple(operators)), ABOUT.name)
+    before, after = (
+        protected_by(Recipe(ABOUT, study, (), left_out), tmp_path, float(P_PCT))
+        for left_out in ((), ("KEN",))
+    )
+    is_own = pl.col("area_code") == "KEN"
+    named = after.held_rows.filter(is_own)
+    assert named.height and set(named["rule"]) == {"decision"}
+    volumes = before.public["public.spam_volume"]
+    assert named.filter(table_name="study.spam_volume").height >= volumes.filter(is_own).height > 0
+    assert not after.public["public.spam_volume"].filter(is_own).height
+    assert "decision" not in before.held_rows["rule"]
 
 
 def test_a_year_below_its_quarter_is_named() -> None:
