@@ -159,10 +159,17 @@ def build_tables(
         ),
     ]
     prices = sources.filled.rows[PRICES]
+    made = yearly_rows(PRICES, AMOUNTS, values, prices, with_dollars(countries), year)
+    priced = {(row["country_code"], row["price_year"]) for row in made}
+    for row in prices:
+        country, of_year = row["country_code"], int(row["price_year"])
+        if "wage_per_day" in row and (country, of_year) not in priced:
+            line = f"prices {of_year}, without which its wage does not count"
+            remarks.missing.setdefault(country, []).append(line)
     return {
         FRAME: frame,
         DENOMINATOR: denominators,
-        PRICES: yearly_rows(PRICES, AMOUNTS, values, prices, with_dollars(countries), year),
+        PRICES: made,
         ECONOMY: economy_rows(values, sources.filled.rows[ECONOMY], year),
     }
 

@@ -65,7 +65,8 @@ def note_all(
     for country in countries:
         mine = rows_of(tables, country)
         channels = sorted({row["channel_code"] for row in mine[FRAME]}) or needed
-        remarks.missing[country] = list_missing(mine, channels, year, bool(tables[ECONOMY]))
+        lacking = list_missing(mine, channels, year, bool(tables[ECONOMY]))
+        remarks.missing.setdefault(country, [])[:0] = lacking
         remarks.stale[country] = list_stale(mine, channels, year - years)
         remarks.changed.setdefault(country, []).extend(
             [*changes(mine, rows_of(before, country), share), *list_jumps(mine[PRICES], share)]

@@ -264,7 +264,10 @@ def test_a_workbook_is_read_as_a_form_is(tmp_path: Path) -> None:
     rows: dict[str, list[list[Any]]] = {
         "operator_frame": [["Nepal", "Himal Mail", "EMAIL", "90 000", "", "", "himal"]],
         "denominator": [["NPL", "2026", "FAX", "1.2 million"]],
-        "price_level": [["NPL", 2025, 100, 34.125, "138,6", "3 000"]],
+        "price_level": [
+            ["NPL", 2025, 100, 34.125, "138,6", "3 000"],
+            ["NPL", 2026, "", "", "", "3 300"],
+        ],
     }
     filled_workbook(tmp_path / "sources" / "frame.xlsx", rows)
     tables, remarks = build(tmp_path)
@@ -276,6 +279,7 @@ def test_a_workbook_is_read_as_a_form_is(tmp_path: Path) -> None:
     assert tables[PRICES].select("currency_code", "ppp_rate", "market_rate", "wage_per_day").rows() == [
         ("NPR", 34.125, 138.6, 3000)
     ]
+    assert remarks.missing["NPL"][-1] == "prices 2026, without which its wage does not count"
     # Rows that were begun and not filled in are none.
     assert remarks.missing["KEN"][0] == "operators" and ECONOMY not in tables
 
