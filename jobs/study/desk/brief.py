@@ -149,8 +149,8 @@ def missing_channels(rows: Sequence[dict[str, Any]], language: str) -> list[str]
 
 
 def missing_answers(answers: pl.DataFrame, forms: pl.DataFrame, period: str, language: str) -> list[str]:
-    """Sentences for each form of the quarter and of its year that the administration returned: the questions
-    left open, and how many points its last form has to correct. Or one that it returned neither."""
+    """Sentences for each form of the quarter and of its year that the administration returned: the required
+    questions left open, as `questionnaire status` counts them, and how many points its last form has to correct. Or one that it returned neither."""
     latest = latest_answers(answers)
     found = []
     for asked in dict.fromkeys((period, period[:4])):
@@ -167,7 +167,8 @@ def missing_answers(answers: pl.DataFrame, forms: pl.DataFrame, period: str, lan
         if own.is_empty():
             continue
         answered = set(own.select(question_code(pl.col("indicator_code"))).to_series())
-        left = [each.id for each in form_for("A", period=asked).questions if each.id not in answered]
+        required = [each.id for each in form_for("A", period=asked).questions if each.required]
+        left = [each for each in required if each not in answered]
         values = {"period": asked}
         if left:
             values["questions"] = join_words(language, *left)

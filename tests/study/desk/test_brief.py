@@ -52,6 +52,8 @@ def test_what_is_missing_is_named() -> None:
     left = make_brief(whose.country, "en", rows, NO_FORM, release(ITU_AFR={})).tables[-1].sentences[-1]
     assert left.startswith("Questions that you left open for 2025: ") and "sp901" in left
     assert "sp902" not in left
+    # No form asks for it to be filled in, so `questionnaire status` does not count it.
+    assert "sp704" not in left
 
 
 def test_points_to_correct_are_named_and_no_form_with_them_is_complete() -> None:
@@ -73,7 +75,7 @@ def test_points_to_correct_are_named_and_no_form_with_them_is_complete() -> None
         for of in (forms, [])
     ]
     assert said[0][-1] == "Points to correct in your last form for 2025: 2."
-    assert said[1][-1] == "You answered all questions for 2025."
+    assert said[1][-1] == "You answered all required questions for 2025."
 
 
 def test_a_countrys_volume_is_shown_with_its_interval_in_the_language_of_the_brief() -> None:
