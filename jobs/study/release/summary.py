@@ -9,6 +9,7 @@ import polars as pl
 from jobs.base.core.numbers import count_noun, format_count, with_noun
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
+from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release import clearance, comparing, decisions, folders, manifest
 from jobs.study.release.making import note_areas
 from jobs.study.release.released_tables import WHOLE
@@ -25,9 +26,9 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
         "## Headline figures",
         "\n".join(list_headlines(tables)) or "None of all countries together.",
         "## Tables",
-        "\n".join(f"- {name}: {rows.height:,} rows" for name, rows in tables.items()),
+        "\n".join(describe_table(name, rows.height) for name, rows in tables.items()),
         "## Changes since the last release of this period",
-        count_changes(folder),
+        count_changes(folder, restricted),
         "## Held back, by rule",
         count_by(restricted / "held.csv", "rule") or "No row.",
         "## Left out",
@@ -80,14 +81,30 @@ def format_interval(row: dict[str, str | None]) -> str:
     return f" (95% interval {format_count(row['estimate_low'])} to {format_count(row['estimate_high'])})"
 
 
-def count_changes(folder: Path) -> str:
+def describe_table(name: str, count: int) -> str:
+    """A table's rows; of one without rows when a row stands, as its contract says it."""
+    line = f"- {name}: {count:,} rows"
+    if count or f"public.{name}" not in public_tables():
+        return line
+    sentences = public_contract(f"public.{name}").description.removesuffix(".").split(". ")
+    needed = [each for each in sentences if " stands where " in each or " stand where " in each]
+    return f"{line}. {needed[0]}." if needed else line
+
+
+def count_changes(folder: Path, restricted: Path) -> str:
     """Count the rows that came, went and changed, by the release's own revision log."""
+    earlier = json.loads((restricted / folders.ABOUT).read_bytes())["earlier"]
+    if not any(name.startswith(f"{restricted.parent.name}/") for name in earlier):
+        return (
+            "None: no version of this period was published before. `observatory release diff` compares with"
+            " one that was only made."
+        )
     (file,) = folder.glob("revisions*.csv")
     rows = pl.read_csv(file, infer_schema=False)
     kinds = Counter(rows.unique(["table", "key", "kind"])["kind"].to_list())
     return (
         ", ".join(f"{count:,} rows {kind}" for kind, count in sorted(kinds.items()))
-        or "None, or no earlier one."
+        or "None."
     )
 
 

@@ -7,8 +7,21 @@ import polars as pl
 
 from jobs.study.public.cells import HELD_SCHEMA
 from jobs.study.release import clearance, decisions, folders
-from jobs.study.release.summary import list_left_out
+from jobs.study.release.summary import count_changes, describe_table, list_left_out
 from tests.support.release import NOW
+
+
+def test_a_table_without_rows_says_when_a_row_stands() -> None:
+    assert describe_table("policy", 3) == "- policy: 3 rows"
+    needed = "A row stands where nine administrations answered the line, and where"
+    assert describe_table("policy", 0).startswith(f"- policy: 0 rows. {needed}")
+
+
+def test_a_version_after_one_that_was_only_made_is_compared_with_none(tmp_path: Path) -> None:
+    restricted = tmp_path / "2026-Q4" / "v1.1.0"
+    restricted.mkdir(parents=True)
+    (restricted / folders.ABOUT).write_text('{"earlier": ["2026-Q3/v1.0.0"]}')
+    assert "no version of this period was published before" in count_changes(tmp_path, restricted)
 
 
 def test_what_was_left_out_is_named_with_who_decided_it_and_why(tmp_path: Path) -> None:
