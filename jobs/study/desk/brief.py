@@ -150,7 +150,8 @@ def missing_channels(rows: Sequence[dict[str, Any]], language: str) -> list[str]
 
 def missing_answers(answers: pl.DataFrame, forms: pl.DataFrame, period: str, language: str) -> list[str]:
     """Sentences for each form of the quarter and of its year that the administration returned: the required
-    questions left open, as `questionnaire status` counts them, and how many points its last form has to correct. Or one that it returned neither."""
+    questions left open, as `questionnaire status` counts them, and how many points its last form has to
+    correct. Or one that it returned neither."""
     latest = latest_answers(answers)
     found = []
     for asked in dict.fromkeys((period, period[:4])):
