@@ -7,7 +7,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from jobs.base.core.numbers import format_compact, format_money, format_significant, format_whole_percent
+from jobs.base.core.numbers import format_compact, format_money, format_whole_percent
 from jobs.base.figures import words
 from jobs.base.figures.reliability import mark_of
 from jobs.cli.arguments import SpendingTarget
@@ -16,7 +16,6 @@ from jobs.cli.study.study_tables import (
     explain_signs,
     format_cv,
     format_interval,
-    format_marked,
     is_of_period,
     latest_period,
     name_area,
@@ -28,28 +27,24 @@ from jobs.cli.study.study_tables import (
 ADMINISTRATIONS = 12
 # Dollars for each mailbox or subscription, and for 1,000 messages or calls of all traffic.
 SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each,\nyear", "/1,000")
-SHARE_HEADS = ("$ per million GDP", "year", "of telecom revenue", "year")
-SHARES_NOTE = "Dollars of the base year, over those of the year beside; – where a country has none."
-PART_HEADS = ("CAPEX", "", "OPEX", "", "posts", "")
 
 
 def investment_tables(
     spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame
 ) -> list[RenderableType]:
-    """By channel: spending on all strategies at market rates, its parts, and what is missing to each target;
-    then the assumptions.
+    """By channel: spending on all strategies at market rates, and what is missing to each target; then the
+    assumptions.
 
     chosen: ref.investment_target, the targets in force.
     """
     period = latest_period(spending)
-    every = select_estimates(
+    found = select_estimates(
         spending,
         is_of_period(period),
         pl.col("strategy_code") == "_T",
-        pl.col("conversion_code").is_in(["market", "none"]),
+        pl.col("component_code") == "_T",
+        pl.col("conversion_code") == "market",
     )
-    found = [row for row in every if row.component_code == "_T"]
-    parts = {(row.channel_code, row.area_code, row.component_code): row for row in every}
     held = to_objects(gaps.filter(pl.col("area_kind_code") != "country", is_of_period(period)))
     gaps_of = {(row.channel_code, row.area_code, row.target_code): row for row in held}
     targets = [each.value for each in SpendingTarget if any(row.target_code == each for row in held)]
@@ -65,7 +60,7 @@ def investment_tables(
                 format_whole_percent(row.coverage_pct), format_money(row.per_subscription),
                 format_compact(row.per_thousand_units),
             )  # fmt: skip
-        tables += [table, parts_table(channel, period, found, parts), *shares_table(channel, period, own)]
+        tables.append(table)
         if targets:
             tables += [
                 targets_table(f"{channel}: targets in {period}", own, targets, gaps_of),
@@ -73,24 +68,6 @@ def investment_tables(
             ]
     notes = [*explain_signs(found), *note_uncounted(found), *note_missing_norms(channels, chosen)]
     return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
-
-
-def shares_table(channel: str, period: str | None, rows: list[Any]) -> list[RenderableType]:
-    """Spending over gross domestic product and over telecommunication revenue; nothing where neither is
-    known of any area, and a dash where one is not known of each country."""
-    if all(row.per_million_gdp is None and row.telecom_revenue_pct is None for row in rows):
-        return []
-    title = f"{channel}: spending in {period}, held against economies"
-    table = estimates_table(title, *SHARE_HEADS, caption=SHARES_NOTE)
-    for row in rows:
-        table.add_row(
-            name_area(row),
-            format_compact(row.per_million_gdp),
-            str(row.gdp_year or ""),
-            "–" if row.telecom_revenue_pct is None else f"{format_significant(row.telecom_revenue_pct, 2)}%",
-            str(row.telecom_revenue_year or ""),
-        )
-    return [table]
 
 
 def targets_table(
@@ -232,21 +209,3 @@ def gap_assumptions(held: list[Any]) -> list[RenderableType]:
         whose = "all" if len(keys) == len(told) else ", ".join(targets)
         table.add_row(whose if channels == every else f"{whose}, {', '.join(channels)}", Text(sentence))
     return [head, table]
-
-
-def parts_table(
-    channel: str, period: str | None, found: list[Any], parts: dict[tuple[str, str, str], Any]
-) -> Table:
-    """Capital and operating spending and posts by area, each with its own interval."""
-    title = f"{channel}: parts and posts in {period}, with 95% intervals"
-    table = estimates_table(title, *PART_HEADS)
-    for row in found:
-        if row.channel_code == channel:
-            cells: list[str] = []
-            for component in ("capital", "operating", "posts"):
-                part = parts.get((channel, row.area_code, component))
-                cells += ("", "") if part is None else (
-                    format_marked(part), format_interval(part.estimate_low, part.estimate_high, "–"),
-                )  # fmt: skip
-            table.add_row(name_area(row), *cells)
-    return table

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from jobs.base.costs.drawing import draw_sentences
 from jobs.base.tables.contracts import rows_frame
 from jobs.cli.study.study_results import result_tables
-from jobs.cli.study.study_spending import PART_HEADS, SPENDING_HEADS, gap_assumptions, public_spending_table
+from jobs.cli.study.study_spending import SPENDING_HEADS, gap_assumptions, public_spending_table
 from jobs.cli.study.study_tables import estimates_table, format_interval
 from jobs.cli.study.study_volume import CORRECTED_HEADS, VOLUME_HEADS, corrected_tables, volume_tables
 from jobs.study.estimates.steps import study_stage
@@ -182,7 +182,6 @@ def test_what_is_taken_for_granted_names_the_setting_in_its_brackets() -> None:
             SPENDING_HEADS,
             ("C", "26.5bn", "one respondent", "–", "100%", "21.33", "0.0365"),
         ),
-        (PART_HEADS, ("26.5bn", "21.3bn–36.5bn", "26.5bn", "21.3bn–36.5bn", "26.5k", "21.3k–36.5k")),
     ],
 )
 def test_eighty_columns_hold_the_longest_of_all(heads: tuple[str, ...], cells: tuple[str, ...]) -> None:
