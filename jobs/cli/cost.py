@@ -32,7 +32,7 @@ Prices = Annotated[
 ]
 # What --prices takes, and the conversion of the study that it is.
 CONVERSIONS = {"market": "market", "international": "ppp"}
-COSTS, PARAMETER = "gold.countermeasure_cost_monthly", "ref.cost_parameter"
+PARAMETER = "ref.cost_parameter"
 MONTH = re.compile(r"^[^/]+/\d{4}-\d{2}(/|$)")
 
 
@@ -99,37 +99,18 @@ def fixed(
 
 @app.command(name="list")
 def list_(
-    table: Annotated[
-        str | None,
-        typer.Argument(help="study.cost: the figures as the lake holds them.", metavar="[study.cost]"),
-    ] = None,
     prices: Annotated[
         int | None, typer.Option(help="Amounts in prices of this year, as 2025.", metavar="YEAR")
     ] = None,
     currency: Annotated[
         str | None, typer.Option(help="Amounts in this currency, as USD.", metavar="CODE")
     ] = None,
-    config_file: Config = Path("observatory.toml"),
 ) -> None:
     """List the published figures, with the computed and the printed value."""
     from jobs.base.costs.drawing import draw_list
     from jobs.base.costs.price_year import read_basis
 
-    basis = read_basis(prices, currency)
-    if table is None:
-        found = published_rows()
-    elif is_study(table):
-        from jobs.study.costs.figures import cost_rows
-
-        found = cost_rows(table, config.load_settings(config_file))
-    elif table == COSTS:
-        raise ObservatoryError(
-            f"cost list: `observatory show {COSTS}` lists operators' costs; explain one as"
-            " my-mail/2026-11/CONTENT_FILTER"
-        )
-    else:
-        raise ObservatoryError(f"cost list: '{table}' is no table of the study; write study.cost or nothing")
-    draw_list(found, wide_console(highlight=False), basis)
+    draw_list(published_rows(), wide_console(highlight=False), read_basis(prices, currency))
 
 
 @app.command()

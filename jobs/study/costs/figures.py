@@ -10,19 +10,16 @@ from jobs.base.costs.figure import (
     Estimate,
     Explained,
     FormulaStep,
-    ListedFigure,
     Scope,
     input_of,
 )
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
 from jobs.base.costs.price_year import PriceBasis
-from jobs.base.costs.published import area_name as published_area
 from jobs.base.costs.published import explain_published, matching_figures
 from jobs.base.costs.user_models import POINTS, list_user_models
 from jobs.base.figures import words
 from jobs.base.figures.areas import COUNTRY, rows_on_day
 from jobs.base.settings.config import Observatory
-from jobs.base.store.lake import open_lake
 from jobs.base.tables.contracts import read_contract, reference_table, stage_tables
 from jobs.study.costs.any_row import explain_row
 from jobs.study.costs.facts import (
@@ -39,7 +36,7 @@ from jobs.study.costs.facts import (
     parameter_input,
     strategy_name,
 )
-from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, read_table, versions_of
+from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, versions_of
 from jobs.study.costs.total_parts import by_area, by_component, by_strategy, parts_by_source, rows_beside
 from jobs.study.estimates.steps.sample import Reference
 
@@ -439,32 +436,3 @@ def explain_user_cost(study_row: StudyRow) -> Explained:
         assumptions=[*MODELLED, *filter(None, [REACHING[row["bound_code"]]])],
         is_modelled=True,
     )  # fmt: skip
-
-
-def cost_rows(table: str, settings: Observatory) -> dict[str, list[ListedFigure]]:
-    """The figures of study.cost as the lake holds them, by quantity."""
-    if table != "study.cost":
-        raise ObservatoryError(
-            f"cost list: figures of {table} are not listed: name one, as study.investment/2026/LDC/EMAIL"
-        )
-    listed: dict[str, list[ListedFigure]] = {code: [] for code in words.codelist_rows("estimand")}
-    lake = open_lake(settings.lake.root)
-    stored = read_table(table, table, lake, lake.versions().get(table))
-    for row in stored.sort("model_code", "output_code").rows(named=True):
-        figure = row[row["estimand_code"]]
-        computed, printed = (
-            None if figure[each] is None else float(figure[each]) for each in ("central", "printed")
-        )
-        listed[row["estimand_code"]].append(
-            ListedFigure(
-                f"{table}/{row['model_code']}/{row['output_code']}",
-                published_area(row["geography_code"], short=True),
-                row["period_code"],
-                computed,
-                printed,
-                row["unit_text"],
-                row["currency_code"],
-                row["reproduction_code"],
-            )
-        )
-    return listed

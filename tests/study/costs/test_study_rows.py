@@ -511,36 +511,3 @@ def test_prices_that_a_figure_does_not_have_are_refused(
 ) -> None:
     with pytest.raises(ObservatoryError, match=re.escape(told)):
         explain_figure(name, settings, prices)
-
-
-@pytest.mark.parametrize("width", [80, 120])
-def test_the_figures_that_the_lake_holds_are_listed_by_quantity(observatory: Run, width: int) -> None:
-    told = observatory("list", "study.cost", width=width)
-    assert told.code == 0
-    assert max(map(len, told.out.splitlines())) <= width and "…" not in told.out
-    words = " ".join(told.out.split())
-    assert "study.cost/nucleus_2004/per_worker" in words
-    assert (
-        words.index("Social cost") < words.index("study.cost/nucleus_2004/per_worker") < words.index("Loss ")
-    )
-    assert "study.cost/ftc_text_2024/total" in words[words.index("Loss ") :]
-    # Shares and wages are no costs, and have no column.
-    assert "Base amount" not in words and "Quantity" not in words
-
-
-@pytest.mark.parametrize(
-    ("table", "told"),
-    [
-        ("study.investment", "figures of study.investment are not listed: name one"),
-        (
-            "gold.countermeasure_cost_monthly",
-            "`observatory show gold.countermeasure_cost_monthly` lists operators' costs; explain one as"
-            " my-mail/2026-11/CONTENT_FILTER",
-        ),
-        ("nucleus_2004", "'nucleus_2004' is no table of the study; write study.cost or nothing"),
-    ],
-)
-def test_what_is_not_listed_is_told(observatory: Run, table: str, told: str) -> None:
-    found = observatory("list", table)
-    assert (found.code, found.out) == (2, "")
-    assert told in " ".join(found.err.split())
