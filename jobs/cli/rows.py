@@ -103,13 +103,18 @@ def sketch_estimates(sketches: Iterable[str]) -> list[pl.Expr]:
 def parse_columns(text: str | None, table: str) -> list[str]:
     """The columns that a person names, with commas. Raises ObservatoryError for one that the table lacks."""
     known = contracts.read_contract(table).columns
-    names = [name.strip() for name in (text or "").split(",")]
-    names = list(dict.fromkeys(name for name in names if name))
+    names = split_names(text)
     for name in names:
         if name not in known:
             hint = nearest_hint(name, known)
             raise ObservatoryError(f"--columns: {table} has no column '{name}'{hint}")
     return names
+
+
+def split_names(text: str | None) -> list[str]:
+    """Names that a person gives with commas, each once."""
+    names = [name.strip() for name in (text or "").split(",")]
+    return list(dict.fromkeys(name for name in names if name))
 
 
 def write_rows(

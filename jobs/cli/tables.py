@@ -11,7 +11,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables import contracts
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
-from jobs.cli.rows import OutputFormat, parse_columns, read_rows, write_rows
+from jobs.cli.rows import OutputFormat, parse_columns, read_rows, split_names, write_rows
 from jobs.operators.ingest.source_options import load_with_options
 
 # Numeric columns that identify something and measure nothing.
@@ -29,6 +29,13 @@ def show(
     config_file: Config = Path("observatory.toml"),
     columns: Annotated[str | None, typer.Option(help="Only these columns, separated by commas.")] = None,
     where: Annotated[str | None, typer.Option(help="A SQL condition on its columns.")] = None,
+    release: Annotated[
+        Path | None,
+        typer.Option(
+            help="The folder of a release: verify it, and print its table, with names in place of codes.",
+            metavar="FOLDER",
+        ),
+    ] = None,
     sql: Annotated[
         str | None, typer.Option(help="A DuckDB query over any tables, in place of TABLE.")
     ] = None,
@@ -43,16 +50,19 @@ def show(
 
     A narrow terminal shows the columns that fit, and names the others.
     """
-    if sql is not None and (table or columns or where):
+    if sql is not None and (table or columns or where or release):
         raise ObservatoryError(
             "--sql goes without a table, --columns, --where and --release: the query names them"
         )
-    if table is not None and table not in contracts.list_tables():
+    if release is None and table is not None and table not in contracts.list_tables():
         raise ObservatoryError(f"unknown table '{table}'{nearest_hint(table, contracts.list_tables())}")
     if format is OutputFormat.parquet and output is None:
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
     if output is not None and format is OutputFormat.table:
         format = OutputFormat.csv
+    if release is not None:
+        show_released(release, table, where, columns, limit, format, output)
+        return
     from jobs.base.store.lake import open_lake
 
     lake = open_lake(load_with_options(config_file).lake.root)
@@ -74,6 +84,27 @@ def show(
         chosen = key_first(about)
     rows, count = read_rows(lake, table, where, limit, format is OutputFormat.parquet, chosen)
     write_rows(rows, table, format, output, out, err, count, *([] if columns else measures_first(about)))
+
+
+def show_released(
+    folder: Path,
+    table: str | None,
+    where: str | None,
+    columns: str | None,
+    limit: int | None,
+    format: OutputFormat,
+    output: Path | None,
+) -> None:
+    """Print rows of a release's table, or which tables it has; it needs no lake and no settings."""
+    from jobs.cli.study.release_rows import list_released, released_rows
+
+    if table is None:
+        out.print(list_released(folder))
+        return
+    on_terminal = format is OutputFormat.table
+    rows, *first = released_rows(folder, table, where, split_names(columns), on_terminal)
+    limit = limit or (20 if on_terminal else rows.height)
+    write_rows(rows.head(limit), table, format, output, out, err, rows.height, *([] if columns else first))
 
 
 def key_first(about: contracts.Contract) -> list[str]:
