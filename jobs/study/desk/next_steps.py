@@ -194,7 +194,8 @@ def clear_command(restricted: Path, name: str) -> str:
         return f"observatory release clear make {name} --deadline DATE, then send the sheets"
     if found.open_objections:
         country = found.open_objections[0].country
-        return f"observatory release clear decide {name} {country} --as published --by NAME --reason TEXT"
+        decide = f"observatory release clear decide {name} {country}"
+        return f"{decide} --as published|left_out --by NAME --reason TEXT"
     if found.undecided:
         file = restricted.relative_to(restricted.parents[2]) / SHEETS / UNASKED_FILE
         return f"observatory release clear unasked {name} {file}"

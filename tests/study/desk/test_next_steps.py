@@ -12,7 +12,7 @@ from jobs.study.desk.beginning import begin_study
 from jobs.study.desk.next_steps import Step, list_steps
 from jobs.study.estimates.steps.given import ANSWERS
 from jobs.study.release import decisions, folders, manifest
-from jobs.study.release.clearance import LEFT_OUT, Clearance, Cleared, write_clearance
+from jobs.study.release.clearance import LEFT_OUT, OBJECTED, Clearance, Cleared, write_clearance
 from jobs.study.release.signatures import sign_release, sign_statement
 from tests.support.release import ABOUT, NOW, Place, signing_keys, write
 
@@ -135,6 +135,10 @@ def test_after_an_objection_the_next_version_is_looked_at(
     write_clearance(restricted, Clearance(digest, "2027-03-01", rows))
     # The next version is made as this one was.
     assert steps_of(begun)["clearance"].do == "observatory release make --period 2026-Q4 --leave-out-areas"
+    objecting = {"NPL": Cleared("NPL", "Authority of Nepal", 2, OBJECTED, "wrong")}
+    write_clearance(restricted, Clearance(digest, "2027-03-01", objecting))
+    # Which of the two is the officer's to say.
+    assert "decide 2026-Q4/v1.0.0 NPL --as published|left_out --by" in steps_of(begun)["clearance"].do
     asked = {"NPL": Cleared("NPL", "Authority of Nepal", 2)}
     write_clearance(restricted, Clearance(digest, "2027-03-01", asked))
     load = "observatory release clear load 2026-Q4/"
