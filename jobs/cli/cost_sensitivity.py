@@ -13,7 +13,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import format_compact, format_money, format_number
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import open_lake
-from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.contracts import Row, reference_table
 from jobs.base.tables.csv_tables import read_tables
 from jobs.cli.study.study_tables import estimates_table, format_interval
 from jobs.study.costs.study_rows import read_figure
@@ -70,9 +70,7 @@ def sensitivity_table(figure: str, settings: Observatory) -> list[RenderableType
     return draw_sensitivity(spent, effects, row, gaps.to_dicts())
 
 
-def draw_sensitivity(
-    spent: float, effects: list[Any], target: dict[str, Any], gaps: list[dict[str, Any]]
-) -> list[RenderableType]:
+def draw_sensitivity(spent: float, effects: list[Any], target: Row, gaps: list[Row]) -> list[RenderableType]:
     """effects: of vary_parameters(). target, gaps: rows of study.investment_gap of the area, the one that was
     asked for and each."""
     need = float(target["necessary"])

@@ -7,13 +7,16 @@ DAGs.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from jobs.base.core.errors import ObservatoryError
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+
+# The Polars type of each column of a frame, in the frame's order.
+ColumnTypes: TypeAlias = "dict[str, pl.DataType | pl.datatypes.DataTypeClass]"
 
 
 def build_type(

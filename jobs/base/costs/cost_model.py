@@ -20,6 +20,7 @@ from jobs.base.core.numbers import format_change, format_significant, to_decimal
 from jobs.base.stats.formula import check_names, evaluate_formula, money_degree, names_in
 from jobs.base.stats.sampling import Samples, sample_parameters, three_quantiles
 from jobs.base.stats.sensitivity import Sensitivity, rank_parameters
+from jobs.base.tables.contracts import Row
 
 # No cost, though some are amounts of money.
 NO_COST = {"base", "quantity"}
@@ -86,7 +87,7 @@ def figures_in_force(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str
     Raises ObservatoryError for a row whose formula is not allowed, takes a name that its model does not
     declare, or does not give the money that its unit says.
     """
-    declared: dict[str, dict[str, dict[str, Any]]] = {}
+    declared: dict[str, dict[str, Row]] = {}
     for row in in_force(parameters).rows(named=True):
         check_parameter(row)
         declared.setdefault(row["model_code"], {})[row["parameter_code"]] = row
@@ -120,7 +121,7 @@ def in_force(table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(pl.col("valid_to").is_null())
 
 
-def parameters_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def parameters_of(row: Mapping[str, Any], known: Mapping[str, Mapping[str, Any]]) -> Row:
     """The parameters that the row's formula takes, checked with it."""
     if row["published_value"] == 0:
         raise ObservatoryError("published_value is 0; leave it empty where nothing was printed")

@@ -5,9 +5,10 @@ from typing import Any
 
 from jobs.base.costs.prices import FixedCost
 from jobs.base.settings.operator import Operator
+from jobs.base.tables.contracts import Row
 
 
-def fixed_cost_rows(operator: Operator) -> list[dict[str, Any]]:
+def fixed_cost_rows(operator: Operator) -> list[Row]:
     """The operator's rows of ref.fixed_cost."""
     return [
         {

@@ -8,7 +8,6 @@ the reference tables and the settings as they are now, and held against the poin
 
 import calendar
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 
@@ -36,7 +35,7 @@ from jobs.base.stats.sampling import sample_parameters, three_quantiles
 from jobs.base.stats.sensitivity import rank_parameters
 from jobs.base.store.lake import open_lake
 from jobs.base.store.table_files import read_files
-from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.contracts import Row, reference_table
 from jobs.base.tables.reference_version import reference_version
 
 COST, EFFORT = "gold.countermeasure_cost_monthly", "gold.countermeasure_effort_daily"
@@ -195,7 +194,7 @@ def read_month(name: str, settings: Observatory) -> Month:
     )
 
 
-def choose_row(name: str, rows: pl.DataFrame, part: list[str]) -> dict[str, Any]:
+def choose_row(name: str, rows: pl.DataFrame, part: list[str]) -> Row:
     """The row that a part such as CONTENT_FILTER or CONTENT_FILTER/EMAIL means; the whole without one."""
     measure, channel = part[0] if part else "_T", part[1] if len(part) == 2 else None
     if len(part) > 2:

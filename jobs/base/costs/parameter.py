@@ -1,7 +1,6 @@
 """A price or quantity of ref.cost_parameter, explained: its points, its source, and where it is used."""
 
 from functools import cache
-from typing import Any
 
 import polars as pl
 
@@ -10,7 +9,7 @@ from jobs.base.costs.figure import Explained, FormulaStep, Scope, input_of
 from jobs.base.costs.price_areas import AREA, world_prices
 from jobs.base.costs.published import channel_names
 from jobs.base.figures import words
-from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.contracts import Row, reference_table
 from jobs.base.tables.reference_version import reference_version
 
 TABLE = "ref.cost_parameter"
@@ -23,7 +22,7 @@ INVESTMENT_LABELS = {
 
 
 @cache
-def parameters_in_force() -> dict[str, dict[str, Any]]:
+def parameters_in_force() -> dict[str, Row]:
     """Every parameter in force, by its code, as it holds in the world."""
     return {
         row["parameter_code"]: row

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.contracts import reference_rows
 
@@ -107,7 +107,7 @@ def join_uncertain(
         for place, item in enumerate(fixed)
     ]
     money = [(f"rate:{code}", *with_distribution(*rates[code])) for code in sorted(used)]
-    schema: dict[str, Any] = dict(
+    schema: ColumnTypes = dict(
         zip(names, (pl.String, pl.Float64, pl.Float64, pl.Float64, pl.String), strict=True)
     )
     return pl.concat(

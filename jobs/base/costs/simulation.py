@@ -17,7 +17,7 @@ import polars as pl
 from jobs.base.costs.prices import FixedCost, PriceLine, Prices, collect_prices
 from jobs.base.stats.formula import evaluate_formula, names_in
 from jobs.base.stats.sampling import Samples, sample_parameters, three_quantiles
-from jobs.base.tables.contracts import column_types
+from jobs.base.tables.contracts import Row, column_types
 
 DIGITS = Decimal("0.0001")
 MONTHS = 12
@@ -52,7 +52,7 @@ def simulate_costs(
     priced = collect_prices(parameters, fixed, rates, currency_code)
     samples = sample_parameters(priced.table)
     months = effort.with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for (period,), month in sorted(months.partition_by("period_code", as_dict=True).items()):
         days = month["period_date"].n_unique()
         simulated = simulate_month(month, priced, samples, share_of_year(str(period), days))
@@ -150,7 +150,7 @@ def conversion_rates(samples: Samples, shown: str) -> Samples:
     }
 
 
-def sum_effort(month: pl.DataFrame) -> list[dict[str, Any]]:
+def sum_effort(month: pl.DataFrame) -> list[Row]:
     """A month's effort, a row for each measure of a channel."""
     sums = month.group_by("channel_code", "countermeasure_code").agg(pl.col(EFFORT).sum())
     return sums.sort("channel_code", "countermeasure_code").rows(named=True)
@@ -208,7 +208,7 @@ def simulate_month(month: pl.DataFrame, priced: Prices, samples: Samples, share:
 
 def sum_by_component(
     simulated: Simulated, strategy: Mapping[str, str | None], biases: Mapping[str, str]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Rows of one month: each measure, each channel's total and the whole, by component.
 
     A figure for `_T` of a channel, such as staff for all measures, is in the totals only.

@@ -56,7 +56,7 @@ from jobs.base.places.store_errors import find_store_error
 from jobs.base.settings.node import EngineSettings
 from jobs.base.store.lake import Lake, Periods
 from jobs.base.store.lake_notes import MARK
-from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.contracts import Row, read_contract
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -227,7 +227,7 @@ class Spark:
             read_batches, columns
         )
 
-    def _spread_rows(self, rows: list[dict[str, Any]], schema: str) -> DataFrame:
+    def _spread_rows(self, rows: list[Row], schema: str) -> DataFrame:
         """A small frame, cut for all workers."""
         frame = self.session.createDataFrame([tuple(row.values()) for row in rows], schema)
         return frame.repartition(max(min(len(rows), self.workers), 1))

@@ -1,13 +1,11 @@
 """The tables of counts in a package: monthly sums by the columns of each, and what all of them agree in."""
 
-from typing import Any
-
 import polars as pl
 
 from jobs.base.core.numbers import with_noun
 from jobs.base.packages.costs import COST
 from jobs.base.packages.quality import QUALITY
-from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.contracts import Row, read_contract
 
 MEASURES = ["units", "spam_certain", "spam_possible"]
 GROUP = ["period_code", "channel_code", "direction_code", "unit_code"]
@@ -32,7 +30,7 @@ CELL: dict[str, tuple[list[list[str]], tuple[str, ...] | None]] = {
 }
 
 
-def compute_totals(volume: pl.DataFrame) -> list[dict[str, Any]]:
+def compute_totals(volume: pl.DataFrame) -> list[Row]:
     """Units of each group, under whichever definition: all count the same."""
     by_cell = volume.group_by(*GROUP, "stage_code", "outcome_code").agg(pl.col("units").max())
     return by_cell.group_by(GROUP).agg(pl.col("units").sum()).sort(GROUP).to_dicts()

@@ -14,6 +14,7 @@ from pydantic import Field, ValidationError
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.packages import signing
 from jobs.base.packages.package import Digest, PackagePart, Text
+from jobs.base.tables.contracts import Row
 
 FORM = "spam-observatory receipt 1"
 RECEIPTS = "receipts"
@@ -82,7 +83,7 @@ def parse_receipt(data: bytes) -> tuple[Receipt, bytes, bytes | None]:
     return receipt, signed, signature.encode() if isinstance(signature, str) else None
 
 
-def verify_receipt(data: bytes, row: dict[str, Any], study_key: str | None) -> tuple[Receipt, str | None]:
+def verify_receipt(data: bytes, row: Row, study_key: str | None) -> tuple[Receipt, str | None]:
     """The answer to a file that was sent, and who signed it, if that was verified.
 
     row: the file's row of meta.delivery. Raises ObservatoryError for an answer to another file, and for one

@@ -22,13 +22,17 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from jobs.base.core.choices import nearest_hint
-from jobs.base.core.column_types import arrow_type, polars_type
+from jobs.base.core.column_types import ColumnTypes, arrow_type, polars_type
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.program import find_sources
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
+
+# A row of a table, or of a frame that is made of tables: its columns by name, which the contract of the table
+# lists, with values of Python's types for theirs; None for null.
+Row = dict[str, Any]
 
 SCHEMAS = Path(__file__).resolve().parents[3] / "schemas"
 CODELISTS = SCHEMAS / "codelists"
@@ -382,17 +386,17 @@ def arrow_schema(table: str) -> pa.Schema:
 
 
 @cache
-def polars_schema(table: str) -> dict[str, Any]:
+def polars_schema(table: str) -> ColumnTypes:
     """The table's columns and Polars types."""
     return {field.name: polars_type(field.type) for field in read_contract(table).fields}
 
 
-def column_types(*names: str) -> dict[str, Any]:
+def column_types(*names: str) -> ColumnTypes:
     """The Polars types of columns, in this order."""
     return {name: polars_type(read_fields()[name].type) for name in names}
 
 
-def bronze_columns(format_name: str) -> dict[str, Any]:
+def bronze_columns(format_name: str) -> ColumnTypes:
     """The columns of a format's bronze rows: those of its table but for the day and the batch, which ingest
     adds."""
     added = ("event_date", "ingest_id")
@@ -415,7 +419,7 @@ def conform_frame(frame: pl.DataFrame, table: str) -> pl.DataFrame:
     return frame.select(list(wanted)).cast(wanted)
 
 
-def rows_frame(rows: list[dict[str, Any]], table: str) -> pl.DataFrame:
+def rows_frame(rows: list[Row], table: str) -> pl.DataFrame:
     """Rows as a frame of the table's columns; a column that no row has is null."""
     import polars as pl
 

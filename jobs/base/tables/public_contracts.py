@@ -43,7 +43,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import cache
 from typing import Any
 
-from jobs.base.core.column_types import polars_type
+from jobs.base.core.column_types import ColumnTypes, polars_type
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.thresholds import HOLDINGS, MEMBERS, MONEY_HOLDINGS, SHARE_EDGES
 from jobs.base.tables.contracts import (
@@ -149,7 +149,7 @@ class PublicContract:
         return [each.field.name for each in self.columns if each.role == "dimension"]
 
     @property
-    def schema(self) -> dict[str, Any]:
+    def schema(self) -> ColumnTypes:
         """The columns with their Polars types."""
         return {each.field.name: polars_type(each.field.type) for each in self.columns}
 

@@ -20,6 +20,7 @@ import polars as pl
 import sqlglot
 from sqlglot import exp
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.core.errors import ObservatoryError
 
 # The types of columns by name, or None where they are not known.
@@ -41,7 +42,7 @@ MIRRORED: dict[type[exp.Expr], type[exp.Expr]] = {
     exp.GT: exp.LT,
     exp.GTE: exp.LTE,
 }
-CASTS: dict[str, Any] = {
+CASTS: ColumnTypes = {
     "BOOLEAN": pl.Boolean,
     "INT": pl.Int32,
     "BIGINT": pl.Int64,

@@ -9,7 +9,7 @@ import json as json_format
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -18,6 +18,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import format_interval, format_share
 from jobs.base.settings import config
 from jobs.base.settings.operator import Operator
+from jobs.base.tables.contracts import Row
 from jobs.cli.arguments import Config, OperatorId
 from jobs.cli.console import err, out
 from jobs.operators.ingest.source_options import load_with_options
@@ -157,7 +158,7 @@ def parse_cuts(text: str) -> tuple[float, ...]:
     return cuts
 
 
-def interval_text(row: dict[str, Any], name: str) -> str:
+def interval_text(row: Row, name: str) -> str:
     """An estimate with its interval: 41.2% (38.0–44.5); nothing where the labels give none."""
     if row[name] is None:
         return ""

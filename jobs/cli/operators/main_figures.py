@@ -3,7 +3,6 @@
 from collections.abc import Callable, Collection
 from decimal import Decimal
 from types import SimpleNamespace
-from typing import Any
 
 import polars as pl
 from rich.table import Table
@@ -23,6 +22,7 @@ from jobs.base.figures.reliability import mark_of
 from jobs.base.figures.words import bound_sign
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import Row
 from jobs.cli.study.study_tables import (
     CORRECTED,
     MEASURE_LABELS,
@@ -44,7 +44,7 @@ UNITS = pl.col("unit_code").is_in(["recipient", "attempt"])
 RATES = "As if all days were like those with data. Each: mailbox or subscriber, for the month."
 SIGNS = "≥: a part is missing, such as staff. ≤: an input is too high. ~: both. –: no price."
 WORLD_HEADS = ("estimate", "95% interval", "truth", "as seen", "coverage")
-Rows = Callable[..., list[dict[str, Any]]]
+Rows = Callable[..., list[Row]]
 
 
 def unclaimed_channels(lake: Lake, settings: Observatory) -> list[Unclaimed]:
@@ -58,7 +58,7 @@ def main_tables(lake: Lake, without: Collection[str] = ()) -> list[Table]:
     """Volume, types, sources and cost, each a small table. without: channels to leave out."""
     versions = lake.versions()
 
-    def sum_rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[dict[str, Any]]:
+    def sum_rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[Row]:
         counted = where & ~pl.col("channel_code").is_in(list(without))
         found = lake.read(table, versions.get(table), where=counted)
         return found.group_by(by).agg(pl.col(*sums).sum()).sort(by).to_dicts()
@@ -88,7 +88,7 @@ def volume_table(rows: Rows) -> Table:
     return table
 
 
-def format_share(row: dict[str, Any]) -> str:
+def format_share(row: Row) -> str:
     """As on the page: 0% of nothing alone."""
     return format_parts(row["spam_certain"], row["spam_possible"], row["units"])
 
@@ -163,7 +163,7 @@ def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
 
 
 def bounded_amount(
-    row: dict[str, Any], amount: Decimal, format_amount: Callable[[Decimal], str] = format_money_exact
+    row: Row, amount: Decimal, format_amount: Callable[[Decimal], str] = format_money_exact
 ) -> str:
     """An amount with the sign of its cost's bound; a dash where nothing is priced."""
     if words.is_unpriced(row["bound_code"], amount):

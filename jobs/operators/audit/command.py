@@ -3,7 +3,6 @@
 import datetime as dt
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -13,7 +12,7 @@ from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables.checksum import fingerprint_periods
-from jobs.base.tables.contracts import read_contract, rows_frame
+from jobs.base.tables.contracts import Row, read_contract, rows_frame
 from jobs.operators.audit import sheet
 from jobs.operators.audit.sample_drawing import SamplePlan, draw_units, file_names
 from jobs.operators.build import checks, run
@@ -24,7 +23,7 @@ from jobs.operators.runs.runner import refuse_broken_results
 SAMPLE, LABEL = quality.AUDIT
 # So many problems of a sheet are reported at once.
 MOST_PROBLEMS = 20
-Rows = list[dict[str, Any]]
+Rows = list[Row]
 
 
 @as_only_writer("observatory audit sample")

@@ -22,7 +22,7 @@ from jobs.base.figures.counting_rules import CONTENT_SEEN, RECEIVED
 from jobs.base.stats.prevalence import allocate_sample
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files
-from jobs.base.tables.contracts import rows_frame
+from jobs.base.tables.contracts import Row, rows_frame
 from jobs.operators.build import removed_days
 from jobs.operators.gold.shared.predicates import operator_definitions
 
@@ -56,7 +56,7 @@ class SamplePlan:
         year, month = map(int, self.month.split("-"))
         return dt.date(year, month, 1), dt.date(year, month, calendar.monthrange(year, month)[1])
 
-    def to_columns(self) -> dict[str, Any]:
+    def to_columns(self) -> Row:
         """The plan as columns of silver.audit_sample."""
         return {
             "operator_id": self.operator_id,
@@ -68,7 +68,7 @@ class SamplePlan:
         }
 
 
-def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[Row], list[Row]]:
     """Rows of silver.audit_sample, without time and code revision, and rows of silver.audit_label."""
     version = lake.versions().get("silver.message")
     if version is None:
@@ -153,7 +153,7 @@ def select_population(message: pl.DataFrame, is_spam: pl.Expr, plan: SamplePlan)
     )
 
 
-def count_strata(days: Iterator[pl.DataFrame]) -> list[dict[str, Any]]:
+def count_strata(days: Iterator[pl.DataFrame]) -> list[Row]:
     """The strata of a population, each with its number of units."""
     counts = [units.group_by(STRATUM).agg(pl.len().alias("population_count")) for units in days]
     if not counts:
@@ -179,7 +179,7 @@ def band_names(cuts: tuple[float, ...]) -> list[str]:
     return [f"lt{texts[0]}", *between, f"ge{texts[-1]}"] if texts else ["any"]
 
 
-def guess_deviation(stratum: dict[str, Any], cuts: tuple[float, ...]) -> float:
+def guess_deviation(stratum: Row, cuts: tuple[float, ...]) -> float:
     """The guessed standard deviation of spam in a stratum."""
     guess = GUESSES[stratum["filter_call_code"]]
     if stratum["filter_call_code"] == "passed" and cuts and stratum["score_band"] == band_names(cuts)[-1]:
@@ -205,7 +205,7 @@ def place_hashes(units: pl.DataFrame, seed: int) -> pl.Series:
     return pl.Series("place_hash", [hashlib.sha256(text.encode()).hexdigest() for text in texts], pl.String)
 
 
-def file_names(lake: Lake, operator_id: str, units: list[dict[str, Any]]) -> dict[str, str]:
+def file_names(lake: Lake, operator_id: str, units: list[Row]) -> dict[str, str]:
     """The last known name of the file with a unit's first line, by sample id."""
     wanted = rows_frame(units, "silver.audit_label").select(
         "sample_id", "source_id", "stream_id", pl.col("offset").alias("at")

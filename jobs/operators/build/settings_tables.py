@@ -1,13 +1,11 @@
 """Reference tables as a run reads them: those that the settings give, and the dated ones."""
 
-from typing import Any
-
 import polars as pl
 
 from jobs.base.costs import fixed_costs
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.operator import Operator
-from jobs.base.tables.contracts import reference_table, rows_frame
+from jobs.base.tables.contracts import Row, reference_table, rows_frame
 
 
 def subscribers_of(operator: Operator) -> dict[str, int]:
@@ -16,7 +14,7 @@ def subscribers_of(operator: Operator) -> dict[str, int]:
     return given if isinstance(given, dict) else {} if given is None else {"_T": given}
 
 
-def rows_of_operators(settings: Observatory) -> list[dict[str, Any]]:
+def rows_of_operators(settings: Observatory) -> list[Row]:
     """Rows of ref.operator: what the settings say of each operator."""
     location = settings.location
     return [

@@ -6,12 +6,12 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
 
 import polars as pl
 
 from jobs.base.core.key_names import KeyPeriod
 from jobs.base.store.lake import Lake, Partition
+from jobs.base.tables.contracts import Row
 from jobs.operators.build import removed_days
 from jobs.operators.silver.exchange import Days
 
@@ -140,8 +140,8 @@ def plan_windows(
 
 
 def with_closed_days(
-    rows: Iterable[dict[str, Any]], open_days: int, settled: Mapping[str, dt.date]
-) -> Iterator[tuple[dict[str, Any], dt.date]]:
+    rows: Iterable[Row], open_days: int, settled: Mapping[str, dt.date]
+) -> Iterator[tuple[Row, dt.date]]:
     """Parts of batches in order, each with the first day that is not closed for it: what closes days for a
     part is in the batches before its own, and what retention has settled."""
     newest: dict[str, dt.date] = {}

@@ -28,7 +28,7 @@ from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import DataFile, read_files
 from jobs.base.tables import sketch
 from jobs.base.tables.checksum import Fingerprint, fingerprint_periods
-from jobs.base.tables.contracts import list_tables, read_contract, rows_frame
+from jobs.base.tables.contracts import Row, list_tables, read_contract, rows_frame
 from jobs.operators.erase.named_places import NamedPlaces, find_places, landed_of, texts_of
 from jobs.operators.erase.standing_erasures import (
     CHECKED,
@@ -301,7 +301,7 @@ def remember_erasure(lake: Lake, plan: ErasurePlan) -> None:
     fs.rm(file)
 
 
-def row_of_record(plan: ErasurePlan, asked: Mapping[str, str]) -> dict[str, Any]:
+def row_of_record(plan: ErasurePlan, asked: Mapping[str, str]) -> Row:
     """A row of meta.erasure."""
     operator_id = asked["operator_id"]
     counts, days = plan.silver_counts.get(operator_id, {}), plan.days.get(operator_id, [])

@@ -10,10 +10,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files
@@ -42,7 +42,7 @@ ROW = [*PLACE, "assembly_key"]
 NAMING = ("sender", "recipient", "account")
 # So many bytes may come out of a file of documents.
 LARGEST = 1 << 30
-LINES: dict[str, Any] = {"source_id": pl.String, "stream_id": pl.String, "offset": pl.Int64}
+LINES: ColumnTypes = {"source_id": pl.String, "stream_id": pl.String, "offset": pl.Int64}
 
 
 @dataclass(frozen=True)

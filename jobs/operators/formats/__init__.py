@@ -20,6 +20,7 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.base.tables.contracts import column_types
 
@@ -90,11 +91,11 @@ class Document:
 # What parse() gets: one row per line, in file order. `offset` is the byte at which the line starts
 # in its stream; `line` has no line end. Lines of several small files follow each other, and their offsets
 # count on; records() gets `piece` beside them, which file each is of.
-LINES: dict[str, Any] = {"offset": pl.Int64, "line": pl.String}
+LINES: ColumnTypes = {"offset": pl.Int64, "line": pl.String}
 
 # The columns that parse() adds to every line. `line_code` is record, ignored or quarantined;
 # `reason_code` says why a line was quarantined.
-PARSED: dict[str, Any] = {"offset": pl.Int64, "line_code": pl.String, "reason_code": pl.String}
+PARSED: ColumnTypes = {"offset": pl.Int64, "line_code": pl.String, "reason_code": pl.String}
 
 TIMESTAMP = pl.Datetime("us", "UTC")
 
@@ -121,7 +122,7 @@ OUTCOME_RANK = pl.col("outcome_code").cast(pl.Enum(PRECEDENCE)).to_physical()
 # inbound_link is the SMSC id, else null: the client address is the link; outbound_link the SMSC id, or the
 # relay host as logged (name[ip]:port). reply_code: an SMPP status is 0x and 8 hexadecimal digits. recipient
 # is the one as first given (orig_to before to). log_text is the line after `daemon[pid]: `, of refusals only.
-TRANSMISSION: dict[str, Any] = {
+TRANSMISSION: ColumnTypes = {
     **column_types(*PLACE, "format_code", "channel_code", "grain_code", "entry_code"),
     "session": pl.String,  # raw key of the SMTP session or link bind; null where the log has none
     "queue": pl.String,  # host|queue id; null for attempts; of calls a digest of their key

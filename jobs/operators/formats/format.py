@@ -10,6 +10,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import Document, Source
 from jobs.operators.formats.shared.lines import LONGEST_LINE
@@ -210,7 +211,7 @@ class Format:
         raise NotImplementedError
 
     @property
-    def bronze(self) -> dict[str, Any]:
+    def bronze(self) -> ColumnTypes:
         """The columns of its bronze rows, and their types."""
         return bronze_columns(self.name)
 

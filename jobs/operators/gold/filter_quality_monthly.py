@@ -9,7 +9,6 @@ what is counted by something finer than a channel's month.
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import polars as pl
 
@@ -17,7 +16,7 @@ from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.base.stats import prevalence
 from jobs.base.stats.prevalence import IntervalEstimate, Stratum
 from jobs.base.stats.prevalence_by_test import correct_calls, correct_prevalence, estimate_rate
-from jobs.base.tables.contracts import rows_frame
+from jobs.base.tables.contracts import Row, rows_frame
 from jobs.base.tables.sql import parse_expression
 
 TABLE = "gold.filter_quality_monthly"
@@ -26,7 +25,6 @@ CHANNEL = ["operator_id", "period_code", "channel_code"]
 FLAGS = {"blocked": True, "tagged": True, "undecided": None, "passed": False}
 ALL = "_T"
 # A stratum with its labels, or a row that is made of it.
-Row = dict[str, Any]
 
 
 def transform(

@@ -15,6 +15,7 @@ import polars as pl
 
 from jobs.base.core.errors import LandingLost
 from jobs.base.store.lake import Lake
+from jobs.base.tables.contracts import Row
 from jobs.operators.formats.shared.lines import first_line
 from jobs.operators.ingest.manifest import REMOVED, Digest, Piece, Stream, landed_bytes, read_manifest
 from jobs.operators.ingest.packed import ENDINGS, ORPHAN, landed_size
@@ -95,7 +96,7 @@ def rebuild_manifest(
     return streams
 
 
-def refuse_grown(folder: str, begun: Mapping[str, Stream], ledger: Mapping[str, dict[str, Any]]) -> None:
+def refuse_grown(folder: str, begun: Mapping[str, Stream], ledger: Mapping[str, Row]) -> None:
     """Raise LandingLost for a log that has grown since retention removed its first bytes: nothing that is
     left says whether a file begins with them."""
     for row in ledger.values():
@@ -146,7 +147,7 @@ def pieces_in(fs: Any, folder: str, aside: str = "") -> list[PieceOnDisk]:
     ]
 
 
-def to_piece(each: PieceOnDisk, row: dict[str, Any]) -> Piece:
+def to_piece(each: PieceOnDisk, row: Row) -> Piece:
     """A piece that the ledger has."""
     landed_at = row["landed_at"].isoformat()
     name, damage = row["file_name"] or each.piece_id, row["damage_text"]

@@ -4,7 +4,6 @@ package is due next."""
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from jobs.base.core.periods import count_days, is_whole, last_day, months_of, pe
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import utc_now
+from jobs.base.tables.contracts import Row
 
 TABLE = "meta.delivery"
 VOLUME = "gold.spam_volume_daily"
@@ -59,7 +59,7 @@ def last_deliveries(lake: Lake, operators: Collection[str]) -> list[Delivery]:
     return [delivery_of(row) for row in rows.to_dicts()]
 
 
-def delivery_of(row: dict[str, Any]) -> Delivery:
+def delivery_of(row: Row) -> Delivery:
     lists = {name: row[name] or [] for name in ("answer_reasons", "answer_notes")}
     times = {name: row[name] and row[name].astimezone(dt.UTC) for name in ("sent_at", "answer_at")}
     return Delivery(**{**row, **lists, **times})

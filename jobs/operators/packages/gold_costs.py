@@ -9,8 +9,6 @@ Means and points are those of the operator's own simulation, strategy by strateg
 up, points do not.
 """
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
@@ -26,7 +24,7 @@ from jobs.base.settings.operator import Operator
 from jobs.base.stats.sampling import Samples, sample_parameters, three_quantiles
 from jobs.base.store.lake import Lake, Partition
 from jobs.base.store.table_files import read_files
-from jobs.base.tables.contracts import codelist_rows, polars_schema, reference_table
+from jobs.base.tables.contracts import Row, codelist_rows, polars_schema, reference_table
 from jobs.operators.packages.smallcounts import round_to_multiple
 
 EFFORT = "gold.countermeasure_effort_daily"
@@ -54,7 +52,7 @@ def costs_of(
         return pl.DataFrame(schema=schema)
     figures = [to_fixed_cost(row) for row in fixed_cost_rows(operator)]
     seen = set(volume.select("period_code", "channel_code").unique().iter_rows())
-    made: list[dict[str, Any]] = []
+    made: list[Row] = []
     for (period,), month in sorted(effort.partition_by("period_code", as_dict=True).items()):
         prices = prices_of_period(
             reference_table(PRICES),
@@ -96,7 +94,7 @@ def mean_times(total: str, count: pl.Expr, least: int) -> pl.Expr:
     return (mean * round_to_multiple(count, least)).round().cast(pl.Int64).alias(total)
 
 
-def month_rows(effort: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> list[dict[str, Any]]:
+def month_rows(effort: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> list[Row]:
     """Rows of one month: each strategy of a channel and all together, by component. share: the part of a year
     that the operator's own figures are charged for."""
     simulated = simulation.simulate_month(effort, priced, samples, share)

@@ -3,7 +3,6 @@ that has logs."""
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -15,6 +14,7 @@ from jobs.base.packages.quality import QUALITY
 from jobs.base.settings.operator import Operator
 from jobs.base.store.lake import Lake, Partition, open_lake
 from jobs.base.store.table_files import read_files
+from jobs.base.tables.contracts import Row
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.gold.shared.origins import origin_code
 from jobs.operators.packages.gold_costs import EFFORT, costs_of
@@ -42,8 +42,8 @@ class Counts:
     tables: dict[str, pl.DataFrame]
     withheld: list[dict[str, str]]
     cells: dict[str, tuple[int, int]]
-    coverage: dict[str, Any]
-    partial: list[dict[str, Any]]
+    coverage: Row
+    partial: list[Row]
     computed_at: dt.datetime
     code_revision: str
 
@@ -131,7 +131,7 @@ def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def count_days(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]]:
+def count_days(volume: pl.DataFrame, files: pl.DataFrame) -> list[Row]:
     """For each month and channel the days with logs: such on which something was counted, and such that lie
     within a log file of the channel. A small operator has quiet days, which are no gap."""
     by = ["period_code", "channel_code"]
@@ -142,7 +142,7 @@ def count_days(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]
     return [row | {"of": last_day(row["period_code"]).day} for row in each.to_dicts()]
 
 
-def partial_sources(volume: pl.DataFrame, files: pl.DataFrame) -> list[dict[str, Any]]:
+def partial_sources(volume: pl.DataFrame, files: pl.DataFrame) -> list[Row]:
     """Sources with logs of under ALIKE_PCT of the days that another source of the channel has in the month:
     period_code, channel_code, source_id, its days and the most that one has."""
     by = ["period_code", "channel_code"]
@@ -198,7 +198,7 @@ def logged_days(files: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def count_sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) -> list[dict[str, Any]]:
+def count_sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) -> list[Row]:
     """For each log format the sources and their lines, of pieces of files with records of the period.
 
     Lines leave in multiples of the threshold, as counts do: a line of an SMS log is a message.

@@ -16,11 +16,12 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures.mobile_networks import is_mcc_mnc
 from jobs.base.tables.contracts import reference_rows
 
-LOCATED: dict[str, Any] = {"country_code": pl.String, "asn": pl.Int64, "as_name": pl.String}
+LOCATED: ColumnTypes = {"country_code": pl.String, "asn": pl.Int64, "as_name": pl.String}
 # (IP version, first and last address as numbers)
 Span = tuple[int, int, int]
 Row = dict[str, Any]

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import polars as pl
 
@@ -11,6 +10,7 @@ from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, stack_parts
+from jobs.base.tables.contracts import Row
 from jobs.operators.report.figures import SUMS
 from jobs.operators.report.report import Report, Spam, channel_name
 
@@ -166,7 +166,7 @@ def operators_section(report: Report) -> Section:
     return Section("operators", "Operator by operator", "\n".join(findings), blocks, missing)
 
 
-def operator_subtitle(report: Report, row: dict[str, Any]) -> str:
+def operator_subtitle(report: Report, row: Row) -> str:
     channel = channel_name(row["channel_code"])
     operator = report.operators.get(row["operator_id"])
     return f"{channel}, {words.country_name(operator.country)}" if operator else channel

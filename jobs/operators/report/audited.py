@@ -17,7 +17,6 @@ import math
 from collections import defaultdict
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
 import polars as pl
 
@@ -25,7 +24,7 @@ from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Section, Table, number_cell, range_bar
 from jobs.base.tables.attributes import asked_attributes
-from jobs.base.tables.contracts import reference_rows
+from jobs.base.tables.contracts import Row, reference_rows
 from jobs.operators.gold.shared.correcting import AUDITED, DISTANCES, ESTIMATES, SIDES, squared_distances
 from jobs.operators.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.operators.report.report import Report, Spam, channel_name
@@ -129,35 +128,35 @@ def errors_of(report: Report, channel: str, spam_type: str) -> pl.DataFrame:
     return report.figures.errors.filter(is_mine)
 
 
-def spam_bounds(row: dict[str, Any]) -> tuple[int, int]:
+def spam_bounds(row: Row) -> tuple[int, int]:
     """Bounds of the spam in a part of a channel (a day, a country), corrected for filter error, in whole
     units."""
     return math.floor(row["spam_low"]), min(math.ceil(row["spam_high"]), row["units"])
 
 
-def part_share_cell(row: dict[str, Any]) -> Cell:
+def part_share_cell(row: Row) -> Cell:
     """The share of spam in a part of a channel, corrected for filter error."""
     return unaudited_cell(row) or number_cell(numbers.format_parts(*spam_bounds(row), row["units"]))
 
 
-def part_count_cell(row: dict[str, Any]) -> Cell:
+def part_count_cell(row: Row) -> Cell:
     """Spam in a part of a channel, corrected for filter error."""
     return unaudited_cell(row) or number_cell(numbers.format_range(*spam_bounds(row)))
 
 
-def unaudited_cell(row: dict[str, Any]) -> Cell | None:
+def unaudited_cell(row: Row) -> Cell | None:
     """The cell of a part that no audit covers; empty if nothing in it had content, so no audit is missing."""
     if row["audited_units"]:
         return None
     return number_cell("not audited", "muted") if row["seen_units"] else number_cell("")
 
 
-def add_parts(rows: list[dict[str, Any]]) -> dict[str, Any]:
+def add_parts(rows: list[Row]) -> Row:
     """Parts as one row. Bounds are added, so the sum's interval is as wide as theirs or wider."""
     return {name: sum(row[name] for row in rows) for name in (*SUMS, *ENDS_OF_SPAM)}
 
 
-def has_audit(rows: list[dict[str, Any]]) -> bool:
+def has_audit(rows: list[Row]) -> bool:
     """Whether an audit covers any of these parts; if none does, a table has no corrected column."""
     return any(row["audited_units"] for row in rows)
 
@@ -321,7 +320,7 @@ def part_name(code: str, channel: str) -> str:
     return {"none": "No score", "any": "Any score"}.get(band, f"Score {band.replace('to', ' to ')}")
 
 
-def describe_method(row: dict[str, Any]) -> str:
+def describe_method(row: Row) -> str:
     how = words.code_name("quality_method", row["quality_method_code"])
     if row["quality_method_code"] != "audit":
         return f"{how}, a test elsewhere"
@@ -329,7 +328,7 @@ def describe_method(row: dict[str, Any]) -> str:
     return f"{how}: {labelled} of {drawn} drawn were labelled"
 
 
-def format_estimate(row: dict[str, Any], name: str) -> str:
+def format_estimate(row: Row, name: str) -> str:
     """An estimate with its interval, as 44.1% (41.0–47.2%)."""
     if row[name] is None:
         return ""

@@ -2,7 +2,6 @@
 
 import datetime as dt
 from collections import defaultdict
-from typing import Any
 
 import polars as pl
 
@@ -10,6 +9,7 @@ from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.bars import draw_sparkline
 from jobs.base.page.blocks import Block, Cell, Column, Section, Table, number_cell, stack_parts
+from jobs.base.tables.contracts import Row
 from jobs.operators.report.figures import CAMPAIGN
 from jobs.operators.report.report import Report, channel_name
 
@@ -84,7 +84,7 @@ def campaigns_section(report: Report) -> Section:
     )
 
 
-def campaign_finding(name: str, row: dict[str, Any]) -> str:
+def campaign_finding(name: str, row: Row) -> str:
     kind = words.type_name(row["spam_type_code"])
     what = "of no known type" if row["spam_type_code"] == "UNK" else f"“{kind}”"
     spread = [
@@ -99,7 +99,7 @@ def campaign_finding(name: str, row: dict[str, Any]) -> str:
     return f"{name}: the largest campaign, {what}, had {copies}{to}; {part} stopped or marked."
 
 
-def campaign_subtitle(report: Report, row: dict[str, Any]) -> str:
+def campaign_subtitle(report: Report, row: Row) -> str:
     how = words.lower_first(words.code_name("signature_kind", row["signature_kind_code"]))
     operator, day = report.operator_name(row["operator_id"]), words.format_day(row["period_date"])
     part = ", compared in part" if row["is_bucket_capped"] else ""

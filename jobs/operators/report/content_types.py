@@ -1,12 +1,11 @@
 """The section on types of spam, and on the share of spam that has a type."""
 
-from typing import Any
-
 import polars as pl
 
 from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import SHARES, Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
+from jobs.base.tables.contracts import Row
 from jobs.operators.report import audited
 from jobs.operators.report.figures import SUMS
 from jobs.operators.report.report import Report, Spam, channel_name
@@ -147,7 +146,7 @@ def engine_name(code: str) -> str:
     return "No verdict" if code == words.UNKNOWN else words.code_name("engine", code)
 
 
-def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
+def type_finding(name: str, rows: list[Row], total: int) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["spam_type_code"] == "UNK")
     untyped = f"{numbers.format_part(unknown, total)} could not be typed from the logs"
     first = rows[0]
@@ -158,7 +157,7 @@ def type_finding(name: str, rows: list[dict[str, Any]], total: int) -> str:
     return f"The largest known type of {name} spam is “{largest}”, with {share}; {untyped}."
 
 
-def type_bar(row: dict[str, Any], scale: int) -> tuple[Part, ...]:
+def type_bar(row: Row, scale: int) -> tuple[Part, ...]:
     kind = "other" if row["spam_type_code"] == "UNK" else "certain"
     return stack_parts((kind, row["spam_certain"]), scale=scale)
 

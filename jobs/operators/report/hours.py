@@ -9,6 +9,7 @@ from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.bars import draw_bars
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
+from jobs.base.tables.contracts import Row
 from jobs.operators.gold.traffic_hourly_daily import WITHIN
 from jobs.operators.report.report import Report, channel_name
 
@@ -121,7 +122,7 @@ def load_block(report: Report, name: str, mine: pl.DataFrame) -> Block:
     return Block(f"{name}: bytes and delays", Table(caption, columns, lines), "hours.csv")
 
 
-def bytes_cell(row: dict[str, Any] | None) -> Cell:
+def bytes_cell(row: Row | None) -> Cell:
     """A sum of sizes; a lower bound if some units have no size."""
     if row is None or not row["sized_units"]:
         return number_cell("not in the log", "muted")
@@ -130,7 +131,7 @@ def bytes_cell(row: dict[str, Any] | None) -> Cell:
     )
 
 
-def delay_percentiles(row: dict[str, Any] | None, longest: Any) -> list[str]:
+def delay_percentiles(row: Row | None, longest: Any) -> list[str]:
     """Percentiles of delays, each as the smallest bound that holds them, and the longest delay.
 
     If no delivery took any time, the log has one line per message, and therefore no delays.

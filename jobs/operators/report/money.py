@@ -9,6 +9,7 @@ from jobs.base.core import numbers
 from jobs.base.core.periods import count_days
 from jobs.base.figures import words
 from jobs.base.page.blocks import Block, Cell, Column, Part, Section, Table, number_cell, range_bar
+from jobs.base.tables.contracts import Row
 from jobs.operators.report.report import Report, channel_name
 
 NO_PRICE = f"{numbers.DASH} no price"
@@ -23,9 +24,9 @@ MISSING_AND_TOO_HIGH = (
 def costs_section(report: Report) -> Section:
     table = report.figures.costs
     blocks, without = [], []
-    totals: list[dict[str, Any]] = []
+    totals: list[Row] = []
     bounds: defaultdict[str, list[str]] = defaultdict(list)
-    by_operator: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    by_operator: dict[str, list[Row]] = defaultdict(list)
     for row in table.sort(pl.all()).to_dicts():
         by_operator[row["operator_id"]].append(row)
     for operator in [*report.operators, *sorted(set(by_operator) - set(report.operators))]:
@@ -64,13 +65,13 @@ def costs_section(report: Report) -> Section:
     return Section("costs", "What it costs", finding, blocks, missing, notes if blocks else [])
 
 
-def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
+def cost_block(name: str, rows: list[Row]) -> Block:
     """One operator's last month: marginal, fixed and totals."""
     scale = max(float(row["amount_p95"]) for row in rows)
     channels = {row["channel_code"] for row in rows} - {words.TOTAL}
     order = {"marginal": 0, "fixed": 1, "total": 2}
 
-    def rank_row(row: dict[str, Any]) -> tuple[Any, ...]:
+    def rank_row(row: Row) -> tuple[Any, ...]:
         return (
             is_total(row),
             order[row["cost_component_code"]],
@@ -105,14 +106,14 @@ def cost_block(name: str, rows: list[dict[str, Any]]) -> Block:
     return Block(name, Table(caption, columns, lines, axis=axis), "costs.csv", half=True)
 
 
-def cost_bar(row: dict[str, Any], scale: float) -> tuple[Part, ...]:
+def cost_bar(row: Row, scale: float) -> tuple[Part, ...]:
     """The range of a cost; no bar if a part of the cost is missing."""
     if words.has_missing_part(row["bound_code"]):
         return ()
     return range_bar(float(row["amount_p05"]), float(row["amount_p50"]), float(row["amount_p95"]), scale)
 
 
-def percentile_cell(row: dict[str, Any], point: str) -> Cell:
+def percentile_cell(row: Row, point: str) -> Cell:
     """A percentile of a cost. If a part of the cost is missing, only the median is shown, as a bound."""
     if point != "p50" and words.has_missing_part(row["bound_code"]):
         return number_cell("")
@@ -125,7 +126,7 @@ def percentile_cell(row: dict[str, Any], point: str) -> Cell:
     return number_cell(sign + text, "" if point == "p50" else "muted")
 
 
-def describe_totals(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
+def describe_totals(totals: list[Row], names: dict[str, str]) -> str:
     """A sentence on operators' totals: ranges, or bounds where a part of the cost is missing."""
     whole = [names[row["operator_id"]] for row in totals if row["bound_code"] == "estimate"]
     if not whole:
@@ -137,16 +138,16 @@ def describe_totals(totals: list[dict[str, Any]], names: dict[str, str]) -> str:
     return text if len(whole) == len(totals) else f"{text} Every other total is marked ≥, ≤ or ~."
 
 
-def is_total(row: dict[str, Any]) -> bool:
+def is_total(row: Row) -> bool:
     return row["countermeasure_code"] == words.TOTAL
 
 
-def is_grand(row: dict[str, Any]) -> bool:
+def is_grand(row: Row) -> bool:
     """A total over all channels."""
     return is_total(row) and row["channel_code"] == words.TOTAL
 
 
-def cost_name(row: dict[str, Any], has_channels: bool) -> str:
+def cost_name(row: Row, has_channels: bool) -> str:
     component = words.code_name("cost_component", row["cost_component_code"])
     what = component if component == "Total" else f"{component}, all measures"
     text = what if is_total(row) else words.code_name("countermeasure", row["countermeasure_code"])
@@ -156,7 +157,7 @@ def cost_name(row: dict[str, Any], has_channels: bool) -> str:
     return text
 
 
-def cost_subtitle(row: dict[str, Any]) -> str:
+def cost_subtitle(row: Row) -> str:
     """The cost's component, unless it is in the name already, and the kind of bound."""
     component = "" if is_total(row) else words.code_name("cost_component", row["cost_component_code"]).lower()
     bound = words.code_name("bound", row["bound_code"]).lower() if words.bound_sign(row["bound_code"]) else ""
@@ -194,7 +195,7 @@ def rates_block(report: Report, costs: pl.DataFrame) -> Block:
     return Block("Whole months and rates, medians", Table("Medians", columns, lines), "costs.csv")
 
 
-def rate_cell(row: dict[str, Any], name: str) -> Cell:
+def rate_cell(row: Row, name: str) -> Cell:
     """A median of a rate with the sign of its bound; a dash where its denominator is not known."""
     amount, code = row[name], row["bound_code"]
     if amount is None or words.is_unpriced(code, amount):

@@ -5,7 +5,6 @@ that its country sent the traffic.
 """
 
 from dataclasses import replace
-from typing import Any
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page import world_map
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell, stack_parts
+from jobs.base.tables.contracts import Row
 from jobs.operators.report import audited
 from jobs.operators.report.figures import ENDS_OF_SPAM, SUMS
 from jobs.operators.report.report import CERTAIN_LEGEND, UNDECIDED_LEGEND, Report, Spam, channel_name
@@ -40,9 +40,7 @@ def claimed_share(report: Report, channel: str, country: str) -> float:
     return numbers.share_of(*claimed_by_country(report, channel).get(country, (0, 0)))
 
 
-def claimed_share_cell(
-    claimed: dict[str, tuple[int, int]], rows: list[dict[str, Any]], row: dict[str, Any]
-) -> Cell:
+def claimed_share_cell(claimed: dict[str, tuple[int, int]], rows: list[Row], row: Row) -> Cell:
     """The share of a row's certain spam whose origin is only claimed. The row of other countries sums up the
     countries that have no row of their own."""
     code = row["source_country_code"]
@@ -151,9 +149,7 @@ def sources_section(report: Report) -> Section:
     return Section("sources", "Sources", "", blocks, missing, notes, [CERTAIN_LEGEND, UNDECIDED_LEGEND])
 
 
-def source_finding(
-    report: Report, channel: str, row: dict[str, Any], total: int, has_unknown: bool = False
-) -> str:
+def source_finding(report: Report, channel: str, row: Row, total: int, has_unknown: bool = False) -> str:
     """The largest source, and the share of its spam whose origin is only claimed. Only an observed source is
     said to have sent it."""
     name, place = channel_name(channel), words.country_name(row["source_country_code"])
@@ -177,7 +173,7 @@ def source_finding(
     return f"{text}; {Spam.from_row(row).range} of {traffic} is spam."
 
 
-def country_block(report: Report, channel: str, rows: list[dict[str, Any]], total: int) -> Block:
+def country_block(report: Report, channel: str, rows: list[Row], total: int) -> Block:
     """The map and the table of a channel's countries; the unknown ones are the last row."""
     name = channel_name(channel)
     shown = largest_countries(rows)
@@ -242,7 +238,7 @@ def country_block(report: Report, channel: str, rows: list[dict[str, Any]], tota
     )
 
 
-def largest_countries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def largest_countries(rows: list[Row]) -> list[Row]:
     """The first rows, the other known countries as one row, and the unknown ones."""
     known = [row for row in rows if row["source_country_code"] != words.UNKNOWN]
     unknown = [row for row in rows if row["source_country_code"] == words.UNKNOWN]
@@ -254,14 +250,14 @@ def largest_countries(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return shown + unknown
 
 
-def map_heading(rows: list[dict[str, Any]], total: int, is_claimed: bool) -> str:
+def map_heading(rows: list[Row], total: int, is_claimed: bool) -> str:
     unknown = sum(row["spam_certain"] for row in rows if row["source_country_code"] == words.UNKNOWN)
     share = numbers.format_part(unknown, total)
     more = f"; {share} is of unknown origin and not on the map" if unknown else ""
     return f"Certain spam by country{', observed or else claimed' if is_claimed else ''}{more}"
 
 
-def network_subtitle(row: dict[str, Any]) -> str:
+def network_subtitle(row: Row) -> str:
     system = f"AS{row['source_asn']}" if row["source_asn"] else "AS unknown"
     if row["source_country_code"] == words.UNKNOWN:
         return f"{system}, country unknown" if row["source_asn"] else "AS and country unknown"

@@ -1,13 +1,11 @@
 """The section on stages: where the final outcome of traffic was decided."""
 
-from typing import Any
-
 import polars as pl
 
 from jobs.base.core import numbers
 from jobs.base.figures import words
 from jobs.base.page.blocks import Block, Cell, Column, Part, Section, Table, number_cell, stack_parts
-from jobs.base.tables.contracts import reference_rows
+from jobs.base.tables.contracts import Row, reference_rows
 from jobs.operators.report import audited
 from jobs.operators.report.report import Report, channel_name
 
@@ -122,7 +120,7 @@ def error_cell(here: pl.DataFrame, has_audit: bool) -> list[Cell]:
     return [audited.part_share_cell(audited.add_parts(here.to_dicts()))] if has_audit else []
 
 
-def unmarked_spam(table: pl.DataFrame) -> dict[str, Any] | None:
+def unmarked_spam(table: pl.DataFrame) -> Row | None:
     """Messages delivered without a mark, and the spam in them corrected for filter error; None without an
     audit."""
     unmarked = table.filter(pl.col("outcome_code").is_in(sorted(delivered_outcomes() - {"tagged"})))
@@ -130,14 +128,14 @@ def unmarked_spam(table: pl.DataFrame) -> dict[str, Any] | None:
     return row if row["audited_units"] else None
 
 
-def through_finding(name: str, row: dict[str, Any]) -> str:
+def through_finding(name: str, row: Row) -> str:
     return (
         f"{name}: {numbers.format_range(*audited.spam_bounds(row))} of what was delivered without a mark,"
         f" {audited.part_share_cell(row).text}, was spam that got through."
     )
 
 
-def describe_delivered(tagged: int, through: dict[str, Any] | None) -> str:
+def describe_delivered(tagged: int, through: Row | None) -> str:
     """Delivered messages in words: those that were marked, and the share of spam in the others."""
     parts = [f"{numbers.format_count(tagged)} marked as spam"] if tagged else []
     if through is not None:

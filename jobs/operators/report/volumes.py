@@ -1,7 +1,6 @@
 """The section on volume and spam per day."""
 
 import datetime as dt
-from typing import Any
 
 import polars as pl
 from markupsafe import Markup
@@ -11,6 +10,7 @@ from jobs.base.figures import words
 from jobs.base.page.blocks import Block, Cell, Column, Picture, Section, Table, number_cell
 from jobs.base.page.colours import ACCENT, MUTED
 from jobs.base.page.line_chart import Axis, ChartLine, draw_lines, fill_gaps, nice_top
+from jobs.base.tables.contracts import Row
 from jobs.operators.report import audited
 from jobs.operators.report.figures import SUMS
 from jobs.operators.report.report import UNDECIDED_LEGEND, Report, Spam, channel_name
@@ -189,5 +189,5 @@ def time_finding(report: Report, channel: str) -> str:
     )
 
 
-def short_day(row: dict[str, Any]) -> str:
+def short_day(row: Row) -> str:
     return words.format_day(row["period_date"]).rsplit(numbers.NARROW, 1)[0]

@@ -16,10 +16,10 @@ changes the choice.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.contracts import polars_schema
 from jobs.operators.formats import TIMESTAMP
 from jobs.operators.formats.format import Events, Format
@@ -33,7 +33,7 @@ OWNER = ["format_code", "operator_id", "scope"]
 FILE = [*OWNER, "source_id", "stream_id"]
 # From when to when a file has rows of a format, in whole seconds; and its runs
 # (jobs/operators/silver/repeats.py).
-EXTENT: dict[str, Any] = {
+EXTENT: ColumnTypes = {
     **dict.fromkeys(FILE, pl.String),
     "first_at": TIMESTAMP,
     "last_at": TIMESTAMP,
@@ -43,7 +43,7 @@ EXTENT: dict[str, Any] = {
 # The files that overlap others, numbered in the order of FILE. meets_at: a file's first second, where another
 # ends in it; meets: the number of that one. is_alike: sources whose lines name no host; events that are
 # equal in them are reported, and count in each.
-LOGS: dict[str, Any] = {
+LOGS: ColumnTypes = {
     **dict.fromkeys(FILE, pl.String),
     "is_alike": pl.Boolean,
     "log": pl.Int32,

@@ -8,13 +8,14 @@ workers.
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.buckets import Bucket, InBucket, select_rows, split_by_value
 from jobs.operators.protect.operators import Protection
 from jobs.operators.silver.frames import ASSEMBLED
@@ -126,10 +127,10 @@ class Place(Shelf):
         # One chunk: some functions of Polars 2.1 fail where an empty chunk stands before another.
         return pl.concat(frames, rechunk=True) if frames else None
 
-    def take_or(self, name: str, schema: Mapping[str, pl.DataType]) -> pl.DataFrame:
+    def take_or(self, name: str, schema: ColumnTypes) -> pl.DataFrame:
         """The rows of a frame, as take_rows() returns them; a frame without rows where none were left."""
         found = self.take_rows(name)
-        return pl.DataFrame(schema=dict(schema)) if found is None else found
+        return pl.DataFrame(schema=schema) if found is None else found
 
     def take_all(self, name: str) -> pl.DataFrame:
         """The rows of a frame that is there: the step is called because there are some."""

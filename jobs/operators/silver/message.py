@@ -13,8 +13,9 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.attributes import ATTRIBUTES
-from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.contracts import Row, read_contract
 from jobs.operators.silver.deciding import (
     decide_direction,
     decide_outcome,
@@ -27,7 +28,7 @@ from jobs.operators.silver.type_evidence import tells_strongly, type_names
 
 # The start of rows of a reference table that have no start of their own (schemas/reference/NOTES.md).
 NO_START = dt.date(1990, 1, 1)
-KINDS: dict[str, Any] = {"boolean": pl.Boolean, "string": pl.String}
+KINDS: ColumnTypes = {"boolean": pl.Boolean, "string": pl.String}
 
 
 def attribute_columns(attribute_rule: pl.DataFrame) -> list[pl.Expr]:
@@ -39,7 +40,7 @@ def attribute_columns(attribute_rule: pl.DataFrame) -> list[pl.Expr]:
     ]
 
 
-def attribute_column(name: str, kind: Any, rules: list[dict[str, Any]]) -> pl.Expr:
+def attribute_column(name: str, kind: Any, rules: list[Row]) -> pl.Expr:
     """The value of the first rule that matches."""
     found = pl.lit(None, dtype=kind)
     for rule in reversed(rules):
@@ -48,7 +49,7 @@ def attribute_column(name: str, kind: Any, rules: list[dict[str, Any]]) -> pl.Ex
     return found.alias(name)
 
 
-def rule_matches(rule: dict[str, Any]) -> pl.Expr:
+def rule_matches(rule: Row) -> pl.Expr:
     """Whether the rule holds on a row's day and the row has its symbol, a type by a strong rule, or its
     measure. A pattern that ends in * matches every value with that beginning."""
     found = pattern_fits(rule["match_on"], rule["pattern"], rule["value"])

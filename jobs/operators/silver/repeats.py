@@ -12,10 +12,9 @@ Where time does not go back, as in a stretch of one second that is repeated with
 are compared with those of their host, whose clock puts them in order.
 """
 
-from typing import Any
-
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import TIMESTAMP
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.silver.bucketing import place_of_row
@@ -27,7 +26,7 @@ HOST_FILE = ["operator_id", "source_id", "stream_id", "host"]
 RUNS = pl.List(pl.Struct({"second": TIMESTAMP, "low": pl.Int64, "high": pl.Int64}))
 # Seconds of which a file may hold copies. Either `behind`, the first byte at which a line of a later second
 # stands; or lines between the bytes low and high may be copies of lines that stand `distance` before them.
-TURNS: dict[str, Any] = {
+TURNS: ColumnTypes = {
     **dict.fromkeys(HOST_FILE, pl.String),
     "second": TIMESTAMP,
     **dict.fromkeys(("behind", "low", "high", "distance"), pl.Int64),

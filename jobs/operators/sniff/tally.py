@@ -13,11 +13,11 @@ format unpacks what it reads by itself: it is offered bytes as they lie.
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import polars as pl
 
 from jobs.base.core.patterns import count_patterns
+from jobs.base.tables.contracts import Row
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import DocumentFormat, Format, LineFormat
 from jobs.operators.formats.shared.lines import frame_lines
@@ -129,7 +129,7 @@ class Kinds:
                 number = int(lines["offset"].search_sorted(offset))
                 self.first_lines[file, offset] = block.first_line + number
 
-    def list_commonest(self, reason_code: str | None = None) -> list[dict[str, Any]]:
+    def list_commonest(self, reason_code: str | None = None) -> list[Row]:
         """The commonest patterns, of one reason or all, each with its file and a line's place there."""
         rows = self.patterns if reason_code is None else self.patterns_of(reason_code)
         ordered = rows.sort("count", "pattern", descending=[True, False]).head(COMMONEST).to_dicts()

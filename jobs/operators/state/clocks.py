@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import statistics
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -20,7 +20,7 @@ from jobs.base.settings.operator import Operator, SourceSettings
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import Periods
 from jobs.base.store.table_files import DataFile, query_files
-from jobs.base.tables.contracts import read_contract, reference_rows
+from jobs.base.tables.contracts import Row, read_contract, reference_rows
 
 if TYPE_CHECKING:
     from jobs.operators.formats.format import Requests
@@ -225,7 +225,7 @@ def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
     return found
 
 
-def fallen_days(days: list[dict[str, Any]], newest: str) -> Iterator[tuple[dt.date, float, float]]:
+def fallen_days(days: list[Row], newest: str) -> Iterator[tuple[dt.date, float, float]]:
     """The days whose share is far below that of the days before: day, share, and share before.
 
     newest: the last day, whose logs may not all be there yet.

@@ -7,7 +7,7 @@ from typing import Any
 from jobs.base.core.numbers import format_number
 from jobs.base.costs.figure import Estimate, Explained, FormulaStep, Scope
 from jobs.base.figures import words
-from jobs.base.tables.contracts import Contract, Field, read_contract
+from jobs.base.tables.contracts import Contract, Field, Row, read_contract
 from jobs.base.tables.series import ALL, PARTS
 from jobs.study.costs.facts import list_facts, name_units
 from jobs.study.costs.study_rows import StudyRow, area_name, computed_when, countries_of, versions_of
@@ -56,14 +56,14 @@ def explain_row(study_row: StudyRow) -> Explained:
     )
 
 
-def unit_of(contract: Contract, row: dict[str, Any]) -> str:
+def unit_of(contract: Contract, row: Row) -> str:
     """The unit of a row's estimate; that of its table where the row has none of its own."""
     if "cost_component_code" in contract.key:
         return f"USD over {row['period_code']}"
     return name_units(row[UNIT]) if row.get(UNIT) else "as the table has it"
 
 
-def name_code(field: Field, row: dict[str, Any]) -> str:
+def name_code(field: Field, row: Row) -> str:
     """A value of a key in words."""
     value = str(row[field.name])
     if field.name == "area_code":
@@ -88,7 +88,7 @@ def scope_of(study_row: StudyRow, contract: Contract) -> Scope:
     return Scope(study_row.table, area or study_row.name, period, tuple(part), tuple(quantity), countries)
 
 
-def estimate_of(row: dict[str, Any]) -> Estimate | None:
+def estimate_of(row: Row) -> Estimate | None:
     if row.get("estimate") is None:
         return None
     low, high = (
@@ -97,7 +97,7 @@ def estimate_of(row: dict[str, Any]) -> Estimate | None:
     return Estimate(float(row["estimate"]), low, high)
 
 
-def steps_of(row: dict[str, Any], unit: str) -> list[FormulaStep]:
+def steps_of(row: Row, unit: str) -> list[FormulaStep]:
     """Return the step from what respondents reported to all operators."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     numbers = f"{format_number(reported)} + {format_number(estimate - reported)}"
@@ -105,7 +105,7 @@ def steps_of(row: dict[str, Any], unit: str) -> list[FormulaStep]:
     return [FormulaStep("All operators", "reported+estimated_for_others", numbers, total)]
 
 
-def list_values(contract: Contract, row: dict[str, Any]) -> list[tuple[str, str]]:
+def list_values(contract: Contract, row: Row) -> list[tuple[str, str]]:
     """The columns of a row outside its key that have a value, each with its unit and what it is."""
     found = []
     for each in contract.fields:

@@ -1,15 +1,13 @@
 """Facts that explanations of the study's figures share: scope, coverage and quality, parameters and
 assumptions."""
 
-from typing import Any
-
 import polars as pl
 
 from jobs.base.core.numbers import format_number, format_percent, format_whole_percent
 from jobs.base.core.periods import LEAST_DAYS_PCT
 from jobs.base.costs.figure import Estimate, Input, Scope, input_of
 from jobs.base.figures import words
-from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.contracts import Row, reference_table
 from jobs.study.costs.study_rows import StudyRow, countries_of
 
 ASSUMPTION, PARAMETER = "ref.investment_assumption", "ref.cost_parameter"
@@ -20,7 +18,7 @@ def figure_scope(study_row: StudyRow, part: tuple[str, str], quantity: tuple[str
     return Scope(study_row.table, area, period, part, quantity, countries_of(area, period))
 
 
-def channel_name(row: dict[str, Any]) -> str:
+def channel_name(row: Row) -> str:
     return words.code_name("channel", row["channel_code"])
 
 
@@ -29,16 +27,16 @@ def name_units(code: str) -> str:
     return "recipients and attempts" if code == "attempted" else f"{code}s"
 
 
-def strategy_name(row: dict[str, Any]) -> str:
+def strategy_name(row: Row) -> str:
     code = row["strategy_code"]
     return "all strategies" if code == "_T" else words.lower_first(words.code_name("strategy", code))
 
 
-def estimate_of(row: dict[str, Any]) -> Estimate:
+def estimate_of(row: Row) -> Estimate:
     return estimate_in(row, "estimate")
 
 
-def estimate_in(row: dict[str, Any], name: str) -> Estimate:
+def estimate_in(row: Row, name: str) -> Estimate:
     """The estimate of a column with the interval beside it."""
     low, high = (row[f"{name}{end}"] for end in ("_low", "_high"))
     return Estimate(
@@ -46,11 +44,11 @@ def estimate_in(row: dict[str, Any], name: str) -> Estimate:
     )
 
 
-def format_cv(row: dict[str, Any]) -> str:
+def format_cv(row: Row) -> str:
     return "no CV" if row["cv_pct"] is None else f"CV {format_percent(row['cv_pct'])}"
 
 
-def rate_source(row: dict[str, Any]) -> str:
+def rate_source(row: Row) -> str:
     """The operators whose rate is used for an area without respondents."""
     owners = row.get("rate_holding_count")
     return f"; rate of operators of {owners} owners" if owners and not row["respondent_count"] else ""

@@ -1,7 +1,6 @@
 """Figures of the study's tables, explained: what was answered, and how it was scaled to all operators."""
 
 from dataclasses import fields, replace
-from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import format_number, formula_number
@@ -20,7 +19,7 @@ from jobs.base.costs.user_models import POINTS, list_user_models
 from jobs.base.figures import words
 from jobs.base.figures.areas import COUNTRY, rows_on_day
 from jobs.base.settings.config import Observatory
-from jobs.base.tables.contracts import read_contract, reference_table, stage_tables
+from jobs.base.tables.contracts import Row, read_contract, reference_table, stage_tables
 from jobs.study.costs.any_row import explain_row
 from jobs.study.costs.facts import (
     ASSUMPTION,
@@ -139,7 +138,7 @@ def money_steps(study_row: StudyRow) -> list[FormulaStep]:
     return steps
 
 
-def total_steps(row: dict[str, Any], unit: str) -> list[FormulaStep]:
+def total_steps(row: Row, unit: str) -> list[FormulaStep]:
     """List the steps from what respondents reported to all operators."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     steps = []
@@ -213,7 +212,7 @@ def explain_investment_gap(study_row: StudyRow) -> Explained:
     )  # fmt: skip
 
 
-def spending_interval(row: dict[str, Any]) -> str:
+def spending_interval(row: Row) -> str:
     if row["spend_low"] is None:
         return "of one respondent, without interval"
     return f"{format_number(row['spend_low'])} to {format_number(row['spend_high'])}"

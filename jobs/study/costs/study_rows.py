@@ -8,7 +8,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -20,7 +19,7 @@ from jobs.base.figures.areas import classify_countries, is_whole_area, list_area
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
-from jobs.base.tables.contracts import read_contract, reference_table
+from jobs.base.tables.contracts import Row, read_contract, reference_table
 from jobs.base.tables.csv_tables import file_of
 from jobs.base.tables.reference_version import reference_version
 
@@ -72,7 +71,7 @@ class StudyRow:
 
     name: str
     table: str
-    row: dict[str, Any]
+    row: Row
     beside: pl.DataFrame
     versions: dict[str, int]
     settings: Observatory

@@ -1,14 +1,13 @@
 """The parts of an estimate of the study: by area, strategy, component, and by reported or estimated."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import polars as pl
 
 from jobs.base.costs.figure import TotalPart
 from jobs.base.figures import words
 from jobs.base.figures.areas import ALL, COUNTRY, REGION
-from jobs.base.tables.contracts import read_contract
+from jobs.base.tables.contracts import Row, read_contract
 from jobs.base.tables.series import ALL as WHOLE
 from jobs.base.tables.series import PARTS
 from jobs.study.costs.study_rows import StudyRow, area_name, countries_of
@@ -43,7 +42,7 @@ def by_area(study_row: StudyRow, column: str = "estimate") -> list[tuple[str, li
     return [("By region" if kind == ALL else "By country", group_smallest(parts))] if parts else []
 
 
-def error_of(row: dict[str, Any], column: str) -> float | None:
+def error_of(row: Row, column: str) -> float | None:
     if column != "estimate" or row["cv_pct"] is None:
         return None
     return float(row["cv_pct"]) / 100 * float(row["estimate"])
@@ -89,7 +88,7 @@ def by_component(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
     return [("By component", group_smallest(parts))] if parts else []
 
 
-def parts_by_source(row: dict[str, Any]) -> tuple[str, list[TotalPart]]:
+def parts_by_source(row: Row) -> tuple[str, list[TotalPart]]:
     """An estimate in two parts: what respondents reported, and what is estimated for the others."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     names = "reported by respondents", "estimated for the others"

@@ -10,7 +10,7 @@ from jobs.base.core.identifiers import has_identifier
 from jobs.base.core.periods import months_of
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
-from jobs.base.tables.contracts import read_contract, rows_frame
+from jobs.base.tables.contracts import Row, read_contract, rows_frame
 from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.loading import FileOutcome
 from jobs.study.questionnaire.reading import PERIOD
@@ -70,7 +70,7 @@ def settled_forms(lake: Lake) -> set[tuple[str, str]]:
     return {key for key, is_settled in last.items() if is_settled}
 
 
-def form_row(outcome: FileOutcome) -> dict[str, Any]:
+def form_row(outcome: FileOutcome) -> Row:
     gaps = sum(fault.is_gap for fault in outcome.faults)
     return {
         "respondent_id": outcome.respondent_id,
@@ -110,13 +110,13 @@ def list_standings(lake: Lake, respondents: Mapping[str, Respondent], period: st
     return sorted(found, key=lambda each: (STATES.index(each.state), each.respondent_id))
 
 
-def rows_by_respondent(lake: Lake, table: str, *columns: str) -> dict[str, list[dict[str, Any]]]:
+def rows_by_respondent(lake: Lake, table: str, *columns: str) -> dict[str, list[Row]]:
     """The distinct rows of a table, in these columns and by when they were received, of each respondent. Of
     one moment the order is that of their values, however they lie in the table."""
     if not lake.exists(table):
         return {}
     rows = lake.read(table, columns=["respondent_id", "received_at", *columns]).unique()
-    found: dict[str, list[dict[str, Any]]] = {}
+    found: dict[str, list[Row]] = {}
     for row in sorted(rows.to_dicts(), key=lambda row: (row["received_at"], str(row))):
         found.setdefault(row["respondent_id"], []).append(row)
     return found

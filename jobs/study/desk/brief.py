@@ -13,6 +13,7 @@ import polars as pl
 from jobs.base.core.languages import format_significant, use_language
 from jobs.base.figures.areas import WORLD
 from jobs.base.figures.reliability import published_mark
+from jobs.base.tables.contracts import Row
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable
 from jobs.study.questionnaire.definition import form_for
@@ -89,7 +90,7 @@ def name_place(row: Mapping[str, Any], language: str) -> str:
     return translate_key(language, "feedback", "place", **named)
 
 
-def volume_lines(rows: Sequence[dict[str, Any]], figure: str, language: str) -> list[tuple[str, ...]]:
+def volume_lines(rows: Sequence[Row], figure: str, language: str) -> list[tuple[str, ...]]:
     """A line for each published row: area and channel, a figure with its interval, and spam's share of
     traffic."""
     lines: list[tuple[str, ...]] = []
@@ -140,7 +141,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
     return [line for _, line in sorted(found)][:MOST_MEASURES]
 
 
-def missing_channels(rows: Sequence[dict[str, Any]], language: str) -> list[str]:
+def missing_channels(rows: Sequence[Row], language: str) -> list[str]:
     """A sentence on the channels of which no row of the areas is published."""
     published = {row["channel_code"] for row in rows}
     absent = [channel_name(language, each) for each in group_keys("channel") if each not in published]

@@ -5,13 +5,13 @@ what did not leave, nothing is in it.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import polars as pl
 
 from jobs.base.core.languages import format_significant, use_language
 from jobs.base.core.numbers import DASH
 from jobs.base.figures.counting_rules import OPERATOR
+from jobs.base.tables.contracts import Row
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable, ShownFigure
 from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
@@ -68,7 +68,7 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
 
 
 def compare_rows(
-    own: Mapping[tuple[str, str], float], channel: str, published: Sequence[dict[str, Any]], language: str
+    own: Mapping[tuple[str, str], float], channel: str, published: Sequence[Row], language: str
 ) -> list[tuple[str, ...]]:
     """A line for each figure and published row that has it: the area, the figure, one's own, the published
     one and its interval."""

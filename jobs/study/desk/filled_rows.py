@@ -18,7 +18,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import plain_number
 from jobs.base.core.periods import months_of
 from jobs.base.settings.countries import country_codes, country_of_name, nearest_country
-from jobs.base.tables.contracts import Field, file_tables, list_codes, read_contract
+from jobs.base.tables.contracts import Field, Row, file_tables, list_codes, read_contract
 from jobs.study.desk.downloads import HEADED, Rows, find_headings, load_sources
 from jobs.study.estimates.steps.accounts import DOLLARS
 from jobs.study.questionnaire.numbers import Number, read_number
@@ -63,9 +63,9 @@ class FilledRows:
     of an operator and channel the row of each service. wrong: a line for each row or cell to
     correct."""
 
-    rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {table: [] for table in TABLES})
+    rows: dict[str, list[Row]] = field(default_factory=lambda: {table: [] for table in TABLES})
     names: dict[str, str] = field(default_factory=dict)
-    services: dict[tuple[str, str], dict[str, dict[str, Any]]] = field(default_factory=dict)
+    services: dict[tuple[str, str], dict[str, Row]] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
 
     def add(self, table: str, cells: Mapping[str, Any], file: Path, line: str, year: int) -> None:
@@ -75,7 +75,7 @@ class FilledRows:
         if not any(text for name, text in written.items() if name not in GIVEN):
             return
         faults = [f"{place}: {name} is empty: fill it in" for name in NEEDED[table] if not written[name]]
-        found: dict[str, Any] = {}
+        found: Row = {}
         fields = {each.name: each for each in read_contract(table).fields}
         for name, text in written.items():
             if text and name != NAME:
@@ -91,7 +91,7 @@ class FilledRows:
                 if table != FRAME or not self.add_service(whole, written["channel_code"].lower()):
                     self.rows[table].append(whole)
 
-    def add_service(self, row: dict[str, Any], service: str) -> bool:
+    def add_service(self, row: Row, service: str) -> bool:
         """Add an operator's subscriptions by one service to its row of the channel by another, unless either
         has bounds; whether there is such a row."""
         if service not in load_sources()["added"]:
@@ -104,9 +104,7 @@ class FilledRows:
         known.setdefault(service, row)
         return is_added
 
-    def complete(
-        self, table: str, row: dict[str, Any], written: Mapping[str, str], year: int
-    ) -> dict[str, Any]:
+    def complete(self, table: str, row: Row, written: Mapping[str, str], year: int) -> Row:
         if table == FRAME:
             row.setdefault("respondent_id", make_id(row["country_code"], written[NAME]))
             row["valid_from"] = f"{year}-01-01"
@@ -114,7 +112,7 @@ class FilledRows:
         return row
 
 
-def by_channel(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def by_channel(row: Row) -> Iterator[Row]:
     """A row for each channel of its service."""
     channels = row.get("channel_code")
     for channel in channels if isinstance(channels, list) else [channels]:

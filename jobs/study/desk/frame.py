@@ -20,7 +20,7 @@ from jobs.base.core.numbers import format_compact, format_count
 from jobs.base.core.periods import last_day
 from jobs.base.figures.sizes import class_of, size_of
 from jobs.base.settings.countries import country_codes
-from jobs.base.tables.contracts import read_contract, reference_rows
+from jobs.base.tables.contracts import Row, read_contract, reference_rows
 from jobs.base.tables.csv_tables import file_of, parse_columns, read_cells, read_table
 from jobs.study.desk.downloads import CountryFigure, load_sources, parse_rows, read_download, read_texts
 from jobs.study.desk.filled_rows import (
@@ -45,7 +45,6 @@ EARLIER = 10
 AMOUNTS = ("deflator_index", "ppp_rate", "market_rate")
 # Where a row comes from, in messages: file and sheet or row.
 PLACE = "place"
-Row = dict[str, Any]
 # By country, name and year.
 Known = dict[tuple[str, str, int], CountryFigure]
 

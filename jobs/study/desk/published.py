@@ -15,7 +15,7 @@ from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import classify_countries, list_areas
 from jobs.base.figures.reliability import published_mark
 from jobs.base.settings.config import Observatory
-from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.contracts import Row, reference_table
 from jobs.study.desk.reader_page import ShownFigure
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import translate_area
@@ -52,7 +52,7 @@ class ReaderRelease:
         rows = self.tables.get("spam_volume")
         return [] if rows is None else sorted(set(rows["period_code"]))
 
-    def of_areas(self, table: str, areas: list[str], period: str) -> list[dict[str, Any]]:
+    def of_areas(self, table: str, areas: list[str], period: str) -> list[Row]:
         """The rows of a period of these areas, in their order, also where the study has a part of the area
         alone. areas: the study's codes; area: that of each row."""
         rows = self.tables.get(table)
@@ -66,7 +66,7 @@ class ReaderRelease:
         found = [{**row, "area": codes[row["area_code"].removesuffix(PART)][1]} for row in own.to_dicts()]
         return sorted(found, key=lambda row: (row.get("channel_code") or "", areas.index(row["area"])))
 
-    def volumes(self, areas: list[str], period: str) -> list[dict[str, Any]]:
+    def volumes(self, areas: list[str], period: str) -> list[Row]:
         """The rows of volume of a period that readers compare."""
         return [
             row

@@ -14,7 +14,6 @@ denominators and the list of respondents. Disclosure control works on them, and 
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,6 +21,7 @@ import polars as pl
 from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import rows_on_day
 from jobs.base.stats.estimation import seed_of
+from jobs.base.tables.contracts import Row
 from jobs.study.estimates import countermeasure_cost, spam_volume
 from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
@@ -88,11 +88,9 @@ def transform(
     return fill_columns(with_owners(found, reference.operator_frame), TABLE)
 
 
-def volume_contributions(
-    figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]
-) -> list[dict[str, Any]]:
+def volume_contributions(figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[Row]:
     """The contributions to study.spam_volume. figures: rows of study.respondent_figure."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         cell = {name: of_cell[name][0] for name in CELL}
         for period in periods_of(of_cell):
@@ -122,10 +120,10 @@ def volume_contributions(
 
 def spending_contributions(
     accounts: pl.DataFrame, frame: pl.DataFrame, dollars: dict[str, float]
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The contributions to study.investment: amounts, bands at their mean, and posts. dollars: US for one
     international dollar, by country."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     by = ["period_code", "channel_code"]
     for own in accounts.sort(*by, "respondent_id", "strategy_code").partition_by(by, maintain_order=True):
         period, channel = str(own["period_code"][0]), str(own["channel_code"][0])
@@ -149,8 +147,8 @@ def spending_contributions(
 
 
 def of_respondents(
-    y: np.ndarray, respondents: Sequence[str], series: Sequence[tuple[str, str, str]], beside: dict[str, Any]
-) -> list[dict[str, Any]]:
+    y: np.ndarray, respondents: Sequence[str], series: Sequence[tuple[str, str, str]], beside: Row
+) -> list[Row]:
     """Rows of respondents x series."""
     return [
         beside

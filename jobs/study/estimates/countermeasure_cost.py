@@ -19,7 +19,6 @@ points of each amount, not how amounts vary together. So it is assumed:
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -30,6 +29,7 @@ from jobs.base.figures.areas import COUNTRY
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.stats.sampling import Z95
+from jobs.base.tables.contracts import Row
 from jobs.study.estimates.respondent_cost import (
     CONVERSION,
     FIXED,
@@ -71,7 +71,7 @@ def transform(
     In parts: an estimate needs all respondents of a channel and period.
     """
     units = read_units(spam_volume)
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for channel, period, given in list_costs(submission_cost, submission, exchange_rate):
         sample, _ = sample_of(reference, given.people, channel, period, ("cost", channel, period))
         sample = select_areas(sample, [area.code for area in sample.areas if area.kind != COUNTRY])
@@ -137,7 +137,7 @@ class Measure:
     place: tuple[int, int]
 
 
-def area_rows(given: GivenCosts, sample: Sample, y: Array) -> Iterator[dict[str, Any]]:
+def area_rows(given: GivenCosts, sample: Sample, y: Array) -> Iterator[Row]:
     """The rows of each area, those with something imputed after the others."""
     donors = int(given.states_fixed.sum())
     for names, freedom in ((LINEAR, REPLICATES - 1), ((IMPUTED, TOTAL_COST), max(donors - 1, 1))):
@@ -159,9 +159,7 @@ def area_rows(given: GivenCosts, sample: Sample, y: Array) -> Iterator[dict[str,
                 yield describe_row(found, measures[int(str(found["measure"]))], given, sample, y, place)
 
 
-def describe_row(
-    row: dict[str, Any], measure: Measure, given: GivenCosts, sample: Sample, y: Array, place: int
-) -> dict[str, Any]:
+def describe_row(row: Row, measure: Measure, given: GivenCosts, sample: Sample, y: Array, place: int) -> Row:
     """A row with its codes, how many owners have any of it, what was imputed, and which bound it is."""
     answering = sample.weighted.operators.is_respondent
     inside = sample.member[place, answering]
@@ -215,7 +213,7 @@ def read_units(spam_volume: pl.DataFrame) -> dict[tuple[str, str, str], float]:
     }
 
 
-def per_thousand(row: dict[str, Any], units: float | None) -> float | None:
+def per_thousand(row: Row, units: float | None) -> float | None:
     """An estimate for each thousand messages or calls of its area; None where no volumes are estimated."""
     return 1000 * float(row["estimate"]) / units if units and row["estimate"] is not None else None
 

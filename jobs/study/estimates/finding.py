@@ -16,7 +16,6 @@ Corrected spam is left out: it is made of the others.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +23,7 @@ import polars as pl
 from jobs.base.core.periods import count_days, last_day
 from jobs.base.figures.areas import COUNTRY, rows_on_day
 from jobs.base.figures.counting_rules import OPERATOR
+from jobs.base.tables.contracts import Row
 from jobs.study.estimates.steps.given import ANSWERS, MONEY, SUBMISSION, VOLUMES, Given, finding_id
 from jobs.study.estimates.steps.rows import MEASURES, OWNERS, is_month, typed_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates, sample_of
@@ -209,9 +209,7 @@ def period_before(period: str) -> str:
     return f"{year}-Q{number - 1}" if number > 1 else f"{year - 1}-Q4"
 
 
-def rank_influences(
-    found: pl.DataFrame, whole: pl.DataFrame, reference: Reference
-) -> Iterator[dict[str, Any]]:
+def rank_influences(found: pl.DataFrame, whole: pl.DataFrame, reference: Reference) -> Iterator[Row]:
     """found with the area that each moves most, and by how much of its estimate in percent."""
     samples: dict[tuple[object, ...], Sample] = {}
     known = whole.join(found.select(SERIES).unique(), on=list(SERIES), how="semi")
@@ -230,7 +228,7 @@ def rank_influences(
 
 def moved_most(
     sample: Sample, areas: Sequence[str], people: pl.DataFrame, rows: pl.DataFrame
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[Row]:
     """Find the area that each suspicious figure of a series moves most. people: all contributions of it, by
     respondent_id."""
     place = {name: at for at, name in enumerate(people["respondent_id"])}

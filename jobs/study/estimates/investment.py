@@ -14,6 +14,7 @@ from jobs.base.figures.channels import CALLS
 from jobs.base.figures.counting_rules import RECEIVED
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.stats.sampling import Samples
+from jobs.base.tables.contracts import Row
 from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.days import scale_to_all_days
@@ -140,7 +141,7 @@ def money_rows(
     drawn: Samples,
     strategies: list[str],
     key: tuple[str, str, str],
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """Spending by strategy, component and conversion."""
     sample, answered = sample_of(reference, people, key[1], key[2], key)
     class_of = dict(

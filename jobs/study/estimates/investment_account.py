@@ -10,6 +10,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import last_day
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
 from jobs.base.figures.areas import classify_countries, rows_on_day
+from jobs.base.tables.contracts import Row
 from jobs.study.estimates.steps.accounts import BAND, Price, account_rows, bands_of_base, rises_of
 from jobs.study.estimates.steps.investment_targets import value_of
 from jobs.study.estimates.steps.rows import typed_rows
@@ -94,7 +95,7 @@ def account_all(answers: pl.DataFrame, reference: AccountTables) -> list[dict[st
     period = str(answers["period_code"][0])
     day = last_day(period)
     prices = prices_of(reference.price_level)
-    listed: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    listed: dict[str, list[Row]] = defaultdict(list)
     for row in rows_on_day(reference.operator_frame, day).to_dicts():
         listed[row["respondent_id"]].append(row)
     assumed = dict(reference.investment_assumption.select("assumption_code", "central").rows())

@@ -26,6 +26,7 @@ from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_are
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import seed_of
 from jobs.base.stats.intervals import gap_interval
+from jobs.base.tables.contracts import Row
 from jobs.study.estimates.investment_account import PriceLevels, price_of, prices_of
 from jobs.study.estimates.spam_part import CONTENT, FATE, STOP
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
@@ -82,7 +83,7 @@ def transform(
         & (pl.col("conversion_code") == "market")
     )
     by = ["period_code", "channel_code"]
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     for (period, channel), spending in whole.sort(by).partition_by(by, as_dict=True).items():
         day = last_day(str(period))
         members = classify_countries(reference.country, reference.country_group, day)
@@ -229,7 +230,7 @@ def channel_rows(
     assumed: pl.DataFrame,
     wanted: dict[str, tuple[float, str]],
     groups: dict[str, TargetGroup],
-) -> list[dict[str, Any]]:
+) -> list[Row]:
     """The gap of each area, by each target. The target of an area adds up its countries'.
 
     wanted: each target's value and who chose it. groups: of best_respondents() and placed_spending(); without
@@ -285,13 +286,13 @@ def in_cents(amount: Decimal | None) -> float | None:
 
 
 def area_gap(
-    row: dict[str, Any],
+    row: Row,
     countries: Sequence[str],
     target: dict[str, float],
     payers: Payers,
     group: TargetGroup | None,
     variance: float,
-) -> dict[str, Any]:
+) -> Row:
     """The columns of what is necessary in an area, and of what is missing.
 
     row: its columns of subscriptions and spending. countries: of the area. target: of each country, for a

@@ -2,7 +2,6 @@
 with the printed values; and study.published_volume, volumes of spam beside this study's."""
 
 from decimal import Decimal
-from typing import Any
 
 import polars as pl
 
@@ -14,7 +13,7 @@ from jobs.base.costs.cost_model import (
     relative_deviation,
 )
 from jobs.base.figures.own_figures import WHERE, own_figures
-from jobs.base.tables.contracts import rows_frame
+from jobs.base.tables.contracts import Row, rows_frame
 from jobs.study.estimates.steps.rows import to_decimal
 
 MONEY, INDEX, PERCENT = Decimal("0.0001"), Decimal("0.0001"), Decimal("0.01")
@@ -46,7 +45,7 @@ def published_volume(published_figure: pl.DataFrame, spam_volume: pl.DataFrame) 
     )
 
 
-def row_of(figure: ModelFigure) -> dict[str, Any]:
+def row_of(figure: ModelFigure) -> Row:
     found = evaluate_figure(figure)
     code, text = judge_reproduction(figure, found)
     off = relative_deviation(figure, found)

@@ -9,7 +9,6 @@ Nothing of it is measured, and none of it is added to anything. Two kinds of row
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import polars as pl
 
@@ -27,7 +26,7 @@ from jobs.base.costs.user_models import (
     price_units,
 )
 from jobs.base.figures.areas import ALL, COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
-from jobs.base.tables.contracts import polars_schema
+from jobs.base.tables.contracts import Row, polars_schema
 from jobs.study.estimates.countermeasure_cost import daily_wages
 from jobs.study.estimates.investment_account import PriceLevels
 
@@ -127,7 +126,7 @@ def hour_factors(spam_volume: pl.DataFrame, wages: dict[str, float], countries: 
     )
 
 
-def printed_row(figure: ModelFigure, basis: PriceBasis) -> Iterator[dict[str, Any]]:
+def printed_row(figure: ModelFigure, basis: PriceBasis) -> Iterator[Row]:
     """The row of a published figure, in prices of the basis; none of what is no yearly total of the world, or
     cannot be restated."""
     row = figure.row

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -22,7 +21,7 @@ from jobs.base.store.joint_commit import commit_together, undo_unfinished
 from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
 from jobs.base.store.record import add_stage, utc_now
-from jobs.base.tables.contracts import rows_frame
+from jobs.base.tables.contracts import Row, rows_frame
 from jobs.study.packages.judging import (
     SIGN_IT,
     UNREADABLE,
@@ -97,7 +96,7 @@ def choose_taken(lake: Lake, packages: list[Judged], is_change_accepted: bool = 
     return taken
 
 
-def find_jumps(judged: Judged, receipts: list[dict[str, Any]], volume: pl.DataFrame) -> list[str]:
+def find_jumps(judged: Judged, receipts: list[Row], volume: pl.DataFrame) -> list[str]:
     """A line if its counts are far from those of its operator that it would replace. volume: what stands."""
     is_own = pl.col("respondent_id") == judged.respondent_id
     counts, before = counts_in(judged.tables[VOLUME]), counts_in(volume.filter(is_own))
@@ -130,7 +129,7 @@ class TakenPackage:
         )
 
 
-def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[TakenPackage]:
+def settle_package(judged: Judged, receipts: list[Row]) -> list[TakenPackage]:
     """The package if it is to be taken; its receipt is added to those there are.
 
     One that was loaded before is not taken again. Where someone says when it came in, that is another
@@ -158,9 +157,7 @@ def settle_package(judged: Judged, receipts: list[dict[str, Any]]) -> list[Taken
     return [TakenPackage(judged, replaced_channels(judged, last))]
 
 
-def replaced_channels(
-    judged: Judged, last: dict[str, list[dict[str, Any]]]
-) -> list[tuple[list[str], list[str]]]:
+def replaced_channels(judged: Judged, last: dict[str, list[Row]]) -> list[tuple[list[str], list[str]]]:
     """Months with the channels that a package replaces in them: its own, and those that its operator's last
     package of the month has. last: what stands in each month."""
     replaced: dict[tuple[str, ...], list[str]] = {}
@@ -171,25 +168,25 @@ def replaced_channels(
     return [(months, list(channels)) for channels, months in replaced.items()]
 
 
-def in_utc(receipt: dict[str, Any]) -> dt.datetime:
+def in_utc(receipt: Row) -> dt.datetime:
     """Return the time at which its package was received."""
     received: dt.datetime = receipt["received_at"]
     return received.astimezone(dt.UTC)
 
 
-def order_in(receipt: dict[str, Any]) -> Order:
+def order_in(receipt: Row) -> Order:
     """Judged.order of a package that was taken."""
     return order_of(receipt["computed_at"], receipt["received_at"])
 
 
-def last_of(month: str, receipts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def last_of(month: str, receipts: list[Row]) -> list[Row]:
     """Return the packages that count in a month: each operator's last one of a period that contains it."""
     of_month = [each for each in receipts if month in months_of(each["period_code"])]
     last = {each["operator_id"]: each for each in sorted(of_month, key=order_in)}
     return list(last.values())
 
 
-def refuse_unsigned(judged: Judged, receipts: list[dict[str, Any]]) -> list[str]:
+def refuse_unsigned(judged: Judged, receipts: list[Row]) -> list[str]:
     """A line if the respondent signed before, and this package has no signature that was verified."""
     signed = [each for each in receipts if each["signer_fingerprint"] is not None]
     if judged.signer is not None or not signed:
@@ -226,7 +223,7 @@ def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
         add_stage(lake, run_id, "submission", started, (*TABLES, RECEIPT), [])
 
 
-def compare_counted(judged: Judged, counted: list[dict[str, Any]]) -> list[str]:
+def compare_counted(judged: Judged, counted: list[Row]) -> list[str]:
     """List the reasons against a package from receipts of the same respondent and months."""
     wrong = []
     for each in counted:
@@ -252,7 +249,7 @@ def compare_counted(judged: Judged, counted: list[dict[str, Any]]) -> list[str]:
     return wrong
 
 
-def build_receipt(judged: Judged) -> dict[str, Any]:
+def build_receipt(judged: Judged) -> Row:
     """The package's row of study.submission_receipt."""
     assert judged.package is not None
     manifest = judged.manifest

@@ -2,9 +2,9 @@
 
 import datetime as dt
 from collections.abc import Collection
-from typing import Any
 
 from jobs.base.core.numbers import plain_number
+from jobs.base.tables.contracts import Row
 from jobs.study.questionnaire.answers import Answer
 from jobs.study.questionnaire.assessment import Assessment
 from jobs.study.questionnaire.definition import NO_WAIVER, Question, form_for, load_definition
@@ -14,9 +14,7 @@ TABLE = "study.questionnaire_answer"
 GENERAL_WAIVER = "sp904"
 
 
-def answer_rows(
-    assessment: Assessment, received_at: dt.datetime, earlier: Collection[str] = ()
-) -> list[dict[str, Any]]:
+def answer_rows(assessment: Assessment, received_at: dt.datetime, earlier: Collection[str] = ()) -> list[Row]:
     """One row for each answer of a filing that counts, and for each earlier one that it withdraws. earlier:
     the indicators that other filings of the respondent and period answered."""
     assert not assessment.is_refused

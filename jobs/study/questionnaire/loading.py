@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobs.base.store.lock import as_only_writer
+from jobs.base.tables.contracts import Row
 from jobs.study.questionnaire.assessment import Assessment, assess_filing
 from jobs.study.questionnaire.checks import CLAIMS, double_claims, split_operators
 from jobs.study.questionnaire.definition import load_definition
@@ -131,7 +132,7 @@ def check_claims(
                 )
 
 
-def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: bool) -> list[dict[str, Any]]:
+def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: bool) -> list[Row]:
     """The rows of files that count and that the lake does not hold yet.
 
     is_dated: the time of receipt was given. Such a file is loaded again under another time; without a given
@@ -200,7 +201,7 @@ def land_answers(
     return len(rows)
 
 
-def append_validated(lake: Lake, rows: list[dict[str, Any]]) -> None:
+def append_validated(lake: Lake, rows: list[Row]) -> None:
     """Append the rows in one transaction. Raises ValidationHeld if they break a rule of their contract."""
     from expectations import native
     from expectations.rules import UNIQUE, rules_of

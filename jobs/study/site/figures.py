@@ -15,7 +15,7 @@ from jobs.base.figures import words
 from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.page.blocks import Cell, Column, Part, Picture, Table, number_cell, range_bar, stack_parts
 from jobs.base.page.world_map import MapCountry, draw_map, load_positions
-from jobs.base.tables.contracts import reference_rows
+from jobs.base.tables.contracts import Row, reference_rows
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
 from jobs.study.release.released_tables import AREA, AREA_NAME, AREAS, PART, WHOLE, names_of
 from jobs.study.site.names import (
@@ -30,7 +30,7 @@ from jobs.study.site.names import (
     own_area_codes,
     sort_key,
 )
-from jobs.study.site.reading import QUANTITIES, PublishedRelease, Row, better_quantity, by_channel
+from jobs.study.site.reading import QUANTITIES, PublishedRelease, better_quantity, by_channel
 from jobs.study.site.sentences import (
     DIGITS,
     beside_title,

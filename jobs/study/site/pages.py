@@ -8,7 +8,7 @@ import polars as pl
 
 from jobs.base.core import languages
 from jobs.base.page.blocks import Cell, Column
-from jobs.base.tables.contracts import reference_rows
+from jobs.base.tables.contracts import Row, reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
 from jobs.study.release.released_tables import AREA, COMMON, WHOLE, area_codes, published_codes
 from jobs.study.site import figures, sentences
@@ -21,7 +21,7 @@ from jobs.study.site.names import (
     name_type,
     sort_key,
 )
-from jobs.study.site.reading import KINDS, PublishedRelease, Row
+from jobs.study.site.reading import KINDS, PublishedRelease
 from jobs.study.site.sentences import ChannelCard, name_period
 from jobs.study.site.texts import about_table, page_file, say
 

@@ -16,7 +16,6 @@ from jobs.study.release.comparing import csv_files_in, tables_in
 from jobs.study.release.manifest import read_manifest, verify_release
 from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, published_codes
 
-Row = dict[str, Any]
 # What a manifest says of who published; those of older programs lack it.
 PUBLISHER = ("publisher", "contact", "licence")
 # Of volumes the unit that stands for a channel, and the quantity, the better first.

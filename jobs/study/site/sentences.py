@@ -11,6 +11,7 @@ from jobs.base.core import languages
 from jobs.base.core.numbers import round_outward, round_significant, to_decimal
 from jobs.base.core.periods import last_day, period_of
 from jobs.base.figures.reliability import may_be_quoted
+from jobs.base.tables.contracts import Row
 from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, UNKNOWN
 from jobs.study.release.released_tables import AREA, AREAS, WHOLE
@@ -20,7 +21,6 @@ from jobs.study.site.reading import (
     QUANTITIES,
     UNITS,
     PublishedRelease,
-    Row,
     better_quantity,
     by_channel,
 )

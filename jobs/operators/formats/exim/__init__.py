@@ -13,12 +13,11 @@ an hour. Lines without an id keep the source's zone, since what other lines tell
 where a file was cut; offset_from_ids() tells whoever configures the source.
 """
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
+from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.exim import lines as read
 from jobs.operators.formats.exim import refusals as refused
@@ -321,7 +320,7 @@ def _read_events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
     parts.append(refused.read_closed_doors(rest.filter(closed)))
     parts.append(read.read_verdicts(rest.filter(verdict)))
     parts.append(_read_states(rest.filter(has_id)))
-    schema: dict[str, Any] = {"row": pl.Int64, **_TYPED}
+    schema: ColumnTypes = {"row": pl.Int64, **_TYPED}
     for name in ("first_at", "host", "log_stamp", "pid", "queue_id"):
         schema.pop(name)
     events = pl.concat([pl.DataFrame(schema=schema), *parts], how="diagonal").select(list(schema))

@@ -25,11 +25,10 @@ the symbols of jobs/operators/formats/opendkim, and for a failed message also DM
 DMARC_NONE, the policy of its domain, and DKIM_VALID_AU where a valid signature is the author domain's own.
 """
 
-from typing import Any
-
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.format import CopyRules
@@ -47,12 +46,12 @@ _NUMBERS = {
     "align_spf": "spf_alignment",
     "action": "action_taken",
 }
-_DKIM: dict[str, Any] = {"offset": pl.Int64, "domain": pl.String, "result": pl.Int32}
+_DKIM: ColumnTypes = {"offset": pl.Int64, "domain": pl.String, "result": pl.Int32}
 
 # bronze.opendmarc_history: one row per run of lines, a block or a part of one.
 BRONZE = bronze_columns(NAME)
 # What parse() gives of a line.
-_LINE: dict[str, Any] = {
+_LINE: ColumnTypes = {
     "end_offset": pl.Int64,
     "field": pl.String,
     "value": pl.String,

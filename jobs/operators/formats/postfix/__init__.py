@@ -16,12 +16,12 @@ A message that a filter refuses before the queue (smtpd_proxy_filter) never has 
 
 import datetime as dt
 import re
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import CopyRules, Events, LineFormat
 from jobs.operators.formats.postfix.assembly import FIELDS as EVENT_FIELDS
@@ -56,7 +56,7 @@ NAME = "postfix"
 
 # What a parsed line can carry besides offset, codes, time and place; which of them are set
 # depends on event_code.
-FIELDS: dict[str, Any] = {
+FIELDS: ColumnTypes = {
     # What the row is of, and what names it beside client_ip: those of a session its process, of a postscreen
     # session its port.
     **dict.fromkeys(("row_code", "queue_id", "process_id", "client_port"), pl.String),

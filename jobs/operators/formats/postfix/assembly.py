@@ -17,6 +17,8 @@ same queue id, when a session's client changes, and when LOOKBACK_DAYS (sessions
 passed since its first event. Postfix reuses short queue ids as soon as a file is removed.
 """
 
+from typing import Any
+
 import numpy as np
 import polars as pl
 
@@ -44,8 +46,15 @@ EVENTS = {
     "removal": "removals",
     "notice": "notices",
 }
+
+
+def _fields_of(events: Any) -> list[pl.Field]:
+    """The fields of a list of structs."""
+    return list(events.inner.fields)
+
+
 FIELDS = {
-    column: {field.name: field.dtype for field in BRONZE[column].inner.fields if field.name not in _PLACE}
+    column: {field.name: field.dtype for field in _fields_of(BRONZE[column]) if field.name not in _PLACE}
     for column in EVENTS.values()
 }
 

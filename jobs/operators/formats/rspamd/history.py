@@ -20,6 +20,7 @@ import json
 import polars as pl
 
 from jobs.base.core.codes import choose_case
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import CopyRules
@@ -127,7 +128,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(line_code=line_code(pl.col("rows").is_not_null()))
         .collect()
     )
-    rows = {"rows": pl.List(pl.Struct({"place": pl.Int64, **_TYPED}))}
+    rows: ColumnTypes = {"rows": pl.List(pl.Struct({"place": pl.Int64, **_TYPED}))}
     return one_row_per_line(frame, events, rows)
 
 

@@ -13,12 +13,11 @@ Ignored although something is refused, since no line names an attempt to send: `
 logins; clients that left (`lost input channel`, `timeout waiting for input`, `did not issue MAIL`).
 """
 
-from typing import Any
-
 import numpy as np
 import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
+from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import Source
 from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.sendmail import lines as read
@@ -133,7 +132,7 @@ def _read_events(ours: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
         lost=pl.col("text").str.starts_with("Losing "),
     )
     parts.append(other.select("row", state.alias("event_code")).filter(pl.col("event_code").is_not_null()))
-    schema: dict[str, Any] = {"row": pl.Int64, **_TYPED}
+    schema: ColumnTypes = {"row": pl.Int64, **_TYPED}
     for name in ("first_at", "host", "pid", "queue_id"):
         schema.pop(name)
     events = pl.concat([pl.DataFrame(schema=schema), *parts], how="diagonal").select(list(schema))

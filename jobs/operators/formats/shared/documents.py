@@ -16,10 +16,10 @@ from email import message_from_bytes
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from io import BytesIO
-from typing import Any
 
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import PLACE, Document, Source
 from jobs.operators.protect.numbering import to_e164
 
@@ -239,9 +239,7 @@ def refuse_document(reason_code: str, data: bytes | str = b"") -> Document:
     return Document(reason_code=reason_code, text=mask_start(data), size=size)
 
 
-def frame_of(
-    documents: Iterable[tuple[int, Document]], source: Source, columns: dict[str, Any]
-) -> pl.DataFrame:
+def frame_of(documents: Iterable[tuple[int, Document]], source: Source, columns: ColumnTypes) -> pl.DataFrame:
     """Bronze rows of a file's documents, each with its number.
 
     From a file of national numbers these are E.164 from here on, while their + is still to be seen.

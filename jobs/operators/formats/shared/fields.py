@@ -6,6 +6,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PARSED, PLACE, TRANSMISSION
 
@@ -91,7 +92,7 @@ def as_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) ->
     return lines.with_columns(reason_code=reason_code).select(*PARSED, *of_records(typed))
 
 
-def typed_columns(name: str) -> dict[str, Any]:
+def typed_columns(name: str) -> ColumnTypes:
     """The columns of a format's bronze rows that parse() gives; the others are a row's owner and key."""
     mine = (*PLACE, "assembly_key")
     return {column: kind for column, kind in bronze_columns(name).items() if column not in mine}

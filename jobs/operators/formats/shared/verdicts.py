@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import VERDICT, Source
 from jobs.operators.formats.format import LineFormat
 from jobs.operators.formats.shared.fields import as_assembled, fill_rows, of_records
@@ -35,7 +36,7 @@ def in_mail_log(
     return frame, pl.DataFrame([rows, found]).hstack(envelope.get_columns())
 
 
-def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: dict[str, Any]) -> pl.LazyFrame:
+def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: ColumnTypes) -> pl.LazyFrame:
     """The rows of parse(), from the events (row, line_code, reason_code, typed columns); the rest is ignored.
 
     Typed columns are null for whatever is no record.

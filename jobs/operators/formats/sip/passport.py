@@ -14,16 +14,17 @@ left out), another extension such as div or rph, or a damaged token.
 
 import base64
 import json
-from typing import Any
 
 import polars as pl
+
+from jobs.base.core.column_types import ColumnTypes
 
 # JSON objects begin with `{"`, so tokens of this kind begin with eyJ; nothing else in a log line looks so.
 TOKEN = r"eyJ[A-Za-z0-9_-]+\.(eyJ[A-Za-z0-9_-]+)\."
 # A payload has some two hundred signs; what is much longer is not read.
 LONGEST_PAYLOAD = 8192
 LEVELS = ("A", "B", "C")
-CLAIMS: dict[str, Any] = {"attestation_code": pl.String, "origid": pl.String}
+CLAIMS: ColumnTypes = {"attestation_code": pl.String, "origid": pl.String}
 # A UUID has 36 signs; what is much longer is no id.
 LONGEST_ID = 128
 

@@ -5,11 +5,11 @@ Units that messages are counted in are never added to each other.
 
 import datetime as dt
 from collections import defaultdict
-from typing import Any
 
 import polars as pl
 
 from jobs.base.figures.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
+from jobs.base.tables.contracts import Row
 
 
 def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATTEMPTED) -> pl.Expr:
@@ -17,7 +17,7 @@ def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATT
 
     In a table without stages: whether all stages and outcomes of its unit are in the sum.
     """
-    windows: dict[tuple[dt.date, dt.date | None], list[dict[str, Any]]] = defaultdict(list)
+    windows: dict[tuple[dt.date, dt.date | None], list[Row]] = defaultdict(list)
     for row in measure.filter(pl.col("measure_code") == code).to_dicts():
         windows[row["valid_from"], row["valid_to"]].append(row)
     condition = pl.lit(False)

@@ -24,7 +24,7 @@ import numpy.typing as npt
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.tables.contracts import column_types
+from jobs.base.tables.contracts import Row, column_types
 from jobs.operators.protect.signatures import LANES
 
 # Kinds of signatures that are made from a message's content (jobs/operators/protect/signatures.py).
@@ -68,7 +68,7 @@ class Thresholds:
         ]
 
     @classmethod
-    def from_parameters(cls, rows: list[dict[str, Any]], first: dt.date, end: dt.date | None) -> Thresholds:
+    def from_parameters(cls, rows: list[Row], first: dt.date, end: dt.date | None) -> Thresholds:
         value = {
             row["parameter_code"]: row["parameter_value"]
             for row in rows

@@ -16,7 +16,7 @@ from jobs.base.core.periods import PERIOD
 from jobs.base.core.periods import last_day as day_of
 from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
 from jobs.base.packages.subscriptions import describe_distance, far_apart
-from jobs.base.tables.contracts import codelist_rows, read_contract, reference_table
+from jobs.base.tables.contracts import Row, codelist_rows, read_contract, reference_table
 from jobs.base.tables.csv_tables import file_of
 from jobs.study.estimates.investment_account import (
     AccountTables,
@@ -296,7 +296,7 @@ def refuse_unpriced(have: Mapping[str, pl.DataFrame], base_year: int, folder: Pa
         )
 
 
-def asked_prices(have: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
+def asked_prices(have: Mapping[str, pl.DataFrame]) -> list[Row]:
     """A row for each country and year that spending was answered for: the currencies of the answers, and
     whether one is a band."""
     answered_for = (

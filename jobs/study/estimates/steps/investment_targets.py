@@ -1,13 +1,11 @@
 """Targets that spending is compared with: rows of ref.investment_target, from the command line, the
 settings, or else the values that this project assumes."""
 
-from typing import Any
-
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.study import Gap
-from jobs.base.tables.contracts import polars_schema
+from jobs.base.tables.contracts import Row, polars_schema
 
 TABLE = "ref.investment_target"
 # Each target with its setting, and the assumption that holds without one.
@@ -32,7 +30,7 @@ def authority_code(source: str) -> str:
 
 def read_targets(options: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
     """The targets in force. options: what the command line says; it comes before the settings."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Row] = []
     wanted: list[str] = [*(options.targets or settings.targets or TARGETS)]
     for target in wanted:
         name, code = TARGETS[target]

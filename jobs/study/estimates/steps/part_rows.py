@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
+from jobs.base.core.column_types import ColumnTypes
 from jobs.base.figures.areas import COUNTRY
 from jobs.base.stats.estimation import Array
 from jobs.base.stats.intervals import ONE_RESPONDENT
@@ -88,7 +89,7 @@ def count_owners(own: Array, holding: Array) -> Array:
     return found
 
 
-def typed_columns(columns: dict[str, list[object]], schema: dict[str, pl.DataType]) -> pl.DataFrame:
+def typed_columns(columns: dict[str, list[object]], schema: ColumnTypes) -> pl.DataFrame:
     """Columns as the contract types them; those that it lacks are left out. Decimals are rounded."""
     found = {}
     for name, values in columns.items():
