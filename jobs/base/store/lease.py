@@ -19,7 +19,7 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from jobs.base.core.errors import Locked, ObservatoryError
 from jobs.base.places.file_systems import open_store, refuse_missing_bucket
@@ -33,19 +33,31 @@ NEVER = '"00000000000000000000000000000000"'
 UNMET = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
+class Holder(TypedDict, total=False):
+    """Who holds a lake, as its lock says: command, machine, process, and since when; of a lease its token and
+    how often it was put. A lock that was given back says nothing."""
+
+    command: str
+    host: str
+    process: int
+    since: str
+    token: str
+    count: int
+
+
 @dataclass(frozen=True)
 class SeenLock:
     """The lock as it was read. age: seconds since it was put, by the store's clock."""
 
     etag: str
-    about: dict[str, Any]
+    about: Holder
     age: float
 
 
 class Lease:
     """The right to write to a lake until it is given back, or is not renewed in time."""
 
-    def __init__(self, root: str, about: dict[str, Any]) -> None:
+    def __init__(self, root: str, about: Holder) -> None:
         self.root, self.about = root, about
         self.fs, folder = open_store(root)
         self.bucket, _, prefix = folder.partition("/")
@@ -205,7 +217,7 @@ def read_clock() -> float:
 
 
 @contextlib.contextmanager
-def hold_lease(root: str, about: dict[str, Any]) -> Iterator[None]:
+def hold_lease(root: str, about: Holder) -> Iterator[None]:
     """Be the only writer of a lake in an object store."""
     lease = Lease(root, about)
     lease.take()

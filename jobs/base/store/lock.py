@@ -20,7 +20,7 @@ from typing import IO, Any, ParamSpec, TypeVar
 from jobs.base.core.disk import DiskFull, is_full
 from jobs.base.core.errors import Locked, ObservatoryError
 from jobs.base.places.permissions import close_to_others, folder_of, keep_private
-from jobs.base.store.lease import LOCK, format_holder, hold_lease
+from jobs.base.store.lease import LOCK, Holder, format_holder, hold_lease
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,7 +101,7 @@ def write_holder(number: int, action: str) -> None:
         os.pwrite(number, json.dumps(describe_holder(action)).encode(), 0)
 
 
-def describe_holder(action: str) -> dict[str, Any]:
+def describe_holder(action: str) -> Holder:
     """This process, for those who must wait."""
     since = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
     return {"command": action, "host": socket.gethostname(), "process": os.getpid(), "since": since}

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import polars as pl
 
@@ -30,6 +30,18 @@ Fingerprints = Mapping[tuple[str, str], Fingerprint]
 State = dict[tuple[str, str, str], tuple[str, str]]
 
 
+class Partition(TypedDict):
+    """What meta.run records of an operator-period of a table: its rows, their checksum, and the checksum of
+    what they were computed from."""
+
+    table_name: str
+    operator_id: str
+    period: str
+    row_count: int
+    checksum: str
+    input_checksum: str
+
+
 @dataclass(frozen=True)
 class StageRecord:
     """The future row of a stage in meta.run: tables that it has committed, and their operator-periods."""
@@ -37,9 +49,9 @@ class StageRecord:
     name: str
     started: dt.datetime
     tables: frozenset[str] = frozenset()
-    partitions: tuple[dict[str, Any], ...] = ()
+    partitions: tuple[Partition, ...] = ()
 
-    def with_tables(self, tables: Iterable[str], partitions: Iterable[dict[str, Any]]) -> StageRecord:
+    def with_tables(self, tables: Iterable[str], partitions: Iterable[Partition]) -> StageRecord:
         """The stage as it is once it has committed these tables, too."""
         return replace(self, tables=self.tables.union(tables), partitions=(*self.partitions, *partitions))
 
@@ -61,7 +73,7 @@ def read_state(lake: Lake, tables: Iterable[str], ahead: StageRecord | None = No
     )
     rows += [
         tuple(row[name] for name in names)
-        for row in (ahead.partitions if ahead else ())
+        for row in map(dict[str, object], ahead.partitions if ahead else ())
         if row["table_name"] in wanted
     ]
     return {
@@ -76,13 +88,13 @@ def find_differing(
     known: State,
     candidates: Iterable[tuple[str, str, str]],
     inputs: Mapping[tuple[str, str], str],
-) -> tuple[Periods, list[dict[str, Any]]]:
+) -> tuple[Periods, list[Partition]]:
     """The operator-periods whose rows are not those on record, and what to record of all.
 
     candidates: every operator-period that was computed; one without a fingerprint has no rows.
     """
     changed: Periods = {}
-    rows = []
+    rows: list[Partition] = []
     gone = {(operator, period): Fingerprint(0, "") for _, operator, period in candidates}
     for (operator, period), found in sorted((gone | dict(fingerprints)).items()):
         before, input_before = known.get((table, operator, period), ("0:", ""))
@@ -110,7 +122,7 @@ def add_stage(
     stage: str,
     started: dt.datetime,
     tables: Iterable[str],
-    partitions: Sequence[dict[str, Any]],
+    partitions: Sequence[Partition],
     batches: Iterable[str] = (),
 ) -> None:
     """Add a finished stage's row: from here on its tables are what readers see."""

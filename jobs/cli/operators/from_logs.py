@@ -24,6 +24,7 @@ from jobs.base.settings import config, countries
 from jobs.base.settings.operator import Operator
 from jobs.base.settings.values import check_zone
 from jobs.cli.interrupt import Interrupted
+from jobs.operators.formats import Options
 from jobs.operators.formats.format import OwnLayouts
 from jobs.operators.formats.registry import LAID_OUT
 from jobs.operators.ingest.source_options import load_with_options
@@ -279,7 +280,7 @@ def ask_formats(proposal: Proposal, out: Console) -> None:
             break
 
 
-def layout_reader(layouts: OwnLayouts, head: bytes) -> Callable[[str], dict[str, Any] | None]:
+def layout_reader(layouts: OwnLayouts, head: bytes) -> Callable[[str], Options | None]:
     """A function that turns an answered layout into options for a log with this beginning, and a hyphen into
     None."""
     return lambda text: None if text == "-" else layouts.check_layout(head, text)

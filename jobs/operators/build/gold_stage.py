@@ -8,7 +8,6 @@ that counts, and the months. All tables are validated before one is committed.
 import datetime as dt
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -141,7 +140,7 @@ def commit_gold(
     operator-periods, and the stage with what it is to record of them. Readers see these rows when
     refresh_quality() of jobs/operators/runs/quality.py has added that record to meta.run."""
     changed: dict[str, Periods] = {}
-    partitions: list[dict[str, Any]] = []
+    partitions: list[record.Partition] = []
     for table in GOLD:
         periods = computed.stale
         if table in GOLD_MONTHLY:

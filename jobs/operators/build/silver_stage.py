@@ -8,7 +8,6 @@ files of the others, and of an operator that broke a rule, are removed.
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -227,7 +226,7 @@ def commit_silver(
     files: dict[str, list[NewFile]] = {}
     for file in made.files:
         files.setdefault(file.table, []).append(file)
-    partitions: list[dict[str, Any]] = []
+    partitions: list[record.Partition] = []
     for table in SILVER:
         # Checksums on record are of the version that meta.run names.
         lake.undo_writes(table, named.get(table))

@@ -12,7 +12,6 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -160,7 +159,7 @@ def count_silver(lake: Lake, operator_id: str, pseudonyms: set[str]) -> tuple[di
 
 def erase_silver(lake: Lake, plan: ErasurePlan) -> None:
     """Take the rows out of silver, of samples of audits and results of rules."""
-    started, partitions = record.utc_now(), list[dict[str, Any]]()
+    started, partitions = record.utc_now(), list[record.Partition]()
     state = record.read_state(lake, SILVER)
     for operator_id, pseudonyms in plan.pseudonyms.items():
         find = rows_with(pseudonyms)
@@ -235,7 +234,7 @@ def erase_sketches(lake: Lake, plan: ErasurePlan) -> None:
     """Take senders and recipients out of sketches of days that are not counted again."""
     started = record.utc_now()
     gold = [table for table in list_tables() if read_contract(table).layer == "gold" and lake.exists(table)]
-    state, partitions = record.read_state(lake, gold), list[dict[str, Any]]()
+    state, partitions = record.read_state(lake, gold), list[record.Partition]()
     for operator_id, pseudonyms in plan.pseudonyms.items():
         for table in gold:
             for period, rows in cleaned_sketches(lake, table, operator_id, pseudonyms):
@@ -278,7 +277,7 @@ def cleaned_sketches(
 
 def print_period(
     rows: pl.DataFrame, table: str, operator_id: str, period: str, state: record.State
-) -> dict[str, Any]:
+) -> record.Partition:
     """The record for meta.run of an operator-period that has these rows now, from its record before."""
     found = fingerprint_periods(rows, table).get((operator_id, period), Fingerprint(0, ""))
     return {

@@ -28,6 +28,11 @@ from jobs.base.tables.contracts import column_types
 AHEAD = dt.timedelta(days=2)
 
 
+# The options of a source as its settings have them: by name those that its format takes (Format.options),
+# with values of TOML; a mapping profile is one of them, embedded.
+Options = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Source:
     """Facts about the file that lines come from, for a kernel.
@@ -50,7 +55,7 @@ class Source:
     newest_at: dt.datetime
     time_zone: str = "UTC"
     clock_offset: int = 0
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     head: str | None = None
     numbers_of: str | None = None
     latest_at: dt.datetime | None = None

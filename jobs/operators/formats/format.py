@@ -5,14 +5,13 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.contracts import bronze_columns
-from jobs.operators.formats import Document, Source
+from jobs.operators.formats import Document, Options, Source
 from jobs.operators.formats.shared.lines import LONGEST_LINE
 
 # Tables that take rows of every format.
@@ -89,7 +88,7 @@ class Requests:
     within: dt.timedelta
     slack: dt.timedelta
 
-    def are_counted_there(self, options: dict[str, Any]) -> bool:
+    def are_counted_there(self, options: Options) -> bool:
         """Whether a source with these options leaves it to the other log to count what was accepted."""
         return bool(options.get(self.option, True))
 
@@ -121,9 +120,9 @@ class OwnLayouts:
     log: str
     setting: str
     is_log: Callable[[bytes], bool]
-    guess_options: Callable[[bytes], dict[str, Any] | None]
-    check_layout: Callable[[bytes, str], dict[str, Any]]
-    show_lines: Callable[[bytes, dict[str, Any]], list[str]]
+    guess_options: Callable[[bytes], Options | None]
+    check_layout: Callable[[bytes, str], Options]
+    show_lines: Callable[[bytes, Options], list[str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -197,7 +196,7 @@ class Format:
     has_absolute_stamps: bool = False
     awaits_no_lines: bool = False
     options: tuple[str, ...] = ()
-    check_options: Callable[[dict[str, Any], Path], dict[str, Any]] | None = None
+    check_options: Callable[[Options, Path], Options] | None = None
     has_numbers: bool = False
     # Of formats of lines (LineFormat).
     profiles: Profiles | None = None

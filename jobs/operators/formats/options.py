@@ -6,13 +6,13 @@ the file holds. A format without a check takes what its options name as it is, a
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
+from jobs.operators.formats import Options
 
 
-def complete_options(name: str, options: dict[str, Any], base: Path) -> dict[str, Any]:
+def complete_options(name: str, options: Options, base: Path) -> Options:
     """The options of a source of the format `name`; paths in them are relative to `base`.
 
     Raises ObservatoryError that names the option, what is wrong, and the nearest right one.

@@ -9,13 +9,13 @@ import re
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
 import polars as pl
 
 from jobs.base.core.numbers import format_part
 from jobs.base.core.time_zones import this_machines_zone, zones_by_country
 from jobs.base.tables.contracts import reference_rows
+from jobs.operators.formats import Options
 from jobs.operators.formats.registry import KERNELS, REQUESTS
 from jobs.operators.proposal.domains import Domains, find_domains
 from jobs.operators.protect.location import country_of_numbers
@@ -47,7 +47,7 @@ class FoundSource:
     id: str
     url: str
     format: str
-    options: dict[str, Any]
+    options: Options
     time_zone: str
     zone_by: str | None
     bytes: int

@@ -11,9 +11,9 @@ TRANSMISSION_KEYS = ("channel_code", "stage_code", "outcome_code")
 UNIT_KEYS = ("channel_code", "unit_code", "stage_code", "outcome_code")
 
 
-def as_json(answer: LogSurvey) -> dict[str, Any]:
+def as_json(answer: LogSurvey) -> dict[str, object]:
     """The answer for a machine: counts as numbers, rounded to whole ones where they are estimates."""
-    out: dict[str, Any] = {
+    out: dict[str, object] = {
         "log": answer.log.url,
         "files": [each.file.name for each in answer.recognised],
         "copies": [{"file": copy, "of": whole} for copy, whole in answer.copies],
@@ -54,7 +54,7 @@ def as_json(answer: LogSurvey) -> dict[str, Any]:
     }
 
 
-def read_lines(answer: LogSurvey) -> dict[str, Any]:
+def read_lines(answer: LogSurvey) -> dict[str, object]:
     """How much of the log was read, and what became of its lines."""
     return {
         "is_exact": answer.is_exact,
@@ -70,7 +70,7 @@ def read_lines(answer: LogSurvey) -> dict[str, Any]:
     }
 
 
-def unread_lines(answer: LogSurvey) -> dict[str, Any]:
+def unread_lines(answer: LogSurvey) -> dict[str, object]:
     """The commonest forms of lines that are in quarantine, and of those that are ignored."""
     assert answer.tally is not None
     refused = answer.tally.refused.list_commonest()
@@ -83,7 +83,7 @@ def unread_lines(answer: LogSurvey) -> dict[str, Any]:
     }
 
 
-def name_form(answer: LogSurvey, row: Mapping[str, Any], **why: Any) -> dict[str, Any]:
+def name_form(answer: LogSurvey, row: Mapping[str, Any], **why: Any) -> dict[str, object]:
     """A form of lines, why they are no records, how many there are, and where the first stands."""
     return {
         "pattern": row["pattern"],
@@ -95,7 +95,7 @@ def name_form(answer: LogSurvey, row: Mapping[str, Any], **why: Any) -> dict[str
     }
 
 
-def counted_rows(answer: LogSurvey) -> dict[str, Any]:
+def counted_rows(answer: LogSurvey) -> dict[str, object]:
     """The rows of silver, and the units that they count as."""
     units = answer.units
     return {
@@ -112,6 +112,6 @@ def round_counts(counts: Mapping[str, float]) -> dict[str, int]:
     return {name: round(count) for name, count in counts.items()}
 
 
-def list_counts(names: Sequence[str], counts: Mapping[tuple[Any, ...], float]) -> list[dict[str, Any]]:
+def list_counts(names: Sequence[str], counts: Mapping[tuple[Any, ...], float]) -> list[dict[str, object]]:
     """A row for each key of counts, its parts by name."""
     return [dict(zip(names, key, strict=True)) | {"count": round(count)} for key, count in counts.items()]

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 from collections import Counter
-from typing import Any
+from typing import TypedDict
 
 import polars as pl
 
@@ -74,7 +74,18 @@ def propose_profile(sample: bytes) -> str:
     return PROFILES.draft(sample)
 
 
-def describe_shape(sample: bytes) -> dict[str, Any]:
+class FileShape(TypedDict, total=False):
+    """The shape of a file of no known format. has_line_ends: of one that is not blank."""
+
+    lines: int
+    delimiter: str | None
+    columns: int | None
+    is_json: bool
+    first_lines: list[str]
+    has_line_ends: bool
+
+
+def describe_shape(sample: bytes) -> FileShape:
     """The shape of a file of no known format: its delimiter, its columns, its first lines masked."""
     cut = sample[: sample.rfind(b"\n") + 1] or sample
     lines = frame_lines(cut, 0).filter(pl.col("line").str.strip_chars() != "")

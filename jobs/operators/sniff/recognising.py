@@ -3,9 +3,9 @@
 import glob
 import os
 from dataclasses import dataclass, field
-from typing import Any
 
 from jobs.base.core.errors import SourceLost
+from jobs.operators.formats import Options
 from jobs.operators.formats.registry import (
     DOCUMENTS,
     FORMATS,
@@ -36,7 +36,7 @@ class Recognised:
     tail: bytes
     compression: str | None
     scores: list[tuple[str, float]]
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     is_named: bool = False
     assumed: list[str] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class Recognised:
         is_sure = self.is_named or (self.scores and self.scores[0][1] >= SURE_ENOUGH)
         return self.scores[0][0] if is_sure else None
 
-    def take_layout(self, name: str, options: dict[str, Any]) -> None:
+    def take_layout(self, name: str, options: Options) -> None:
         """Read it as a log of this format in the operator's own layout."""
         self.scores = [(name, 1.0), *(pair for pair in self.scores if pair[0] != name)]
         self.options = options
@@ -94,7 +94,7 @@ def guess_layout(recognised: Recognised) -> None:
             return
 
 
-def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], dict[str, Any]]:
+def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], Options]:
     """The confidence of each format (0 to 1), best first, and the options that the best one needs.
 
     head: the first bytes, decompressed; start: as they lie, for formats that unpack by themselves.

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jobs.base.settings import config
-from jobs.operators.formats import AHEAD, Source
+from jobs.operators.formats import AHEAD, Options, Source
 from jobs.operators.formats.format import DocumentFormat
 from jobs.operators.formats.registry import DOCUMENTS, FORMATS
 from jobs.operators.formats.shared.lines import first_line, frame_lines
@@ -54,7 +54,7 @@ class LogSurvey:
     format: str | None = None
     confidence: float = 0.0
     runner_up: tuple[str, float] | None = None
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Options = field(default_factory=dict)
     zone: Zone | None = None
     progress: list[sampled_blocks.Progress] = field(default_factory=list)
     tally: Tally | None = None

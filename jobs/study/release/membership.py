@@ -4,7 +4,6 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
@@ -27,7 +26,7 @@ class Membership:
     confidence: dict[str, int]
     uncertain: dict[str, str]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         return {
             "day": self.day.isoformat(),
             "countries": list(self.countries),

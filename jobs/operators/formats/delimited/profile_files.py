@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from jobs.base.core.choices import nearest_hint, settings_class
 from jobs.base.core.errors import ObservatoryError
+from jobs.operators.formats import Options
 from jobs.operators.formats.delimited.profile import Profile
 
 PROFILES = Path(__file__).parent / "profiles"
@@ -58,7 +59,7 @@ def describe_problem(problem: Any) -> str:
     return f"{path}: {message}" if path else message
 
 
-def embed_profile(options: dict[str, Any], base: Path) -> dict[str, Any]:
+def embed_profile(options: Options, base: Path) -> Options:
     """The options with the profile's content instead of its name or path.
 
     Raises ObservatoryError that names what is wrong.
@@ -84,7 +85,7 @@ def embed_profile(options: dict[str, Any], base: Path) -> dict[str, Any]:
     return options | {"profile": profile.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
 
-def profile_of(options: dict[str, Any]) -> Profile:
+def profile_of(options: Options) -> Profile:
     """The profile that a source's options hold, whole or by the name of one that ships.
 
     Raises ObservatoryError where they hold none.

@@ -20,13 +20,12 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from jobs.base.core.codes import choose_case
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.formats import TIMESTAMP
+from jobs.operators.formats import TIMESTAMP, Options
 from jobs.operators.formats.shared.fields import local_time
 from jobs.operators.formats.shared.syslog import LEVEL, LEVEL_IN_BRACKETS
 
@@ -90,7 +89,7 @@ class LogFormat:
     names: frozenset[str]
 
 
-def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+def check_options(options: Options, folder: Path) -> Options:
     """The options. Raises ObservatoryError that names the option and what is wrong with it."""
     own, clean = options.get("access_log_format"), options.get("access_log_clean", True)
     if not isinstance(clean, bool):

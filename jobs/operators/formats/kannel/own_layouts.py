@@ -5,10 +5,10 @@ three lines as it decodes them. None is proposed that decodes any line to what c
 """
 
 import re
-from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.patterns import mask_value
+from jobs.operators.formats import Options
 from jobs.operators.formats.format import OwnLayouts
 from jobs.operators.formats.kannel.access_log_format import CODES, log_format
 
@@ -52,7 +52,7 @@ def is_access_log(head: bytes) -> bool:
     return bool(lines) and len(events_of(head)) >= len(lines) / 2
 
 
-def guess_options(head: bytes) -> dict[str, Any] | None:
+def guess_options(head: bytes) -> Options | None:
     """The options of the known format that may be the log's; None without one."""
     if not is_access_log(head):
         return None
@@ -115,7 +115,7 @@ def decode_lines(head: bytes, own: str, is_clean: bool = True) -> list[dict[str,
     return [{name: value or "" for name, value in each.groupdict().items()} for each in found if each]
 
 
-def show_lines(head: bytes, options: dict[str, Any]) -> list[str]:
+def show_lines(head: bytes, options: Options) -> list[str]:
     """The first lines as the format decodes them, a person's digits as 9 and letters as a."""
     own = options["access_log_format"]
     lines = decode_lines(head, own, options.get("access_log_clean", True))
@@ -128,7 +128,7 @@ def show_lines(head: bytes, options: dict[str, Any]) -> list[str]:
     ]
 
 
-def check_layout(head: bytes, own: str) -> dict[str, Any]:
+def check_layout(head: bytes, own: str) -> Options:
     """The options for a format that a person names. Raises ObservatoryError where it does not fit the log."""
     reasons = []
     for is_clean in (True, False):

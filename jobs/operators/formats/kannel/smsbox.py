@@ -17,13 +17,12 @@ add_submitters() gives bearerbox's rows the address that their request came from
 
 import datetime as dt
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.formats import TRANSMISSION, Source
+from jobs.operators.formats import TRANSMISSION, Options, Source
 from jobs.operators.formats.format import LineFormat, Requests
 from jobs.operators.formats.kannel.access_log_format import STAMP, SYSLOG
 from jobs.operators.formats.kannel.join import SUBMITTED
@@ -59,7 +58,7 @@ _added_field = pl.col("_added").struct.field
 _refused_field = pl.col("_refused").struct.field
 
 
-def check_options(options: dict[str, Any], folder: Path) -> dict[str, Any]:
+def check_options(options: Options, folder: Path) -> Options:
     """The options. Raises ObservatoryError that names the option and what is wrong with it."""
     if not isinstance(options.get("bearerbox", True), bool):
         raise ObservatoryError(f"bearerbox: must be true or false, not '{options['bearerbox']}'")

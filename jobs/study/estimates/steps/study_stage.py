@@ -156,11 +156,12 @@ def estimate_tables(
     report_step("study: writing")
     for table in TABLES:
         lake.rewrite(have[table], table, {"run_id": run_id})
-    computed = dict(zip(("table_name", "operator_id", "period"), FIRST, strict=True))
-    counted = {"row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs}
-    record.add_stage(
-        lake, run_id, "study", started, (*SUBMITTED_TABLES, DECISIONS, *TABLES), [computed | counted]
-    )
+    table, operator, period = FIRST
+    computed: record.Partition = {
+        "table_name": table, "operator_id": operator, "period": period,
+        "row_count": have[TABLES[0]].height, "checksum": "", "input_checksum": inputs,
+    }  # fmt: skip
+    record.add_stage(lake, run_id, "study", started, (*SUBMITTED_TABLES, DECISIONS, *TABLES), [computed])
     used = (SUBMISSION, QUALITY, ANSWERS, FRAME, investment_targets.TABLE)
     return {table: have[table] for table in (*TABLES, *used)}
 
