@@ -169,7 +169,9 @@ def list_(config_file: Config = SETTINGS) -> None:
     table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
     recorded = decisions.list_published(Path(settings.release.restricted))
     waiting: list[str] = []
-    for period, version in folders.all_in(Path(settings.release.root)):
+    made = folders.all_in(Path(settings.release.root))
+    latest = dict(made)
+    for period, version in made:
         found = public.get((period, version))
         name, restricted = f"{period}/{version}", restricted_folder(settings, period, version)
         state = "publication broken off" if name in recorded else "made"
@@ -178,6 +180,9 @@ def list_(config_file: Config = SETTINGS) -> None:
         if name not in recorded:
             folder = Path(settings.release.root) / period / version
             unready = list_unready(folder, restricted, settings.lake.now.date())
+            # What the last version lacks is of use; what one before it lacks, nobody mends.
+            if unready and version != latest[period]:
+                unready = [f"{latest[period]} was made after it"]
             waiting += [f"{name} may not leave: {line}" for line in unready]
         asked = clearance.read_clearance(restricted)
         answered = (

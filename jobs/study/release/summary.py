@@ -88,7 +88,7 @@ def describe_table(name: str, count: int) -> str:
         return line
     sentences = public_contract(f"public.{name}").description.removesuffix(".").split(". ")
     needed = [each for each in sentences if " stands where " in each or " stand where " in each]
-    return f"{line}. {needed[0]}." if needed else line
+    return f"{line}. {needed[0].replace('They ', 'Rows ', 1)}." if needed else line
 
 
 def count_changes(folder: Path, restricted: Path) -> str:

@@ -14,6 +14,7 @@ from jobs.study.estimates.steps.given import ANSWERS
 from jobs.study.release import decisions, folders, manifest
 from jobs.study.release.clearance import LEFT_OUT, OBJECTED, Clearance, Cleared, write_clearance
 from jobs.study.release.signatures import sign_release, sign_statement
+from tests.support.in_process import command_line_of
 from tests.support.release import ABOUT, NOW, Place, signing_keys, write
 
 
@@ -109,7 +110,7 @@ def test_what_estimates_would_refuse_is_missing(begun: Path) -> None:
 
 
 def test_after_an_objection_the_next_version_is_looked_at(
-    begun: Path, monkeypatch: pytest.MonkeyPatch
+    begun: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("OBSERVATORY_READ_AT", f"{NOW:%Y-%m-%dT%H:%M:%SZ}")
 
@@ -146,6 +147,12 @@ def test_after_an_objection_the_next_version_is_looked_at(
     digest, restricted = make("v1.1.0")
     steps = steps_of(begun)
     assert steps["clearance"].do.startswith("observatory release clear make 2026-Q4/v1.1.0 ")
+    # The list says what the last version lacks; nobody mends the one before.
+    told = command_line_of(monkeypatch, capsys, 200)(
+        "release", "list", "--config", begun / "observatory.toml"
+    )
+    assert told.code == 0 and "2026-Q4/v1.0.0 may not leave: v1.1.0 was made after it" in told.out
+    assert "2026-Q4/v1.1.0 may not leave: the administrations were not asked" in told.out
     # Nobody signs a version that may still be replaced by another one.
     assert [*steps][-1] == "clearance"
     write_clearance(restricted, Clearance(digest, "2027-03-01", asked))
