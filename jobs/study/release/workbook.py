@@ -190,7 +190,7 @@ def write_main_figures(
     sheet.write(
         1, 0, "Spam by channel and area, as operators block or mark it. Charts stand below the table."
     )
-    sheet.write(2, 0, "Figures of low reliability are not to be quoted.")
+    sheet.write(2, 0, "Figures whose reliability is low or not published are not to be quoted.")
     write_rows(sheet, rows, "main_figures", style)
     sheet.freeze_panes(TOP + 1, 0)
     places = rows.with_row_index("row", TOP + 1)

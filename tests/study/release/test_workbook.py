@@ -65,6 +65,7 @@ def test_main_figures_come_first_with_a_chart_for_each_channel() -> None:
     ]  # fmt: skip
     assert found[0][header.index("Each subscription")] == 12.5
     assert found[1][header.index("Reliability")] == "Low reliability"
+    assert sheet["A3"].value == "Figures whose reliability is low or not published are not to be quoted."
     assert len(sheet._charts) == 2
     assert sheet.column_dimensions["B"].width >= len("Africa (ITU region)")
 
