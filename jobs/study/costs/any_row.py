@@ -2,16 +2,15 @@
 them share, other rows column by column."""
 
 from decimal import Decimal
-from typing import Any
 
 from jobs.base.core.numbers import format_number
-from jobs.base.costs.figure import Estimate, Explained, FormulaStep, Scope
+from jobs.base.costs.figure import Explained, FormulaStep, Scope
 from jobs.base.figures import words
 from jobs.base.tables.contracts import Contract, Field, Row, read_contract
 from jobs.base.tables.series import ALL, PARTS
-from jobs.study.costs.facts import list_facts, name_units
+from jobs.study.costs.facts import estimate_of, list_facts, name_units
 from jobs.study.costs.study_rows import StudyRow, area_name, computed_when, countries_of, versions_of
-from jobs.study.costs.total_parts import by_area, by_code, by_strategy, parts_by_source
+from jobs.study.costs.total_parts import divide
 
 # Columns that every table of estimates has.
 ESTIMATED = {"estimate", "reported", "at_050", "per_subscription"}
@@ -48,7 +47,7 @@ def explain_row(study_row: StudyRow) -> Explained:
             ),
         ],
         compared=computed_when(study_row),
-        estimate=estimate_of(row),
+        estimate=None if row.get("estimate") is None else estimate_of(row),
         steps=steps_of(row, unit) if is_estimated else [],
         versions=versions_of(study_row, *contract.reads),
         divided=divide(study_row) if is_estimated else [],
@@ -88,15 +87,6 @@ def scope_of(study_row: StudyRow, contract: Contract) -> Scope:
     return Scope(study_row.table, area or study_row.name, period, tuple(part), tuple(quantity), countries)
 
 
-def estimate_of(row: Row) -> Estimate | None:
-    if row.get("estimate") is None:
-        return None
-    low, high = (
-        None if row.get(name) is None else float(row[name]) for name in ("estimate_low", "estimate_high")
-    )
-    return Estimate(float(row["estimate"]), low, high)
-
-
 def steps_of(row: Row, unit: str) -> list[FormulaStep]:
     """Return the step from what respondents reported to all operators."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
@@ -119,16 +109,3 @@ def list_values(contract: Contract, row: Row) -> list[tuple[str, str]]:
         unit = unit.replace(" %", "%")
         found.append((each.name, f"{text}{unit}. {each.description}"))
     return found
-
-
-def divide(study_row: StudyRow) -> list[tuple[str, Any]]:
-    """An estimate by area, by the parts that its table has, and by what is known."""
-    row = study_row.row
-    found = by_area(study_row)
-    if "strategy_code" in row:
-        found += by_strategy(study_row)
-    for column, title in (("spam_type_code", "By type"), ("source_region_code", "By region of source"),
-                          ("link_code", "By link")):  # fmt: skip
-        if column in row:
-            found += by_code(study_row, column, title)
-    return [*found, parts_by_source(row)]

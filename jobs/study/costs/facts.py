@@ -38,7 +38,7 @@ def estimate_of(row: Row) -> Estimate:
 
 def estimate_in(row: Row, name: str) -> Estimate:
     """The estimate of a column with the interval beside it."""
-    low, high = (row[f"{name}{end}"] for end in ("_low", "_high"))
+    low, high = (row.get(f"{name}{end}") for end in ("_low", "_high"))
     return Estimate(
         float(row[name]), None if low is None else float(low), None if high is None else float(high)
     )

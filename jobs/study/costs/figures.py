@@ -36,7 +36,7 @@ from jobs.study.costs.facts import (
     strategy_name,
 )
 from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, versions_of
-from jobs.study.costs.total_parts import by_area, by_component, by_strategy, parts_by_source, rows_beside
+from jobs.study.costs.total_parts import by_area, divide, rows_beside
 from jobs.study.estimates.steps.sample import Reference
 
 FRAME = tuple(f"ref.{field.name}" for field in fields(Reference))
@@ -91,12 +91,7 @@ def explain_investment(study_row: StudyRow) -> Explained:
         steps=steps,
         inputs=used,
         versions=versions_of(study_row, *tables, *FRAME, "ref.price_level", PARAMETER, ASSUMPTION),
-        divided=[
-            *by_area(study_row),
-            *by_strategy(study_row),
-            *by_component(study_row),
-            parts_by_source(row),
-        ],
+        divided=divide(study_row),
         assumptions=figure_assumptions(is_money),
     )  # fmt: skip
 
@@ -292,7 +287,7 @@ def explain_spam_volume(study_row: StudyRow) -> Explained:
         estimate=estimate_of(row),
         steps=[step, *total_steps(row, unit)],
         versions=versions_of(study_row, "study.submission", *sources, *FRAME),
-        divided=[*by_area(study_row), parts_by_source(row)],
+        divided=divide(study_row),
         assumptions=[*(text.replace("spend", "have") for text in RESPONSE), *granted],
     )
 

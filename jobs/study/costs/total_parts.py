@@ -1,6 +1,7 @@
 """The parts of an estimate of the study: by area, strategy, component, and by reported or estimated."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 import polars as pl
 
@@ -14,6 +15,28 @@ from jobs.study.costs.study_rows import StudyRow, area_name, countries_of
 
 # The number of parts that are shown by name; the others are shown as one.
 SHOWN = 8
+# What heads the parts by each column of a key, and how parts are named where not by their codes.
+PARTED = {
+    "strategy_code": "By strategy",
+    "component_code": "By component",
+    "spam_type_code": "By type",
+    "source_region_code": "By region of source",
+    "link_code": "By link",
+}
+NAMES: Mapping[str, Callable[[str], str]] = {
+    "strategy_code": partial(words.code_name, "strategy"),
+    "component_code": partial(words.code_name, "investment_component"),
+    "spam_type_code": words.type_name,
+}
+
+
+def divide(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
+    """An estimate by area, by the parts that its table has, and by what is known."""
+    found = by_area(study_row)
+    for column, title in PARTED.items():
+        if column in study_row.row:
+            found += by_code(study_row, column, title)
+    return [*found, parts_by_source(study_row.row)]
 
 
 def rows_beside(study_row: StudyRow, but: str) -> pl.DataFrame:
@@ -48,19 +71,6 @@ def error_of(row: Row, column: str) -> float | None:
     return float(row["cv_pct"]) / 100 * float(row["estimate"])
 
 
-def by_strategy(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
-    if study_row.row["strategy_code"] != "_T":
-        return []
-    rows = rows_beside(study_row, "strategy_code").filter(
-        pl.col("strategy_code") != "_T", pl.col("estimate") > 0
-    )
-    parts = [
-        TotalPart(words.code_name("strategy", row["strategy_code"]), float(row["estimate"]))
-        for row in rows.rows(named=True)
-    ]
-    return [("By strategy", group_smallest(parts))] if parts else []
-
-
 def by_code(study_row: StudyRow, column: str, title: str) -> list[tuple[str, list[TotalPart]]]:
     """All parts together by the codes of a column; of a single part none."""
     if study_row.row[column] not in (WHOLE, PARTS):
@@ -68,24 +78,11 @@ def by_code(study_row: StudyRow, column: str, title: str) -> list[tuple[str, lis
     rows = rows_beside(study_row, column).filter(
         ~pl.col(column).is_in([WHOLE, PARTS, *words.FAMILIES]), pl.col("estimate") > 0
     )
+    name = NAMES.get(column, str)
     parts = [
-        TotalPart(words.type_name(code) if column == "spam_type_code" else code, float(estimate))
-        for code, estimate in rows.select(column, "estimate").rows()
+        TotalPart(name(code), float(estimate)) for code, estimate in rows.select(column, "estimate").rows()
     ]
     return [(title, group_smallest(parts))] if parts else []
-
-
-def by_component(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
-    if study_row.row["component_code"] != "_T":
-        return []
-    rows = rows_beside(study_row, "component_code").filter(
-        pl.col("component_code").is_in(["capital", "operating"])
-    )
-    parts = [
-        TotalPart(words.code_name("investment_component", row["component_code"]), float(row["estimate"]))
-        for row in rows.rows(named=True)
-    ]
-    return [("By component", group_smallest(parts))] if parts else []
 
 
 def parts_by_source(row: Row) -> tuple[str, list[TotalPart]]:
