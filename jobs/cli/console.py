@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from rich.cells import cell_len
@@ -163,3 +164,10 @@ def wide_console(**options: Any) -> Console:
     if not console.is_terminal and "COLUMNS" not in os.environ:
         console.width = 120
     return console
+
+
+def write_own(file: Path, content: bytes) -> None:
+    """Write a file that its owner alone reads."""
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.touch(mode=0o600)
+    file.write_bytes(content)

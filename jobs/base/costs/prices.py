@@ -15,6 +15,12 @@ from jobs.base.tables.contracts import reference_rows
 SERVICE = "service"
 
 
+def base_year() -> int:
+    """The year in whose prices the study's money is."""
+    rows = reference_rows("investment_assumption")
+    return next(int(row["central"]) for row in rows if row["assumption_code"] == "base_year")
+
+
 def count_prices() -> tuple[int, int]:
     """How many prices of measured effort are judgement without a source, and how many there are."""
     rows = reference_rows("cost_parameter")

@@ -15,7 +15,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import format_compact, format_number, format_percent, to_decimal, with_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
-from jobs.cli.console import out
+from jobs.cli.console import out, write_own
 
 if TYPE_CHECKING:
     from jobs.base.settings.config import Observatory
@@ -168,11 +168,8 @@ def finding_cells(finding: DecidedFinding, share: float) -> list[str]:
     ]
 
 
-def write_questions(
-    folder: Path, findings: list[DecidedFinding], lake: object, settings: Observatory
-) -> None:
+def write_questions(folder: Path, findings: list[DecidedFinding], lake: Lake, settings: Observatory) -> None:
     """Write a text for each respondent in its language, readable by their owner alone."""
-    from jobs.base.store.lake import Lake
     from jobs.base.tables.contracts import reference_table
     from jobs.base.tables.csv_tables import read_table
     from jobs.study.desk.letters import sign_question
@@ -180,8 +177,6 @@ def write_questions(
     from jobs.study.estimates.steps.given import ANSWERS
     from jobs.study.questionnaire.respondents import load_respondents
 
-    assert isinstance(lake, Lake)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     listed = load_respondents(settings) if settings.study.respondents else {}
     sign = partial(sign_question, settings, settings.lake.now.date())
     files = settings.study.files
@@ -190,7 +185,5 @@ def write_questions(
         findings, lake.read(ANSWERS), reference_table("ref.indicator_measure"), listed, sign, prices
     )
     for respondent, text in texts.items():
-        file = folder / f"{respondent}.txt"
-        file.touch(mode=0o600)
-        file.write_text(text, encoding="utf-8")
+        write_own(folder / f"{respondent}.txt", text.encode())
     out.print(f"Questions written to {folder}: {len(texts)}", markup=False)

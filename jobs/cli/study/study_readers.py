@@ -15,7 +15,7 @@ from jobs.base.settings import config
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.countries import country_codes, nearest_country
 from jobs.cli.arguments import Config
-from jobs.cli.console import out
+from jobs.cli.console import out, write_own
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.landing import TABLE
 from jobs.study.questionnaire.respondents import load_respondents
@@ -113,10 +113,3 @@ def own_answers(settings: Observatory, respondents: list[str], table: str = TABL
     from jobs.base.store.lake import open_lake
 
     return open_lake(settings.lake.root).read(table, where=pl.col("respondent_id").is_in(respondents))
-
-
-def write_own(file: Path, content: bytes) -> None:
-    """Write a file that its owner alone reads."""
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file.touch(mode=0o600)
-    file.write_bytes(content)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from jobs.base.core.numbers import format_change, format_compact
-from jobs.base.tables.contracts import reference_rows
+from jobs.base.costs.prices import base_year
 from jobs.study.desk.downloads import load_sources
 from jobs.study.desk.filled_rows import DENOMINATOR, ECONOMY, FRAME, PRICES
 from jobs.study.estimates.steps.accounts import DOLLARS
@@ -154,15 +154,6 @@ def latest_years(rows: Rows) -> dict[str, int]:
 
 def product_years(mine: Mapping[str, Rows]) -> list[int]:
     return [int(row["price_year"]) for row in mine[ECONOMY] if "gdp_amount" in row]
-
-
-def base_year() -> int:
-    """The year in whose prices the study's money is."""
-    return next(
-        int(row["central"])
-        for row in reference_rows("investment_assumption")
-        if row["assumption_code"] == "base_year"
-    )
 
 
 def changes(

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import polars as pl
 
+from jobs.base.costs.prices import base_year
 from jobs.base.tables import public_contracts as contracts
-from jobs.base.tables.contracts import list_codes, reference_table
+from jobs.base.tables.contracts import list_codes
 from jobs.base.tables.public_contracts import CLASSES, PublicContract
 from jobs.base.tables.series import Shape
 from jobs.base.tables.sql import parse_expression
@@ -65,8 +66,7 @@ def list_prices(basis: Basis) -> dict[str, float]:
     price levels."""
     if PRICES not in basis.tables:
         return {}
-    assumed = reference_table("ref.investment_assumption").filter(assumption_code="base_year")
-    levels = basis.tables[PRICES].filter(pl.col("price_year") == int(assumed["central"].item()))
+    levels = basis.tables[PRICES].filter(pl.col("price_year") == base_year())
     rates = (pl.col(name).cast(pl.Float64) for name in ("ppp_rate", "market_rate"))
     return {country: ppp / market for country, ppp, market in levels.select("country_code", *rates).rows()}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from jobs.base.tables.contracts import reference_rows
+from jobs.base.costs.prices import base_year
 from jobs.base.tables.public_contracts import PublicColumn
 from jobs.study.release.about import About
 from jobs.study.release.membership import Membership
@@ -22,9 +22,6 @@ from jobs.study.release.released_tables import (
     published_codes,
 )
 
-BASE_YEAR = next(
-    row["central"] for row in reference_rows("investment_assumption") if row["assumption_code"] == "base_year"
-)
 # As readers of a published table ask them.
 NOTES = (
     ("What is counted", "Each row has its unit and its definition of spam. Units are never added to each"
@@ -77,7 +74,7 @@ NOTES = (
      " dominates the total, and its silent operators are estimated at the country's own rate; holdings that"
      " agreed to publication need no such protection. Money is published for areas of several countries"
      " with five holdings. A row that is missing says nothing about its size."),
-    ("Money", f"Amounts of investment and investment_gap are in prices of {BASE_YEAR}. With the conversion"
+    ("Money", f"Amounts of investment and investment_gap are in prices of {base_year()}. With the conversion"
      " market they are US dollars, at the market rates of that year; with ppp they are international dollars,"
      " at purchasing power parity. Amounts of countermeasure_cost are of their own period, in US dollars at"
      " market rates; fixed and stated cost are lower bounds. Costs by published models are in the currency"

@@ -7,6 +7,7 @@ from functools import partial
 import polars as pl
 
 from jobs.base.core import languages
+from jobs.base.costs.prices import base_year
 from jobs.base.page.blocks import Cell, Column
 from jobs.base.tables.contracts import Row, reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
@@ -148,15 +149,6 @@ def subject_page(release: PublishedRelease, name: str) -> Page:
     links = [(each.title, page_file(countries_page(channel))) for channel, each in countries.items()]
     sections = [PageSection(texts=texts, figures=found, links=links)]
     return Page(name, say(f"page.{name}"), say(f"{name}.lead", year=base_year()), sections)
-
-
-def base_year() -> str:
-    """The year in whose prices amounts of money are."""
-    return next(
-        row["central"]
-        for row in reference_rows("investment_assumption")
-        if row["assumption_code"] == "base_year" and not row["valid_to"]
-    )
 
 
 def countries_page(channel: str) -> str:
