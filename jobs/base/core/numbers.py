@@ -112,9 +112,9 @@ def with_noun(number: Number, one: str, many: str | None = None) -> str:
     return f"{format_rounded(number)}{NARROW}{one if number == 1 else many or one + 's'}"
 
 
-def count_noun(number: Number, one: str, many: str | None = None) -> str:
+def count_noun(number: Number, one: str) -> str:
     """An exact number and its noun, of what a file lists: 12,345 rows."""
-    return f"{format_count(number)}{NARROW}{one if number == 1 else many or one + 's'}"
+    return f"{format_count(number)}{NARROW}{one if number == 1 else one + 's'}"
 
 
 def name_few(names: Iterable[str], most: int = 3) -> str:

@@ -88,7 +88,7 @@ def plan_erasure(
         hashes = hash_names(names, operator.id, last)
         subscribers = Subscribers(operator.id, operator.country, {last: frozenset(hashes)})
         places = find_places(lake, subscribers, landed_of(lake, operator.id), national_sources(operator))
-        plan.add_places(lake, settings, operator, places)
+        plan.add_places(lake, operator, places)
         everybody = pseudonyms_of({*names, *places.names}, operator.id, key_files)
         plan.pseudonyms[operator.id] = sorted(everybody)
         plan.silver_counts[operator.id], plan.days[operator.id] = count_silver(lake, operator.id, everybody)

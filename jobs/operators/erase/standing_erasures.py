@@ -68,9 +68,9 @@ class ErasurePlan:
     days: dict[str, list[str]] = field(default_factory=dict)
     checked: str = ""
 
-    def add_places(self, lake: Lake, settings: Observatory, operator: Operator, places: NamedPlaces) -> None:
+    def add_places(self, lake: Lake, operator: Operator, places: NamedPlaces) -> None:
         """Add what goes of an operator's landing and bronze."""
-        again, alone = split_batches(lake, settings, operator, places)
+        again, alone = split_batches(lake, operator, places)
         for batch, keys in again.items():
             self.batches[batch] = sorted({*self.batches.get(batch, ()), *keys})
         self.lines |= {key: sorted(offsets) for key, offsets in places.lines.items()}
@@ -91,7 +91,7 @@ def read_plan(lake: Lake) -> ErasurePlan | None:
 
 
 def split_batches(
-    lake: Lake, settings: Observatory, operator: Operator, places: NamedPlaces
+    lake: Lake, operator: Operator, places: NamedPlaces
 ) -> tuple[dict[str, set[str]], dict[str, pl.DataFrame]]:
     """The batches that are read again, each source of one as a whole, with their pieces; and the rows of
     bronze whose batches cannot be, because landing no longer has all of their logs."""
@@ -242,7 +242,7 @@ def erase_again(work: Ingest) -> Ingested:
             if places.is_nothing:
                 continue
             plan = ErasurePlan("", "", "")
-            plan.add_places(lake, settings, operator, places)
+            plan.add_places(lake, operator, places)
             apply_plan(lake, plan)
             found = True
     again = finish_batches(work) if found else Ingested()

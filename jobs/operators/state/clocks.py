@@ -41,7 +41,7 @@ ANEW = "`observatory renew --anew` and `observatory run` then count anew"
 
 def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[str]:
     """Reasons why records of one message were not joined on these days, each with what to do."""
-    found, alone = compare_logs(lake, settings, periods)
+    found, alone = compare_logs(lake, periods)
     problems = [format_disagreement(lake, settings, each) for each in found]
     problems += [format_lacking(*row) for row in alone if row[0] not in {each.operator_id for each in found}]
     named = {each.operator_id for each in found} | {row[0] for row in alone}
@@ -52,9 +52,7 @@ def join_problems(lake: Lake, settings: Observatory, periods: Periods) -> list[s
 # --- ids that two logs have -----------------------------------------------------------------------------
 
 
-def compare_logs(
-    lake: Lake, settings: Observatory, periods: Periods
-) -> tuple[list[Apart], list[tuple[str, str, int, int]]]:
+def compare_logs(lake: Lake, periods: Periods) -> tuple[list[Apart], list[tuple[str, str, int, int]]]:
     """Logs whose clock disagrees with another log's; and sources most of whose verdicts have no message in
     any log: operator, source, verdicts, and verdicts with a message."""
     # Kernels take long to import, for a command that finds nothing to look at.

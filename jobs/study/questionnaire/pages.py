@@ -133,7 +133,7 @@ def write_progress(
     return row + 2
 
 
-def write_errors(sheet: Any, order: Order, form: Form, layout: Layout, style: Any) -> None:
+def write_errors(sheet: Any, order: Order, layout: Layout, style: Any) -> None:
     """Write a line for each error, with a link to its cell in this workbook."""
     language = order.language
     styles.set_up_sheet(sheet, language, (), translate_key(language, "word", "page"))

@@ -47,7 +47,7 @@ def make_workbook(order: Order) -> bytes:
         counts[section] = write_section(sheets[section], section, questions, asked, order, layout, style)
     write_instructions(opening, asked, order, counts, style)
     if errors is not None:
-        write_errors(errors, order, asked, layout, style)
+        write_errors(errors, order, layout, style)
         errors.activate()
     write_identity(book.add_worksheet(IDENTITY), order)
     return finish_workbook(book)

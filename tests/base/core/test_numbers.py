@@ -86,7 +86,7 @@ def test_a_noun_follows_its_number():
     assert numbers.with_noun(1, "file") == f"1{numbers.NARROW}file"
     assert numbers.with_noun(12_345, "entry", "entries") == f"12,300{numbers.NARROW}entries"
     assert numbers.count_noun(1, "file") == f"1{numbers.NARROW}file"
-    assert numbers.count_noun(12_345, "entry", "entries") == f"12,345{numbers.NARROW}entries"
+    assert numbers.count_noun(12_345, "row") == f"12,345{numbers.NARROW}rows"
 
 
 def test_writing_a_number_imports_no_polars():
