@@ -50,7 +50,12 @@ def study_of(
             | {"area_code": "WORLD", "area_kind_code": "world", "estimate": estimate}
             | {"area_factor": 0.01, "rates_variance": variance, "rates_freedom": 10, "rates_margin_pct": 20}
             | {"subscriptions_variance": 0.002, "days_variance": 0.0001}
-            | {"coverage_pct": 100, "holding_count": 6, "part_holding_count": sum(map(bool, told))}
+            | {
+                "coverage_pct": 100,
+                "frame_country_count": 2,
+                "holding_count": 6,
+                "part_holding_count": sum(map(bool, told)),
+            }
             | {"other_holding_count": 0, "transit_code": "_T", "source_country_code": "_T"}
             | {"nature_code": "E", "obs_status_code": "E"}
         )

@@ -108,7 +108,7 @@ def primary_rules(contract: PublicContract) -> dict[str, pl.Expr]:
         "threshold": ~is_modelled & ~pl.col(rules.ENOUGH).fill_null(False),
         "p_pct": ~is_modelled & ~pl.col(rules.UNDOMINATED).fill_null(False),
         "own_rate": is_country & ~is_modelled & ~is_own_rate,
-        "one_country": ~is_country & (pl.col("frame_country_count") < 2).fill_null(False),
+        "one_country": ~is_country & (pl.col("frame_country_count").fill_null(0) < 2),
     }
 
 

@@ -23,7 +23,8 @@ def row(area: str, code: str, estimate: float, kind: str = "region") -> dict[str
     series = f"attempted/OPERATOR/spam_certain/{code}"
     return {
         "table_name": TABLE, "period_code": PERIOD, "channel_code": "SMS", "series": series,
-        "area_code": area, "area_kind_code": kind, "estimate": estimate, "spam_type_code": code,
+        "area_code": area, "area_kind_code": kind, "frame_country_count": 2, "estimate": estimate,
+        "spam_type_code": code,
     }  # fmt: skip
 
 

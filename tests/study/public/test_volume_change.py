@@ -148,7 +148,8 @@ CHANGES = {
 LIKE: dict[str, Any] = {
     "channel_code": "SMS", "unit_code": "attempted", "definition_code": "OPERATOR",
     "quantity_code": "spam_certain", "earlier_period_code": "2026-Q3", "later_period_code": "2026-Q4",
-    "days_variance": 0.0004, "coverage_pct": 40.0, "holding_count": 9, "revision_code": "NEW",
+    "days_variance": 0.0004, "coverage_pct": 40.0, "frame_country_count": 2, "holding_count": 9,
+    "revision_code": "NEW",
 }  # fmt: skip
 
 
