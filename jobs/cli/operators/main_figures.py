@@ -121,14 +121,7 @@ def sources_table(rows: Rows) -> Table:
 def cost_table(lake: Lake, versions: dict[str, int]) -> Table:
     heads = ("month", "days", "5%", "median", "95%", "currency")
     table = estimates_table("Cost of countermeasures", *heads, first="operator", caption=SIGNS)
-    name = "gold.countermeasure_cost_monthly"
-    total = (
-        (pl.col("countermeasure_code") == "_T")
-        & (pl.col("channel_code") == "_T")
-        & (pl.col("cost_component_code") == "total")
-    )
-    found = lake.read(name, versions.get(name), where=total)
-    for row in found.sort("operator_id", "period_code").to_dicts():
+    for row in read_costs(lake, versions, pl.col("channel_code") == "_T"):
         points = [
             bounded_amount(row, row[f"amount_{point}"])
             if point == "p50" or not words.has_missing_part(row["bound_code"])
@@ -144,14 +137,7 @@ def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
     """Medians of each operator's channels for whole months, for each subscriber or mailbox, for 1,000."""
     heads = ("month", "channel", "whole month", "each", "/1,000", "currency")
     table = estimates_table("Cost of whole months, medians", *heads, first="operator", caption=RATES)
-    name = "gold.countermeasure_cost_monthly"
-    totals = (
-        (pl.col("countermeasure_code") == "_T")
-        & (pl.col("channel_code") != "_T")
-        & (pl.col("cost_component_code") == "total")
-    )
-    found = lake.read(name, versions.get(name), where=totals)
-    for row in found.sort("operator_id", "period_code", "channel_code").to_dicts():
+    for row in read_costs(lake, versions, pl.col("channel_code") != "_T"):
         rates = [row[f"{rate}_p50"] for rate in ("per_subscriber", "per_thousand")]
         table.add_row(
             row["operator_id"], row["period_code"], row["channel_code"],
@@ -160,6 +146,14 @@ def cost_rates_table(lake: Lake, versions: dict[str, int]) -> Table:
             row["currency_code"],
         )  # fmt: skip
     return table
+
+
+def read_costs(lake: Lake, versions: dict[str, int], where: pl.Expr) -> list[Row]:
+    """Costs of all measures and components together, in order."""
+    name = "gold.countermeasure_cost_monthly"
+    totals = (pl.col("countermeasure_code") == "_T") & (pl.col("cost_component_code") == "total")
+    found = lake.read(name, versions.get(name), where=totals & where)
+    return found.sort("operator_id", "period_code", "channel_code").to_dicts()
 
 
 def bounded_amount(

@@ -9,6 +9,7 @@ from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.cli.study.study_tables import (
     ORDER,
+    by_channel,
     estimates_table,
     explain_areas,
     is_of_period,
@@ -44,8 +45,7 @@ def change_tables(frame: pl.DataFrame) -> list[Table]:
     cell = ("channel_code", "area_code")
     left_of = {tuple(key): count for *key, count in left.select(*cell, "unmatched_count").iter_rows()}
     tables = []
-    for channel in dict.fromkeys(row.channel_code for row in rows):
-        own = [row for row in rows if row.channel_code == channel]
+    for channel, own in by_channel(rows):
         title = f"{channel}: change of spam from {own[0].earlier_period_code} to {period}"
         table = estimates_table(title, *HEADS, caption="\n".join([*NOTES, *explain_areas(own)]))
         for row in own:

@@ -1,6 +1,6 @@
 """Rows, columns and number formats that the printed tables of the study share."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +23,12 @@ def latest_period(frame: pl.DataFrame) -> str | None:
 def is_of_period(period: str | None) -> pl.Expr:
     """Whether a row is of the period; false for all rows if it is None."""
     return pl.col("period_code") == pl.lit(period, pl.String)
+
+
+def by_channel(rows: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+    """The rows of each channel, in their order."""
+    for channel in dict.fromkeys(row.channel_code for row in rows):
+        yield channel, [row for row in rows if row.channel_code == channel]
 
 
 # The world first, then regions, then groups.

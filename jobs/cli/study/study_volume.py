@@ -14,6 +14,7 @@ from jobs.base.figures.counting_rules import OPERATOR
 from jobs.cli.study.study_tables import (
     CORRECTED,
     UNCORRECTED,
+    by_channel,
     estimates_table,
     explain_signs,
     format_cv,
@@ -51,8 +52,7 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
         pl.col("unit_code").is_in(["attempted", "call"]),
     )
     tables = []
-    for channel in dict.fromkeys(row.channel_code for row in found):
-        of_channel = [row for row in found if row.channel_code == channel]
+    for channel, of_channel in by_channel(found):
         table = estimates_table(
             spam_title(channel, period, UNCORRECTED, of_channel[0].unit_code), *VOLUME_HEADS
         )
@@ -120,17 +120,16 @@ def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[Renderab
     found = [row for row in rows if row.quantity_code == "spam_corrected"]
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
     told: list[Table] = []
-    for channel in dict.fromkeys(row.channel_code for row in found):
+    for channel, of_channel in by_channel(found):
         table = estimates_table(spam_title(channel, period, CORRECTED, "attempted"), *CORRECTED_HEADS)
-        for row in found:
-            if row.channel_code == channel:
-                before = seen.get((channel, row.area_code))
-                table.add_row(
-                    name_area(row), row.conf_status_code, format_compact(row.estimate),
-                    format_interval(row.estimate_low, row.estimate_high), format_cv(row),
-                    format_compact(before.estimate) if before else "", format_whole_percent(row.coverage_pct),
-                    f"{row.audit_count}", format_whole_percent(row.audit_pct),
-                )  # fmt: skip
+        for row in of_channel:
+            before = seen.get((channel, row.area_code))
+            table.add_row(
+                name_area(row), row.conf_status_code, format_compact(row.estimate),
+                format_interval(row.estimate_low, row.estimate_high), format_cv(row),
+                format_compact(before.estimate) if before else "", format_whole_percent(row.coverage_pct),
+                f"{row.audit_count}", format_whole_percent(row.audit_pct),
+            )  # fmt: skip
         told.append(table)
     for table in told[-1:]:
         table.caption = "\n".join([WITH_ERRORS, *explain_signs(found)])
