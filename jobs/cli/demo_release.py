@@ -26,6 +26,7 @@ from jobs.study.public.secret import FILE, VALUE
 from jobs.study.release import clearance, making, manifest, publishing, signatures
 from jobs.study.release.folders import signature_of, site_of
 from jobs.study.site.clearance_sheet import build_sheet
+from jobs.study.site.releases import write_releases
 from jobs.study.site.writing import write_site
 
 PERIOD = "2026-Q4"
@@ -83,6 +84,8 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     if not site_of(shown).is_dir():
         say("release: site")
         write_site(shown, site_of(shown))
+    if is_published and not (public_root / "index.html").is_file():
+        write_releases(public_root, Path(roots.restricted))
     return DemoRelease(
         shown,
         digest,

@@ -15,6 +15,7 @@ from jobs.cli import demo, demo_release
 from jobs.study.public.secret import FILE, VALUE, p_pct
 from jobs.study.release import clearance, decisions, making, manifest, signatures
 from jobs.study.release.about import next_version
+from jobs.study.release.codebook import json_bytes
 from jobs.study.release.folders import versions_in, write_folder
 from tests.conftest import ROOT
 from tests.support.release import ABOUT, made, tables
@@ -41,8 +42,9 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
         version = next_version(versions_in(Path(settings.release.restricted), period), is_major)
         about = dataclasses.replace(MADE_UP, version=version)
         restricted = Path(settings.release.restricted) / about.name
+        own = {"about": dataclasses.asdict(about), "earlier": []}
         kept = {f"basis/{name}.parquet": making.encode_parquet(rows) for name, rows in BASIS.items()}
-        write_folder(restricted, kept | {"about.json": b'{"earlier": []}'}, is_private=True)
+        write_folder(restricted, kept | {"about.json": json_bytes(own)}, is_private=True)
         folder = Path(settings.release.root) / about.name
         write_folder(folder, made(about, [*tables(), *empty_tables(tables())]))
         decisions.record_decision(
@@ -69,6 +71,8 @@ def test_the_demo_publishes_once_and_says_what_it_played(
     assert f"Release of made-up figures: {target}\n" in told
     assert manifest.verify_release(target) in told
     site = target.with_name("v1.0.0-site") / "index.html"
+    assert "Published on 15 March 2027." in site.read_text("utf-8")
+    assert 'href="2026-Q4/v1.0.0-site/index.html"' in Path("build/public_root/index.html").read_text("utf-8")
     assert f"Site: {site}\n" in told and "MADE-UP FIGURES" in site.read_text("utf-8")
     played = (
         "The demo itself agreed for 7 made-up administrations, and decided on 2 countries that have none."

@@ -16,8 +16,9 @@ import pytest
 from jobs.operators.report.page import write_page
 from jobs.study.site.writing import write_site
 from tests.site.test_site import FLAGS
+from tests.support.release import NOW
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
-from tests.support.site_release import write_whole
+from tests.support.site_release import MADE_UP, list_release, write_whole
 
 pytestmark = pytest.mark.site
 
@@ -25,6 +26,7 @@ PAGES = [
     *(f"report/{name}" for name in ("index", "validation")),
     *(f"site/{name}" for name in ("index", "index.ar", "index.zh", "volume", "sources", "area-001", "areas")),
     *(f"site/{name}" for name in ("method.ar", "dictionary", "data")),
+    *(f"public/{name}" for name in ("index", "index.ar")),
 ]
 # Two faults, of which one is in dark alone.
 FAULTY = """<!doctype html><html lang="en"><title>faulty</title><style>body { background: #fff; }
@@ -64,6 +66,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("axe")
     write_page(figures(), OPERATORS, validation(is_broken=True), ABOUT, folder / "report")
     write_site(write_whole(folder / "releases"), folder / "site")
+    list_release(folder, MADE_UP, NOW)
     (folder / "site" / "faulty.html").write_text(FAULTY, encoding="utf-8")
     for page in (*PAGES, "site/faulty"):
         text = (folder / f"{page}.html").read_text(encoding="utf-8")

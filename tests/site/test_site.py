@@ -14,8 +14,9 @@ import pytest
 
 from jobs.operators.report.page import write_page
 from jobs.study.site.writing import write_site
+from tests.support.release import NOW
 from tests.support.report_figures import ABOUT, OPERATORS, figures, validation
-from tests.support.site_release import write_whole
+from tests.support.site_release import MADE_UP, list_release, write_whole
 
 pytestmark = pytest.mark.site
 
@@ -79,6 +80,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     write_site(write_whole(folder), folder / "site")
+    list_release(folder, MADE_UP, NOW)
     return folder / "site"
 
 
@@ -124,6 +126,16 @@ def test_pages_of_a_release_fit(browser: str, published: Path, page: str, width:
     assert (told["wide"] == [] or width == 390) and told["bars"] == 0
     assert told["asked"] == []
     assert "CONSOLE" not in log
+
+
+@pytest.mark.parametrize("width", [1200, 390])
+@pytest.mark.parametrize("page", ["index.html", "index.ru.html"])
+def test_the_page_of_releases_fits(
+    browser: str, published: Path, page: str, width: int, tmp_path: Path
+) -> None:
+    told, log = measured(browser, published.parent / "public", page, width, tmp_path / "profile")
+    assert told["scrolled"] <= width and told["wide"] == []
+    assert told["asked"] == [] and "CONSOLE" not in log
 
 
 @pytest.mark.parametrize("width", [1200, 390])

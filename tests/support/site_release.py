@@ -1,17 +1,19 @@
 """A made-up release with rows in every table, for tests of what is drawn of it; its figures are of nobody."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from jobs.base.tables.public_contracts import OF_CHANGE, public_contract, public_tables
-from jobs.study.release import folders, manifest, triangle
+from jobs.study.release import decisions, folders, manifest, publishing, triangle
 from jobs.study.release.about import About
 from jobs.study.release.codebook import json_bytes
 from jobs.study.release.released_tables import ReleasedTable, csv_of, release_table
+from jobs.study.site.releases import write_releases
 from tests.support.release import ABOUT
 
 Row = dict[str, Any]
@@ -156,4 +158,17 @@ def write_whole(
     files["validation.json"] = json_bytes({"results": [{"results": [{"success": True}, {"success": True}]}]})
     folder = root / about.period / about.version
     folders.write_folder(folder, files | {manifest.NAME: manifest.format_manifest(about, files, {}, "")})
+    return folder
+
+
+def list_release(root: Path, about: About, at: dt.datetime) -> Path:
+    """A release published as the records say, of which readers have the folder alone."""
+    folder, restricted = root / "public" / about.name, root / "restricted" / about.name
+    if not folder.is_dir():
+        folders.write_folder(folder, {manifest.NAME: b"{}"})
+    digest = manifest.compute_digest((folder / manifest.NAME).read_bytes())
+    folders.write_folder(restricted, {folders.ABOUT: json_bytes({"about": asdict(about)})}, is_private=True)
+    decisions.record_decision(restricted, "published", "A. Officer", digest, at)
+    publishing.write_index(root / "public", root / "restricted")
+    write_releases(root / "public", root / "restricted")
     return folder

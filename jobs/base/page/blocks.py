@@ -17,7 +17,8 @@ class Part:
 @dataclass(frozen=True)
 class Cell:
     """A cell of a table. sub: a smaller second line; bar: parts beside the text; picture: SVG after it.
-    language: of the text, where the page has another, which may run from right to left."""
+    language: of the text, where the page has another, which may run from right to left. link: what the
+    heading of a row leads to."""
 
     text: str
     sub: str = ""
@@ -25,6 +26,7 @@ class Cell:
     tone: str = ""  # muted, strong, good or bad
     picture: Markup | None = None
     language: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)

@@ -299,6 +299,7 @@ def publish(
 ) -> None:
     """Publish a release that is cleared and signed: at once, or not at all; and its site beside it."""
     from jobs.study.release import clearance, folders, publishing
+    from jobs.study.site.releases import write_releases
     from jobs.study.site.writing import write_site
 
     settings = config.load_settings(config_file)
@@ -306,22 +307,31 @@ def publish(
     if settings.release.signers is None:
         raise ObservatoryError("[release] signers is not set: name the folder with the signers' public keys")
     restricted = restricted_folder(settings, period, version)
-    target, signed = publishing.publish_release(
-        Path(settings.release.root) / period / version,
-        restricted,
-        public_folder(settings),
-        Path(settings.release.signers),
-        by,
-        settings.lake.now,
-        digest,
-    )
+    roots = public_folder(settings), Path(settings.release.restricted)
+    beside = folders.site_of(roots[0] / period / version)
+    try:
+        target, signed = publishing.publish_release(
+            Path(settings.release.root) / period / version,
+            restricted,
+            roots[0],
+            Path(settings.release.signers),
+            by,
+            settings.lake.now,
+            digest,
+        )
+    except publishing.AlreadyDone:
+        # Broken off before its pages were written, it gets them; pages that stand stay as they are.
+        if not beside.is_dir():
+            print_site(beside, write_site(roots[0] / period / version, beside))
+        write_releases(*roots)
+        raise
     out.say(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})")
     asked = clearance.read_clearance(restricted)
     assert asked is not None, "publish_release() refuses a release that was not cleared"
     for line in clearance.describe_leaving(asked):
         out.print(line, markup=False, highlight=False)
-    beside = folders.site_of(target)
     print_site(beside, write_site(target, beside))
+    write_releases(*roots)
     print_unsigned(settings)
 
 
@@ -329,13 +339,20 @@ def publish(
 def withdraw(name: Name, by: By, reason: Reason, config_file: Config = SETTINGS) -> None:
     """Take a published release back: a tombstone with the reason stands in its place."""
     from jobs.study.release import publishing
+    from jobs.study.site.releases import write_releases
 
     settings = config.load_settings(config_file)
     period, version = parse_name(name)
     restricted = restricted_folder(settings, period, version)
-    target = publishing.withdraw_release(
-        period, version, restricted, public_folder(settings), by, reason, settings.lake.now
-    )
+    roots = public_folder(settings), Path(settings.release.restricted)
+    try:
+        target = publishing.withdraw_release(
+            period, version, restricted, roots[0], by, reason, settings.lake.now
+        )
+    except publishing.AlreadyDone:
+        write_releases(*roots)
+        raise
+    write_releases(*roots)
     out.say(f"Withdrawn: {target}")
     print_unsigned(settings)
 

@@ -5,6 +5,8 @@
 <restricted>/2026-Q4/v1.0.0/  what it takes to make it again, and who decided what; its owner's alone
 <public_root>/2026-Q4/v1.0.0/ the release once it is published
 <public_root>/2026-Q4/v1.0.0-site/  its site
+<public_root>/index.json      all releases, for programs; signed
+<public_root>/index.html      the same for readers
 """
 
 import contextlib

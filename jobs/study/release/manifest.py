@@ -6,6 +6,7 @@ by whoever knows all but one number, so they are named by one keyed digest, whos
 folder.
 """
 
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -111,6 +112,17 @@ def read_statement(file: Path) -> dict[str, Any]:
             f"{file} is no {' or '.join(STATEMENTS)} of this program: an older one made it, or none did"
         )
     return found
+
+
+def find_day(folder: Path, digest: str) -> dt.date | None:
+    """The day on which a release was published, by the index of the folder that it lies in; None where no
+    index lists it. A file of that name that is no index says nothing."""
+    try:
+        listed = read_statement(folder.resolve().parents[1] / INDEX)["releases"]
+        (day,) = [each["published_at"] for each in listed if each["sha256_of_manifest"] == digest]
+        return dt.datetime.fromisoformat(day).date()
+    except (ObservatoryError, LookupError, TypeError, ValueError):
+        return None
 
 
 def refuse_other_name(folder: Path, period: str, version: str) -> None:

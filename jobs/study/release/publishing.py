@@ -26,6 +26,10 @@ from jobs.study.release.folders import (
 from jobs.study.release.signatures import Signed, signer_of, signer_of_statement, statement_signature
 
 
+class AlreadyDone(ObservatoryError):
+    """A release is published or withdrawn already, and listed as such."""
+
+
 @decisions.recorded_alone
 def publish_release(
     folder: Path,
@@ -64,7 +68,7 @@ def publish_release(
     if is_whole(target, digest):
         is_recorded = any(each.what == "published" for each in decisions.read_decisions(restricted))
         if is_recorded and is_listed(public_root, restricted.parents[1]):
-            raise ObservatoryError(f"{about['period']}/{about['version']} is published already: {target}")
+            raise AlreadyDone(f"{about['period']}/{about['version']} is published already: {target}")
         if not is_recorded:
             decisions.append_decision(restricted, event)
         write_index(public_root, restricted.parents[1])
@@ -173,7 +177,7 @@ def withdraw_release(
         and kept >= {*target.iterdir()}
         and is_listed(public_root, restricted.parents[1])
     ):
-        raise ObservatoryError(f"{period}/{version} is withdrawn already, since {withdrawn[-1].at[:10]}")
+        raise AlreadyDone(f"{period}/{version} is withdrawn already, since {withdrawn[-1].at[:10]}")
     if not is_written:
         statement_signature(tombstone).unlink(missing_ok=True)
         if target.is_dir():

@@ -71,7 +71,22 @@ def publisher_of(release: PublishedRelease) -> dict[str, str]:
         "name": f"{release.period}/{about['version']}",
         "day": languages.format_day(last_day(release.period)),
         "digest": release.digest,
+        "published": published(release),
     }
+
+
+def published(release: PublishedRelease) -> str:
+    """When a release was published, in a sentence."""
+    day = release.published
+    return say("published.on", day=languages.format_day(day)) if day else say("published.not")
+
+
+def count_days(release: PublishedRelease) -> str:
+    """How long it took to publish; nothing of a release that is not published."""
+    if not release.published:
+        return ""
+    days = (release.published - last_day(release.period)).days
+    return say("published.after", days=languages.format_count(days))
 
 
 def quality_page(release: PublishedRelease, folder: Path) -> Page:
@@ -80,6 +95,7 @@ def quality_page(release: PublishedRelease, folder: Path) -> Page:
     protected, low = sentences.protected_counts(release)
     given = publisher_of(release) | {
         "tables": languages.format_count(len(release.tables)),
+        "after": count_days(release),
         "rows": languages.format_count(sum(rows.height for rows in release.tables.values())),
         "periods": periods_of(release),
         "passed": languages.format_count(passed),

@@ -84,7 +84,7 @@ def build_document(release: PublishedRelease, form: str) -> bytes:
         document.add_heading(say(key), 2)
         for text in texts:
             document.add_paragraph(text, style="List Bullet")
-    document.add_paragraph(say("document.release", name=about["name"], digest=about["digest"]))
+    document.add_paragraph(say("document.release", **about))
     for text in (say("disclaimer"), say("unofficial")):
         if text:
             document.add_paragraph(text)

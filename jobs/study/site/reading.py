@@ -1,5 +1,6 @@
 """What the site is made of: a verified release's manifest and its published tables, as their CSV has them."""
 
+import datetime as dt
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ from jobs.base.figures import words
 from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
 from jobs.study.release import triangle
 from jobs.study.release.comparing import csv_files_in, tables_in
-from jobs.study.release.manifest import read_manifest, verify_release
+from jobs.study.release.manifest import find_day, read_manifest, verify_release
 from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, published_codes
 
 # What a manifest says of who published; those of older programs lack it.
@@ -28,7 +29,7 @@ CHANNELS = ("EMAIL", "SMS", "VOICE")
 @dataclass(frozen=True)
 class PublishedRelease:
     """A verified release. about: its manifest. tables, files: by the table's name. workbook: its file, if it
-    has one."""
+    has one. published: the day, if the folder of all releases lists it."""
 
     about: Mapping[str, Any]
     digest: str
@@ -36,6 +37,7 @@ class PublishedRelease:
     files: Mapping[str, Path]
     revised: pl.DataFrame
     workbook: Path | None
+    published: dt.date | None
 
     @property
     def period(self) -> str:
@@ -124,7 +126,8 @@ def read_release(folder: Path) -> PublishedRelease:
         )
     workbook = next(iter(folder.glob("*.xlsx")), None)
     revised = triangle.read_triangle(folder)
-    return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook)
+    day = find_day(folder, digest)
+    return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook, day)
 
 
 def wrong_values(contract: PublicContract, tables: Mapping[str, pl.DataFrame]) -> list[str]:

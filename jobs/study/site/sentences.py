@@ -302,8 +302,12 @@ def count_revisions(release: PublishedRelease) -> dict[str, int]:
 
 def whats_new(release: PublishedRelease) -> list[str]:
     """What was published before, and what comes next."""
-    after = period_of(last_day(release.period) + dt.timedelta(days=1), "quarter")
-    return [revisions(release), say("new.next", period=name_period(after))]
+    return [revisions(release), next_release(release.period)]
+
+
+def next_release(period: str) -> str:
+    after = period_of(last_day(period) + dt.timedelta(days=1), "quarter")
+    return say("new.next", period=name_period(after))
 
 
 def revisions(release: PublishedRelease) -> str:

@@ -2,13 +2,14 @@
 
 import hashlib
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import LANGUAGES, RIGHT_TO_LEFT, current, use_language
 from jobs.base.page.templates import SHARED, render_template
-from jobs.study.release.folders import OPEN_FILE, OPEN_FOLDER, make_folder
+from jobs.study.release.folders import OPEN_FILE, OPEN_FOLDER, make_folder, site_of
 from jobs.study.site.about_pages import about_pages, publisher_of
 from jobs.study.site.pages import SUBJECTS, Page, main_pages
 from jobs.study.site.reading import PublishedRelease, read_release
@@ -30,7 +31,9 @@ def write_site(folder: Path, output: Path) -> str:
         raise ObservatoryError(f"{output} lies in the release, which never changes: name another --output")
     if output.exists() and not is_site(output):
         raise ObservatoryError(f"{output} exists and is no site: name a folder that does not exist yet")
-    files = site_files(read_release(folder), folder)
+    release = read_release(folder)
+    is_public = release.published is not None and output.resolve() == site_of(folder.resolve())
+    files = site_files(release, folder, is_public)
     new = output.with_name(f".{output.name}.new")
     shutil.rmtree(new, ignore_errors=True)
     for name, data in files.items():
@@ -49,19 +52,24 @@ def is_site(folder: Path) -> bool:
     return folder.is_dir() and ((folder / SUMS).is_file() or not any(folder.iterdir()))
 
 
-def site_files(release: PublishedRelease, folder: Path) -> dict[str, bytes]:
-    """The site's files by name: pages, their style, the tables as the release has them, and all digests."""
+def site_files(release: PublishedRelease, folder: Path, is_public: bool) -> dict[str, bytes]:
+    """The site's files by name: pages, their style, the tables as the release has them, and all digests.
+    is_public: it stands where readers find all releases."""
     texts: dict[str, str] = {}
     for language in LANGUAGES:
         with use_language(language):
             pages = [*main_pages(release), *about_pages(release, folder)]
-            texts |= {page_file(page.name): render_page(release, page) for page in pages}
+            texts |= {page_file(page.name): render_page(release, page, is_public) for page in pages}
     files = {name: text.encode("utf-8") for name, text in texts.items()}
-    files["style.css"] = (SHARED / "page.css").read_bytes() + (TEMPLATES / "site.css").read_bytes()
+    files["style.css"] = read_style()
     copied = [*release.files.values(), *([release.workbook] if release.workbook else [])]
     files |= {f"data/{file.name}": file.read_bytes() for file in copied}
     lines = [f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items())]
     return files | {SUMS: "".join(lines).encode("utf-8")}
+
+
+def read_style() -> bytes:
+    return (SHARED / "page.css").read_bytes() + (TEMPLATES / "site.css").read_bytes()
 
 
 def file_in(language: str, name: str) -> str:
@@ -69,22 +77,35 @@ def file_in(language: str, name: str) -> str:
         return page_file(name)
 
 
-def render_page(release: PublishedRelease, page: Page) -> str:
-    """A page in the present language."""
+def render_page(release: PublishedRelease, page: Page, is_public: bool) -> str:
+    """A page of a release in the present language."""
+    about = publisher_of(release)
+    return render_text(
+        page,
+        release.is_made_up,
+        [say("footer", **about), say("digest", **about)],
+        about=about,
+        navigation=[(name, say(f"page.{name}")) for name in NAVIGATION],
+        is_front=page.name == "index",
+        releases=f"../../{page_file('index')}" if is_public else "",
+        files={name: file.name for name, file in release.files.items()},
+        workbook=release.workbook.name if release.workbook else "",
+    )
+
+
+def render_text(page: Page, is_made_up: bool, foot: Sequence[str], **given: Any) -> str:
+    """A page in the present language. foot: what stands below it."""
     language = current.get()
-    given: dict[str, Any] = publisher_of(release)
     return render_template(
         TEMPLATES,
         "site.html.j2",
         page=page,
         say=say,
-        about=given,
         language=language,
         direction="rtl" if language in RIGHT_TO_LEFT else "ltr",
         page_file=page_file,
         languages=[(code, load_texts(code)["language"], file_in(code, page.name)) for code in LANGUAGES],
-        is_made_up=release.is_made_up,
-        navigation=[(name, say(f"page.{name}")) for name in NAVIGATION],
-        files={name: file.name for name, file in release.files.items()},
-        workbook=release.workbook.name if release.workbook else "",
+        is_made_up=is_made_up,
+        foot=foot,
+        **given,
     )

@@ -193,6 +193,15 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
     assert (
         f"Site: {site / 'index.html'}" in published.replace("\n", "") and (site / "area-404.html").is_file()
     )
+    assert "Published on 1 February 2027." in (site / "index.html").read_text("utf-8")
+    releases = node.public / "index.html"
+    assert f'<a href="{NAME}-site/index.html">' in releases.read_text("utf-8")
+    # Broken off after it was listed: the same command writes the pages.
+    pages = files_under(node.public)
+    shutil.rmtree(site)
+    releases.unlink()
+    refused(run("publish", NAME, *BY, *config), f"{NAME} is published already")
+    assert files_under(node.public) == pages
     assert "published, current" in good(run("list", *config))
     shown = good(run("show", "2026-Q4", *config))
     assert (
@@ -210,6 +219,10 @@ def test_a_release_goes_from_estimates_to_readers_and_back(
     assert not site.exists()
     assert "withdrawn" in good(run("list", *config))
     assert "a package was wrong" in (node.public / "index.json").read_text()
+    assert "Withdrawn on 1 February 2027" in releases.read_text("utf-8")
+    releases.unlink()
+    refused(run("withdraw", NAME, *BY, *why, *config), f"{NAME} is withdrawn already")
+    assert "a package was wrong" in releases.read_text("utf-8")
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
