@@ -76,6 +76,7 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
         if not (target.is_dir() and publishing.is_listed(public_root, Path(roots.restricted))):
             sign_demo(folder, Path(roots.signers))
             publishing.publish_release(folder, own, public_root, Path(roots.signers), BY, AT)
+            write_releases(public_root, Path(roots.restricted))
         if not signatures.statement_signature(index).is_file():
             with use_demo_keys():
                 signatures.sign_statement(index, SIGNER)
@@ -84,8 +85,6 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     if not site_of(shown).is_dir():
         say("release: site")
         write_site(shown, site_of(shown))
-    if is_published and not (public_root / "index.html").is_file():
-        write_releases(public_root, Path(roots.restricted))
     return DemoRelease(
         shown,
         digest,
