@@ -20,7 +20,6 @@ from jobs.base.tables.csv_tables import read_table
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.attack.search import Attack
 from jobs.study.estimates import contribution, respondent_figure, spam_volume
-from jobs.study.estimates.respondent_figure import CELL, RESPONDENT_CELL
 from jobs.study.estimates.steps.rows import typed_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.public import cells
@@ -56,14 +55,11 @@ def basis(
         reference_table("ref.measure"),
         reference_table("ref.indicator_measure"),
     ).filter(pl.col("channel_code").is_in(list(channels)), pl.col("definition_code") == "OPERATOR")
-    rows: list[dict[str, object]] = []
-    for cell in given.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
-        rows += spam_volume.cell_rows(cell, known, frozenset())
     behind = pl.DataFrame(
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
     )
     owned = contribution.with_owners(behind, tables[FILES[0]]).with_columns(is_waived=pl.lit(False))
-    tables["study.spam_volume"] = typed_rows(rows, "study.spam_volume")
+    tables["study.spam_volume"] = spam_volume.estimate_cells(given, known, frozenset())
     tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
     empty = {each.source for each in map(public_contract, public_tables())} - set(tables)
     return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})

@@ -149,7 +149,7 @@ def simulate_inexact(of: Inexact, memberships: int, samples: int) -> dict[tuple[
     """By whose intervals and kind of area or a country's band."""
     found: dict[tuple[str, str], Tally] = defaultdict(lambda: Tally([], [], []))
     for sample, y, truth in inexact_samples(of, memberships, samples):
-        for row in estimate_areas(sample, y):
+        for row in estimate_areas(sample, y).to_dicts():
             for whose, (low, high) in ends_of(row).items():
                 kind, true = str(row["area_kind_code"]), truth[str(row["area_code"])]
                 count, covered = (float(str(row[name])) for name in ("respondent_count", "coverage_pct"))

@@ -125,7 +125,7 @@ def spam_held(
     """Of spam as filters saw it, in so many samples of each membership."""
     found = Held()
     for _, _, sample, y, truth in spam_samples(channel, seeds, samples, world, response, selective):
-        found.add(estimate_areas(sample, y), truth)
+        found.add(estimate_areas(sample, y).to_dicts(), truth)
     return found
 
 
@@ -153,7 +153,8 @@ def corrected_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
     """Of spam with the filters' errors, as those that answer and audit show them."""
     found = Held()
     for _, _, sample, told, truth, _ in corrected_samples(channel, seeds, samples):
-        found.add(estimate_areas(sample, told.y, told.least, told.donors - 1), truth)
+        rows = estimate_areas(sample, told.y, told.least, told.donors - 1)
+        found.add(rows.to_dicts(), truth)
     return found
 
 

@@ -11,7 +11,7 @@ from jobs.base.core.periods import count_days, months_of
 from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table, rows_frame
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.estimates import contribution, respondent_figure, spam_volume
-from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
+from jobs.study.estimates.respondent_figure import ANSWERS, LOGS
 from jobs.study.estimates.steps.coverage import cover_rows
 from jobs.study.estimates.steps.rows import MEASURES, typed_rows
 from jobs.study.estimates.steps.sample import Reference
@@ -141,15 +141,13 @@ def basis(small: Small, release: str) -> Basis:
     }
     known = Reference(*tables.values())
     given = answers(small)
-    cells = given.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True)
-    volumes = [row for cell in cells for row in spam_volume.cell_rows(cell, known, frozenset())]
     rows = pl.DataFrame(
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
     )
     waiving = {each.name for each in small.operators if each.waives}
     owned = contribution.with_owners(rows, tables["ref.operator_frame"])
     owned = owned.with_columns(is_waived=pl.col("respondent_id").is_in(sorted(waiving)))
-    estimated = typed_rows(volumes, "study.spam_volume")
+    estimated = spam_volume.estimate_cells(given, known, frozenset())
     tables["study.spam_volume"] = cover_rows(estimated, "study.spam_volume", tables)
     tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
     empty = {each.source for each in map(public_contract, public_tables())} - set(tables)

@@ -25,6 +25,7 @@ from jobs.base.stats.intervals import (
     owners_variance,
     pool_variance,
     relative_rates,
+    weigh_deviations,
 )
 
 
@@ -79,7 +80,8 @@ def estimate_change(before: MatchedPeriod, after: MatchedPeriod) -> ChangeTable:
     varied = (replicated[0] > 0) & (replicated[1] > 0)
     logs = np.log(np.divide(replicated[1], replicated[0], out=np.ones_like(replicated[0]), where=varied))
     parts = [
-        owners_variance(after.sample, later - earlier) for earlier, later in zip(*influence, strict=True)
+        owners_variance(weigh_deviations(after.sample, later - earlier))
+        for earlier, later in zip(*influence, strict=True)
     ]
     variance, free = (np.array(each).reshape(ratio.shape) for each in zip(*parts, strict=True))
     error = np.maximum(logs.std(axis=0, ddof=1), np.sqrt(variance))

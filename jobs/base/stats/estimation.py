@@ -249,6 +249,14 @@ def one_hot(place: Array, count: int) -> Array:
     return (place[:, None] == np.arange(count)).astype(float)
 
 
+def sum_rows(values: Array, place: Array) -> Array:
+    """Sums of the rows of each set. place: the set of each row; every one from 0 up has a row."""
+    order = np.argsort(place, kind="stable")
+    starts = np.flatnonzero(np.diff(place[order], prepend=-1))
+    found: Array = np.add.reduceat(values[order], starts, axis=0) if len(order) else values
+    return found
+
+
 def rake_weights(
     weights: Array, x: Array, margins: Sequence[Margins], tolerance: float = TOLERANCE
 ) -> tuple[Array, float]:

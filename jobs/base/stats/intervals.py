@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from jobs.base.stats.estimation import Array, Weighted, floor_at_one, one_hot, ratio_totals
+from jobs.base.stats.estimation import Array, Weighted, floor_at_one, one_hot, ratio_totals, sum_rows
 
 CONFIDENCE = 0.95
 # Non-respondents' rate as a multiple of the respondents'.
@@ -148,49 +148,53 @@ def linearised_variance(
         share = np.minimum(np.where(inside, weights * x / below, 0.0), MOST_LEVERAGE)
         residual = residual / (1 - share)[:, None]
     z = weights[:, None] * residual
-    total, free = owners_variance(sample, z)
-    return (known / below) ** 2 * np.maximum(total, across_strata(sample, z)), free
+    off = weigh_deviations(sample, z)
+    total, free = owners_variance(off)
+    return (known / below) ** 2 * np.maximum(total, across_strata(off)), free
 
 
-def sum_holdings(sample: Weighted, influence: Array) -> tuple[Array, Array, Array, Array]:
-    """Influences, respondents x measures, summed over what each holding has in a stratum; the stratum and the
-    owner of each sum; and how many holdings each stratum has."""
-    answering, unit = sample.operators.is_respondent, sample.unit
-    stratum, owner = np.zeros((2, unit.max() + 1), dtype=int)
-    stratum[unit] = sample.index
-    owner[unit] = sample.owner
-    answered, place = np.unique(unit[answering], return_inverse=True)
-    sums = one_hot(place, len(answered)).T @ influence
-    return sums, stratum[answered], owner[answered], np.bincount(stratum)
+@dataclass(frozen=True)
+class Deviations:
+    """Influences summed over what each holding has in a stratum, as deviations from the stratum's mean, times
+    the root of (1-f) n/(n-1); units x measures. stratum, owner: the place of each unit's. count: units of
+    each stratum that answered."""
+
+    values: Array
+    stratum: Array
+    owner: Array
+    count: Array
 
 
-def owners_variance(sample: Weighted, influence: Array) -> tuple[Array, Array]:
-    """The stratified variance of sums of influences, respondents x measures, with holdings as units that are
-    drawn without replacement; and its degrees of freedom (Satterthwaite). A stratum with one unit adds
-    nothing."""
-    sums, stratum, _, everyone = sum_holdings(sample, influence)
-    of_stratum = one_hot(stratum, len(everyone))
-    count = of_stratum.sum(axis=0)
-    mean = of_stratum.T @ sums / np.maximum(count, 1)[:, None]
-    squares = of_stratum.T @ (sums - mean[stratum]) ** 2
-    varied = count > 1
-    left = np.where(varied, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
-    parts = left[:, None] * squares
+def weigh_deviations(sample: Weighted, influence: Array) -> Deviations:
+    """Deviations of influences, respondents x measures. A stratum with one unit has none."""
+    answering = sample.operators.is_respondent
+    answered, first, place = np.unique(sample.unit[answering], return_index=True, return_inverse=True)
+    index, owner = sample.index[answering][first], sample.owner[answering][first]
+    sums = sum_rows(influence, place)
+    stratum = np.unique(index, return_inverse=True)[1]
+    count = np.bincount(stratum)
+    one_of_each = np.unique(sample.unit, return_index=True)[1]
+    everyone = np.bincount(sample.index[one_of_each])[np.unique(index)]
+    mean = sum_rows(sums, stratum) / count[:, None]
+    left = np.where(count > 1, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
+    return Deviations(np.sqrt(left)[stratum, None] * (sums - mean[stratum]), stratum, owner, count)
+
+
+def owners_variance(off: Deviations) -> tuple[Array, Array]:
+    """The stratified variance of sums of influences, for each measure, with holdings as units that are drawn
+    without replacement; and its degrees of freedom (Satterthwaite)."""
+    parts = sum_rows(off.values**2, off.stratum)
     total = parts.sum(axis=0)
-    below = (parts[varied] ** 2 / (count[varied] - 1)[:, None]).sum(axis=0)
+    varied = off.count > 1
+    below = (parts[varied] ** 2 / (off.count[varied] - 1)[:, None]).sum(axis=0)
     free = np.divide(total**2, below, out=np.ones_like(total), where=below > 0)
     return total, np.maximum(free, 1.0)
 
 
-def across_strata(sample: Weighted, influence: Array) -> Array:
+def across_strata(off: Deviations) -> Array:
     """owners_variance() where what a holding has in several strata deviates together: the squares are those
     of its deviations' sum."""
-    sums, stratum, owner, everyone = sum_holdings(sample, influence)
-    count = np.bincount(stratum, minlength=len(everyone))
-    mean = (one_hot(stratum, len(everyone)).T @ sums) / np.maximum(count, 1)[:, None]
-    left = np.where(count > 1, (1 - count / everyone) * count / np.maximum(count - 1, 1), 0.0)
-    off = np.sqrt(left)[stratum, None] * (sums - mean[stratum])
-    found: Array = ((one_hot(owner, int(owner.max(initial=0)) + 1).T @ off) ** 2).sum(axis=0)
+    found: Array = (sum_rows(off.values, np.unique(off.owner, return_inverse=True)[1]) ** 2).sum(axis=0)
     return found
 
 

@@ -16,21 +16,23 @@ Percentiles of draws become t's by stretching them around the median on the scal
 respondents, few multiples have been seen.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from jobs.base.stats.estimation import Array, Weighted, one_hot, seed_of
-from jobs.base.stats.intervals import CONFIDENCE, FARTHEST, MOST_LEVERAGE, add_variances
+from jobs.base.stats.intervals import CONFIDENCE, FARTHEST, MOST_LEVERAGE, EstimateTable, add_variances
 
 DRAWS = 399
 SEED = seed_of("rates of silent operators")
+# Draws of so many values at a time stay in a processor's cache.
+BLOCK = 500_000
 
 
 @dataclass(frozen=True)
 class Multiples:
-    """Rates as multiples of their cell's ratio: draws x places x measures for silent operators of an area and
+    """Rates as multiples of their cell's ratio: places x measures x draws for silent operators of an area and
     for its respondents; the relative variance of rates for each measure, and its degrees of freedom, 0 of one
     respondent. normal: a standard normal number for each draw."""
 
@@ -42,34 +44,42 @@ class Multiples:
 
 
 @dataclass(frozen=True)
-class RateCell:
-    """A region and class: the ratio of each measure to subscriptions, and the sum of its respondents' squared
-    shares of the subscriptions that they stand for. imputed: replicates of the ratio at the estimate's
-    weights, where values were imputed."""
+class Imputed:
+    """Replicates of what small areas reported and of their cells' ratios, areas x measures x replicates,
+    where values were imputed. freedom: degrees of freedom of what was imputed, None where they are those of
+    the rates."""
 
+    reported: Array
     ratio: Array
-    concentration: float
-    imputed: Array | None
+    freedom: float | None
+
+
+@dataclass(frozen=True)
+class SmallAreas:
+    """Countries and small areas. reported: what respondents have of each measure, areas x measures; least:
+    what is certain of it. answered, silent: subscriptions of an area's operators, areas x places, 0 beyond
+    its last. ratio: of each measure to the subscriptions of an area's cell (region and class); concentration:
+    the sum of its respondents' squared shares of the subscriptions that they stand for."""
+
+    reported: Array
+    least: Array
+    answered: Array
+    silent: Array
+    ratio: Array
+    concentration: Array
+    imputed: Imputed | None = None
 
 
 @dataclass(frozen=True)
 class RateReading:
-    """A rate that silent operators may have: level for each measure, its replicates where values were
-    imputed, their mean rate as a multiple of it in draws x measures, and the relative variance of that."""
+    """A rate that silent operators may have, for areas x measures: its level and that level's replicates
+    where values were imputed, their mean rate as a multiple of it for each draw, and the relative variance of
+    that."""
 
     level: Array
     imputed: Array | None
     multiple: Array
     variance: Array
-
-
-@dataclass(frozen=True)
-class Imputed:
-    """Replicates of what a small area reported, where values were imputed. freedom: degrees of freedom of
-    what was imputed, None where they are those of the rates."""
-
-    reported: Array
-    freedom: float | None
 
 
 def relative_rates(sample: Weighted, cell: Array, y: Array) -> tuple[Array, Array]:
@@ -98,82 +108,112 @@ def draw_multiples(sample: Weighted, cell: Array, y: Array, silent: int, answere
     """Draws for areas of at most so many silent operators and respondents."""
     found, chance = relative_rates(sample, cell, y)
     random = np.random.default_rng(SEED)
-    normal = random.standard_normal((DRAWS, 1))
+    normal = random.standard_normal(DRAWS)
     taken = random.choice(len(chance), size=(DRAWS, silent + answered), p=chance)
+    drawn = np.ascontiguousarray(np.moveaxis(found[taken], 0, -1))
     variance = chance @ (found - 1) ** 2
     freedom = 1 / float((chance**2).sum()) - 1
-    return Multiples(found[taken[:, :silent]], found[taken[:, silent:]], normal, variance, freedom)
+    return Multiples(drawn[:silent], drawn[silent:], normal, variance, freedom)
 
 
-def predicted_figure(
-    y: Array,
-    answered: Array,
-    silent: Array,
-    cell: RateCell,
-    rates: Multiples,
-    least: Array,
-    imputed: Imputed | None = None,
-) -> tuple[Array, Array, Array, Array]:
-    """Estimate, error and interval of a small area, for each measure.
+def predict_areas(areas: SmallAreas, rates: Multiples) -> EstimateTable:
+    """predict_block() of all areas, some at a time."""
+    count = max(areas.reported.size * DRAWS // BLOCK, 1)
+    blocks = np.array_split(np.arange(len(areas.reported)), count)
+    tables = [predict_block(take_areas(areas, block), rates) for block in blocks]
+    return EstimateTable(
+        *(np.concatenate([getattr(each, field.name) for each in tables]) for field in fields(EstimateTable))
+    )
 
-    y: respondents x measures. answered, silent: their subscriptions. least: what is certain of y. What was
-    imputed adds its variance over replicates: silent operators take its error with the rate.
+
+def take_areas(areas: SmallAreas, places: Array) -> SmallAreas:
+    """These areas alone."""
+    own = {field.name: getattr(areas, field.name) for field in fields(areas)}
+    if (imputed := own.pop("imputed")) is not None:
+        imputed = replace(imputed, reported=imputed.reported[places], ratio=imputed.ratio[places])
+    return SmallAreas(**{name: values[places] for name, values in own.items()}, imputed=imputed)
+
+
+def predict_block(areas: SmallAreas, rates: Multiples) -> EstimateTable:
+    """Estimate, error and interval of each area and measure.
+
+    What was imputed adds its variance over replicates: silent operators take its error with the rate. One
+    respondent of all shows nothing of how rates vary: error and interval of what silent operators have are
+    not a number. Where none is silent the figure is exact.
     """
-    reported, left = y.sum(axis=0), float(silent.sum())
-    estimate = reported + left * point_rate(reported, answered, silent, cell.ratio)
-    squares, lows, highs = [], [estimate - least], [estimate - least]
-    for each in list_readings(reported, answered, silent, cell, rates, imputed):
+    reported, least, left = areas.reported, areas.least, areas.silent.sum(axis=1)[:, None]
+    estimate = reported + left * point_rates(areas)
+    error, low, high = np.zeros_like(estimate), estimate - least, estimate - least
+    for each in list_readings(areas, rates):
         spread = (left * each.level) ** 2 * each.variance
         freedom: Array = np.full_like(spread, max(rates.freedom, 1.0))
-        known, level = reported, each.level
-        if imputed is not None and each.imputed is not None:
-            of_imputed = (imputed.reported + left * each.imputed).var(axis=0, ddof=1)
-            own = freedom if imputed.freedom is None else imputed.freedom
+        known, level = reported[..., None], each.level[..., None]
+        if areas.imputed is not None and each.imputed is not None:
+            drawn = areas.imputed.reported
+            of_imputed = (drawn + left[..., None] * each.imputed).var(axis=-1, ddof=1)
+            own = freedom if areas.imputed.freedom is None else areas.imputed.freedom
             spread, freedom = add_variances(spread, freedom, of_imputed, own)
-            again = np.arange(DRAWS) % len(imputed.reported)
-            known, level = imputed.reported[again], each.imputed[again]
-        squares.append(spread + (reported + left * each.level - estimate) ** 2)
-        low, high = interval_ends(np.maximum(known - least + left * level * each.multiple, 0.0), freedom)
-        lows.append(low)
-        highs.append(high)
-    error: Array = np.sqrt(np.max(squares, axis=0))
-    return estimate, error, least + np.min(lows, axis=0), least + np.max(highs, axis=0)
+            again = np.arange(DRAWS) % drawn.shape[-1]
+            known, level = drawn[..., again], each.imputed[..., again]
+        error = np.maximum(error, spread + (reported + left * each.level - estimate) ** 2)
+        draws = known - least[..., None] + left[..., None] * level * each.multiple
+        ends = interval_ends(np.maximum(draws, 0.0), freedom)
+        low, high = np.minimum(low, ends[0]), np.maximum(high, ends[1])
+    is_unknown = (left > 0) & (rates.freedom <= 0)
+    of_error = (np.where(is_unknown, np.nan, each) for each in (np.sqrt(error), least + low, least + high))
+    return EstimateTable(estimate, *of_error)
 
 
-def list_readings(
-    reported: Array, answered: Array, silent: Array, cell: RateCell, rates: Multiples, imputed: Imputed | None
-) -> list[RateReading]:
-    """Silent operators at their cell's rate and, where anybody answered, at the area's own."""
-    left, of_answered, variance = float(silent.sum()), float(answered.sum()), rates.variance
-    drawn = cell.imputed if imputed is not None else None
-    if not left > 0:
-        return [RateReading(0 * cell.ratio, drawn, np.zeros((DRAWS, len(reported))), 0 * variance)]
-    if not of_answered > 0:
-        multiple, squares = rates.silent[:, 0], 1.0
-    else:
-        multiple, squares = mean_multiple(silent, rates.silent)
-    off = np.exp(np.sqrt(np.log1p(variance * cell.concentration)) * rates.normal)
-    found = [RateReading(cell.ratio, drawn, multiple * off, variance * (squares + cell.concentration))]
-    if of_answered > 0:
-        own, of_own = mean_multiple(answered, rates.answered)
-        # Draws in which the respondents have nothing cannot be the area's: they reported some.
-        over_own = np.divide(multiple, own, out=multiple.copy(), where=own > 0)
-        drawn = imputed.reported / of_answered if imputed is not None else None
-        found.append(RateReading(reported / of_answered, drawn, over_own, variance * (squares + of_own)))
-    return found
+def list_readings(areas: SmallAreas, rates: Multiples) -> list[RateReading]:
+    """Silent operators at their cell's rate and at the area's own; both are the cell's where nobody
+    answered."""
+    answered = areas.answered.sum(axis=1)
+    nobody = answered <= 0
+    silent = areas.silent.copy()
+    # The others have the first one's multiple.
+    silent[nobody, 0], silent[nobody, 1:] = silent[nobody].sum(axis=1), 0.0
+    multiple, squares = mean_multiples(silent, rates.silent)
+    own, of_own = mean_multiples(areas.answered, rates.answered)
+    of_cell = np.sqrt(np.log1p(np.outer(areas.concentration, rates.variance)))
+    off = np.exp(of_cell[..., None] * rates.normal)
+    imputed = areas.imputed
+    cell = RateReading(
+        areas.ratio,
+        None if imputed is None else imputed.ratio,
+        multiple * off,
+        np.outer(squares + areas.concentration, rates.variance),
+    )
+    # Draws in which the respondents have nothing cannot be the area's: they reported some.
+    over_own = np.divide(multiple, own, out=multiple.copy(), where=own > 0)
+    at_own = RateReading(
+        np.where(nobody[:, None], cell.level, areas.reported / np.where(nobody, 1.0, answered)[:, None]),
+        None
+        if imputed is None
+        else np.where(
+            nobody[:, None, None],
+            imputed.ratio,
+            imputed.reported / np.where(nobody, 1.0, answered)[:, None, None],
+        ),
+        np.where(nobody[:, None, None], cell.multiple, over_own),
+        np.where(nobody[:, None], cell.variance, np.outer(squares + of_own, rates.variance)),
+    )
+    return [cell, at_own]
 
 
-def mean_multiple(subscriptions: Array, drawn: Array) -> tuple[Array, float]:
-    """The mean multiple of operators in each draw, by subscriptions; and the sum of their squared shares."""
-    share = subscriptions / subscriptions.sum()
-    return np.tensordot(share, drawn[:, : len(share)], axes=(0, 1)), float(share @ share)
+def mean_multiples(subscriptions: Array, drawn: Array) -> tuple[Array, Array]:
+    """The mean multiple of each area's operators in each draw, by subscriptions, areas x measures x draws;
+    and the sum of their squared shares. subscriptions: areas x places."""
+    whole = subscriptions.sum(axis=1)[:, None]
+    share = np.divide(subscriptions, whole, out=np.zeros_like(subscriptions), where=whole > 0)
+    return np.tensordot(share, drawn[: share.shape[1]], axes=(1, 0)), (share**2).sum(axis=1)
 
 
 def interval_ends(draws: Array, freedom: Array) -> tuple[Array, Array]:
-    """Ends of an interval from draws x measures, stretched from normal to t by their degrees of freedom."""
+    """Ends of intervals from draws on the last axis, stretched from normal to t by their degrees of
+    freedom."""
     tail = (1 - CONFIDENCE) / 2
     ranks = [round((DRAWS + 1) * share) - 1 for share in (tail, 0.5, 1 - tail)]
-    low, middle, high = np.sort(draws, axis=0)[ranks]
+    low, middle, high = np.moveaxis(np.sort(draws, axis=-1)[..., ranks], -1, 0)
     stretch = stdtrit(freedom, 1 - tail) / ndtri(1 - tail)
     has_any = middle > 0
     down, up = (np.divide(end, middle, out=np.ones_like(end), where=has_any) for end in (low, high))
@@ -182,6 +222,12 @@ def interval_ends(draws: Array, freedom: Array) -> tuple[Array, Array]:
     with np.errstate(over="ignore"):
         high = np.where(has_any, middle * np.minimum(up**stretch, most), high)
     return np.where(has_any, middle * down**stretch, low), high
+
+
+def point_rates(areas: SmallAreas) -> Array:
+    """point_rate() of each area and measure."""
+    listed = zip(areas.reported, areas.answered, areas.silent, areas.ratio, strict=True)
+    return np.array([point_rate(*each) for each in listed]).reshape(areas.ratio.shape)
 
 
 def point_rate(reported: Array, answered: Array, silent: Array, cell_ratio: Array) -> Array:

@@ -27,9 +27,8 @@ from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.respondent_waiver import MONEY as OF_MONEY
 from jobs.study.estimates.spam_part import BREAKDOWNS
-from jobs.study.estimates.steps.part_rows import fill_columns
 from jobs.study.estimates.steps.parts import part_contributions, split_volumes
-from jobs.study.estimates.steps.rows import MEASURES, periods_of, typed_rows
+from jobs.study.estimates.steps.rows import MEASURES, fill_columns, periods_of, typed_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending import (
     ALL,

@@ -40,7 +40,7 @@ from jobs.study.estimates.respondent_cost import (
     list_costs,
 )
 from jobs.study.estimates.respondent_figure import UNIT
-from jobs.study.estimates.steps.area_rows import estimate_columns
+from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.part_rows import count_owners
 from jobs.study.estimates.steps.rows import conf_status_code, typed_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
@@ -153,10 +153,10 @@ def area_rows(given: GivenCosts, sample: Sample, y: Array) -> Iterator[Row]:
             continue
         values = chosen[:, :, shown]
         least = np.zeros_like(values[0])
-        for place, columns in enumerate(estimate_columns(sample, values, least, float(freedom))):
-            for row in zip(*columns.values(), strict=True):
-                found = dict(zip(columns, row, strict=True))
-                yield describe_row(found, measures[int(str(found["measure"]))], given, sample, y, place)
+        rows = estimate_areas(sample, values, least, float(freedom)).to_dicts()
+        for number, row in enumerate(rows):
+            place, measure = divmod(number, len(measures))
+            yield describe_row(row, measures[measure], given, sample, y, place)
 
 
 def describe_row(row: Row, measure: Measure, given: GivenCosts, sample: Sample, y: Array, place: int) -> Row:

@@ -166,7 +166,7 @@ def money_rows(
     least = spending_measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
     # Rounding of products makes equal amounts differ in their last digits: certain ones are set equal.
     least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
-    rows = estimate_areas(sample, y, least, freedom)
+    rows = estimate_areas(sample, y, least, freedom).to_dicts()
     lowest, highest = (
         point_estimates(sample, spending_measures(amounts, share, own))
         for amounts in (found.lowest, found.highest)
@@ -217,7 +217,7 @@ def post_rows(
             "conversion_code": NO_MONEY,
             "band_count": banded[str(row["area_code"])],
         }
-        for row in estimate_areas(sample, y)
+        for row in estimate_areas(sample, y).to_dicts()
     ]
 
 
@@ -247,7 +247,7 @@ def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, per
         return {}
     sample, answered = sample_of(reference, answered, channel, period, ("units", channel, period))
     rows = estimate_areas(sample, answered.select("units").to_numpy())
-    return {str(row["area_code"]): row["estimate"] for row in rows}
+    return dict(rows.select("area_code", "estimate").rows())
 
 
 def amounts_of_year(economy: pl.DataFrame, base_year: int) -> dict[str, dict[str, Total]]:

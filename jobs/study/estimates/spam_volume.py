@@ -19,8 +19,10 @@ from jobs.study.estimates.steps.rows import (
     AT_LEAST,
     MEASURES,
     WEAKNESS,
+    fill_columns,
     of_period,
     periods_of,
+    type_columns,
     typed_rows,
 )
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of
@@ -43,11 +45,7 @@ def transform(
     In parts: an estimate needs all respondents of a channel, and a quarter or year the periods within it, so
     the key is channel_code, unit_code and definition_code (CELL), with all periods of a year.
     """
-    labelled = labelled_definitions(definition)
-    rows: list[dict[str, object]] = []
-    for of_cell in respondent_figure.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
-        rows += cell_rows(of_cell, reference, labelled)
-    return typed_rows(rows, TABLE)
+    return estimate_cells(respondent_figure, reference, labelled_definitions(definition))
 
 
 def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
@@ -56,14 +54,20 @@ def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
     return frozenset(code for code, texts in predicates if not asked_attributes(texts))
 
 
-def cell_rows(
-    figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]
-) -> list[dict[str, object]]:
-    """The rows of one channel, unit and definition, of every period that logs or answers give.
+def estimate_cells(figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> pl.DataFrame:
+    """The rows of every channel, unit, definition and period that logs or answers give.
 
     figures: rows of study.respondent_figure. labelled: the definitions that labels of an audit apply to.
     Quantities that different respondents reported have weights of their own.
     """
+    found = [typed_rows([], TABLE)]
+    for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
+        found += cell_rows(of_cell, reference, labelled)
+    return pl.concat(found)
+
+
+def cell_rows(figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[pl.DataFrame]:
+    """The rows of one channel, unit and definition; arguments as of estimate_cells()."""
     cell = {name: figures[name][0] for name in CELL}
     rows = []
     for period in periods_of(figures):
@@ -77,12 +81,13 @@ def cell_rows(
                 period,
                 tuple(cell.values()),
             )
-            estimates = counted_rows(sample, reported, quantities) if quantities else []
+            estimates = [counted_rows(sample, reported, quantities)] if quantities else []
             if corrected and respondents_of[CORRECTED] == respondents:
-                estimates += corrected_rows(sample, corrected)
-            rows += [
-                row | cell | {"period_code": period} for row in with_days(estimates, sample, reported, period)
-            ]
+                estimates.append(corrected_rows(sample, corrected))
+            codes = {name: pl.lit(code) for name, code in (cell | {"period_code": period}).items()}
+            for each in estimates:
+                dated = with_days(each, sample, reported, period).with_columns(**codes)
+                rows.append(fill_columns(type_columns(dated, TABLE), TABLE))
     return rows
 
 
@@ -96,7 +101,7 @@ def cell_basis(
     """The input of the estimates of one cell and period: the figures of choose_logs_or_answers(), the
     respondents that reported each quantity, and their corrected spam where enough of them have audited.
 
-    figures, labelled: as cell_rows() has them.
+    figures, labelled: as estimate_cells() has them.
     """
     cell = {name: figures[name][0] for name in CELL}
     people = choose_logs_or_answers(figures, period, reference, cell["channel_code"])
@@ -113,9 +118,7 @@ def cell_basis(
     return people, respondents_of, corrected
 
 
-def with_days(
-    rows: list[dict[str, object]], sample: Sample, reported: pl.DataFrame, period: str
-) -> list[dict[str, object]]:
+def with_days(rows: pl.DataFrame, sample: Sample, reported: pl.DataFrame, period: str) -> pl.DataFrame:
     """The rows with the share of the period's days that the logs of an area's respondents cover, in percent,
     weighted by subscriptions; null where none reported from logs. A country's figure that was scaled up to
     all days is an estimate."""
@@ -125,56 +128,56 @@ def with_days(
     # Who has no subscriptions yet weighs next to nothing.
     weights = np.maximum(people.subscriptions[people.is_respondent], 1e-9)
     inside = sample.member[:, people.is_respondent] & by_logs
-    day_share_of: dict[object, float | None] = {}
-    for area, own in zip(sample.areas, inside, strict=True):
-        day_share_of[area.code] = float(np.average(share[own], weights=weights[own])) if own.any() else None
-    with_share = []
-    for row in rows:
-        days = day_share_of[row["area_code"]]
-        is_scaled = days is not None and days < 1 - 1e-9
-        status = "E" if is_scaled and row["obs_status_code"] == "A" else row["obs_status_code"]
-        with_share.append(row | {"day_pct": None if days is None else 100 * days, "obs_status_code": status})
-    return with_share
+    covered = [float(np.average(share[own], weights=weights[own])) if own.any() else None for own in inside]
+    days = pl.DataFrame({"area_code": [area.code for area in sample.areas], "share": covered})
+    is_scaled = (pl.col("share") < 1 - 1e-9) & (pl.col("obs_status_code") == "A")
+    return rows.join(
+        days.cast({"share": pl.Float64}), on="area_code", how="left", maintain_order="left"
+    ).with_columns(
+        day_pct=100 * pl.col("share"),
+        obs_status_code=pl.when(is_scaled).then(pl.lit("E")).otherwise("obs_status_code"),
+    )
 
 
-def counted_rows(sample: Sample, reported: pl.DataFrame, quantities: list[str]) -> list[dict[str, object]]:
+def counted_rows(sample: Sample, reported: pl.DataFrame, quantities: list[str]) -> pl.DataFrame:
     """A row for each area and quantity that respondents counted or answered."""
     y = reported.select(quantities).cast(pl.Float64).to_numpy()
     answers = count_answers(sample, y, reported["answer_status_code"].to_numpy().astype(object))
-    rows = []
-    for row in estimate_areas(sample, y):
-        place = row.pop("measure")
-        assert isinstance(place, int)
-        beside = dict(answers[str(row["area_code"]), place])
-        weakest = beside.pop("weakest")
-        if row["obs_status_code"] == "A" and weakest:
-            row["obs_status_code"] = "E" if weakest == AT_LEAST else weakest
-        rows.append(row | beside | {"quantity_code": quantities[place]})
-    return rows
+    status, weakest = pl.col("obs_status_code"), pl.col("weakest")
+    names = np.array(quantities, dtype=object)
+    return pl.concat([estimate_areas(sample, y), answers], how="horizontal").with_columns(
+        quantity_code=pl.Series(np.tile(names, len(sample.areas))),
+        obs_status_code=pl.when(status != "A")
+        .then(status)
+        .otherwise(pl.coalesce(weakest.replace(AT_LEAST, "E"), status)),
+    )
 
 
-def corrected_rows(sample: Sample, corrected: audits.Corrected) -> list[dict[str, object]]:
+def corrected_rows(sample: Sample, corrected: audits.Corrected) -> pl.DataFrame:
     """A row for each area, corrected for filter error. The reported part needs no audit: it is certain spam
     that was refused before there was content."""
-    answering = sample.weighted.operators.is_respondent
-    rows = []
-    for place, row in enumerate(estimate_areas(sample, corrected.y, corrected.least, corrected.donors - 1)):
-        inside = sample.member[place, answering]
-        weights = inside * (1.0 if row["area_kind_code"] == COUNTRY else sample.weighted.weights[0])
-        seen = float(weights @ corrected.content_seen)
-        with_quality = float(weights @ corrected.content_seen_with_quality)
-        rows.append(
-            {name: value for name, value in row.items() if name != "measure"}
-            | {
-                "quantity_code": CORRECTED,
-                "reported": float(corrected.least[inside].sum()),
-                "answer_count": 0,
-                "answer_pct": 0.0,
-                "audit_count": int((inside & corrected.has_quality).sum()),
-                "audit_pct": 100 * with_quality / seen if seen > 0 else None,
-            }
-        )
-    return rows
+    rows = estimate_areas(sample, corrected.y, corrected.least, corrected.donors - 1)
+    inside = sample.member[:, sample.weighted.operators.is_respondent]
+    weights = area_weights(sample)
+    seen = weights @ corrected.content_seen
+    with_quality = 100 * weights @ corrected.content_seen_with_quality
+    audited = np.divide(with_quality, seen, out=np.full_like(seen, np.nan), where=seen > 0)
+    return rows.with_columns(
+        quantity_code=pl.lit(CORRECTED),
+        reported=pl.Series((inside @ corrected.least).ravel()),
+        answer_count=0,
+        answer_pct=0.0,
+        audit_count=pl.Series(inside.astype(int) @ corrected.has_quality),
+        audit_pct=pl.Series(audited, nan_to_null=True),
+    )
+
+
+def area_weights(sample: Sample) -> Array:
+    """What each respondent's figure counts in an area's, areas x respondents: of a country what was reported
+    is taken, of other areas weighted figures."""
+    inside = sample.member[:, sample.weighted.operators.is_respondent]
+    is_country = np.array([area.kind == COUNTRY for area in sample.areas])
+    return inside * np.where(is_country[:, None], 1.0, sample.weighted.weights[0])
 
 
 def choose_logs_or_answers(
@@ -204,26 +207,24 @@ def choose_logs_or_answers(
     return pl.concat([logs, near.join(logs, on="respondent_id", how="anti")]).sort("respondent_id")
 
 
-def count_answers(sample: Sample, y: Array, status: Array) -> dict[tuple[str, int], dict[str, object]]:
-    """For each area and quantity how many respondents answered in place of logs, their part, and the weakest
-    status of these answers where it is not A.
+def count_answers(sample: Sample, y: Array, status: Array) -> pl.DataFrame:
+    """For each area and quantity, in this order, how many respondents answered in place of logs, their part,
+    and the weakest status of these answers where it is not A.
 
     y: respondents x quantities. status: of a respondent's answer, None where its logs count. The part is of
     a country's reported figures, and of the weighted ones of other areas.
     """
-    inside = sample.member[:, sample.weighted.operators.is_respondent]
     is_answer = np.array([each is not None for each in status])
-    found: dict[tuple[str, int], dict[str, object]] = {}
-    for place, area in enumerate(sample.areas):
-        weights = 1.0 if area.kind == COUNTRY else sample.weighted.weights[0]
-        of_area = inside[place] * weights
-        statuses = set(status[inside[place] & is_answer])
-        for quantity in range(y.shape[1]):
-            whole = float((of_area * y[:, quantity]).sum())
-            answered = float((of_area * y[:, quantity])[is_answer].sum())
-            found[area.code, quantity] = {
-                "answer_count": int((inside[place] & is_answer).sum()),
-                "answer_pct": 100 * answered / whole if whole > 0 else None,
-                "weakest": max(statuses & WEAKER, key=WEAKNESS.__getitem__, default=None),
-            }
-    return found
+    answering = sample.member[:, sample.weighted.operators.is_respondent] & is_answer
+    weights = area_weights(sample)
+    whole, answered = weights @ y, (weights * is_answer) @ y
+    part = np.divide(100 * answered, whole, out=np.full_like(whole, np.nan), where=whole > 0)
+    weakest = [max({*status[own]} & WEAKER, key=WEAKNESS.__getitem__, default=None) for own in answering]
+    count = y.shape[1]
+    return pl.DataFrame(
+        {
+            "answer_count": np.repeat(answering.sum(axis=1), count),
+            "answer_pct": pl.Series(part.ravel(), nan_to_null=True),
+            "weakest": pl.Series(weakest, dtype=pl.String).repeat_by(count).explode(),
+        }
+    )

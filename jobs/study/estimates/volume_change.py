@@ -134,7 +134,7 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
     rows: list[dict[str, object]] = []
     for side, (sample, code) in enumerate(((earlier, AFTER), (later, BEFORE))):
         beside = describe_areas(sample, pair, side)
-        terms = [public_terms(sample, place) for place in range(len(sample.areas))]
+        terms = area_terms(sample, sample.factors)
         for place, area in enumerate(sample.areas):
             for number, quantity in enumerate(pair.quantities):
                 rows.append(
@@ -142,18 +142,12 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
                     | {"earlier_period_code": pair.periods[0], "later_period_code": pair.periods[1]}
                     | {"area_code": area.code, "area_kind_code": area.kind}
                     | beside[place, number]
-                    | terms[place]
+                    # Without the error of subscriptions, which cancels.
+                    | {name: terms[name][place] for name in PUBLIC_TERMS}
                     | {"estimate": float((found.before, found.after)[side][place, number])}
                     | (describe_change(found, place, number) if code == BEFORE else {})
                 )
     return rows
-
-
-def public_terms(sample: Sample, place: int) -> dict[str, float]:
-    """The terms of a release's interval that one period has: without the error of subscriptions, which
-    cancels."""
-    terms = area_terms(sample, sample.factors, place)
-    return {name: terms[name] for name in PUBLIC_TERMS}
 
 
 def add_days(found: ChangeTable, variance: Array) -> ChangeTable:

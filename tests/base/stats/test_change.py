@@ -14,7 +14,7 @@ from jobs.base.stats.change import (
     log_influence,
 )
 from jobs.base.stats.estimation import Array, Weighted, draw_holdings, seed_of, weight_by_factors
-from jobs.base.stats.intervals import owners_variance
+from jobs.base.stats.intervals import owners_variance, weigh_deviations
 from sample_data.membership import answering, population
 from tests.base.stats.test_estimation import groups_of, without_raking
 
@@ -58,7 +58,7 @@ def test_ratio_and_linearised_error_are_those_of_svy(channel: str, seed: int) ->
         for y in (earlier, later)
     ]
     before, after = (log_influence(each, leverage=False) for each in periods)
-    (variance,), _ = owners_variance(sample, (after - before)[0])
+    (variance,), _ = owners_variance(weigh_deviations(sample, (after - before)[0]))
     weights = sample.weights[0]
     ratio = float(weights @ later / (weights @ earlier))
     assert ratio == pytest.approx(told.est, rel=1e-12)

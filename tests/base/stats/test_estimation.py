@@ -40,6 +40,7 @@ from jobs.base.stats.intervals import (
     linearised_variance,
     log_interval,
     rates_variance,
+    weigh_deviations,
 )
 from sample_data.membership import Population, World, answering, countries, population
 from tests.support.examples import examples
@@ -496,7 +497,7 @@ def test_operators_of_an_owner_err_together_by_hand() -> None:
 
     def variance(owner: Array) -> float:
         people = Operators(text, text, text, text, text, np.ones(8), answered, owner)
-        return float(across_strata(Weighted(people, text, index, np.ones((1, 4))), z)[0])
+        return float(across_strata(weigh_deviations(Weighted(people, text, index, np.ones((1, 4))), z))[0])
 
     owned = text.copy()
     owned[[4, 5]] = ["0", "1"]

@@ -3,12 +3,13 @@
 import datetime as dt
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.spam_volume import choose_logs_or_answers
-from jobs.study.estimates.steps.area_rows import obs_status
+from jobs.study.estimates.steps.area_rows import obs_statuses
 from jobs.study.estimates.steps.rows import MEASURES, periods_of
 from jobs.study.estimates.steps.sample import Reference
 
@@ -103,4 +104,5 @@ def test_periods_are_those_given_and_those_whose_parts_are() -> None:
 def test_low_reliability_is_said_of_unreliable_estimates_alone(
     is_complete: bool, band: str, status: str
 ) -> None:
-    assert obs_status(is_complete, band) == status
+    (found,) = obs_statuses(np.array([is_complete]), np.array([band], dtype=object))
+    assert found == status

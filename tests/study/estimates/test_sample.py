@@ -76,7 +76,7 @@ def test_no_contribution_is_in_the_public_terms_and_a_country_in_full_has_no_err
     _, answered, sample = membership_sample(stated, 0.03, in_full=("FRA",))
     own = people.spam[answered][:, None]
     rows, others = (
-        {row["area_code"]: row for row in estimate_areas(sample, y)}
+        {row["area_code"]: row for row in estimate_areas(sample, y).to_dicts()}
         for y in (own, np.random.default_rng(2).permutation(own))
     )
     assert all(rows[area][name] == others[area][name] for area in rows for name in TERMS)
@@ -101,7 +101,7 @@ def test_a_country_in_full_whose_logs_lack_days_has_an_interval() -> None:
     """A tenth of the days: as far as 20% off, and never below what logs counted."""
     people, answered, sample = membership_sample({}, 0.1, in_full=("FRA",))
     y = people.spam[answered][:, None]
-    row = next(row for row in estimate_areas(sample, y) if row["area_code"] == "FRA")
+    row = next(row for row in estimate_areas(sample, y).to_dicts() if row["area_code"] == "FRA")
     estimate, low, high, cv_pct, reported = (
         float(str(row[name])) for name in ("estimate", "estimate_low", "estimate_high", "cv_pct", "reported")
     )

@@ -1,8 +1,9 @@
 """Figures of every area from a sample: a row for each area and measure, with interval, band and status."""
 
-from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
+import polars as pl
 
 from jobs.base.figures.areas import COUNTRY, WORLD
 from jobs.base.stats.estimation import Array
@@ -17,11 +18,10 @@ from jobs.base.stats.intervals import (
 )
 from jobs.base.stats.prediction import (
     Imputed,
-    Multiples,
-    RateCell,
+    SmallAreas,
     draw_multiples,
     has_own_rate,
-    predicted_figure,
+    predict_areas,
 )
 from jobs.base.stats.variance_function import rule_margin, spread_of
 from jobs.study.disclosure.coarse import round_significant, round_up_variance
@@ -39,19 +39,9 @@ AT = {factor: f"at_{round(100 * factor):03d}" for factor in BAND_FACTORS if fact
 
 def estimate_areas(
     sample: Sample, y: Array, least: Array | None = None, imputed_freedom: float | None = None
-) -> list[dict[str, object]]:
-    """A row for each area and measure, `measure` its place: estimate, interval, band, counts, nature, status.
-    Arguments: see estimate_columns()."""
-    rows: list[dict[str, object]] = []
-    for columns in estimate_columns(sample, y, least, imputed_freedom):
-        rows += [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    return rows
-
-
-def estimate_columns(
-    sample: Sample, y: Array, least: Array | None = None, imputed_freedom: float | None = None
-) -> Iterator[dict[str, list[object]]]:
-    """The rows of each area in turn, as columns with a value for each measure.
+) -> pl.DataFrame:
+    """A row for each area and measure, those of an area together, `measure` its place: estimate, interval,
+    band, counts, nature, status.
 
     y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
     is certain of imputed ones, respondents x measures; imputed_freedom: see estimate_figures(). Areas with
@@ -60,49 +50,85 @@ def estimate_columns(
     """
     own = y[0] if y.ndim == 3 else y
     certain = own if least is None else least
-    is_certain = own == certain
-    answering = sample.weighted.operators.is_respondent
-    enough = sample.by_ratio
-    found = estimate_figures(
-        sample.weighted, y, sample.member[enough], sample.known[enough], certain, imputed_freedom
+    inside = sample.member[:, sample.weighted.operators.is_respondent].astype(float)
+    figures = area_figures(sample, y, certain, imputed_freedom)
+    known = (sample.known_variance + sample.days_variance)[:, None]
+    figures = add_known_errors(figures, known, inside @ (certain * (1 - sample.missing[:, None])))
+    is_certain = inside @ (own != certain) == 0
+    measures = own.shape[1]
+    of_area = describe_areas(sample) | area_terms(sample, public_factors(sample, y))
+    of_measure = {"measure": np.arange(measures)} | public_terms(sample, y)
+    rows = pl.DataFrame(of_area).select(pl.all().repeat_by(measures).explode())
+    beside = {name: np.tile(values, len(sample.areas)) for name, values in of_measure.items()}
+    described = describe_figures(sample, figures, inside @ own, is_certain)
+    return rows.with_columns(
+        pl.Series(name, values.ravel(), nan_to_null=True) for name, values in (beside | described).items()
     )
-    of_areas: dict[int, EstimateTable | None] = {
-        int(place): EstimateTable(
-            found.estimate[number], found.error[number], found.low[number], found.high[number]
-        )
-        for number, place in enumerate(np.flatnonzero(enough))
-    }
-    cells, rates = cells_of(sample, y), rates_of(sample, own, np.flatnonzero(~enough))
-    of_series, factors = public_terms(sample, y), public_factors(sample, y)
-    known = sample.known_variance + sample.days_variance
-    logged = certain * (1 - sample.missing[:, None])
-    for place in range(len(sample.areas)):
-        mine = sample.member[place, answering]
-        if place not in of_areas:
-            of_areas[place] = predict_area(sample, y, certain, place, cells, rates, imputed_freedom)
-        if of_area := of_areas[place]:
-            of_area = add_known_errors(of_area, known[place], logged[mine].sum(axis=0))
-        columns = describe_area(sample, place, own[mine].sum(axis=0), is_certain[mine].all(axis=0), of_area)
-        for name, value in area_terms(sample, factors, place).items():
-            columns[name] = [value] * own.shape[1]
-        yield columns | of_series
 
 
-def area_terms(sample: Sample, factors: Array, place: int) -> dict[str, float]:
-    """Return the terms of an area's public error beside the variance of rates: its factor, and the relative
+def area_figures(sample: Sample, y: Array, certain: Array, imputed_freedom: float | None) -> EstimateTable:
+    """Estimates of areas x measures; not a number where no operator is known. Arguments: see
+    estimate_areas()."""
+    shape = (len(sample.areas), certain.shape[1])
+    table = EstimateTable(*(np.full(shape, np.nan) for _ in fields(EstimateTable)))
+    enough = sample.by_ratio
+    small = np.flatnonzero(~enough & sample.member.any(axis=1))
+    own = sample.member[enough], sample.known[enough]
+    found = [(enough, estimate_figures(sample.weighted, y, *own, certain, imputed_freedom))]
+    if small.size:
+        found.append((small, predict_small(sample, y, certain, small, imputed_freedom)))
+    for places, figures in found:
+        for field in fields(EstimateTable):
+            getattr(table, field.name)[places] = getattr(figures, field.name)
+    return table
+
+
+def predict_small(
+    sample: Sample, y: Array, certain: Array, places: Array, imputed_freedom: float | None
+) -> EstimateTable:
+    """Estimates of countries and small areas, these areas x measures."""
+    own = y[0] if y.ndim == 3 else y
+    inside = sample.member[places][:, sample.weighted.operators.is_respondent]
+    each = [sample.subscriptions[place] for place in places]
+    answered, silent = (pad([of[number] for of in each]) for number in (0, 1))
+    ratio, concentration, drawn = cells_of(sample, y, [of[2] for of in each])
+    imputed = None
+    if drawn is not None:
+        reported = np.array([y[1:, mine].sum(axis=1) for mine in inside])
+        imputed = Imputed(np.moveaxis(reported, 1, -1), drawn, imputed_freedom)
+    cell = sample.cell[sample.weighted.operators.is_respondent]
+    rates = draw_multiples(sample.weighted, cell, own, silent.shape[1], answered.shape[1])
+    totals = inside.astype(float) @ own, inside.astype(float) @ certain
+    areas = SmallAreas(*totals, answered, silent, ratio, concentration, imputed)
+    return predict_areas(areas, rates)
+
+
+def pad(rows: list[Array]) -> Array:
+    """Rows of one length, at least 1, with 0 in the end."""
+    found = np.zeros((len(rows), max((len(row) for row in rows), default=1) or 1))
+    for place, row in enumerate(rows):
+        found[place, : len(row)] = row
+    return found
+
+
+def area_terms(sample: Sample, factors: Array) -> dict[str, list[float]]:
+    """Return the terms of each area's public error beside the variance of rates: its factor, and the relative
     variances of its subscriptions and of days without logs. No contribution is in them."""
     found = {
         "area_factor": factors,
         "subscriptions_variance": sample.known_variance,
         "days_variance": sample.days_variance,
     }
-    return {name: round_significant(float(of[place]), FACTOR_DIGITS) for name, of in found.items()}
+    return {
+        name: [round_significant(value, FACTOR_DIGITS) for value in values.tolist()]
+        for name, values in found.items()
+    }
 
 
 def public_factors(sample: Sample, y: Array) -> Array:
     """Each area's factor. Of imputed values a respondent's own is uncertain, too: IMPUTED times the sum of
     squares of the subscriptions that respondents stand for is added, over the square of all subscriptions. y:
-    of estimate_columns()."""
+    of estimate_areas()."""
     if y.ndim == 2:
         return sample.factors
     people = sample.weighted.operators
@@ -112,11 +138,11 @@ def public_factors(sample: Sample, y: Array) -> Array:
     return found
 
 
-def public_terms(sample: Sample, y: Array) -> dict[str, list[object]]:
+def public_terms(sample: Sample, y: Array) -> dict[str, Array]:
     """Return the terms of each measure's errors beside an area's factor: the variance of rates, rounded up,
     its degrees of freedom, and the largest p that it is safe for; none where nothing shows a variance. Of
     imputed values the variance has that of the world's total by imputation alone, as if it were one of rates,
-    too. y: of estimate_columns()."""
+    too. y: of estimate_areas()."""
     own = y[0] if y.ndim == 3 else y
     spread = spread_of(sample.weighted, own)
     variance = spread.variance
@@ -133,69 +159,69 @@ def public_terms(sample: Sample, y: Array) -> dict[str, list[object]]:
     answering = sample.weighted.operators.is_respondent
     margin = rule_margin(spread, rounded, sample.holding[answering])
     return {
-        "rates_variance": or_none(rounded),
-        "rates_freedom": [float(freedom)] * len(rounded),
-        "rates_margin_pct": or_none(np.minimum(margin, 99_999.0)),
+        "rates_variance": rounded,
+        "rates_freedom": np.full(len(rounded), float(freedom)),
+        "rates_margin_pct": np.minimum(margin, 99_999.0),
     }
 
 
-def describe_area(
-    sample: Sample,
-    place: int,
-    reported: Array,
-    is_certain: Array,
-    of_area: EstimateTable | None,
-) -> dict[str, list[object]]:
-    """The rows of an area as columns, with a value for each measure. of_area: estimate, error and interval,
-    the last three not a number where nothing shows them; None where no operator is known."""
-    people, inside, known = sample.weighted.operators, sample.member[place], float(sample.known[place])
-    area, answered = sample.areas[place], inside & people.is_respondent
-    covered, count = float(people.subscriptions[answered].sum()), int(answered.sum())
-    owners, of_rate = owners_of(sample, answered), owners_of_rate(sample, place)
-    beside: dict[str, object] = {
-        "area_code": area.code,
-        "area_kind_code": area.kind,
-        "subscriptions": round(known),
-        "coverage_pct": 100 * covered / known if known > 0 else 0.0,
-        "respondent_count": count,
-        "holding_count": owners,
-        "rate_holding_count": of_rate,
-        # Where nobody answered the figure is its donors'.
-        "conf_status_code": conf_status_code(owners or of_rate or 0),
-        "operator_count": int(inside.sum()),
-    }
+def describe_areas(sample: Sample) -> dict[str, list[object]]:
+    """Columns of each area: how many operators it has, and who answered."""
+    people = sample.weighted.operators
+    rows: list[dict[str, object]] = []
+    for place, area in enumerate(sample.areas):
+        inside, known = sample.member[place], float(sample.known[place])
+        answered = inside & people.is_respondent
+        owners, of_rate = owners_of(sample, answered), owners_of_rate(sample, place)
+        rows.append(
+            {
+                "area_code": area.code,
+                "area_kind_code": area.kind,
+                "subscriptions": round(known),
+                "coverage_pct": 100 * float(people.subscriptions[answered].sum()) / known
+                if known > 0
+                else 0.0,
+                "respondent_count": int(answered.sum()),
+                "holding_count": owners,
+                "rate_holding_count": of_rate,
+                # Where nobody answered the figure is its donors'.
+                "conf_status_code": conf_status_code(owners or of_rate or 0),
+                "operator_count": int(inside.sum()),
+            }
+        )
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+def describe_figures(
+    sample: Sample, figures: EstimateTable, reported: Array, is_certain: Array
+) -> dict[str, Array]:
+    """Columns of areas x measures; of figures not a number where no operator is known, or where nothing shows
+    an error. is_certain: whether all that respondents reported is."""
+    estimate, known = figures.estimate, sample.known[:, None]
+    answered = sample.member & sample.weighted.operators.is_respondent
+    covered = (answered * sample.weighted.operators.subscriptions).sum(axis=1)[:, None]
     is_complete = is_certain & (covered >= known * (1 - 1e-9))
-    natures = [nature_code(area.kind, count, each) for each in is_complete.tolist()]
-    columns: dict[str, list[object]] = {
-        "measure": list(range(len(reported))),
-        "reported": reported.tolist(),
-        "nature_code": [*natures],
-    }
-    names = [f"{name}{end}" for name in AT.values() for end in ("", "_low", "_high")]
-    if of_area is None:
-        nothing = ["estimate", "estimate_low", "estimate_high", "per_subscription", "cv_pct", "cv_band_code"]
-        beside |= dict.fromkeys([*nothing, *names]) | {"obs_status_code": "O"}
-    else:
-        estimate, error, low, high = of_area.estimate, of_area.error, of_area.low, of_area.high
-        cv_pct = 100 * np.divide(error, estimate, out=0 * error, where=estimate > 0)
-        bands = [cv_band(each) for each in cv_pct.tolist()]
-        columns |= {
-            f"{name}{end}": or_none(at_factor(value, reported, factor))
+    is_country = np.array([area.kind == COUNTRY for area in sample.areas])[:, None]
+    nature = nature_codes(is_country, answered.any(axis=1)[:, None], is_complete)
+    cv_pct = 100 * np.divide(figures.error, estimate, out=0 * figures.error, where=estimate > 0)
+    band = np.array([cv_band(each) for each in cv_pct.ravel().tolist()], dtype=object).reshape(cv_pct.shape)
+    is_nothing = np.isnan(estimate)
+    status = np.where(is_nothing, "O", obs_statuses(nature == "C", band)).astype(object)
+    ends = (("", estimate), ("_low", figures.low), ("_high", figures.high))
+    return {
+        "reported": reported,
+        "nature_code": nature,
+        **{f"estimate{end}": value for end, value in ends},
+        **{
+            f"{name}{end}": at_factor(value, reported, factor)
             for factor, name in AT.items()
-            for end, value in (("", estimate), ("_low", low), ("_high", high))
-        }
-        columns |= {
-            "estimate": estimate.tolist(),
-            "estimate_low": or_none(low),
-            "estimate_high": or_none(high),
-            "per_subscription": (estimate / known).tolist() if known > 0 else [None] * len(bands),
-            "cv_pct": or_none(np.minimum(cv_pct, 99_999.0)),
-            "cv_band_code": [*bands],
-            "obs_status_code": [
-                obs_status(each == "C", band) for each, band in zip(natures, bands, strict=True)
-            ],
-        }
-    return {name: [value] * len(reported) for name, value in beside.items()} | columns
+            for end, value in ends
+        },
+        "per_subscription": np.divide(estimate, known, out=np.full_like(estimate, np.nan), where=known > 0),
+        "cv_pct": np.minimum(cv_pct, 99_999.0),
+        "cv_band_code": np.where(is_nothing, None, band),
+        "obs_status_code": status,
+    }
 
 
 def owners_of(sample: Sample, chosen: Array) -> int:
@@ -216,80 +242,39 @@ def owners_of_rate(sample: Sample, place: int) -> int | None:
     return owners_of(sample, donors if donors.any() else people.is_respondent)
 
 
-def or_none(values: Array) -> list[object]:
-    """Numbers, None for one that is not a number."""
-    return [None if value != value else value for value in values.tolist()]
-
-
-def obs_status(is_complete: bool, band: str) -> str:
+def obs_statuses(is_complete: Array, band: Array) -> Array:
     """SDMX OBS_STATUS: A if all operators reported it, U for an estimate of low reliability, E for any other.
     The band shows which of these are to be used with caution."""
-    return "A" if is_complete else "U" if band in ("unreliable", ONE_RESPONDENT) else "E"
+    is_low = np.isin(band, ("unreliable", ONE_RESPONDENT))
+    return np.where(is_complete, "A", np.where(is_low, "U", "E"))
 
 
-def nature_code(kind: str, respondents: int, is_complete: bool) -> str:
+def nature_codes(is_country: Array, has_respondents: Array, is_complete: Array) -> Array:
     """SDMX NATURE: C a country's operators all answered, CA they were scaled up, M none did, E of an area."""
-    if kind != COUNTRY:
-        return "E"
-    if not respondents:
-        return "M"
-    return "C" if is_complete else "CA"
+    of_country = np.where(has_respondents, np.where(is_complete, "C", "CA"), "M")
+    return np.where(is_country, of_country, "E").astype(object)
 
 
-def cells_of(sample: Sample, values: Array) -> dict[str, RateCell]:
-    """Each region and class, and the world under ''. values: y of estimate_areas()."""
+def cells_of(sample: Sample, values: Array, labels: list[str]) -> tuple[Array, Array, Array | None]:
+    """The rates of these cells (region and class), the world's where nobody of one answered: the ratio of
+    each measure to subscriptions, cells x measures; the sum of its respondents' squared shares of the
+    subscriptions that they stand for; and, where values were imputed, replicates of the ratio at the
+    estimate's weights, cells x measures x replicates. values: y of estimate_areas()."""
     y = values[0] if values.ndim == 3 else values
-    people, weights = sample.weighted.operators, sample.weighted.weights[:1]
-    x = people.subscriptions[people.is_respondent]
-    found = {}
-    for label, ratio in cell_totals(sample, y, weights).items():
-        inside = in_cell(sample, label)
-        stands = weights[0, inside] * x[inside]
-        below = float(stands.sum())
-        share = stands / below if below > 0 else 0 * stands
-        imputed = None
-        if values.ndim == 3:
-            imputed = (weights[0, inside] / below if below > 0 else 0 * stands) @ values[1:, inside]
-        found[label] = RateCell(ratio[0], float(share @ share), imputed)
-    return found
-
-
-def rates_of(sample: Sample, y: Array, places: Array) -> Multiples:
-    """How rates vary, drawn for the operators of these areas. y: respondents x measures."""
-    each = [sample.subscriptions[place][:2] for place in places]
-    answered, silent = (max((len(of[number]) for of in each), default=0) for number in (0, 1))
-    cell = sample.cell[sample.weighted.operators.is_respondent]
-    return draw_multiples(sample.weighted, cell, y, max(silent, 1), answered)
-
-
-def predict_area(
-    sample: Sample,
-    y: Array,
-    certain: Array,
-    place: int,
-    cells: dict[str, RateCell],
-    rates: Multiples,
-    imputed_freedom: float | None,
-) -> EstimateTable | None:
-    """Estimate, error and interval of a country or a small area, for each measure; None where no operator is
-    known.
-
-    One respondent of all shows nothing of how rates vary: error and interval of what silent operators have
-    are not a number. Where none is silent the figure is exact.
-    """
-    if not sample.member[place].any():
-        return None
-    answered, silent, label = sample.subscriptions[place]
-    cell = cells.get(label, cells[""])
-    mine = sample.member[place, sample.weighted.operators.is_respondent]
-    imputed = None
-    if cell.imputed is not None:
-        imputed = Imputed(y[1:, mine].sum(axis=1), imputed_freedom)
-    own = y[0] if y.ndim == 3 else y
-    found = EstimateTable(
-        *predicted_figure(own[mine], answered, silent, cell, rates, certain[mine].sum(axis=0), imputed)
+    people, weights = sample.weighted.operators, sample.weighted.weights[0]
+    stands = weights * people.subscriptions[people.is_respondent]
+    ratios = {label: each[0] for label, each in cell_totals(sample, y, weights[None]).items()}
+    names = list(ratios)
+    inside = np.array([in_cell(sample, label) for label in names])
+    below = (inside @ stands)[:, None]
+    share, weight = (
+        np.divide(inside * each, below, out=np.zeros(inside.shape), where=below > 0)
+        for each in (stands, weights)
     )
-    if rates.freedom <= 0 and silent.sum() > 0:
-        unknown = np.full_like(found.estimate, np.nan)
-        return EstimateTable(found.estimate, unknown, unknown, unknown)
-    return found
+    at = [names.index(label) if label in ratios else 0 for label in labels]
+    imputed = None
+    if values.ndim == 3:
+        drawn = [each[mine] @ values[1:, mine] for each, mine in zip(weight, inside, strict=True)]
+        imputed = np.moveaxis(np.array(drawn)[at], 1, -1)
+    ratio = np.array([ratios[names[place]] for place in at]).reshape(len(at), y.shape[1])
+    return ratio, (share**2).sum(axis=1)[at], imputed

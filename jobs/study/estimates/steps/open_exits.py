@@ -16,10 +16,8 @@ from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract, reference_table
 from jobs.base.tables.csv_tables import read_tables
-from jobs.study.estimates.respondent_figure import CELL, RESPONDENT_CELL
 from jobs.study.estimates.respondent_figure import TABLE as FIGURES
-from jobs.study.estimates.spam_volume import TABLE, cell_rows, labelled_definitions
-from jobs.study.estimates.steps.rows import typed_rows
+from jobs.study.estimates.spam_volume import TABLE, estimate_cells, labelled_definitions
 from jobs.study.estimates.steps.sample import Reference
 
 LOW = "low"
@@ -47,13 +45,9 @@ def without_exits(
     figures = respondent_figure.filter(
         pl.col("definition_code") == OPERATOR, pl.col("unit_code").is_in(UNITS)
     )
-    rows = [
-        row
-        for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True)
-        for row in cell_rows(of_cell, left, labelled_definitions(definition))
-        if row["period_code"] == period and row["area_code"] in set(exits["group_code"])
-    ]
-    return typed_rows(rows, TABLE)
+    found = estimate_cells(figures, left, labelled_definitions(definition))
+    is_open = pl.col("area_code").is_in(exits["group_code"].to_list())
+    return found.filter(is_open, pl.col("period_code") == period)
 
 
 def compare_exits(lake: Lake, folder: Path, period: str) -> tuple[pl.DataFrame, pl.DataFrame]:

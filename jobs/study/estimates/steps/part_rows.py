@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import polars as pl
 
-from jobs.base.core.column_types import ColumnTypes
 from jobs.base.figures.areas import COUNTRY
 from jobs.base.stats.estimation import Array
 from jobs.base.stats.intervals import ONE_RESPONDENT
@@ -14,9 +13,9 @@ from jobs.base.tables.contracts import polars_schema
 from jobs.base.tables.series import ALL, PARTS
 from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.spam_volume import CORRECTED, labelled_definitions
-from jobs.study.estimates.steps.area_rows import estimate_columns
+from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.parts import PartCell, Parted, list_cells, sum_of
-from jobs.study.estimates.steps.rows import OWNERS
+from jobs.study.estimates.steps.rows import OWNERS, fill_columns, type_columns
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
 
 # The band of a part that fewer than three holdings had any of.
@@ -37,20 +36,19 @@ def estimate_parts(
         sample, _ = sample_of(reference, cell.people, key["channel_code"], period, tuple(key.values()))
         if not of.countries:
             sample = select_areas(sample, [area.code for area in sample.areas if area.kind != COUNTRY])
-        columns: dict[str, list[object]] = {}
-        for each in cell_columns(sample, cell, of.by):
-            for name, values in each.items():
-                columns.setdefault(name, []).extend(values)
         codes = {name: pl.lit(code) for name, code in (key | {"period_code": period}).items()}
-        found.append(typed_columns(columns, schema).with_columns(**codes))
+        found += [
+            type_columns(each.with_columns(**codes), of.table) for each in cell_rows(sample, cell, of.by)
+        ]
     if not found:
         return pl.DataFrame(schema=schema)
     return join_wholes(pl.concat(found), spam_volume, of.by, of.table)
 
 
-def cell_columns(sample: Sample, cell: PartCell, by: Sequence[str]) -> Iterator[dict[str, list[object]]]:
-    """The rows of a cell as columns, those of each area and batch of quantities in turn."""
+def cell_rows(sample: Sample, cell: PartCell, by: Sequence[str]) -> Iterator[pl.DataFrame]:
+    """The rows of a cell, those of what was counted and those of what was corrected."""
     answering = sample.weighted.operators.is_respondent
+    inside = sample.member[:, answering]
     counted = [name for name in cell.values if name != CORRECTED]
     corrected = [name for name in cell.values if name == CORRECTED]
     for names in filter(None, (counted, corrected)):
@@ -58,19 +56,17 @@ def cell_columns(sample: Sample, cell: PartCell, by: Sequence[str]) -> Iterator[
         least = np.concatenate([cell.least[name] for name in names], axis=-1)
         codes = [(quantity, *part) for quantity in names for part in cell.names]
         own = y[0] if y.ndim == 3 else y
-        freedom = cell.freedom if names == corrected else None
-        for place, columns in enumerate(estimate_columns(sample, y, least, freedom)):
-            inside = sample.member[place, answering]
-            owners = count_owners(own[inside], sample.holding[answering][inside])
-            if names == corrected:
-                # Of no part is anything known without audits.
-                columns["reported"] = [0.0] * len(codes)
-            columns["part_holding_count"] = owners.tolist()
-            seeing = (inside[:, None] & cell.sees).sum(axis=0).tolist()
-            columns["seeing_count"] = [seeing[seen_by(part)] for _, *part in codes]
-            for name, values in zip(("quantity_code", *by), zip(*codes, strict=True), strict=True):
-                columns[name] = list(values)
-            yield columns
+        rows = estimate_areas(sample, y, least, cell.freedom if names == corrected else None)
+        owners = np.array([count_owners(own[mine], sample.holding[answering][mine]) for mine in inside])
+        seeing = inside.astype(int) @ cell.sees[:, [seen_by(part) for _, *part in codes]]
+        of_measure = {
+            name: np.tile(np.array(values, dtype=object), len(inside))
+            for name, values in zip(("quantity_code", *by), zip(*codes, strict=True), strict=True)
+        }
+        beside = {"part_holding_count": owners.ravel(), "seeing_count": seeing.ravel()} | of_measure
+        rows = rows.with_columns(pl.Series(name, values) for name, values in beside.items())
+        # Of no corrected part is anything known without audits.
+        yield rows.with_columns(reported=pl.lit(0.0)) if names == corrected else rows
 
 
 def seen_by(part: Sequence[str]) -> int:
@@ -87,18 +83,6 @@ def count_owners(own: Array, holding: Array) -> Array:
     np.add.at(given, place, own)
     found: Array = (given > 0).sum(axis=0)
     return found
-
-
-def typed_columns(columns: dict[str, list[object]], schema: ColumnTypes) -> pl.DataFrame:
-    """Columns as the contract types them; those that it lacks are left out. Decimals are rounded."""
-    found = {}
-    for name, values in columns.items():
-        kind = schema.get(name)
-        if isinstance(kind, pl.Decimal):
-            found[name] = pl.Series(name, values, dtype=pl.Float64).round(kind.scale).cast(kind)
-        elif kind is not None:
-            found[name] = pl.Series(name, values, dtype=kind)
-    return pl.DataFrame(found)
 
 
 def join_wholes(
@@ -141,11 +125,3 @@ def join_wholes(
         )
     )
     return pl.concat([fill_columns(each, table) for each in (own, wholes)])
-
-
-def fill_columns(rows: pl.DataFrame, table: str) -> pl.DataFrame:
-    """Rows with the columns of the table's contract, null where they have none."""
-    return rows.select(
-        (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(kind)
-        for name, kind in polars_schema(table).items()
-    )

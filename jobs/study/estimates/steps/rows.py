@@ -68,6 +68,26 @@ def typed_rows(rows: Sequence[Mapping[str, Any]], table: str) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
+def type_columns(rows: pl.DataFrame, table: str) -> pl.DataFrame:
+    """The columns of rows that the table's contract has, as it types them. Decimals are rounded to their
+    digits."""
+    return rows.select(
+        (
+            pl.col(name).cast(pl.Float64).round(kind.scale) if isinstance(kind, pl.Decimal) else pl.col(name)
+        ).cast(kind)
+        for name, kind in polars_schema(table).items()
+        if name in rows.columns
+    )
+
+
+def fill_columns(rows: pl.DataFrame, table: str) -> pl.DataFrame:
+    """Rows with the columns of the table's contract, null where they have none."""
+    return rows.select(
+        (pl.col(name) if name in rows.columns else pl.lit(None).alias(name)).cast(kind)
+        for name, kind in polars_schema(table).items()
+    )
+
+
 def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:
     """Each respondent's volumes of a period: its own figure for it, else the sum of all its months, else, of
     a year, of its quarters, each its own figure or the sum of its months.
