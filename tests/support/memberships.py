@@ -275,8 +275,7 @@ def spending_of(channel: str, seed: int) -> tuple[Any, Population, Array]:
             asked = by_respondent(given, frame, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
             key = (f"money {seed} {number}", channel, YEAR)
             rows = money_rows(given, asked, of_reference, parity, drawn, strategies, key)
-            kind = ("strategy_code", "component_code", "conversion_code")
-            yield [row for row in rows if [row[name] for name in kind] == [ALL, ALL, "market"]]
+            yield rows.filter(strategy_code=ALL, component_code=ALL, conversion_code="market").to_dicts()
 
     return found_of, people, true
 

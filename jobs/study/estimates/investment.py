@@ -14,11 +14,10 @@ from jobs.base.figures.channels import CALLS
 from jobs.base.figures.counting_rules import RECEIVED
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.stats.sampling import Samples
-from jobs.base.tables.contracts import Row
 from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.days import scale_to_all_days
-from jobs.study.estimates.steps.rows import is_month, sum_or_null, typed_rows
+from jobs.study.estimates.steps.rows import fill_columns, is_month, sum_or_null, type_columns, typed_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimates.steps.spending import (
     ALL,
@@ -62,11 +61,12 @@ def transform(
     dollars = prices.dollars
     traffic, amounts = yearly_units(submission), amounts_of_year(economy, prices.base_year)
     by = ["period_code", "channel_code"]
-    rows: list[dict[str, object]] = []
+    found = [typed_rows([], TABLE)]
     for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
         drawn = draw_parameters(rows_on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
-        rows += channel_rows(accounts, traffic, reference, dollars, drawn, amounts)
-    return typed_rows(rows, TABLE)
+        rows = channel_rows(accounts, traffic, reference, dollars, drawn, amounts)
+        found.append(fill_columns(type_columns(rows, TABLE), TABLE))
+    return pl.concat(found)
 
 
 def yearly_units(submission: pl.DataFrame) -> pl.DataFrame:
@@ -101,7 +101,7 @@ def channel_rows(
     dollars: dict[str, float],
     drawn: Samples,
     amounts: dict[str, dict[str, Total]],
-) -> list[dict[str, object]]:
+) -> pl.DataFrame:
     """The rows of one year and channel. dollars: US for one international dollar, by country. drawn: what
     capital cost takes for granted, of investment_assumptions.points(). amounts: of the countries' economies,
     of amounts_of_year()."""
@@ -111,24 +111,24 @@ def channel_rows(
         subscriptions=pl.lit(None, dtype=pl.Int64)
     )
     units = yearly_totals(traffic, reference, channel, period)
-    beside = {"period_code": period, "channel_code": channel}
     money = money_rows(
         accounts, people, reference, dollars, drawn, strategies, ("investment", channel, period)
     )
     totals = sum_areas(amounts, areas_of(money, reference, last_day(period)))
-    for row in money:
-        if row["conversion_code"] == AT_MARKET:
-            row |= spending_shares(row["estimate"], totals.get(str(row["area_code"]), {}))
-    rows = [
-        *money,
-        *post_rows(accounts, people, reference, strategies, ("posts", channel, period)),
-    ]
-    return [row | beside | {"per_thousand_units": per_thousand(row, units)} for row in rows]
+    posts = post_rows(accounts, people, reference, strategies, ("posts", channel, period))
+    rows = pl.concat([with_shares(money, totals), *posts], how="diagonal")
+    total = pl.col("area_code").replace_strict(units, default=None, return_dtype=pl.Float64)
+    return rows.with_columns(
+        period_code=pl.lit(period),
+        channel_code=pl.lit(channel),
+        # None where no logs cover messages or calls.
+        per_thousand_units=pl.when(total > 0).then(1000 * pl.col("estimate") / total),
+    )
 
 
-def areas_of(rows: list[dict[str, object]], reference: Reference, day: dt.date) -> list[Area]:
+def areas_of(rows: pl.DataFrame, reference: Reference, day: dt.date) -> list[Area]:
     """The areas of these rows, with the countries that they are of."""
-    countries = [row["area_code"] for row in rows if row["area_kind_code"] == COUNTRY]
+    countries = rows.filter(pl.col("area_kind_code") == COUNTRY)["area_code"].to_list()
     listed = classify_countries(reference.country, reference.country_group, day)
     return list_areas(listed.filter(pl.col("country_code").is_in(countries)))
 
@@ -141,7 +141,7 @@ def money_rows(
     drawn: Samples,
     strategies: list[str],
     key: tuple[str, str, str],
-) -> list[Row]:
+) -> pl.DataFrame:
     """Spending by strategy, component and conversion."""
     sample, answered = sample_of(reference, people, key[1], key[2], key)
     class_of = dict(
@@ -166,25 +166,27 @@ def money_rows(
     least = spending_measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
     # Rounding of products makes equal amounts differ in their last digits: certain ones are set equal.
     least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
-    rows = estimate_areas(sample, y, least, freedom).to_dicts()
-    lowest, highest = (
-        point_estimates(sample, spending_measures(amounts, share, own))
-        for amounts in (found.lowest, found.highest)
+    rows = with_measures(
+        estimate_areas(sample, y, least, freedom), measure_names(strategies), sample, is_band
     )
-    banded = banded_in(sample, is_band)
-    names = measure_names(strategies)
-    for row in rows:
-        area, measure = str(row["area_code"]), int(str(row["measure"]))
-        strategy, component, conversion = names[measure]
-        row |= {
-            "strategy_code": strategy,
-            "component_code": component,
-            "conversion_code": conversion,
-            "bands_lowest": lowest[area][measure],
-            "bands_highest": highest[area][measure],
-            "band_count": banded[area],
-        }
+    for name, amounts in (("bands_lowest", found.lowest), ("bands_highest", found.highest)):
+        points = point_estimates(sample, spending_measures(amounts, share, own))
+        # Areas and measures are in the order of the rows.
+        values = np.array(list(points.values()), dtype=float).ravel()
+        rows = rows.with_columns(pl.Series(name, values, nan_to_null=True))
     return rows
+
+
+def with_measures(
+    rows: pl.DataFrame, measures: list[tuple[str, str, str]], sample: Sample, is_band: Array
+) -> pl.DataFrame:
+    """Rows of estimate_areas() with strategy, component and conversion of each measure, and how many of an
+    area's respondents only a budget band is known of."""
+    inside = sample.member[:, sample.weighted.operators.is_respondent]
+    names = ("strategy_code", "component_code", "conversion_code")
+    codes = pl.DataFrame([(at, *each) for at, each in enumerate(measures)], ["measure", *names], orient="row")
+    banded = pl.Series(np.repeat((inside & is_band).sum(axis=1), len(measures)))
+    return rows.join(codes, on="measure", maintain_order="left").with_columns(band_count=banded)
 
 
 def freedom_of(is_band: Array) -> float:
@@ -199,7 +201,7 @@ def post_rows(
     reference: Reference,
     strategies: list[str],
     key: tuple[str, str, str],
-) -> list[dict[str, object]]:
+) -> list[pl.DataFrame]:
     """Posts by strategy, from the respondents of which they are known; none where they are of nobody."""
     with_posts = people.filter("has_posts")
     if with_posts.is_empty():
@@ -208,32 +210,8 @@ def post_rows(
     own = accounts.filter(pl.col("respondent_id").is_in(with_posts["respondent_id"].to_list()))
     filled = own.with_columns(pl.col("posts").cast(pl.Float64))
     y = of_strategies(filled, "posts", answered["respondent_id"].to_list(), strategies)
-    banded = banded_in(sample, answered["is_band"].to_numpy())
-    return [
-        row
-        | {
-            "strategy_code": strategies[int(str(row["measure"]))],
-            "component_code": POSTS,
-            "conversion_code": NO_MONEY,
-            "band_count": banded[str(row["area_code"])],
-        }
-        for row in estimate_areas(sample, y).to_dicts()
-    ]
-
-
-def banded_in(sample: Sample, is_band: Array) -> dict[str, int]:
-    """Count each area's respondents of whom only a budget band is known."""
-    answering = sample.weighted.operators.is_respondent
-    return {
-        area.code: int(is_band[sample.member[place, answering]].sum())
-        for place, area in enumerate(sample.areas)
-    }
-
-
-def per_thousand(row: dict[str, object], units: dict[str, Any]) -> float | None:
-    """An estimate for each thousand messages or calls of its area; None where no logs cover them."""
-    total = units.get(str(row["area_code"]))
-    return 1000 * float(str(row["estimate"])) / total if total and row["estimate"] is not None else None
+    measures = [(strategy, POSTS, NO_MONEY) for strategy in strategies]
+    return [with_measures(estimate_areas(sample, y), measures, sample, answered["is_band"].to_numpy())]
 
 
 def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, period: str) -> dict[str, Any]:
@@ -282,12 +260,19 @@ def sum_areas(known: dict[str, dict[str, Total]], areas: Iterable[Area]) -> dict
     return found
 
 
-def spending_shares(estimate: float | None, of_area: dict[str, Total]) -> dict[str, object]:
-    """The columns of an estimate in dollars at market rates: its share of each amount, and that amount's
-    year."""
-    columns: dict[str, object] = {}
+def with_shares(rows: pl.DataFrame, totals: dict[str, dict[str, Total]]) -> pl.DataFrame:
+    """Rows with the share of each amount that an estimate in dollars at market rates is of its area's, and
+    that amount's year. totals: of sum_areas()."""
     for name, (share, year, scale) in SHARES.items():
-        if estimate is not None and name in of_area:
-            value, of_year = of_area[name]
-            columns |= {share: scale * estimate / value, year: of_year}
-    return columns
+        known = [(area, *of_area[name]) for area, of_area in totals.items() if name in of_area]
+        kinds = {"area_code": pl.String, "whole": pl.Float64, year: pl.Int64}
+        whole = pl.DataFrame(known, schema=kinds, orient="row").with_columns(
+            conversion_code=pl.lit(AT_MARKET)
+        )
+        rows = rows.join(whole, on=["area_code", "conversion_code"], how="left", maintain_order="left")
+        has_any = pl.col("estimate").is_not_null()
+        rows = rows.with_columns(
+            pl.when(has_any).then(scale * pl.col("estimate") / pl.col("whole")).alias(share),
+            pl.when(has_any).then(pl.col(year)).alias(year),
+        ).drop("whole")
+    return rows

@@ -20,7 +20,7 @@ from jobs.base.stats.formula import recovery_factor
 from jobs.base.stats.imputation import PARTS, impute_spending, multiply_capital
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import polars_schema, reference_table, rows_frame
-from jobs.study.estimates.investment import amounts_of_year, money_rows, spending_shares, sum_areas
+from jobs.study.estimates.investment import amounts_of_year, money_rows, sum_areas, with_shares
 from jobs.study.estimates.steps.accounts import (
     Price,
     account_rows,
@@ -337,7 +337,7 @@ def test_capital_and_operating_cost_add_up_and_nobody_counts_for_less_than_it_sa
     dollars = dict.fromkeys(COUNTRIES, 0.5)
     rows = money_rows(
         accounts, people, countries, dollars, POINTS, strategies, ("investment", "EMAIL", "2026")
-    )
+    ).to_dicts()
     names = ("area_code", "strategy_code", "component_code", "conversion_code")
     found = {tuple(row[name] for name in names): row for row in rows}
     for (area, strategy, component, conversion), row in found.items():
@@ -464,7 +464,7 @@ def test_the_interval_holds_what_capital_takes_for_granted() -> None:
     key = ("investment", "EMAIL", "2026")
     found = {
         (row["area_code"], row["component_code"]): row
-        for row in money_rows(accounts, people, of, {"FJI": 0.5}, POINTS, ["_T", "network"], key)
+        for row in money_rows(accounts, people, of, {"FJI": 0.5}, POINTS, ["_T", "network"], key).to_dicts()
         if row["strategy_code"] == "_T" and row["conversion_code"] == "ppp"
     }
     wall_only = bought(*[wall] * count)
@@ -641,11 +641,11 @@ def test_an_area_has_a_share_where_each_of_its_countries_has_the_amount() -> Non
     # Tonga's product is not known, so neither is the world's: no share of what only some have.
     assert found["WORLD"] == {"telecom_revenue_amount": (1.7e8, 2023)}
     assert set(found) == {"WORLD", "ASP", "TON"}
-    assert spending_shares(28e3, found["ASP"]) == {
-        "per_million_gdp": pytest.approx(2.0), "gdp_year": 2024,
-        "telecom_revenue_pct": pytest.approx(0.0175), "telecom_revenue_year": 2023,
-    }  # fmt: skip
-    assert spending_shares(None, found["ASP"]) == spending_shares(1.0, {}) == {}
+    kinds = {"area_code": pl.String, "conversion_code": pl.String, "estimate": pl.Float64}
+    given = [("ASP", "market", 28e3), ("ASP", "market", None), ("ASP", "ppp", 28e3), ("NIU", "market", 1.0)]
+    of_dollars, *without = with_shares(pl.DataFrame(given, schema=kinds, orient="row"), found).rows()
+    assert of_dollars[3:] == (pytest.approx(2.0), 2024, pytest.approx(0.0175), 2023)
+    assert {row[3:] for row in without} == {(None,) * 4}
 
 
 def test_every_member_of_itu_but_one_has_a_product_and_none_a_revenue() -> None:

@@ -219,7 +219,7 @@ def describe_figures(
         },
         "per_subscription": np.divide(estimate, known, out=np.full_like(estimate, np.nan), where=known > 0),
         "cv_pct": np.minimum(cv_pct, 99_999.0),
-        "cv_band_code": np.where(is_nothing, None, band),
+        "cv_band_code": np.where(is_nothing, np.array(None), band),
         "obs_status_code": status,
     }
 

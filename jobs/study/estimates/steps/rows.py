@@ -73,7 +73,9 @@ def type_columns(rows: pl.DataFrame, table: str) -> pl.DataFrame:
     digits."""
     return rows.select(
         (
-            pl.col(name).cast(pl.Float64).round(kind.scale) if isinstance(kind, pl.Decimal) else pl.col(name)
+            pl.col(name).cast(pl.Float64).round(kind.scale, mode="half_away_from_zero")
+            if isinstance(kind, pl.Decimal)
+            else pl.col(name)
         ).cast(kind)
         for name, kind in polars_schema(table).items()
         if name in rows.columns
