@@ -165,7 +165,6 @@ READERS_AND_WRITERS: dict[tuple[str, ...], list[str]] = {
     ("audit", "due"): ["--period", "2026-11"],
     ("cost", "explain"): ["lab-mail/2026-11"],
     ("cost", "sum"): ["lab-mail/2026-11", "lab-sms/2026-11"],
-    ("cost", "list"): ["study.cost"],
     ("cost", "sensitivity"): ["study.investment_gap/2026/LDC/EMAIL"],
     ("questionnaire", "load"): ["{file}"],
     ("questionnaire", "status"): ["--period", "2026-Q4", "--config", "{settings}"],
@@ -182,7 +181,15 @@ OF_RELEASES = (
 LATER = {("study", "brief"), ("study", "feedback"), ("questionnaire", "letters")}
 OF_CLEARANCE = ("make", "load", "show", "decide", "unasked")
 WITHOUT_A_LAKE = {
-    *(("cost", "fixed"), ("tables",), ("sniff",), ("init",), ("reconcile",), ("questionnaire", "make")),
+    *(
+        ("cost", "fixed"),
+        ("cost", "list"),
+        ("tables",),
+        ("sniff",),
+        ("init",),
+        ("reconcile",),
+        ("questionnaire", "make"),
+    ),
     *(("study", each) for each in ("init", "frame")),
     *(("release", each) for each in OF_RELEASES),
     *(("release", "clear", each) for each in OF_CLEARANCE),

@@ -269,5 +269,5 @@ def test_a_channel_that_is_not_offered_withdraws_what_was_answered_for_it(
     rows = latest_answers(Lake(str(tmp_path / "lake")).read(ANSWERS)).filter(channel_code="VOICE_IP")
     assert {*rows.select("indicator_code", "answer_status_code").rows()} == {(code, "NP") for code in calls}
     # An answer for the channel that is given later counts.
-    later = form(tmp_path, "c.xlsx", calls, 1_770_000_200)
+    later = form(tmp_path, "c.xlsx", calls | {"sp205.VOICE_IP": 901}, 1_770_000_200)
     assert "VOICE_IP in 2025: add" in load_files(observatory, node, later)

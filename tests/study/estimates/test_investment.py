@@ -644,7 +644,7 @@ def test_an_area_has_a_share_where_each_of_its_countries_has_the_amount() -> Non
     kinds = {"area_code": pl.String, "conversion_code": pl.String, "estimate": pl.Float64}
     given = [("ASP", "market", 28e3), ("ASP", "market", None), ("ASP", "ppp", 28e3), ("NIU", "market", 1.0)]
     of_dollars, *without = with_shares(pl.DataFrame(given, schema=kinds, orient="row"), found).rows()
-    assert of_dollars[3:] == (pytest.approx(2.0), 2024, pytest.approx(0.0175), 2023)
+    assert of_dollars[3:] == (2024, pytest.approx(2.0), 2023, pytest.approx(0.0175))
     assert {row[3:] for row in without} == {(None,) * 4}
 
 

@@ -58,7 +58,8 @@ def estimate_areas(
     measures = own.shape[1]
     of_area = describe_areas(sample) | area_terms(sample, public_factors(sample, y))
     of_measure = {"measure": np.arange(measures)} | public_terms(sample, y)
-    rows = pl.DataFrame(of_area).select(pl.all().repeat_by(measures).explode())
+    kinds = {"rate_holding_count": pl.Int64}
+    rows = pl.DataFrame(of_area, schema_overrides=kinds).select(pl.all().repeat_by(measures).explode())
     beside = {name: np.tile(values, len(sample.areas)) for name, values in of_measure.items()}
     described = describe_figures(sample, figures, inside @ own, is_certain)
     return rows.with_columns(
