@@ -71,10 +71,9 @@ def write_study(folder: Path) -> list[Path]:
     for row in book["denominator"].iter_rows(min_row=3):
         if row[2].value == "EMAIL":
             row[3].value = sum(int(str(each[3])) for each in operators if each[0] == row[0].value)
-    for country in COUNTRIES:
-        book["price_level"].append([country, 2025, None, None, None, 4000])
-    for row in book["price_level"].iter_rows(min_row=3, max_row=2 + len(COUNTRIES)):
-        row[5].value = 4000
+    for row in book["price_level"].iter_rows(min_row=3):
+        if row[0].value in COUNTRIES:
+            row[5].value = 4000
     book.save(sources / "frame.xlsx")
     return forms
 

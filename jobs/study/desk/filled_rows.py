@@ -17,6 +17,7 @@ from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import plain_number
 from jobs.base.core.periods import months_of
+from jobs.base.costs.prices import base_year
 from jobs.base.settings.countries import country_codes, country_of_name, nearest_country
 from jobs.base.tables.contracts import Field, Row, file_tables, list_codes, read_contract
 from jobs.study.desk.downloads import HEADED, Rows, find_headings, load_sources
@@ -229,6 +230,13 @@ def make_workbook(countries: Sequence[str], year: int) -> bytes:
     book = workbooks.new_workbook(title=MARK, created=dt.datetime(2026, 1, 1))
     head = book.add_format({"bold": True, "bg_color": "#DDE6F0", "text_wrap": True, "valign": "top"})
     about = book.add_format({"italic": True, "text_wrap": True, "valign": "top", "font_color": "#555555"})
+    channels, years = ["EMAIL", *load_sources()["channels"]], sorted({base_year(), year})
+    begun: dict[str, list[list[Any]]] = {
+        FRAME: [[country] for country in countries],
+        DENOMINATOR: [[country, str(year), channel] for country in countries for channel in channels],
+        PRICES: [[country, of_year] for of_year in years for country in with_dollars(countries)],
+        ECONOMY: [[country, year] for country in countries],
+    }
     for table in TABLES:
         contract = read_contract(table)
         meanings = {each.name: each.description for each in contract.fields}
@@ -241,12 +249,7 @@ def make_workbook(countries: Sequence[str], year: int) -> bytes:
         sheet.set_row(0, 90)
         sheet.set_column(0, len(SHEETS[table]) - 1, 18)
         sheet.freeze_panes(2, 1)
-        begun = [
-            [country, *([str(year), channel] if table == DENOMINATOR else [year] if table != FRAME else [])]
-            for country in (with_dollars(countries) if table == PRICES else countries)
-            for channel in (["EMAIL", *load_sources()["channels"]] if table == DENOMINATOR else [""])
-        ]
-        for number, values in enumerate(begun, 2):
+        for number, values in enumerate(begun[table], 2):
             for column, value in enumerate(values):
                 workbooks.write_value(sheet, number, column, value)
     return workbooks.finish_workbook(book)

@@ -125,7 +125,8 @@ def test_prices_of_the_dollar_and_a_deflator_on_another_base_are_listed(tmp_path
     # Those of the base year are in its dollars already.
     assert "USA" not in build(tmp_path, year=2025)[1].missing
     sheet = openpyxl.load_workbook(tmp_path / "sources" / "frame.xlsx")["price_level"]
-    assert [row[0] for row in sheet.iter_rows(min_row=3, max_row=5, values_only=True)] == [*TWO, "USA"]
+    begun = [row[:2] for row in sheet.iter_rows(min_row=3, max_row=8, values_only=True)]
+    assert begun == [(country, each) for each in (2025, 2026) for country in (*TWO, "USA")]
 
 
 def test_lines_by_mobile_and_fixed_of_an_operator_add_up(tmp_path: Path) -> None:
