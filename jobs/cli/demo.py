@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from jobs.base.core.errors import raise_problems
+from jobs.base.core.machine import HOME
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out, show_steps
@@ -35,8 +36,12 @@ def demo(
     membership: Annotated[
         Path, typer.Option(help="Folder of the made-up membership that is estimated.")
     ] = Path("sample_data/membership"),
+    revision: Annotated[
+        bool, typer.Option("--revision", help="Then correct one operator's logs, and publish the revision.")
+    ] = False,
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""
+    from jobs.cli.demo_release import correct_membership
     from jobs.cli.operators.main_figures import main_tables, read_estimates, world_tables
     from jobs.cli.study.study_change import change_tables
     from jobs.cli.study.study_costs import cost_tables
@@ -44,6 +49,9 @@ def demo(
     from jobs.cli.study.study_spending import public_spending_table
 
     use_demo_key()
+    corrected = HOME / "membership-corrected"
+    # What is revised stays so.
+    membership = corrected if corrected.is_dir() else membership
     settings = config.load_settings(config_file)
     problems = pull_all(settings, None, is_followed=True)
     work, _ = run_with_progress(settings, None, [each.value for each in Stage])
@@ -65,6 +73,10 @@ def demo(
     raise_problems(problems)
     write_report(work.lake, settings, output)
     show_release(settings, membership)
+    if revision:
+        correct_membership(membership, corrected)
+        estimate_demo(work, corrected)
+        show_release(settings, corrected)
 
 
 def estimate_demo(work: Run, membership: Path) -> None:

@@ -5,6 +5,7 @@ that is kept under build/, and each step is taken once.
 """
 
 import datetime as dt
+import gzip
 import os
 import secrets
 import shutil
@@ -17,21 +18,27 @@ from functools import partial
 from pathlib import Path
 
 import openpyxl
+import polars as pl
 
 from jobs.base.core.machine import HOME
 from jobs.base.core.numbers import exact_number
 from jobs.base.packages import signing
 from jobs.base.settings.config import Observatory
+from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.public.secret import FILE, VALUE
 from jobs.study.release import clearance, making, manifest, publishing, signatures
-from jobs.study.release.folders import signature_of, site_of
+from jobs.study.release.folders import signature_of, site_of, versions_in
 from jobs.study.site.clearance_sheet import build_sheet
 from jobs.study.site.releases import write_releases
 from jobs.study.site.writing import write_site
 
 PERIOD = "2026-Q4"
-# The day on which the sample's administrations have answered.
+# The day on which the sample's administrations have answered; each revision is published a month later.
 AT = dt.datetime(2027, 3, 15, tzinfo=dt.UTC)
+MONTH = dt.timedelta(days=31)
+# The operator whose counts a revision corrects, and the files that have them.
+CORRECTED = "phl-sms-2"
+COUNTED = ("submission", "submission_type", "submission_source", "submission_route")
 DEADLINE = dt.date(2027, 3, 1)
 BY = "the demo"
 ANSWERED = (
@@ -75,7 +82,8 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
         index = public_root / manifest.INDEX
         if not (target.is_dir() and publishing.is_listed(public_root, Path(roots.restricted))):
             sign_demo(folder, Path(roots.signers))
-            publishing.publish_release(folder, own, public_root, Path(roots.signers), BY, AT)
+            at = AT + MONTH * len(versions_in(public_root, PERIOD))
+            publishing.publish_release(folder, own, public_root, Path(roots.signers), BY, at)
             write_releases(public_root, Path(roots.restricted))
         if not signatures.statement_signature(index).is_file():
             with use_demo_keys():
@@ -93,6 +101,23 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
         len(cleared.unasked),
         is_published,
     )
+
+
+def correct_membership(membership: Path, corrected: Path) -> None:
+    """Write the membership's files with twice the counts of one operator, as if it had sent the logs of one
+    of two servers; once."""
+    if corrected.is_dir():
+        return
+    with tempfile.TemporaryDirectory(dir=corrected.parent) as staged:
+        new = Path(staged) / "membership"
+        shutil.copytree(membership, new)
+        for name in COUNTED:
+            file = new / f"{name}.csv.gz"
+            rows = pl.read_csv(file, infer_schema=False)
+            times = pl.when(pl.col("respondent_id") == CORRECTED).then(2).otherwise(1)
+            counts = [(times * pl.col(each).cast(pl.Int64)).alias(each) for each in MEASURES]
+            file.write_bytes(gzip.compress(rows.with_columns(counts).write_csv().encode(), mtime=0))
+        new.rename(corrected)
 
 
 def settings_at_release(settings: Observatory, membership: Path) -> Observatory:

@@ -12,6 +12,7 @@ import pytest
 from jobs.base.settings import config
 from jobs.base.settings.config import Observatory
 from jobs.cli import demo, demo_release
+from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.public.secret import FILE, VALUE, p_pct
 from jobs.study.release import clearance, decisions, making, manifest, signatures
 from jobs.study.release.about import next_version
@@ -42,7 +43,8 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
         version = next_version(versions_in(Path(settings.release.restricted), period), is_major)
         about = dataclasses.replace(MADE_UP, version=version)
         restricted = Path(settings.release.restricted) / about.name
-        own = {"about": dataclasses.asdict(about), "earlier": []}
+        earlier = decisions.list_published(Path(settings.release.restricted))
+        own = {"about": dataclasses.asdict(about), "earlier": earlier}
         kept = {f"basis/{name}.parquet": making.encode_parquet(rows) for name, rows in BASIS.items()}
         write_folder(restricted, kept | {"about.json": json_bytes(own)}, is_private=True)
         folder = Path(settings.release.root) / about.name
@@ -135,3 +137,33 @@ def test_p_and_key_are_kept_private_and_printed_nowhere(
     assert (tmp_path / "build" / "secrets" / "gnupg").stat().st_mode & 0o777 == 0o700
     said(sample, capsys)
     assert file.read_text(encoding="utf-8") == text
+
+
+def test_a_corrected_membership_has_twice_the_counts_of_one_operator_alone(tmp_path: Path) -> None:
+    """In all files that count, so that parts still add up to volumes."""
+    membership = ROOT / "sample_data" / "membership"
+    demo_release.correct_membership(membership, tmp_path / "corrected")
+    assert {each.name for each in membership.iterdir()} == {
+        each.name for each in (tmp_path / "corrected").iterdir()
+    }
+    for name in demo_release.COUNTED:
+        before, after = (
+            pl.read_csv(folder / f"{name}.csv.gz", infer_schema_length=None)
+            for folder in (membership, tmp_path / "corrected")
+        )
+        is_own = pl.col("respondent_id") == demo_release.CORRECTED
+        assert before.filter(~is_own).equals(after.filter(~is_own))
+        own, twice = before.filter(is_own), after.filter(is_own)
+        assert own.height and own.drop(MEASURES).equals(twice.drop(MEASURES))
+        assert (own.select(MEASURES) * 2).equals(twice.select(MEASURES))
+
+
+def test_a_revision_is_published_a_month_later(
+    sample: Observatory, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(sample, capsys)
+    corrected = {"study.cost": BASIS["study.cost"].with_columns(cost=pl.lit(2.0))}
+    monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(corrected))
+    assert "Release of made-up figures: build/public_root/2026-Q4/v1.1.0\n" in said(sample, capsys)
+    listed = Path("build/public_root/index.html").read_text("utf-8")
+    assert "15 March 2027" in listed and "15 April 2027" in listed
