@@ -37,7 +37,7 @@ def demo(
         Path, typer.Option(help="Folder of the made-up membership that is estimated.")
     ] = Path("sample_data/membership"),
     revision: Annotated[
-        bool, typer.Option("--revision", help="Then correct one operator's logs, and publish the revision.")
+        bool, typer.Option("--revision", help="Then correct three operators' logs, and publish the revision.")
     ] = False,
 ) -> None:
     """Run the sample study on this machine, from logs to the report page and a release of made-up figures."""

@@ -36,8 +36,9 @@ PERIOD = "2026-Q4"
 # The day on which the sample's administrations have answered; each revision is published a month later.
 AT = dt.datetime(2027, 3, 15, tzinfo=dt.UTC)
 MONTH = dt.timedelta(days=31)
-# The operator whose counts a revision corrects, and the files that have them.
-CORRECTED = "phl-sms-2"
+# The operators whose counts a revision corrects, of three holdings: of fewer no figure would change. And the
+# files that have counts.
+CORRECTED = ("phl-sms-2", "tjk-sms-4", "mne-sms-1")
 COUNTED = ("submission", "submission_type", "submission_source", "submission_route")
 DEADLINE = dt.date(2027, 3, 1)
 BY = "the demo"
@@ -104,8 +105,8 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
 
 
 def correct_membership(membership: Path, corrected: Path) -> None:
-    """Write the membership's files with twice the counts of one operator, as if it had sent the logs of one
-    of two servers; once."""
+    """Write the membership's files with twice the counts of three operators, as if they had sent the logs
+    of one of two servers; once."""
     if corrected.is_dir():
         return
     with tempfile.TemporaryDirectory(dir=corrected.parent) as staged:
@@ -114,7 +115,7 @@ def correct_membership(membership: Path, corrected: Path) -> None:
         for name in COUNTED:
             file = new / f"{name}.csv.gz"
             rows = pl.read_csv(file, infer_schema=False)
-            times = pl.when(pl.col("respondent_id") == CORRECTED).then(2).otherwise(1)
+            times = pl.when(pl.col("respondent_id").is_in(CORRECTED)).then(2).otherwise(1)
             counts = [(times * pl.col(each).cast(pl.Int64)).alias(each) for each in MEASURES]
             file.write_bytes(gzip.compress(rows.with_columns(counts).write_csv().encode(), mtime=0))
         new.rename(corrected)

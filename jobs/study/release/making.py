@@ -33,6 +33,7 @@ from jobs.study.public.cells import (
     candidate_rows,
 )
 from jobs.study.public.gate import Protected, Unprotectable, make_public_tables
+from jobs.study.public.revisions import STANDS
 from jobs.study.public.secret import p_pct
 from jobs.study.questionnaire.respondents import load_respondents
 from jobs.study.release import (
@@ -340,7 +341,7 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
             " operator since; this release adds nothing to that. attack.csv in the restricted folder names"
             " them."
         )
-    notes += note_short_years(protected.public)
+    notes += [*note_standing(protected.public), *note_short_years(protected.public)]
     of_gaps = [
         contract.table for contract in map(public_contract, public_tables()) if contract.source == GAPS
     ]
@@ -369,6 +370,19 @@ def note_areas(held_rows: pl.DataFrame) -> list[str]:
         of_area.setdefault(area, []).append(f"{channel} in {period}: {', '.join(tables)}")
     listed = "; ".join(f"{AREAS[area][1]} ({'; '.join(own)})" for area, own in of_area.items())
     return [f"Areas left out, with all their rows of the tables named: {listed}."] if listed else []
+
+
+def note_standing(public: Mapping[str, pl.DataFrame]) -> list[str]:
+    """A line on the figures that a correction does not change."""
+    marked = [rows for rows in public.values() if "revision_code" in rows.columns]
+    count = sum(rows.filter(revision_code=STANDS).height for rows in marked)
+    if not count:
+        return []
+    return [
+        f"{with_noun(count, 'row stands', 'rows stand')} as in an earlier version (revision_code {STANDS}):"
+        " one or two holdings changed, and a new figure would show by how much. Their correction leaves once"
+        " three holdings of a figure have changed."
+    ]
 
 
 def note_short_years(public: Mapping[str, pl.DataFrame]) -> list[str]:

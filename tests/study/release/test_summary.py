@@ -7,6 +7,7 @@ import polars as pl
 
 from jobs.study.public.cells import HELD_SCHEMA
 from jobs.study.release import clearance, decisions, folders
+from jobs.study.release.making import note_standing
 from jobs.study.release.summary import count_changes, describe_table, list_left_out
 from tests.support.release import NOW
 
@@ -22,6 +23,13 @@ def test_a_version_after_one_that_was_only_made_is_compared_with_none(tmp_path: 
     restricted.mkdir(parents=True)
     (restricted / folders.ABOUT).write_text('{"earlier": ["2026-Q3/v1.0.0"]}')
     assert "no version of this period was published before" in count_changes(tmp_path, restricted)
+
+
+def test_figures_that_a_correction_does_not_change_are_counted() -> None:
+    rows = pl.DataFrame({"revision_code": ["STANDS", "REVISED", None, "STANDS"]})
+    (said,) = note_standing({"spam_volume": rows, "cost": pl.DataFrame({"cost": [1.0]})})
+    assert said.startswith("2\u00a0rows stand as in an earlier version")
+    assert note_standing({"spam_volume": rows.filter(revision_code="REVISED")}) == []
 
 
 def test_what_was_left_out_is_named_with_who_decided_it_and_why(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_shares_without_a_published_reliability_are_not_called_unreliable(tmp_pa
     )
     for name, area in (("index", "all countries together"), ("area-242", "Fiji")):
         page = (tmp_path / "site" / f"{name}.html").read_text("utf-8")
-        assert f"No share of spam of {area} is published as reliable enough to be quoted." in page
+        assert f"No share of spam of {area} is published that is reliable enough to be quoted." in page
 
 
 def test_sentences_have_two_digits_and_tables_what_is_published(tmp_path: Path) -> None:
