@@ -190,6 +190,9 @@ def list_(config_file: Config = SETTINGS) -> None:
         )
         table.add_row(period, version, state, answered, found["reason"] if found else "")
     out.print(table)
+    for period, version in latest.items():
+        command = clearance.make_command(restricted_folder(settings, period, version))
+        out.print(f"Next version of {period}: {command}", markup=False, highlight=False)
     for line in waiting:
         out.print(line, markup=False, highlight=False)
     if public:
@@ -248,7 +251,8 @@ def diff(
     found = comparing.compare_tables(comparing.tables_in(before), comparing.tables_in(after))
     table = Table("table", "row", "change", "before", "after", title_justify="left")
     for each in found[:SHOWN]:
-        table.add_row(each.table, each.key, f"{each.kind} {each.column}".strip(), each.before, each.after)
+        ends = [end or "none" if each.kind == "changed" else end for end in (each.before, each.after)]
+        table.add_row(each.table, each.key, f"{each.kind} {each.column}".strip(), *ends)
     if found:
         out.print(table)
     more = f"; {len(found) - SHOWN} more are not shown" if len(found) > SHOWN else ""

@@ -22,6 +22,7 @@ from jobs.cli.study.study_tables import (
     select_estimates,
     to_objects,
 )
+from jobs.study.estimates.steps.investment_targets import ASSUMED
 
 # So many administrations; the others are counted.
 ADMINISTRATIONS = 12
@@ -48,6 +49,8 @@ def investment_tables(
     held = to_objects(gaps.filter(pl.col("area_kind_code") != "country", is_of_period(period)))
     gaps_of = {(row.channel_code, row.area_code, row.target_code): row for row in held}
     targets = [each.value for each in SpendingTarget if any(row.target_code == each for row in held)]
+    assumed = chosen.filter(target_code="norm", source=ASSUMED)
+    named = f"targets in {period}" + (", norm a placeholder that nobody chose" if assumed.height else "")
     tables: list[RenderableType] = []
     channels = list(dict.fromkeys(row.channel_code for row in found))
     for channel in channels:
@@ -63,7 +66,7 @@ def investment_tables(
         tables.append(table)
         if targets:
             tables += [
-                targets_table(f"{channel}: targets in {period}", own, targets, gaps_of),
+                targets_table(f"{channel}: {named}", own, targets, gaps_of),
                 gap_intervals_table(f"{channel}: what is missing in {period}", own, targets, gaps_of),
             ]
     notes = [*explain_signs(found), *note_uncounted(found), *note_missing_norms(channels, chosen)]

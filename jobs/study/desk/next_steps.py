@@ -84,7 +84,7 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     ]
     nothing = ["no answer and no package is loaded"]
     if settings.study.deadline is None:
-        nothing.append(f"without [study] deadline: {quarter}, the last quarter that is over")
+        nothing.append(f"[study] deadline is not set, so this is of {quarter}, the last quarter that is over")
     asked = f"{quarter[:4]} and --period {quarter}" if quarter.endswith("Q4") else quarter
     received = sum(rows["respondent_id"].n_unique() for rows in loaded.values())
     steps.append(
@@ -231,9 +231,12 @@ def read_respondents(settings: Observatory) -> tuple[list[Respondent], tuple[str
 
 
 def without_one(settings: Observatory, listed: Sequence[Respondent], role: str, name: str) -> tuple[str, ...]:
-    """The study's countries of which nobody of a role is asked."""
+    """The study's countries of which nobody of a role is asked; of administrations the officer may decide to
+    ask none."""
     without = set(settings.study.countries) - {each.country for each in listed if each.role == role}
-    return (f"no {name} of {name_few(sorted(without), SHOWN)}",) if without else ()
+    listed_few = name_few(sorted(without), SHOWN)
+    said = f"not asked, which you may decide: {listed_few}" if role == "A" else f"no {name} of {listed_few}"
+    return (said,) if without else ()
 
 
 def unframed(settings: Observatory) -> Iterator[str]:

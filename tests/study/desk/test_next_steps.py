@@ -73,7 +73,10 @@ def test_the_quarter_that_was_asked_for_is_named_once_another_one_is_over(
     assert step.do == f"observatory questionnaire make --period {asked}, then load"
     quarter = asked[-len("2027-Q1") :]
     # Who begins before a quarter ends wants that one: the table says what chooses it.
-    assert step.missing[1] == f"without [study] deadline: {quarter}, the last quarter that is over"
+    assert (
+        step.missing[1]
+        == f"[study] deadline is not set, so this is of {quarter}, the last quarter that is over"
+    )
     # Nobody is asked for a quarter that ends after the deadline, nor for one long before.
     monkeypatch.setenv("OBSERVATORY_READ_AT", "2026-12-01T00:00:00Z")
     settings = begun / "observatory.toml"
@@ -92,7 +95,7 @@ def test_a_study_goes_on_without_an_administration(begun: Path) -> None:
     lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
     file.write_text("".join(line for line in lines if ",NPL," not in line), encoding="utf-8")
     step = steps_of(begun)["administrations"]
-    assert step.missing == ("no administration of NPL",) and not step.is_needed
+    assert step.missing == ("not asked, which you may decide: NPL",) and not step.is_needed
     file.write_text("name\n", encoding="utf-8")
     steps = steps_of(begun)
     assert "columns" in steps["respondents"].missing[0] and len(steps["keys"].missing) == 1
