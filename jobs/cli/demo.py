@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from jobs.base.core.errors import raise_problems
+from jobs.base.core.errors import ObservatoryError, raise_problems
 from jobs.base.core.machine import HOME
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jobs.base.settings.config import Observatory
     from jobs.operators.build.run import Run
 
+MEMBERSHIP = Path("sample_data/membership")
 # The tables of the study that the demo prints.
 OF_STUDY = (
     "spam_volume", "volume_change", "spam_type", "spam_source", "spam_route", "countermeasure_cost",
@@ -35,7 +36,7 @@ def demo(
     output: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("build/report"),
     membership: Annotated[
         Path, typer.Option(help="Folder of the made-up membership that is estimated.")
-    ] = Path("sample_data/membership"),
+    ] = MEMBERSHIP,
     revision: Annotated[
         bool, typer.Option("--revision", help="Then correct three operators' logs, and publish the revision.")
     ] = False,
@@ -48,10 +49,12 @@ def demo(
     from jobs.cli.study.study_parts import route_tables, source_tables, type_tables
     from jobs.cli.study.study_spending import public_spending_table
 
+    if revision and membership != MEMBERSHIP:
+        raise ObservatoryError(f"--revision corrects operators of {MEMBERSHIP}: give it without --membership")
     use_demo_key()
     corrected = HOME / "membership-corrected"
     # What is revised stays so.
-    membership = corrected if corrected.is_dir() else membership
+    membership = corrected if membership == MEMBERSHIP and corrected.is_dir() else membership
     settings = config.load_settings(config_file)
     problems = pull_all(settings, None, is_followed=True)
     work, _ = run_with_progress(settings, None, [each.value for each in Stage])

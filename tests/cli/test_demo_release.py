@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
+from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings import config
 from jobs.base.settings.config import Observatory
 from jobs.cli import demo, demo_release
@@ -167,3 +168,9 @@ def test_a_revision_is_published_a_month_later(
     assert "Release of made-up figures: build/public_root/2026-Q4/v1.1.0\n" in said(sample, capsys)
     listed = Path("build/public_root/index.html").read_text("utf-8")
     assert "15 March 2027" in listed and "15 April 2027" in listed
+
+
+def test_a_membership_of_ones_own_is_not_revised(tmp_path: Path) -> None:
+    """And nothing runs: the corrected operators are the sample's."""
+    with pytest.raises(ObservatoryError, match="--revision corrects operators of sample_data/membership"):
+        demo.demo(tmp_path / "none.toml", membership=tmp_path, revision=True)

@@ -168,7 +168,7 @@ class Deviations:
 def weigh_deviations(sample: Weighted, influence: Array) -> Deviations:
     """Deviations of influences, respondents x measures. A stratum with one unit has none."""
     answering = sample.operators.is_respondent
-    answered, first, place = np.unique(sample.unit[answering], return_index=True, return_inverse=True)
+    _, first, place = np.unique(sample.unit[answering], return_index=True, return_inverse=True)
     index, owner = sample.index[answering][first], sample.owner[answering][first]
     sums = sum_rows(influence, place)
     stratum = np.unique(index, return_inverse=True)[1]
