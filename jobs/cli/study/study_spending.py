@@ -50,7 +50,7 @@ def investment_tables(
     gaps_of = {(row.channel_code, row.area_code, row.target_code): row for row in held}
     targets = [each.value for each in SpendingTarget if any(row.target_code == each for row in held)]
     assumed = chosen.filter(target_code="norm", source=ASSUMED)
-    named = f"targets in {period}" + (", norm a placeholder that nobody chose" if assumed.height else "")
+    dated = f"{period}" + (", norm a placeholder that nobody chose" if assumed.height else "")
     tables: list[RenderableType] = []
     channels = list(dict.fromkeys(row.channel_code for row in found))
     for channel in channels:
@@ -66,8 +66,8 @@ def investment_tables(
         tables.append(table)
         if targets:
             tables += [
-                targets_table(f"{channel}: {named}", own, targets, gaps_of),
-                gap_intervals_table(f"{channel}: what is missing in {period}", own, targets, gaps_of),
+                targets_table(f"{channel}: targets in {dated}", own, targets, gaps_of),
+                gap_intervals_table(f"{channel}: what is missing in {dated}", own, targets, gaps_of),
             ]
     notes = [*explain_signs(found), *note_uncounted(found), *note_missing_norms(channels, chosen)]
     return [*tables, *map(Text, notes), *spending_assumptions(found), *gap_assumptions(held)]
