@@ -78,7 +78,12 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
             respondents if faults else f"{build_frame} --ask",
         ),
         # A study can do without: the officer then decides on the country's rows.
-        Step("administrations", without_one(settings, listed, "A", "administration"), f"a row in {respondents}, or none", False),
+        Step(
+            "administrations",
+            without_one(settings, listed, "A", "administration"),
+            f"a row in {respondents}, or none",
+            False,
+        ),
         Step("frame", tuple(unframed(settings)), build_frame),
         Step("keys", tuple(without_keys(settings, listed)), f"{keys}/ID.asc", False),
     ]

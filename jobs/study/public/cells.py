@@ -120,7 +120,7 @@ RULES = {
     "p_pct": "One holding could learn what another one contributed",
     "own_rate": "Too few of the country answered to estimate the others at their rate",
     "one_country": "The area is one country of the study, whose own rows its administration clears",
-    HALF: "A rule holds the other half of all countries back, which the row of all less this one would reveal",
+    HALF: "A rule holds the other half back, which the row of all countries less this one would reveal",
     "whole": "Fewer than three holdings set them apart from a figure of all respondents",
     "attack": "The attack found a contribution with them",
     DECISION: "They are of countries whose rows a decision leaves out",
