@@ -44,6 +44,11 @@ def test_a_variance_is_rounded_up_to_a_step(value: float) -> None:
     assert round_up_variance(found) == found
 
 
+@pytest.mark.parametrize("value", [0.0, LEAST_VARIANCE / 50, LEAST_VARIANCE])
+def test_rates_that_are_nearly_alike_have_the_least_variance(value: float) -> None:
+    assert round_up_variance(value) == LEAST_VARIANCE
+
+
 def test_classes_begin_at_their_edges() -> None:
     assert [class_of(value, (3, 6, 11), ("a", "b", "c", "d")) for value in (2, 3, 5, 6, 10, 11)] == list(
         "abbccd"
