@@ -506,6 +506,19 @@ def test_operators_of_an_owner_err_together_by_hand() -> None:
     assert variance(owned) == pytest.approx(8)
 
 
+def test_leverage_lengthens_the_linearised_error_by_hand() -> None:
+    """Four of eight answered, x 1, 2, 3 and 4, weights 2, ratio 2: residuals 1, -1, 1, -1, over 1 - x/10.
+    Of these twice as much about its mean; squares times (1 - 4/8) x 4/3, and 40 known of 20."""
+    text = np.array([str(place) for place in range(8)], dtype=object)
+    x, answered = np.array([1.0, 2, 3, 4, 5, 5, 5, 5]), np.array([True] * 4 + [False] * 4)
+    people = Operators(text, text, text, text, text, x, answered, text)
+    sample = Weighted(people, text, np.zeros(8, dtype=int), np.full((1, 4), 2.0))
+    y = np.array([[3.0], [3.0], [7.0], [7.0]])
+    (variance,), _ = linearised_variance(sample, x[:4], y, np.ones(4, dtype=bool), 40.0, leverage=True)
+    z = 2 * np.array([1 / 0.9, -1 / 0.8, 1 / 0.7, -1 / 0.6])
+    assert variance == pytest.approx(2**2 * 0.5 * 4 / 3 * ((z - z.mean()) ** 2).sum())
+
+
 def test_the_concentration_by_hand() -> None:
     """All six: X = 20, sum of w x = 9, g = 40/9 and 20/9. Silent: 16 + 64. Class A: X = 4, sum of w x = 5, g
     = 8/5 and 4/5, nobody silent; with 10 known, 6 are of operators that nobody listed and g = 4 and 2."""
