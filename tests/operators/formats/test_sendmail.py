@@ -617,6 +617,12 @@ def test_refusals_of_one_session() -> None:
     assert len(transmissions(mail, mail.replace("s@x", "t@x"))) == 1
 
 
+def test_a_session_lasts_until_ten_minutes_of_silence_have_passed() -> None:
+    first, last = rcpt(at="Nov 24 14:00:00"), "Nov 24 14:10:0{}"
+    assert [row["try_count"] for row in transmissions(first, rcpt(at=last.format(0)))] == [2]
+    assert [row["try_count"] for row in transmissions(first, rcpt(at=last.format(1)))] == [1, 1]
+
+
 def test_what_one_recipient_was_refused_another_got() -> None:
     rows = transmissions(rcpt("no@a.example"), came(), went())
     assert [told(row, "grain_code", "recipient", "sender") for row in rows] == [
