@@ -20,6 +20,8 @@ def test_the_ledger_conserves_lines_and_limits_quarantine() -> None:
         file("mangled", 100, 60, 34, 6),
         # One report of a stranger is no share.
         file("few", 7, 2, 0, 5),
+        # The limit is on a source's lines, those that are no records too.
+        file("ignored", 200, 100, 90, 10),
         # The limit is on a source, not on a file.
         file("mostly", 10, 5, 0, 5),
         file("mostly", 990, 990, 0, 0),
