@@ -118,6 +118,15 @@ def test_numbers_have_the_networks_of_their_ranges(tmp_path: Path) -> None:
 WRITTEN = ("447700900012", "+447700900012", "00447700900012", "07700900012")
 
 
+def test_two_operators_have_no_pseudonym_in_common() -> None:
+    own, other = (
+        pseudonym_keys.make_pseudonyms(pl.Series(["447700900012"]), operator_key(each)).item()
+        for each in ("op", "other")
+    )
+    assert own != other
+    assert pseudonym_keys.derived_key_id("op") != pseudonym_keys.derived_key_id("other")
+
+
 def test_one_subscriber_has_one_pseudonym_however_its_number_is_written() -> None:
     protection = Protection((OWN,), None)
     call = {"format_code": "kamailio", "channel_code": "VOICE_IP", "grain_code": "call"}
