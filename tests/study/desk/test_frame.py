@@ -407,6 +407,12 @@ def test_half_a_workbook_one_with_macros_and_two_years(tmp_path: Path) -> None:
     shutil.move(file, sources / "frame.xlsm")
     with pytest.raises(ObservatoryError, match="holds macros"):
         build(tmp_path)
+    # Macros are not known by the name alone.
+    shutil.move(sources / "frame.xlsm", file)
+    with zipfile.ZipFile(file, "a") as parts:
+        parts.writestr("xl/vbaProject.bin", b"Sub Auto_Open()")
+    with pytest.raises(ObservatoryError, match="holds macros"):
+        build(tmp_path)
 
 
 def ask_operators(listed: Path, frame: list[dict[str, str]], names: dict[str, str]) -> list[str]:
