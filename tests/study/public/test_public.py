@@ -84,13 +84,6 @@ def test_a_country_of_unknown_coverage_has_no_rate_of_its_own(coverage: float | 
     assert held_rules(rows) == {"own_rate"}
 
 
-def test_half_of_a_countrys_subscriptions_give_a_rate_of_its_own() -> None:
-    """So the study estimates it (jobs/base/stats/prediction.py): with less, others' rate would show."""
-    rows = cells.candidate_rows(VOLUME, STUDY, [PERIOD])
-    assert held_rules(rows.with_columns(coverage_pct=pl.lit(50.0))) == set()
-    assert held_rules(rows.with_columns(coverage_pct=pl.lit(49.99))) == {"own_rate"}
-
-
 def with_contributions(study: Basis, contribution: pl.DataFrame) -> Basis:
     return replace(study, tables={**study.tables, CONTRIBUTION: contribution})
 
