@@ -43,8 +43,8 @@ TERMS = ("holding", "subscription", "variation", "norm")
 METHOD = ("asked", "whom", "counted", "corrected", "estimated", "rounded")
 # What readers ask for and no table has.
 ABSENT = (
-    "countries", "networks", "measures", "missed", "government", "economy", "subscription", "harm",
-    "channels",
+    "countries", "networks", "measures", "missed", "government", "economy", "years", "subscription", "people",
+    "harm", "channels",
 )  # fmt: skip
 
 

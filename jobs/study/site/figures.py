@@ -30,7 +30,14 @@ from jobs.study.site.names import (
     own_area_codes,
     sort_key,
 )
-from jobs.study.site.reading import QUANTITIES, PublishedRelease, better_quantity, by_channel
+from jobs.study.site.reading import (
+    QUANTITIES,
+    SPENDING_BAND,
+    PublishedRelease,
+    better_quantity,
+    by_channel,
+    total_spending,
+)
 from jobs.study.site.sentences import (
     DIGITS,
     beside_title,
@@ -50,7 +57,6 @@ from jobs.study.site.sentences import (
     quoted_change,
     rate_title,
     show_share,
-    total_spending,
     volume_title,
     whole_row,
 )
@@ -64,8 +70,8 @@ RATE = ("rate_low", "rate_per_subscription", "rate_high")
 COMPONENTS = {"marginal": "", "fixed": "≥ ", "stated": "≥ "}
 # Shades of a matrix, by share in percent.
 SHADES = (5, 15, 30, 50)
-# Answers that say that there is nothing, and so many of the others a title names.
-NOTHING, MOST = ("no", "NONE", "zero"), 3
+# Answers that say that there is nothing.
+NOTHING = ("no", "NONE", "zero")
 # Width and number of names of the map, on wide and on narrow screens.
 MAPS = ((960, 12), (480, 5))
 
@@ -179,13 +185,20 @@ def plain_cell(row: Row, name: str) -> Cell:
     return number_cell(short(row[name]) if row[name] else "")
 
 
+def judged_cell(row: Row, name: str, band: str) -> Cell:
+    """A figure, in brackets if its band says so."""
+    return number_cell(bracket(plain_cell(row, name).text, row[band]))
+
+
 def rate_cell(row: Row) -> Cell:
-    return number_cell(bracket(plain_cell(row, "rate_per_subscription").text, row["cv_band_code"]))
+    return judged_cell(row, "rate_per_subscription", "cv_band_code")
 
 
 def least_cell(row: Row, name: str) -> Cell:
     """What a unit costs at least."""
-    return number_cell(f"≥ {languages.format_significant(row[name])}" if row[name] else "")
+    return number_cell(
+        bracket(f"≥ {languages.format_significant(row[name])}", row["cv_band_code"]) if row[name] else ""
+    )
 
 
 def class_cell(row: Row, codelist: str) -> Cell:
@@ -205,8 +218,8 @@ def interval_column(low: str = "estimate_low", high: str = "estimate_high") -> S
     return Column(say("interval"), is_minor=True), partial(interval_cell, low=low, high=high)
 
 
-def reliability_column(column: str = "cv_band_code") -> ShownColumn:
-    return text_column("reliability"), partial(band_cell, column=column)
+def reliability_column() -> ShownColumn:
+    return text_column("reliability"), band_cell
 
 
 def class_columns() -> list[ShownColumn]:
@@ -274,9 +287,10 @@ def least_columns(head: Callable[[str], str]) -> list[ShownColumn]:
 def investment_columns() -> list[ShownColumn]:
     return [
         (Column(in_dollars("rate")), rate_cell),
+        interval_column(RATE[0], RATE[-1]),
         (Column(in_dollars("investment.total")), amount_cell),
         interval_column(),
-        *class_columns(),
+        class_columns()[-1],
         reliability_column(),
     ]
 
@@ -284,11 +298,8 @@ def investment_columns() -> list[ShownColumn]:
 def gap_columns() -> list[ShownColumn]:
     return [
         (Column(in_dollars("gap.needed")), partial(plain_cell, name="necessary")),
-        (Column(in_dollars("gap.spent")), partial(plain_cell, name="spend")),
-        (
-            Column(in_dollars("gap.gap")),
-            lambda row: number_cell(bracket(short(row["gap"]), row["cv_band_code"])),
-        ),
+        (Column(in_dollars("gap.spent")), partial(judged_cell, name="spend", band=SPENDING_BAND)),
+        (Column(in_dollars("gap.gap")), partial(judged_cell, name="gap", band="cv_band_code")),
         interval_column("gap_low", "gap_high"),
         reliability_column(),
     ]
@@ -515,12 +526,12 @@ def beside_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:
         listed = sorted(rows.to_dicts(), key=lambda row: order.index(row[AREA]))
         title = beside_title(channel, listed[0], listed[-1])
         scale = top_of(listed, "share_pct")
-        shown = [
+        shown: list[ShownColumn] = [
             by_area(partial(share_bar, scale=scale)),
             (Column(say("of_traffic")), share_cell),
             (Column(say("spam")), amount_cell),
             interval_column(),
-            reliability_column("share_cv_band_code"),
+            (text_column("reliability.share"), partial(band_cell, column="share_cv_band_code")),
         ]
         table = shown_table(title, listed, shown, ("0", show_share(str(scale))))
         note = f"{say('beside.note')} {reading_note('spam_volume', rows)}"
@@ -668,6 +679,8 @@ def matrix(
     source: str, channel: str, rows: pl.DataFrame, column: str, names: dict[str, str]
 ) -> list[SiteFigure]:
     """Shares: a row for each area, a column for each part. Those of low reliability in brackets."""
+    # An area without a share would be a line of dashes.
+    rows = rows.filter(pl.col("share_pct").is_not_null().any().over(AREA))
     codes = [code for code in names if code in set(rows[column])]
     codes.sort(key=lambda code: code in UNPLACED)
     if rows.is_empty():
@@ -811,7 +824,7 @@ def amounts_table(
 def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
     market = release.last("investment").filter(pl.col("conversion_code") == "market")
     found = []
-    for channel, own in by_channel(total_spending(release)):
+    for channel, own in by_channel(total_spending(release.last("investment"))):
         title, listed = money_title("investment", channel, whole_row(own)), own.to_dicts()
         scale = top_of(listed, *RATE)
         shown = [by_area(partial(plain_bar, names=RATE, scale=scale)), *investment_columns()]
@@ -904,20 +917,19 @@ def policy_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 
 def most_answered(rows: pl.DataFrame) -> str:
-    """The answers of most administrations of all countries together, of those that say that there is
-    something: ; spam law: consent before 50–75% (World)."""
+    """The answer of most administrations of all countries together, of those that say that there is
+    something: ; spam law: consent before 50–75% (World). Empty where several are as frequent."""
     some = ~pl.col("answer_code").is_in(NOTHING)
-    whole = rows.filter(pl.col(AREA).is_in(WHOLE), some).sort("indicator_code", "answer_code").to_dicts()
-    if not whole:
+    whole = rows.filter(pl.col(AREA).is_in(WHOLE), some).to_dicts()
+    most = max((float(row["share_from_pct"]) for row in whole), default=None)
+    first = [row for row in whole if float(row["share_from_pct"]) == most]
+    if len(first) != 1:
         return ""
-    first = max(whole, key=lambda row: float(row["share_from_pct"]))
-    most = [
-        name_question(row["indicator_code"], row["indicator_text"])
-        + ("" if row["answer_code"] == "yes" else f": {name_listed('policy_answer', row['answer_code'])}")
-        for row in whole
-        if row["share_from_pct"] == first["share_from_pct"]
-    ]
-    return f"{say('between')}{languages.join_parts(most[:MOST])} {quarter_text(first)} ({label_of(first)})"
+    row = first[0]
+    asked = name_question(row["indicator_code"], row["indicator_text"])
+    if row["answer_code"] != "yes":
+        asked += f": {name_listed('policy_answer', row['answer_code'])}"
+    return f"{say('between')}{asked} {quarter_text(row)} ({label_of(row)})"
 
 
 def user_figures(release: PublishedRelease) -> list[SiteFigure]:

@@ -11,7 +11,7 @@ from jobs.base.costs.prices import base_year
 from jobs.base.page.blocks import Cell, Column
 from jobs.base.tables.contracts import Row, reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
-from jobs.study.release.released_tables import AREA, COMMON, WHOLE, area_codes, published_codes
+from jobs.study.release.released_tables import AREA, COMMON, PART, WHOLE, area_codes, published_codes
 from jobs.study.site import figures, sentences
 from jobs.study.site.figures import ShownColumn, SiteFigure, english_cell
 from jobs.study.site.names import (
@@ -213,14 +213,20 @@ def list_without(release: PublishedRelease) -> str:
 
 
 def area_page(release: PublishedRelease, area: str) -> Page:
-    """An area beside all countries together, and every published row of it, by table."""
+    """An area beside all countries together, and every published row of it, by table. Some rows of an area
+    are of a part of its countries alone, which has a page of its own: each leads to the other."""
     label = name_place(area, release.areas[area])
     headline = sentences.headline(release, [area])
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
     rows = release.rows_of_area[area]
     found = figures.beside_figures(release, area)
     found += [area_figure(name, rows[name]) for name in figures.TABLES if name in rows]
-    sections = [PageSection(texts=[say("area.lead", area=label)], figures=found)]
+    links = [
+        (name_place(other, release.areas[other]), page_file(page_of(other)))
+        for other in (area + PART, area.removesuffix(PART))
+        if other != area and other in release.areas
+    ]
+    sections = [PageSection(texts=[say("area.lead", area=label)], figures=found, links=links)]
     return Page(page_of(area), label, lead, sections, parent="areas")
 
 

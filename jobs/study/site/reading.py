@@ -12,6 +12,7 @@ import polars as pl
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures import words
 from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
+from jobs.base.tables.series import ALL
 from jobs.study.release import triangle
 from jobs.study.release.comparing import csv_files_in, tables_in
 from jobs.study.release.manifest import find_day, read_manifest, verify_release
@@ -24,11 +25,14 @@ UNITS = ("attempted", "call")
 QUANTITIES = ("spam_corrected", "spam_certain")
 OPERATOR = "OPERATOR"
 CHANNELS = ("EMAIL", "SMS", "VOICE")
+# How reliable the spending is that a row of a gap is counted from.
+SPENDING_BAND = "spend_cv_band_code"
 
 
 @dataclass(frozen=True)
 class PublishedRelease:
-    """A verified release. about: its manifest. tables, files: by the table's name. workbook: its file, if it
+    """A verified release. about: its manifest. tables, files: by the table's name; investment_gap has
+    SPENDING_BAND beside its own columns. workbook: its file, if it
     has one. published: the day, if the folder of all releases lists it."""
 
     about: Mapping[str, Any]
@@ -124,10 +128,25 @@ def read_release(folder: Path) -> PublishedRelease:
         raise ObservatoryError(
             "\n".join([*wrong, "Another program made it: no page is drawn of a part of a release"])
         )
+    tables["investment_gap"] = add_spending_band(tables)
     workbook = next(iter(folder.glob("*.xlsx")), None)
     revised = triangle.read_triangle(folder)
     day = find_day(folder, digest)
     return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook, day)
+
+
+def add_spending_band(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """The gaps, each with the reliability of its spending, which the table of spending has."""
+    key = ["period_code", AREA, "channel_code"]
+    spending = total_spending(tables["investment"]).select(*key, pl.col("cv_band_code").alias(SPENDING_BAND))
+    return tables["investment_gap"].join(spending, on=key, how="left", maintain_order="left")
+
+
+def total_spending(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of the rows of investment those of all spending of a channel, at market rates."""
+    return rows.filter(
+        pl.col("strategy_code") == ALL, pl.col("component_code") == ALL, pl.col("conversion_code") == "market"
+    )
 
 
 def wrong_values(contract: PublicContract, tables: Mapping[str, pl.DataFrame]) -> list[str]:

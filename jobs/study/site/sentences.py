@@ -23,6 +23,7 @@ from jobs.study.site.reading import (
     PublishedRelease,
     better_quantity,
     by_channel,
+    total_spending,
 )
 from jobs.study.site.texts import say
 
@@ -230,7 +231,7 @@ def answered(release: PublishedRelease) -> list[str]:
 
 
 def answered_on_spending(release: PublishedRelease) -> list[str]:
-    rows = total_spending(release).filter(pl.col(AREA).is_in(WHOLE))
+    rows = total_spending(release.last("investment")).filter(pl.col(AREA).is_in(WHOLE))
     return [
         answered_sentence("answered.spent", channel, own.row(0, named=True))
         for channel, own in by_channel(rows)
@@ -254,19 +255,13 @@ def money(release: PublishedRelease) -> list[str]:
     costs = release.last("countermeasure_cost").filter(
         pl.col(AREA).is_in(WHOLE), pl.col("strategy_code") == ALL, pl.col("cost_component_code") == "stated"
     )
-    spent = total_spending(release).filter(pl.col(AREA).is_in(WHOLE))
+    spent = total_spending(release.last("investment")).filter(pl.col(AREA).is_in(WHOLE))
     found = [
         money_sentence(key, channel, own.row(0, named=True))
         for key, rows in (("money.cost", costs), ("money.spent", spent))
         for channel, own in by_channel(rows)
     ]
     return [*found, say("money.apart")] if found else [say("why_money")]
-
-
-def total_spending(release: PublishedRelease) -> pl.DataFrame:
-    return release.last("investment").filter(
-        pl.col("strategy_code") == ALL, pl.col("component_code") == ALL, pl.col("conversion_code") == "market"
-    )
 
 
 def money_sentence(key: str, channel: str, row: Row) -> str:

@@ -40,7 +40,7 @@ def test_no_sentence_has_a_figure_of_low_reliability(band: str, tmp_path: Path) 
     recompute_sentences(tmp_path / "site")
     front = (tmp_path / "site" / "index.html").read_text("utf-8")
     for name in ("types", "measures", "investment"):
-        assert "In brackets: reliability low or not published." in (
+        assert "In brackets: a figure whose own reliability is low or not published." in (
             tmp_path / "site" / f"{name}.html"
         ).read_text("utf-8")
     assert "No share of spam" in front and "it stands in the tables alone" in front

@@ -222,8 +222,10 @@ def test_an_area_has_signs_brackets_and_units_as_pages_of_subjects(tmp_path: Pat
     assert "Figure, US dollars" in heads and "Each subscription, US dollars" in heads
     amounts = {line[2]: line[3] for line in costs}
     assert amounts == {"Fixed": "≥ 12.5M", "Marginal": "12.5M", "Stated": "≥ 12.5M"}
-    assert {line[4] for line in cells_of(page, "Investment: World")[1:]} == {"(12.5M)"}
-    assert "In brackets: reliability low or not published." in page
+    assert {line[5] for line in cells_of(page, "Investment: World")[1:]} == {"(12.5M)"}
+    # What was spent is as reliable beside a norm as by itself, and a cost for each unit as the cost.
+    assert "(12.5M)" in cells_of(page, "Spending beside a norm: World")[1]
+    assert "In brackets: a figure whose own reliability is low or not published." in page
     # What a figure is of stands in a column even if it is the same in all rows.
     assert cells_of(page, "Cost to users: World")[1][:2] == ["SMS", "Time to delete"]
     assert "≤ 5.5" in page
