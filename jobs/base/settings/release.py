@@ -22,6 +22,8 @@ class Release(Settings):
     """Whom readers ask."""
     licence: str = "CC-BY-4.0"
     """Under which readers may use the release."""
+    address: str | None = Field(None, pattern=r"^https?://[^\s<>\"]+$")
+    """Where readers find `public_root` on the web, as in https://example.org/spam: citations end with it."""
     root: str = "releases"
     """The folder of releases as they are made."""
     restricted: str = "restricted"

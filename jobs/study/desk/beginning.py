@@ -44,6 +44,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
         "agency_name": "The study of spam",
         "contact": None,
         "licence": "CC-BY-4.0",
+        "address": None,
         "root": "releases",
         "restricted": "restricted",
         "public_root": "public",
@@ -54,6 +55,7 @@ MODELS: Mapping[str, type[Settings]] = {"study": Study, "study.gap": Gap, "relea
 # What a setting without a value may be, in its comment.
 SAMPLES = {
     "receipt_key": '"study@example.org"', "deadline": "2027-02-28", "return_address": '"study@example.org"',
+    "address": '"https://example.org/spam"',
     "norm": "{ EMAIL = 0.8, SMS = 0.2 }", "agency": '"SPAMSTAT"',    "contact": '"study@example.org"',
 }  # fmt: skip
 LANGUAGE_NOTE = (

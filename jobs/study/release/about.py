@@ -18,7 +18,7 @@ class About:
 
     period: a quarter; the fourth carries its year. version: v<major>.<minor>.<patch>. agency: the id of the
     maintenance agency in SDMX. code: version of the software. is_made_up: the figures are of no real
-    operator, which every file says.
+    operator, which every file says. address: where readers find the folder of all releases, if it is known.
     """
 
     period: str
@@ -29,6 +29,7 @@ class About:
     licence: str
     code: str
     is_made_up: bool = False
+    address: str | None = None
 
     def __post_init__(self) -> None:
         parts_of(self.version)
@@ -38,6 +39,11 @@ class About:
     @property
     def name(self) -> str:
         return f"{self.period}/{self.version}"
+
+    @property
+    def own_address(self) -> str | None:
+        """Where readers find the pages of this release."""
+        return f"{self.address.rstrip('/')}/{self.name}-site/" if self.address else None
 
     @property
     def title(self) -> str:

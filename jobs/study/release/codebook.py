@@ -169,6 +169,7 @@ def data_package(tables: Sequence[ReleasedTable], about: About) -> bytes:
         "title": about.title,
         "version": about.version.removeprefix("v"),
         "licenses": [{"name": about.licence}],
+        **({"homepage": about.own_address} if about.own_address else {}),
         "contributors": [{"title": about.agency_name, "role": "publisher"}],
         "resources": [describe_resource(table, about) for table in tables],
     }
@@ -215,6 +216,8 @@ def format_citation(about: About) -> bytes:
         "authors": [{"name": about.agency_name}],
         "license": about.licence,
     }
+    if about.own_address:
+        found["url"] = about.own_address
     if "@" in about.contact:
         found["contact"] = [{"email": about.contact}]
     text: str = yaml.safe_dump(found, allow_unicode=True, sort_keys=False, width=1000)

@@ -63,6 +63,7 @@ def format_manifest(
             "publisher": about.agency_name,
             "contact": about.contact,
             "licence": about.licence,
+            **({"address": about.own_address} if about.own_address else {}),
             "software": about.code,
             "inputs_seal": inputs,
             "reference_tables": dict(references),

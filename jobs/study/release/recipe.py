@@ -55,6 +55,7 @@ def recipe_of(
         licence=settings.release.licence,
         code=record.code_revision(),
         is_made_up=settings.release.is_made_up,
+        address=settings.release.address,
     )
     refuse_unkept(Path(settings.release.root), Path(settings.release.restricted))
     today = settings.lake.now.date()

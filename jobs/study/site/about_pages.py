@@ -72,6 +72,7 @@ def publisher_of(release: PublishedRelease) -> dict[str, str]:
         "day": languages.format_day(last_day(release.period)),
         "digest": release.digest,
         "published": published(release),
+        "address": str(about.get("address") or ""),
     }
 
 
@@ -254,6 +255,7 @@ def data_page(release: PublishedRelease) -> Page:
     ]
     files = SiteFigure("", say("data.files"), "", Table(say("data.files"), columns, lines))
     links = [(file.name, f"data/{file.name}") for file in release.files.values()]
+    cited = f"{say('citation', table='…', **given)} {given['address']}".rstrip()
     return Page(
         "data",
         say("page.data"),
@@ -263,7 +265,7 @@ def data_page(release: PublishedRelease) -> Page:
             PageSection("Excel", [say("data.excel")], links=workbook_link(release)),
             PageSection(figures=[files], links=links),
             PageSection("", [say("data.folder", **given)]),
-            PageSection(say("cite"), [say("citation", table="…", **given), say("data.reuse", **given)]),
+            PageSection(say("cite"), [cited, say("data.reuse", **given)]),
             PageSection(
                 say("data.check"),
                 [say("data.check_text"), say("data.check_site"), releases],

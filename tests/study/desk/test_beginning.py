@@ -49,7 +49,7 @@ def test_values_to_fill_in_are_settings(tmp_path: Path) -> None:
     filled = [
         line.removeprefix("# ") if " = " in line and line[-1] in '"}0123456789' else line for line in lines
     ]
-    assert len([1 for line, given in zip(lines, filled, strict=True) if line != given]) == 6
+    assert len([1 for line, given in zip(lines, filled, strict=True) if line != given]) == 7
     file.write_text("\n".join(filled), encoding="utf-8")
     settings = load_settings(file)
     assert settings.release.agency == "SPAMSTAT" and str(settings.study.deadline) == "2027-02-28"

@@ -14,11 +14,13 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.cli.main import app
+from jobs.study.release.codebook import data_package, format_citation
 from jobs.study.release.manifest import compute_digest
 from jobs.study.site import names
 from jobs.study.site.about_pages import lines_to_run
@@ -29,7 +31,7 @@ from jobs.study.site.writing import write_site
 from tests.conftest import ROOT
 from tests.support.release import ABOUT
 from tests.support.release import write as write_volumes
-from tests.support.site_release import write_whole
+from tests.support.site_release import MADE_UP, write_whole
 
 NASTY = '<script>alert("1")</script> & "quoted" =1+1'
 LINK = re.compile(r'(?:href|src)="([^"]*)"')
@@ -315,3 +317,15 @@ def test_the_quality_report_names_the_periods_of_every_table(tmp_path: Path) -> 
     assert quarter.startswith("quarter 4 of 2026 (") and "Volume" not in quarter and "Types" in quarter
     assert year.startswith("2026 (Volume, ") and "Investment" in year
     assert "Cost to users" not in said
+
+
+def test_a_citation_ends_with_the_address_of_the_release(tmp_path: Path) -> None:
+    about = replace(MADE_UP, address="https://example.org/spam/")
+    write_site(write_whole(tmp_path, about), tmp_path / "site")
+    address = "https://example.org/spam/2026-Q4/v1.0.0-site/"
+    for page in ("volume", "data"):
+        assert f" {address}</p>" in (tmp_path / "site" / f"{page}.html").read_text("utf-8")
+    assert yaml.safe_load(format_citation(about))["url"] == address
+    assert json.loads(data_package([], about))["homepage"] == address
+    # A release without one says nothing of it.
+    assert "url" not in yaml.safe_load(format_citation(MADE_UP))
