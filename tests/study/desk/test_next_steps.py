@@ -156,6 +156,8 @@ def test_after_an_objection_the_next_version_is_looked_at(
     )
     assert told.code == 0 and "2026-Q4/v1.0.0 may not leave: v1.1.0 was made after it" in told.out
     assert "2026-Q4/v1.1.0 may not leave: the administrations were not asked" in told.out
+    again = "observatory release make --period 2026-Q4 --leave-out-areas"
+    assert f"Next version of 2026-Q4: {again}\n" in told.out
     # Nobody signs a version that may still be replaced by another one.
     assert [*steps][-1] == "clearance"
     write_clearance(restricted, Clearance(digest, "2027-03-01", asked))

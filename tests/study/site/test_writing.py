@@ -329,3 +329,11 @@ def test_a_citation_ends_with_the_address_of_the_release(tmp_path: Path) -> None
     assert json.loads(data_package([], about))["homepage"] == address
     # A release without one says nothing of it.
     assert "url" not in yaml.safe_load(format_citation(MADE_UP))
+
+
+def test_a_figure_that_one_release_lacks_is_none_in_the_difference(tmp_path: Path) -> None:
+    low = {"change_low_pct": None, "change_high_pct": None}
+    pair = [write_whole(tmp_path / "a"), write_whole(tmp_path / "b", changed={"volume_change": low})]
+    done = CliRunner().invoke(app, ["release", "diff", *map(str, pair)], env={"COLUMNS": "200"})
+    assert done.exit_code == 0, done.output
+    assert re.search(r"changed change_low_pct +│ -[\d.]+ +│ none ", done.output), done.output
