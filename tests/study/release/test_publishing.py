@@ -281,6 +281,17 @@ def test_before_the_deadline_all_have_to_answer(place: Place, keys: SimpleNamesp
     assert place.publish(keys.signers)
 
 
+def test_on_the_day_of_the_deadline_an_administration_may_still_answer(
+    place: Place, keys: SimpleNamespace
+) -> None:
+    sign_release(place.folder, keys.officer)
+    place.clear(NOW.date())
+    with pytest.raises(ObservatoryError, match="with time until 2027-02-01"):
+        place.publish(keys.signers)
+    place.clear(NOW.date() - dt.timedelta(days=1))
+    assert place.publish(keys.signers)
+
+
 def test_an_objection_waits_for_a_recorded_decision(place: Place, keys: SimpleNamespace) -> None:
     place.clear()
     sign_release(place.folder, keys.officer)
