@@ -177,3 +177,6 @@ def test_a_variance_stands_while_one_or_two_holdings_changed() -> None:
         for each in (first, second, fresh)
     )
     assert before == after != alone
+    # Nothing changed since the second; the first is known, too.
+    third = released(small, "r3", (first, second)).public["public.spam_volume"]
+    assert dict(third.group_by("quantity_code").agg(pl.col("rates_variance").first()).rows()) == before
