@@ -484,6 +484,9 @@ def test_the_variance_of_rates_by_hand() -> None:
     variance, free = rates_variance(sample, x, y)
     assert variance.tolist() == pytest.approx([2.2 / 4.4, 0.0])
     assert free == pytest.approx(4.4**2 / (2 * 1.2**2 + 2))
+    # The first of each class are of one owner, and count as one.
+    owned = six_operators(np.array(list("abacde"), dtype=object))
+    assert rates_variance(owned, x, y)[1] == pytest.approx(4.4**2 / ((1.2 + 1) ** 2 + 1.2**2 + 1))
 
 
 def test_operators_of_an_owner_err_together_by_hand() -> None:
