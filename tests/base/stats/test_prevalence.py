@@ -263,6 +263,13 @@ def test_worked_by_hand() -> None:
     assert found == Quality(*exact, least=170 / 500, most=170 / 500, calls=calls)
 
 
+def test_few_labels_vary_by_one_less_than_they_are() -> None:
+    """Two of four are spam, of 1,000: (1 - 4/1000) x 0.5 x 0.5 / (4 - 1)."""
+    cells = [Stratum("a", "passed", False, 1000, 4, 4, 2)]
+    _, drawn = draw_totals(cells, np.random.default_rng(1))
+    assert (drawn / 1000).var() == pytest.approx(0.996 * 0.25 / 3, rel=0.06)
+
+
 def test_no_spam_among_the_labels_is_not_no_spam() -> None:
     strata = [
         Stratum("a", "blocked", True, 5_000, 50, 50, 50),
