@@ -127,6 +127,12 @@ def test_ranks_are_what_intervals_leave_open() -> None:
     ]
     found = [(row["rank_from"], row["rank_to"]) for row in derived(TYPE, *rows)]
     assert found == [(1, 3), (1, 3), (3, 4), *[(None, None)] * 4]
+    # Intervals that touch leave open which is the greater.
+    touching = [
+        kind("AD.retail", 100, estimate_low=90, estimate_high=110),
+        kind("AD.pharma", 80, estimate_low=70, estimate_high=90),
+    ]
+    assert [(row["rank_from"], row["rank_to"]) for row in derived(TYPE, *touching)] == [(1, 2), (1, 2)]
 
 
 def test_regions_rank_by_rate_and_no_other_area() -> None:
