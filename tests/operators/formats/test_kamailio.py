@@ -408,6 +408,9 @@ def test_ids_that_are_used_again() -> None:
     # The very same ids on another day, as load generators make them.
     again = [acc(), acc("BYE", second=30), acc(second=100_000), acc("BYE", second=100_005)]
     assert outcome(again) == [("delivered", None, 30_000_000), ("delivered", None, 5_000_000)]
+    # Who rings several in a row is done after ten minutes.
+    for second, count in ((600, 1), (601, 2)):
+        assert len(outcome([acc(code=486), acc(code=486, second=second, tags=("f1", "t2"))])) == count
     # Another caller's tag, or another Call-ID, is another call at once.
     assert len(outcome([acc(), acc(tags=("f2", "t2")), acc(call="c2@192.0.2.1")])) == 3
 
