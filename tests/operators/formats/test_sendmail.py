@@ -282,6 +282,12 @@ def test_a_login_belongs_to_what_its_process_brought(pid: int) -> None:
     assert row["entry_code"] == ("submission" if mine else "smtp")
 
 
+@pytest.mark.parametrize(("at", "account"), [("13:01:53", "ann"), ("13:01:52", None)])
+def test_a_login_is_forgotten_after_an_hour(at: str, account: str | None) -> None:
+    text = f"AUTH=server, relay={RELAY}, authid=ann, mech=PLAIN, bits=0"
+    assert one(line(text, id=None, at=f"Nov 24 {at}"), came(), went())["account"] == account
+
+
 def test_a_submission_without_a_login_line() -> None:
     assert one(came().replace("proto=ESMTP", "proto=ESMTPSA"))["entry_code"] == "submission"
     assert one(came(more=", auth=LOGIN"))["is_authenticated"] is True
