@@ -372,6 +372,8 @@ def test_parts_are_one_message() -> None:
     # A day later the reference has come round.
     lines = [part("Receive SMS", 1, "old"), part("Receive SMS", 2, "new", "2026-11-25 14:00:00")]
     assert [row["text"] for row in transmissions(lines)] == ["old", "new"]
+    for at, count in (("15:00:00", 1), ("15:00:01", 2)):
+        assert len(transmissions([part("Receive SMS", 1, "a"), part("Receive SMS", 2, "b", at)])) == count
     # Segments are those that the log has, not those that a header declares.
     rows = transmissions(
         [part("Receive SMS", 1, "old"), part("Receive SMS", 2, "new", "2026-11-25 14:00:00")]
