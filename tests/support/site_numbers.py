@@ -371,18 +371,17 @@ def compact(text: str, value: str) -> None:
 
 
 def largest(figures: Figures, table: str, channel: str, name: str, value: str, area: str) -> None:
-    """The largest amount of an area that may be quoted, of strategies and kinds."""
-    wanted = {"cost_component_code": "stated", "conversion_code": "market"}
+    """The largest amount of an area that may be quoted, of strategies."""
+    wanted = {"cost_component_code": "stated", "conversion_code": "market", "component_code": "_T"}
     rows = [
         row for row in figures.last(table)
         if row["channel_code"] == CHANNELS[channel.lower()] and row["area_name"] == name_of(area)
         and row["cv_band_code"] not in LOW
         and all(row.get(column, code) == code for column, code in wanted.items())
-        and (row["strategy_code"], row.get("component_code", "_T")) != ("_T", "_T")
+        and row["strategy_code"] != "_T"
     ]  # fmt: skip
     row = max(rows, key=lambda each: float(each["estimate"]))
-    part = row["strategy_code"] if row["strategy_code"] != "_T" else row["component_code"]
-    assert part.replace("_", " ") == name.lower(), (part, name)
+    assert row["strategy_code"].replace("_", " ") == name.lower(), (row["strategy_code"], name)
     compact(value, row["estimate"])
 
 

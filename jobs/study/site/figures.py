@@ -443,13 +443,14 @@ def from_zero(scale: float) -> tuple[str, str]:
 
 
 def volume_figures(release: PublishedRelease) -> list[SiteFigure]:
-    rows = release.volumes
+    areas = release.every_volume.filter(pl.col("area_kind_code") != "country")
     found = []
-    for channel, of_channel in by_channel(rows):
-        areas = better_quantity(of_channel.filter(pl.col("area_kind_code") != "country"))
-        if areas.height:
-            found.append(volume_figure(volume_title(channel, areas), areas))
-            found.append(rate_figure(channel, areas))
+    for channel, of_channel in by_channel(release.every_volume):
+        for period in sorted(set(of_channel["period_code"]), reverse=True):
+            own = better_quantity(areas.filter(channel_code=channel, period_code=period))
+            if own.height:
+                found.append(volume_figure(volume_title(channel, own), own))
+                found.append(rate_figure(channel, own))
         found += change_figures(release, channel)
     return found
 
@@ -816,8 +817,10 @@ def cost_table(title: str, rows: pl.DataFrame) -> Table:
 def amounts_table(
     title: str, rows: pl.DataFrame, column: str, name: Callable[[str], str], sign: str = ""
 ) -> Table:
-    """Amounts: a line for each area, a column for each code."""
-    names = {code: name(code) for code in sorted(set(rows[column]))}
+    """Amounts: a line for each area, a column for each code; kinds of spending after the strategies."""
+    of_strategies = words.codelist_rows("strategy")
+    codes = sorted(set(rows[column]), key=lambda code: (code not in of_strategies, code))
+    names = {code: name(code) for code in codes}
     return table_by_area(title, rows, column, names, partial(amount_cell, sign=sign))
 
 
@@ -840,7 +843,7 @@ def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
         )
         if parts.height:
             title = say("investment.parts", channel=head_channel(channel))
-            title += largest_title(parts, "part", part_name)
+            title += largest_title(parts.filter(pl.col("component_code") == ALL), "part", part_name)
             table = amounts_table(title, parts, "part", part_name)
             found.append(SiteFigure("investment", title, about, table, say("brackets.note")))
     return [*found, *gap_figures(release)]
@@ -911,7 +914,7 @@ def policy_figures(release: PublishedRelease) -> list[SiteFigure]:
             text_column("policy.line"), text_column("policy.answer"),
             *(Column(label) for label in areas.values()),
         ]  # fmt: skip
-        about = name_period(own["period_code"][0])
+        about = say("between").join(map(name_period, sorted(set(own["period_code"]))))
         found.append(SiteFigure("policy", title, about, Table(title, columns, lines), say("policy.note")))
     return found
 

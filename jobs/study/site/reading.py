@@ -11,9 +11,11 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures import words
+from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.tables.public_contracts import PublicContract, public_contract, public_tables
 from jobs.base.tables.series import ALL
 from jobs.study.release import triangle
+from jobs.study.release.about import next_version
 from jobs.study.release.comparing import csv_files_in, tables_in
 from jobs.study.release.manifest import find_day, read_manifest, verify_release
 from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, published_codes
@@ -32,8 +34,9 @@ SPENDING_BAND = "spend_cv_band_code"
 @dataclass(frozen=True)
 class PublishedRelease:
     """A verified release. about: its manifest. tables, files: by the table's name; investment_gap has
-    SPENDING_BAND beside its own columns. workbook: its file, if it
-    has one. published: the day, if the folder of all releases lists it."""
+    SPENDING_BAND beside its own columns. workbook: its file, if it has one. published: the day, if the folder
+    of all releases lists it. logged: how many rows are changed, new and gone since the version before, by the
+    revision log; empty without an earlier one."""
 
     about: Mapping[str, Any]
     digest: str
@@ -42,6 +45,7 @@ class PublishedRelease:
     revised: pl.DataFrame
     workbook: Path | None
     published: dt.date | None
+    logged: Mapping[str, int]
 
     @property
     def period(self) -> str:
@@ -52,12 +56,12 @@ class PublishedRelease:
         return bool(self.about["is_made_up"])
 
     def last(self, table: str) -> pl.DataFrame:
-        """The rows of a table's last period, those of all countries first, then by area."""
+        """The rows of a table's last period, those of all countries first, then by area. A fourth quarter
+        carries its year: a channel or a question on policy that only the year has is of the year."""
         rows = self.tables[table]
-        if rows.is_empty():
-            return rows
-        last = rows.filter(pl.col("period_code") == rows["period_code"].max())
-        return last.sort(~pl.col(AREA).is_in(WHOLE), area_order(), AREA, maintain_order=True)
+        own = [name for name in ("channel_code", "indicator_code") if name in rows.columns]
+        last = pl.col("period_code").max()
+        return in_order(rows.filter(pl.col("period_code") == (last.over(own) if own else last)))
 
     @cached_property
     def areas(self) -> dict[str, str]:
@@ -86,21 +90,34 @@ class PublishedRelease:
         return str(next(iter(self.rows_of_area[area].values()))["area_kind_code"][0])
 
     @cached_property
-    def volumes(self) -> pl.DataFrame:
-        """Volumes of spam by the operators' own definition, of the unit that stands for a channel."""
-        return self.last("spam_volume").filter(
+    def every_volume(self) -> pl.DataFrame:
+        """Volumes of spam by the operators' own definition, of the unit that stands for a channel, of every
+        period of the release."""
+        return in_order(self.tables["spam_volume"]).filter(
             pl.col("definition_code") == OPERATOR,
             pl.col("unit_code").is_in(UNITS),
             pl.col("quantity_code").is_in(QUANTITIES),
         )
 
+    @cached_property
+    def volumes(self) -> pl.DataFrame:
+        """Volumes of one period for each channel: the last one of which a sentence may have that of all
+        countries together; the last one if there is none."""
+        is_quoted = pl.col(AREA).is_in(WHOLE) & pl.col("cv_band_code").map_elements(
+            may_be_quoted, pl.Boolean, skip_nulls=False
+        )
+        quoted = pl.when(is_quoted).then("period_code").max()
+        chosen = pl.coalesce(quoted, pl.col("period_code").max()).over("channel_code")
+        return self.every_volume.filter(pl.col("period_code") == chosen)
+
 
 KINDS = ("world", "region", "group", "country")
 
 
-def area_order() -> pl.Expr:
-    """Regions, then groups, then countries."""
-    return pl.col("area_kind_code").replace_strict({kind: at for at, kind in enumerate(KINDS)}, default=9)
+def in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of all countries together first, then those of regions, groups and countries."""
+    kind = pl.col("area_kind_code").replace_strict({kind: at for at, kind in enumerate(KINDS)}, default=9)
+    return rows.sort(~pl.col(AREA).is_in(WHOLE), kind, AREA, maintain_order=True)
 
 
 def read_release(folder: Path) -> PublishedRelease:
@@ -132,7 +149,18 @@ def read_release(folder: Path) -> PublishedRelease:
     workbook = next(iter(folder.glob("*.xlsx")), None)
     revised = triangle.read_triangle(folder)
     day = find_day(folder, digest)
-    return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook, day)
+    return PublishedRelease(
+        about, digest, tables, csv_files_in(folder), revised, workbook, day, count_logged(folder, about)
+    )
+
+
+def count_logged(folder: Path, about: Mapping[str, Any]) -> dict[str, int]:
+    """How many rows the revision log of a later version names, by what became of them."""
+    file = next(iter(folder.glob("revisions*.csv")), None)
+    if file is None or about["version"] == next_version([], False):
+        return {}
+    rows = pl.read_csv(file, infer_schema=False).unique(["table", "key", "kind"])
+    return dict(rows.group_by("kind").len().rows())
 
 
 def add_spending_band(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:

@@ -134,18 +134,24 @@ def main_rows(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> dict[s
 
 
 def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
-    """The finding in one sentence: shares of spam by channel, grouped by the area that they are of."""
-    found: dict[str, list[str]] = {}
+    """The finding in one sentence: shares of spam by channel, grouped by the area that they are of; in two
+    where a channel has the year's alone."""
+    found: dict[str, dict[str, list[str]]] = {}
     for channel, row in main_rows(release, areas).items():
         if has_share(row):
             part = say("headline.part", share=quote_share(row["share_pct"]), channel=name_channel(channel))
-            found.setdefault(name_area(row), []).append(part)
+            found.setdefault(row["period_code"], {}).setdefault(name_area(row), []).append(part)
     if not found:
         return say("headline.none")
+    return " ".join(headline_of(period, found[period]) for period in sorted(found, reverse=True))
+
+
+def headline_of(period: str, of_area: Mapping[str, list[str]]) -> str:
+    """The finding of a period. of_area: by area the share of each channel."""
     parts = [
-        say("headline.area", parts=languages.join_parts(parts), area=area) for area, parts in found.items()
+        say("headline.area", parts=languages.join_parts(parts), area=area) for area, parts in of_area.items()
     ]
-    return say("headline", period=name_period(release.period), parts=say("between").join(parts))
+    return say("headline", period=name_period(period), parts=say("between").join(parts))
 
 
 def cards(release: PublishedRelease) -> list[ChannelCard]:
@@ -163,8 +169,9 @@ def cards(release: PublishedRelease) -> list[ChannelCard]:
 def channel_card(release: PublishedRelease, channel: str, row: Row) -> ChannelCard:
     share = quote_share(row["share_pct"]) if has_share(row) else ""
     base = say("card.base", channel=name_channel(channel)) if share else ""
+    name, period = head_channel(channel), row["period_code"]
     return ChannelCard(
-        head_channel(channel),
+        name if period == release.period else f"{name} ({name_period(period)})",
         share,
         base,
         volume_sentence(row),
@@ -313,7 +320,14 @@ def revisions(release: PublishedRelease) -> str:
         name: languages.format_count(count.get(name.upper(), 0))
         for name in ("new", "revised", "same", "stands")
     }
-    return say("new.count", all=languages.format_count(sum(count.values())), **given)
+    found = say("new.count", all=languages.format_count(sum(count.values())), **given)
+    if not release.logged:
+        return found
+    logged = {
+        word: languages.format_count(release.logged.get(kind, 0))
+        for word, kind in (("changed", "changed"), ("added", "new"), ("gone", "gone"))
+    }
+    return f"{found} {say('new.log', **logged)}"
 
 
 def count_low(rows: pl.DataFrame) -> int:

@@ -226,7 +226,8 @@ def test_an_administration_sees_its_own_rows_alone(place: Place) -> None:
     assert book.sheetnames == ["Answer", "Main figures", "spam_volume"]
     told = [str(row[0].value) for row in book["Main figures"].iter_rows()]
     assert told[-1].endswith(
-        "In brackets: a figure whose own reliability is low or not published. A dash: figure not published."
+        "In brackets: a figure whose own reliability is low or not published. A dash or an empty place:"
+        " figure not published."
     ), told
     heads, values = ([cell.value for cell in row] for row in book["Main figures"].iter_rows(3, 4))
     named = dict(zip(heads, values, strict=True))

@@ -2,12 +2,17 @@
 
 import html
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import polars as pl
 import pytest
 
-from jobs.study.site.figures import apart_notes
+from jobs.base.core import languages
+from jobs.study.site.figures import apart_notes, policy_figures, volume_figures
+from jobs.study.site.reading import read_release
+from jobs.study.site.sentences import cards, headline, revisions
 from jobs.study.site.writing import write_site
 from tests.support.site_numbers import recompute_sentences
 from tests.support.site_release import write_whole
@@ -149,3 +154,45 @@ def test_an_area_stands_beside_its_region_and_the_world(tmp_path: Path) -> None:
     assert "share of traffic that is spam, Fiji beside the world" in html.unescape(page)
     assert "of traffic is spam in" not in page and "(41.2%)" in page
     assert "beside the world" not in (tmp_path / "low" / "site" / "area-001.html").read_text("utf-8")
+
+
+def test_what_only_the_year_has_is_of_the_year(tmp_path: Path) -> None:
+    """A fourth quarter carries its year: e-mail, and questions that no quarter's form asks."""
+    release = read_release(write_whole(tmp_path, channels=("EMAIL", "SMS")))
+    volume, policy = release.tables["spam_volume"], release.tables["policy"]
+    is_mail = pl.col("channel_code") == "EMAIL"
+    of_year = volume.filter(is_mail).with_columns(period_code=pl.lit("2026"))
+    low = volume.with_columns(
+        cv_band_code=pl.when(is_mail).then(pl.lit("unreliable")).otherwise("cv_band_code"),
+        share_cv_band_code=pl.when(is_mail).then(pl.lit("unreliable")).otherwise("share_cv_band_code"),
+    )
+    asked = policy.filter(pl.col("indicator_code") == policy["indicator_code"][0])
+    tables = {
+        "spam_volume": pl.concat([low, of_year]),
+        "policy": pl.concat([policy.with_columns(period_code=pl.lit("2026")), asked]),
+    }
+    both = replace(release, tables=release.tables | tables)
+    with languages.use_language("en"):
+        mail, messages, *_ = cards(both)
+        assert (mail.name, mail.share, messages.name) == ("E-mail (2026)", "41%", "SMS")
+        assert re.fullmatch(
+            r"Spam in quarter 4 of 2026: .*SMS in the world\. Spam in 2026: 41% of e.mail in the world\.",
+            headline(both),
+        )
+        channels = [each.about.split("; ")[-1] for each in volume_figures(both)]
+        assert "2026" in channels and "quarter 4 of 2026" in channels
+        every = sum(len(each.table.rows) for each in policy_figures(both))
+        assert every == sum(len(each.table.rows) for each in policy_figures(release))
+
+
+def test_a_later_version_says_how_many_rows_went(tmp_path: Path) -> None:
+    release = read_release(write_whole(tmp_path))
+    assert release.logged == {}
+    volume = release.tables["spam_volume"].with_columns(revision_code=pl.lit("STANDS"))
+    later = replace(
+        release, tables=release.tables | {"spam_volume": volume}, logged={"gone": 4, "changed": 10}
+    )
+    with languages.use_language("en"):
+        assert revisions(later).endswith(
+            "Beside the version before, 10 rows have other values, 0 came and 4 went."
+        )
