@@ -55,8 +55,9 @@ def feedback(
         if page is None:
             without[has_spam(answers, published.volume_periods)].append(name)
             continue
-        write_own(output / f"{name}_{published.period}.html", write_html(page).encode())
-        write_own(output / f"{name}_{published.period}.xlsx", write_sheet(page, last_day(published.period)))
+        file = output / f"{name}_{release.replace('/', '_')}"
+        write_own(file.with_name(f"{file.name}.html"), write_html(page).encode())
+        write_own(file.with_name(f"{file.name}.xlsx"), write_sheet(page, last_day(published.period)))
         written += 1
     out.say(f"{with_noun(written, 'page')} and as many sheets in {output}, each for its respondent alone")
     reasons = {
@@ -101,7 +102,7 @@ def brief(
     page = make_brief(
         country, spoken, own_answers(settings, own), own_answers(settings, own, FORMS), published
     )
-    file = output / f"{country}_{published.period}_{spoken}.html"
+    file = output / f"{country}_{release.replace('/', '_')}_{spoken}.html"
     write_own(file, write_html(page).encode())
     out.say(f"Brief, restricted: {file}")
 

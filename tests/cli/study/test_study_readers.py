@@ -60,18 +60,18 @@ def test_each_respondent_gets_its_own_figures_and_no_one_elses(
     assert "for 1 operator whose spam is by another definition than the published figures: bulk" in said
     assert "for 1 operator without figures of spam in 2025, 2026-Q4: silent" in said
     names = [
-        "rival_2026-Q4.html",
-        "rival_2026-Q4.xlsx",
-        "savanna-mobile_2026-Q4.html",
-        "savanna-mobile_2026-Q4.xlsx",
+        "rival_2026-Q4_v1.0.0.html",
+        "rival_2026-Q4_v1.0.0.xlsx",
+        "savanna-mobile_2026-Q4_v1.0.0.html",
+        "savanna-mobile_2026-Q4_v1.0.0.xlsx",
     ]
     assert sorted(each.name for each in (folder / "feedback").iterdir()) == names
     pages = {name: (folder / "feedback" / name).read_text(encoding="utf-8") for name in names[::2]}
     assert (
-        "8,540" in pages["savanna-mobile_2026-Q4.html"]
-        and "9,910" not in pages["savanna-mobile_2026-Q4.html"]
+        "8,540" in pages["savanna-mobile_2026-Q4_v1.0.0.html"]
+        and "9,910" not in pages["savanna-mobile_2026-Q4_v1.0.0.html"]
     )
-    assert "9,910" in pages["rival_2026-Q4.html"] and "8,540" not in pages["rival_2026-Q4.html"]
+    assert "9,910" in pages["rival_2026-Q4_v1.0.0.html"] and "8,540" not in pages["rival_2026-Q4_v1.0.0.html"]
     assert all(each.stat().st_mode & 0o77 == 0 for each in (folder / "feedback").iterdir())
 
 
@@ -81,7 +81,7 @@ def test_a_brief_is_of_published_rows_and_in_the_administrations_language(
     last = ("--config", folder / "observatory.toml", "--output", folder / "briefs")
     told = observatory("study", "brief", "KEN", "2026-Q4/v1.0.0", *last)
     assert told.code == 0, told.err
-    page = (folder / "briefs" / "KEN_2026-Q4_fr.html").read_text(encoding="utf-8")
+    page = (folder / "briefs" / "KEN_2026-Q4_v1.0.0_fr.html").read_text(encoding="utf-8")
     assert "Diffusion restreinte" in page and "n&#39;est publié: Kenya. Les chiffres des zones" in page
     assert "72,8" in page and not {"8,540", "9,910"} & set(page.split())
 
