@@ -255,7 +255,7 @@ def load_answers(restricted: Path, files: Sequence[Path], at: dt.datetime) -> Cl
         elif answer not in (AGREED, OBJECTED):
             wrong.append(
                 f"{file}: the answer is '{answer}'; it has to be {AGREED} or {OBJECTED}, in any of the six"
-                " languages; yes, alone and without a reason, counts as {AGREED}, and no as {OBJECTED}"
+                f" languages; yes, alone and without a reason, counts as {AGREED}, and no as {OBJECTED}"
             )
         elif answer == OBJECTED and not reason:
             wrong.append(f"{file}: an objection needs its reason")

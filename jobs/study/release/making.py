@@ -33,7 +33,7 @@ from jobs.study.public.cells import (
     candidate_rows,
 )
 from jobs.study.public.gate import Protected, Unprotectable, make_public_tables
-from jobs.study.public.revisions import STANDS
+from jobs.study.public.revisions import REVISED, STANDS
 from jobs.study.public.secret import p_pct
 from jobs.study.questionnaire.respondents import load_respondents
 from jobs.study.release import (
@@ -372,16 +372,24 @@ def note_areas(held_rows: pl.DataFrame) -> list[str]:
     return [f"Areas left out, with all their rows of the tables named: {listed}."] if listed else []
 
 
+NOTHING_REVISED = (
+    "This version revises no figure: publish it only for what it takes away, or wait until more is corrected."
+)
+
+
 def note_standing(public: Mapping[str, pl.DataFrame]) -> list[str]:
     """A line on the figures that a correction does not change."""
     marked = [rows for rows in public.values() if "revision_code" in rows.columns]
-    count = sum(rows.filter(revision_code=STANDS).height for rows in marked)
+    count, revised = (
+        sum(rows.filter(revision_code=code).height for rows in marked) for code in (STANDS, REVISED)
+    )
     if not count:
         return []
     return [
+        *([] if revised else [NOTHING_REVISED]),
         f"{with_noun(count, 'row stands', 'rows stand')} as in an earlier version (revision_code {STANDS}):"
         " one or two holdings changed, and a new figure would show by how much. Their correction leaves once"
-        " three holdings of a figure have changed."
+        " three holdings of a figure have changed.",
     ]
 
 

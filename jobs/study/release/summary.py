@@ -102,7 +102,11 @@ def count_changes(folder: Path, restricted: Path) -> str:
     (file,) = folder.glob("revisions*.csv")
     rows = pl.read_csv(file, infer_schema=False)
     kinds = Counter(rows.unique(["table", "key", "kind"])["kind"].to_list())
-    return ", ".join(f"{count:,} rows {kind}" for kind, count in sorted(kinds.items())) or "None."
+    return (
+        ", ".join(f"{count:,} rows {kind}" for kind, count in sorted(kinds.items())) + "."
+        if kinds
+        else "None."
+    )
 
 
 def count_by(file: Path, column: str) -> str:

@@ -28,6 +28,8 @@ def test_a_version_after_one_that_was_only_made_is_compared_with_none(tmp_path: 
 def test_figures_that_a_correction_does_not_change_are_counted() -> None:
     rows = pl.DataFrame({"revision_code": ["STANDS", "REVISED", None, "STANDS"]})
     (said,) = note_standing({"spam_volume": rows, "cost": pl.DataFrame({"cost": [1.0]})})
+    nothing, _ = note_standing({"spam_volume": rows.filter(pl.col("revision_code") != "REVISED")})
+    assert nothing.startswith("This version revises no figure")
     assert said.startswith("2\u00a0rows stand as in an earlier version")
     assert note_standing({"spam_volume": rows.filter(revision_code="REVISED")}) == []
 
