@@ -74,8 +74,12 @@ def show_steps(file: Path) -> None:
         table.add_row(f"{number} {step.name}", missing, Text(step.do if step.missing else ""))
     out.print(table)
     following = next((each for each in steps if each.missing and each.is_needed), None)
-    said = f"Next: {following.do}" if following else "Nothing is missing: the last release is published."
-    out.say(said)
+    if following:
+        out.say(f"Next: {following.do}")
+    elif any(each.missing for each in steps):
+        out.say("Nothing has to be done: what is missing is yours to decide.")
+    else:
+        out.say("Nothing is missing: the last release is published.")
 
 
 def frame(

@@ -5,6 +5,7 @@ Columns, codes and meanings come from the contracts and code lists that read the
 
 import csv
 import io
+import json
 import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,6 +50,7 @@ VALUES: Mapping[str, Mapping[str, Any]] = {
         "restricted": "restricted",
         "public_root": "public",
         "signers": "signers",
+        "is_made_up": False,
     },
 }
 MODELS: Mapping[str, type[Settings]] = {"study": Study, "study.gap": Gap, "release": Release}
@@ -180,7 +182,7 @@ def settings_text(countries: Sequence[str]) -> str:
             ]
         for name, value in values.items():
             lines += comment(meanings[name])
-            lines.append(f"# {name} = {SAMPLES[name]}" if value is None else f'{name} = "{value}"')
+            lines.append(f"# {name} = {SAMPLES[name]}" if value is None else f"{name} = {json.dumps(value)}")
     return "\n".join(lines) + "\n"
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +126,34 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
     steps.append(
         Step("release", () if made else ("none is made",), f"observatory release make --period {quarter}")
     )
-    return [*steps, *list_release_steps(settings, made)]
+    return [*steps, *list_release_steps(settings, made), *list_corrections(settings, made, loaded)]
+
+
+def list_corrections(
+    settings: Observatory, made: Sequence[tuple[str, str]], loaded: Mapping[str, pl.DataFrame]
+) -> list[Step]:
+    """Who answered after the last version of a release was made, for its period or its year: whether the
+    next version waits for more is the officer's to decide."""
+    if not made or ANSWERS not in loaded:
+        return []
+    period, version = made[-1]
+    kept = Path(settings.release.restricted) / period / version
+    at = made_at(kept)
+    later = (
+        loaded[ANSWERS].filter(
+            pl.col("period_code").is_in([period, period[:4]]),
+            pl.col("received_at") > dt.datetime.fromisoformat(at),
+        )
+        if at
+        else loaded[ANSWERS].clear()
+    )
+    if later.is_empty():
+        return []
+    names = name_few(sorted(set(later["respondent_id"])), SHOWN)
+    missing = (f"answered after {period}/{version} was made: {names}",)
+    return [
+        Step("correction", missing, f"observatory study estimate, check, then {make_command(kept)}", False)
+    ]
 
 
 def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -> list[Step]:
@@ -157,8 +184,13 @@ def list_publication_steps(settings: Observatory, period: str, version: str) -> 
     not signed: it may be that another version takes its place."""
     root, own = Path(settings.release.root), Path(settings.release.restricted, period, version)
     name, folder = f"{period}/{version}", root / period / version
+    events = read_decisions(own)
     if name in list_published(own.parents[1]):
-        return []
+        withdrawn = tuple(
+            f"{name} is withdrawn: {each.reason}" for each in events if each.what == "withdrawn"
+        )
+        again = f"{make_command(own)}, or leave it at that"
+        return [Step("next version", withdrawn, again, False)] if withdrawn else []
     lacking = tuple(list_unready(folder, own, settings.lake.now.date()))
     steps = [Step("clearance", lacking, clear_command(own, name))]
     if lacking:

@@ -1,15 +1,17 @@
 """What a study lacks, and what comes next."""
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from jobs.base.settings.config import load_settings
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import rows_frame
 from jobs.study.desk.beginning import begin_study
-from jobs.study.desk.next_steps import Step, list_steps
+from jobs.study.desk.next_steps import Step, list_corrections, list_publication_steps, list_steps
 from jobs.study.estimates.steps.given import ANSWERS
 from jobs.study.release import decisions, folders, manifest
 from jobs.study.release.clearance import LEFT_OUT, OBJECTED, Clearance, Cleared, write_clearance
@@ -162,6 +164,32 @@ def test_after_an_objection_the_next_version_is_looked_at(
     assert [*steps][-1] == "clearance"
     write_clearance(restricted, Clearance(digest, "2027-03-01", asked))
     assert steps_of(begun)["clearance"].do == f"{load}v1.1.0 returned/sheets-v1.1.0/*.xlsx"
+
+
+def test_what_was_answered_after_a_release_and_its_withdrawal_are_named(begun: Path) -> None:
+    name = "2026-Q4/v1.0.0"
+    folder, restricted = write(begun / "releases"), begun / "restricted" / name
+    restricted.mkdir(parents=True)
+    digest = manifest.verify_release(folder)
+    decisions.record_decision(restricted, "made", "observatory", digest, NOW)
+    decisions.record_decision(restricted, "published", "A. Officer", digest, NOW)
+    (restricted / folders.ABOUT).write_text('{"earlier": [], "leave_out_areas": false}')
+    settings = load_settings(begun / "observatory.toml")
+    answers = pl.DataFrame(
+        {
+            "respondent_id": ["fji-a", "fji-b", "fji-c"], "period_code": ["2026-Q4", "2026", "2026-Q4"],
+            "received_at": [NOW + dt.timedelta(days=days) for days in (1, 1, -1)],
+        }
+    )  # fmt: skip
+    made = [("2026-Q4", "v1.0.0")]
+    (step,) = list_corrections(settings, made, {ANSWERS: answers})
+    assert step.missing == (f"answered after {name} was made: fji-a, fji-b",) and not step.is_needed
+    assert step.do.endswith("observatory release make --period 2026-Q4")
+    assert list_corrections(settings, made, {ANSWERS: answers.tail(1)}) == []
+    assert list_publication_steps(settings, *made[0]) == []
+    decisions.record_decision(restricted, "withdrawn", "A. Officer", digest, NOW, reason="a wrong p")
+    (step,) = list_publication_steps(settings, *made[0])
+    assert step.missing == (f"{name} is withdrawn: a wrong p",) and not step.is_needed
 
 
 def test_after_a_release_come_clearance_signature_publication_and_index(
