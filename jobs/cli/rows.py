@@ -195,31 +195,45 @@ def print_table(
     is_bounded = out.is_terminal or "COLUMNS" in os.environ
     frame = nested_to_json(frame)
     cells = {name: [format_value(value) for value in frame[name]] for name in frame.columns}
-    names, constant = list(frame.columns), []
+    names = list(frame.columns)
     widths = {name: max(map(cell_len, (name, *cells[name]))) + EDGE for name in names}
     room = out.width - 1 if is_bounded else sum(widths.values())
-    if frame.height > 1 and sum(widths.values()) > room:
-        constant = [
-            name for name in names if len(set(cells[name])) == 1 and not frame.schema[name].is_numeric()
-        ]
-        names = [name for name in names if name not in constant]
+    constant = find_constant(frame, cells) if sum(widths.values()) > room else []
+    names = [name for name in names if name not in constant]
     first = [name for name in needed if name in names] or names
     if sum(widths[name] for name in first) > room:
-        words = {name: [name, *(word for cell in cells[name] for word in cell.split())] for name in names}
-        widths |= {name: max(map(cell_len, words[name])) + EDGE for name in names}
+        widths |= {name: word_width(name, cells[name]) for name in names}
     kept = fitting_columns(names, widths, room, [*first, *then])
-    table = Table()
-    for name in kept:
-        is_number = frame.schema[name].is_numeric()
-        table.add_column(name, justify="right" if is_number else "left", overflow="ellipsis")
-    for row in zip(*(cells[name] for name in kept), strict=True):
-        table.add_row(*map(Text, row))
+    table = build_table(frame, cells, kept)
     wide = Console(file=out.file, width=max(sum(widths.values()) + 1, 20)) if not is_bounded else out
     wide.print(Text(title, "italic"))
     if kept:
         wide.print(fit_tables(table, wide.width))
     for line in table_notes(frame, cells, names, kept, constant, count):
         wide.print(Text(line), soft_wrap=not is_bounded)
+
+
+def build_table(frame: pl.DataFrame, cells: dict[str, list[str]], names: Sequence[str]) -> Table:
+    """The columns of these names as a table, numbers to the right."""
+    table = Table()
+    for name in names:
+        is_number = frame.schema[name].is_numeric()
+        table.add_column(name, justify="right" if is_number else "left", overflow="ellipsis")
+    for row in zip(*(cells[name] for name in names), strict=True):
+        table.add_row(*map(Text, row))
+    return table
+
+
+def find_constant(frame: pl.DataFrame, cells: dict[str, list[str]]) -> list[str]:
+    """The text columns with one value in all of several rows."""
+    if frame.height < 2:
+        return []
+    return [name for name, own in cells.items() if len(set(own)) == 1 and not frame.schema[name].is_numeric()]
+
+
+def word_width(name: str, cells: Sequence[str]) -> int:
+    """How wide a column has to be that breaks no word."""
+    return max(map(cell_len, [name, *(word for cell in cells for word in cell.split())])) + EDGE
 
 
 def format_value(value: object) -> str:

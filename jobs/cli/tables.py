@@ -54,8 +54,8 @@ def show(
         raise ObservatoryError(
             "--sql goes without a table, --columns, --where and --release: the query names them"
         )
-    if release is None and table is not None and table not in contracts.list_tables():
-        raise ObservatoryError(f"unknown table '{table}'{nearest_hint(table, contracts.list_tables())}")
+    if release is None:
+        refuse_unknown_table(table)
     if format is OutputFormat.parquet and output is None:
         raise ObservatoryError("--format parquet needs a file: add --output FILE")
     if output is not None and format is OutputFormat.table:
@@ -79,11 +79,16 @@ def show(
         show_lake(lake, out)
         return
     about = contracts.read_contract(table)
-    chosen = parse_columns(columns, table)
-    if not chosen and format is OutputFormat.table:
-        chosen = key_first(about)
+    otherwise = key_first(about) if format is OutputFormat.table else []
+    chosen = parse_columns(columns, table) or otherwise
     rows, count = read_rows(lake, table, where, limit, format is OutputFormat.parquet, chosen)
     write_rows(rows, table, format, output, out, err, count, *([] if columns else measures_first(about)))
+
+
+def refuse_unknown_table(table: str | None) -> None:
+    known = contracts.list_tables()
+    if table is not None and table not in known:
+        raise ObservatoryError(f"unknown table '{table}'{nearest_hint(table, known)}")
 
 
 def show_released(

@@ -150,11 +150,7 @@ def load(
         settled = settled_forms(lake)
     print_outcomes(outcomes, loaded)
     moved = set_replaced_aside(outcomes, output, settled)
-    for each in sorted(outcomes, key=lambda one: one.received_at):
-        if each.faults and not each.is_known and each.later_at is None:
-            write_back(each, output or each.file.parent / "errors", read_letterhead(settings))
-        if loaded is not None and not each.is_refused and not each.is_known:
-            confirm(each, output or each.file.parent / "receipts")
+    write_returns(outcomes, output, read_letterhead(settings), loaded is not None)
     for folder, count in moved.items():
         named = f"{with_noun(count, 'marked form')} that a later form replaces moved to"
         err.say(f"{named} {folder / CORRECTED}")
@@ -165,6 +161,19 @@ def load(
         unclear.append(f"{len(refused)} of {len(outcomes)} files were refused and not loaded")
     if unclear:
         raise ObservatoryError("\n".join(unclear))
+
+
+def write_returns(
+    outcomes: list[FileOutcome], output: Path | None, letterhead: Letterhead, is_loaded: bool
+) -> None:
+    """Write what goes back to senders: forms with faults marked, and receipts of what is loaded."""
+    for each in sorted(outcomes, key=lambda one: one.received_at):
+        if each.is_known:
+            continue
+        if each.faults and each.later_at is None:
+            write_back(each, output or each.file.parent / "errors", letterhead)
+        if is_loaded and not each.is_refused:
+            confirm(each, output or each.file.parent / "receipts")
 
 
 def pass_over_others(files: list[Path]) -> list[Path]:

@@ -35,13 +35,7 @@ def sniff_files(
     end: when to be done (monotonic). profile: the mapping profile to read them through, by name or path.
     has_ignored: show the commonest ignored lines as well. kind: the format to read them as.
     """
-    if kind is not None:
-        refuse_unknown("--as", [kind], sorted(KERNELS), "format")
-        if KERNELS[kind].profiles and profile is None:
-            raise ObservatoryError(f"--as {kind}: it is read through a mapping profile: name one, --profile")
-    if profile is not None:
-        # What is wrong with the profile is said before a file is read.
-        complete_options(MAPPED, {"profile": profile}, Path())
+    refuse_unreadable(kind, profile)
     logs, problems = logs_of(arguments, end)
     known, wrong = separate_logs(logs, profile, kind)
     problems += wrong
@@ -74,6 +68,17 @@ def sniff_files(
         )
     if problems:
         raise ObservatoryError("\n".join(map(str, problems)))
+
+
+def refuse_unreadable(kind: str | None, profile: str | None) -> None:
+    """Raise ObservatoryError, before a file is read, for a format that is unknown or needs a profile, and for
+    what is wrong with the profile."""
+    if kind is not None:
+        refuse_unknown("--as", [kind], sorted(KERNELS), "format")
+        if KERNELS[kind].profiles and profile is None:
+            raise ObservatoryError(f"--as {kind}: it is read through a mapping profile: name one, --profile")
+    if profile is not None:
+        complete_options(MAPPED, {"profile": profile}, Path())
 
 
 def settings_fit(answers: list[LogSurvey]) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -86,13 +87,7 @@ def compute_coefficients(world: World, own: dict[str, float | None], channel: st
     names = [each["respondent_id"] for each in people]
     answers = np.array([name in own for name in names])
     country = np.array([each["country_code"] for each in people], dtype=object)
-    given = [own.get(each["respondent_id"]) for each in people]
-    x = np.array(
-        [
-            float(each["subscriptions"] if mine is None else mine)
-            for each, mine in zip(people, given, strict=True)
-        ]
-    )
+    x = np.array([subscriptions_of(each, own) for each in people])
     known = known_subscriptions(world.denominator, channel, period)
     x = fill_silent(x, country, answers, known)
     total = {name: float(x[country == name].sum()) for name in sorted(set(country))}
@@ -117,6 +112,12 @@ def compute_coefficients(world: World, own: dict[str, float | None], channel: st
         tuple(area.code for area in found), respondents, np.array(rows), inside[:, answers],
         weight[answers], x[answers], cell[answers],
     )  # fmt: skip
+
+
+def subscriptions_of(operator: Mapping[str, Any], own: Mapping[str, float | None]) -> float:
+    """The subscriptions that an operator gave, or those of the frame."""
+    given = own.get(operator["respondent_id"])
+    return float(operator["subscriptions"] if given is None else given)
 
 
 def area_coefficients(

@@ -142,13 +142,17 @@ class Program:
                 break
             change = solved
         if is_last and gains @ best < enough and gains @ change >= enough * (1 - NEAR):
-            linear, (rise, fall) = (self.rows, self.low, self.high), np.split(most, 2)
-            point = find_far(linear, gains, rise, fall, FARTHER * enough, cones, best)
-            inside = cones.reach(point, cones.find_broken(point)).min(initial=1.0) * point
-            is_within = not cones.find_broken(inside) and self.is_inside(inside, most)
-            if is_within and gains @ inside > gains @ best:
-                best = inside
+            best = self.go_far(best, gains, most, enough, cones)
         return best if self.is_inside(best, most) else np.zeros_like(best), touched, float(gains @ change)
+
+    def go_far(self, best: Array, gains: Array, most: Array, enough: float, cones: Cones) -> Array:
+        """A change within all cones that gains more than this one, by a second-order program; this one if
+        there is none."""
+        linear, (rise, fall) = (self.rows, self.low, self.high), np.split(most, 2)
+        point = find_far(linear, gains, rise, fall, FARTHER * enough, cones, best)
+        inside = cones.reach(point, cones.find_broken(point)).min(initial=1.0) * point
+        is_within = not cones.find_broken(inside) and self.is_inside(inside, most)
+        return inside if is_within and gains @ inside > gains @ best else best
 
     def add_row(self, low: float, row: Array, high: float) -> None:
         """Add a row of changes."""

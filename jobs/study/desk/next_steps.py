@@ -58,7 +58,6 @@ class Step:
 
 def list_steps(settings: Observatory, file: Path) -> list[Step]:
     """All steps up to a release that readers find. file: the settings."""
-    folder = settings.study.files
     lake = Lake(settings.lake.root)
     loaded = {table: lake.read(table) for table in (ANSWERS, SUBMISSION) if lake.exists(table)}
     # The last quarter that was asked for, also once another one is over; before any answer, the last one that
@@ -87,31 +86,7 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
         Step("frame", tuple(unframed(settings)), build_frame),
         Step("keys", tuple(without_keys(settings, listed)), f"{keys}/ID.asc", False),
     ]
-    nothing = ["no answer and no package is loaded"]
-    if settings.study.deadline is None:
-        nothing.append(f"[study] deadline is not set, so this is of {quarter}, the last quarter that is over")
-    asked = f"{quarter[:4]} and --period {quarter}" if quarter.endswith("Q4") else quarter
-    received = sum(rows["respondent_id"].n_unique() for rows in loaded.values())
-    steps.append(
-        Step(
-            "answers",
-            () if received else tuple(nothing),
-            f"observatory questionnaire make --period {asked}, then load",
-        )
-    )
-    estimated = bool(received) and folder is not None and is_current(lake, settings, Path(folder))
-    steps.append(
-        Step(
-            "estimates",
-            () if estimated else ("none, or older than what they rest on",),
-            "observatory study estimate",
-        )
-    )
-    periods = {period for rows in loaded.values() for period in rows["period_code"]}
-    found = open_findings(lake, periods, settings.study.open_share) if estimated else []
-    open_ones = (f"{with_noun(len(found), 'suspicious figure')} open",) if found else ()
-    if open_ones:
-        steps.append(Step("findings", open_ones, "observatory study check"))
+    steps += list_answer_steps(settings, lake, loaded, quarter)
     steps.append(Step("p", tuple(without_p()), f"write it into the file p; export {FILE}=…/p"))
     signers = settings.release.signers
     has_signer = signers is not None and any(Path(signers).glob("*.asc"))
@@ -127,6 +102,32 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
         Step("release", () if made else ("none is made",), f"observatory release make --period {quarter}")
     )
     return [*steps, *list_release_steps(settings, made), *list_corrections(settings, made, loaded)]
+
+
+def list_answer_steps(
+    settings: Observatory, lake: Lake, loaded: Mapping[str, pl.DataFrame], quarter: str
+) -> list[Step]:
+    """Answers, the estimates from them, and what of these is suspicious. loaded: the tables of answers.
+    quarter: which is asked for."""
+    nothing = ["no answer and no package is loaded"]
+    if settings.study.deadline is None:
+        nothing.append(f"[study] deadline is not set, so this is of {quarter}, the last quarter that is over")
+    asked = f"{quarter[:4]} and --period {quarter}" if quarter.endswith("Q4") else quarter
+    ask = f"observatory questionnaire make --period {asked}, then load"
+    received = any(rows.height for rows in loaded.values())
+    folder = settings.study.files
+    estimated = received and folder is not None and is_current(lake, settings, Path(folder))
+    older = () if estimated else ("none, or older than what they rest on",)
+    steps = [
+        Step("answers", () if received else tuple(nothing), ask),
+        Step("estimates", older, "observatory study estimate"),
+    ]
+    periods = {period for rows in loaded.values() for period in rows["period_code"]}
+    found = open_findings(lake, periods, settings.study.open_share) if estimated else []
+    if found:
+        open_ones = (f"{with_noun(len(found), 'suspicious figure')} open",)
+        steps.append(Step("findings", open_ones, "observatory study check"))
+    return steps
 
 
 def list_corrections(

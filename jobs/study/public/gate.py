@@ -95,6 +95,22 @@ class Unprotectable(ObservatoryError):
         self.held_rows, self.findings = held_rows, findings
 
 
+def write_tables(
+    leaving: Mapping[str, pl.DataFrame],
+    guarded: Mapping[str, PublicContract],
+    earlier: Sequence[EarlierRelease],
+) -> dict[str, pl.DataFrame]:
+    """The protected tables as readers see them, of the rows that leave."""
+    coarse = {
+        contract.table: with_earlier(transform_rows(leaving[name], contract), contract, earlier)
+        for name, contract in guarded.items()
+    }
+    return {
+        contract.table: derive_columns(coarse[contract.table], contract, coarse)
+        for contract in guarded.values()
+    }
+
+
 def make_public_tables(
     basis: Basis,
     earlier: Sequence[EarlierRelease],
@@ -162,14 +178,7 @@ def make_public_tables(
         for name in leaving:
             leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
         held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
-    coarse = {
-        contract.table: with_earlier(transform_rows(leaving[name], contract), contract, earlier)
-        for name, contract in guarded.items()
-    }
-    public = {
-        contract.table: derive_columns(coarse[contract.table], contract, coarse)
-        for contract in guarded.values()
-    }
+    public = write_tables(leaving, guarded, earlier)
     return Protected(
         public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
     )
