@@ -520,7 +520,7 @@ CHECKS: list[tuple[str, Callable[..., Any]]] = [
     (r"A release is made for each quarter: the next one is for quarter (\d) of (\d+)\.", following),
     (rf"{C}: countries whose volume of received spam is published: (\d+)",
      lambda f, c, n: countries(f, n, c)),
-    (rf"{C}: spam of (\d+) countries that have a row of their own", lambda f, c, n: countries(f, n, c)),
+    (rf"{C}: countries that have a row of their own: (\d+)", lambda f, c, n: countries(f, n, c)),
 ]  # fmt: skip
 
 

@@ -50,8 +50,10 @@ def make_brief(
             volume_lines(around, "rate", language),
         )
     headings = [translate_key(language, "feedback", "area"), say("measure"), say("operators"), say("cost")]
-    about_measures = say("measures_about" if any(line[3] for line in measures) else "measures_uncosted")
-    if not any(line[3] for line in measures):
+    is_costed = any(line[3] for line in measures)
+    about_whom = say("measures" if is_costed else "measures_only")
+    about_measures = say("measures_about" if is_costed else "measures_uncosted")
+    if not is_costed:
         headings, measures = headings[:3], [line[:3] for line in measures]
     missing = [*missing_channels(rows, language), *missing_answers(answers, forms, release.period, language)]
     return ReaderPage(
@@ -72,7 +74,12 @@ def make_brief(
                 head_columns("rate", language),
                 lines_around,
             ),
-            ReaderTable(say("measures"), [about_measures if measures else say("none")], headings, measures),
+            ReaderTable(
+                about_whom,
+                [about_measures if measures else say("none")],
+                headings,
+                measures,
+            ),
             ReaderTable(say("missing"), missing),
         ],
         translate_key(language, "feedback", "caution", mark="!!"),

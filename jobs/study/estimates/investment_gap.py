@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.base.core.numbers import format_money, format_number, format_share, to_decimal
+from jobs.base.core.numbers import format_number, format_rate, format_share, to_decimal
 from jobs.base.core.periods import last_day
 from jobs.base.core.shares import CALLS, UNTOLD
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
@@ -358,8 +358,8 @@ def too_low(
         else "The mean of all includes the few that spend most."
     )
     return [
-        f"No gap for all countries together: {who} spend {format_money(target)} US dollars for each"
-        f" subscription at all countries' prices, less than the {format_money(spent)} of all operators. {why}"
+        f"No gap for all countries together: {who} spend {format_rate(target)} US dollars for each"
+        f" subscription at all countries' prices, less than the {format_rate(spent)} of all operators. {why}"
     ]
 
 

@@ -18,6 +18,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import count_noun, name_few, with_noun
+from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
 from jobs.base.store.lock import as_only_writer
@@ -58,7 +59,7 @@ from jobs.study.release.recipe import (
     recipe_of,
     tables_of,
 )
-from jobs.study.release.released_tables import AREA, AREAS, ReleasedTable, csv_of, release_table
+from jobs.study.release.released_tables import AREA, AREAS, WHOLE, ReleasedTable, csv_of, release_table
 
 GAPS = "study.investment_gap"
 PERIOD = "period_code"
@@ -341,7 +342,11 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
             " operator since; this release adds nothing to that. attack.csv in the restricted folder names"
             " them."
         )
-    notes += [*note_standing(protected.public), *note_short_years(protected.public)]
+    notes += [
+        *note_unquoted(protected.public),
+        *note_standing(protected.public),
+        *note_short_years(protected.public),
+    ]
     of_gaps = [
         contract.table for contract in map(public_contract, public_tables()) if contract.source == GAPS
     ]
@@ -370,6 +375,24 @@ def note_areas(held_rows: pl.DataFrame) -> list[str]:
         of_area.setdefault(area, []).append(f"{channel} in {period}: {', '.join(tables)}")
     listed = "; ".join(f"{AREAS[area][1]} ({'; '.join(own)})" for area, own in of_area.items())
     return [f"Areas left out, with all their rows of the tables named: {listed}."] if listed else []
+
+
+def note_unquoted(public: Mapping[str, pl.DataFrame]) -> list[str]:
+    """A line if no volume of all countries together may be quoted. public: by the table's name, with or
+    without its schema."""
+    volumes = next((rows for name, rows in public.items() if name.endswith("spam_volume")), pl.DataFrame())
+    if volumes.is_empty():
+        return []
+    bands = volumes.filter(pl.col(AREA).is_in(WHOLE), pl.col("quantity_code") != "units")["cv_band_code"]
+    if bands.is_empty() or any(map(may_be_quoted, bands)):
+        return []
+    withheld = bands.null_count()
+    return [
+        "No volume of all countries together may be quoted:"
+        f" {with_noun(withheld, 'row leaves', 'rows leave')} without reliability and interval, which would"
+        f" reveal a contribution, and {len(bands) - withheld} of low reliability. Sentences of the site and"
+        " the documents then have no volume: read the site before you publish."
+    ]
 
 
 NOTHING_REVISED = (

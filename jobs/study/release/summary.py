@@ -11,7 +11,7 @@ from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release import clearance, comparing, decisions, folders, manifest
-from jobs.study.release.making import note_areas, note_standing
+from jobs.study.release.making import note_areas, note_standing, note_unquoted
 from jobs.study.release.released_tables import WHOLE
 
 
@@ -28,7 +28,7 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
         "## Tables",
         "\n".join(describe_table(name, rows.height) for name, rows in tables.items()),
         "## Changes since the last release of this period",
-        " ".join([count_changes(folder, restricted), *note_standing(tables)]),
+        " ".join([count_changes(folder, restricted), *note_unquoted(tables), *note_standing(tables)]),
         "## Held back, by rule",
         count_by(restricted / "held.csv", "rule") or "No row.",
         "## Left out",

@@ -137,12 +137,14 @@ def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
     """The finding in one sentence: shares of spam by channel, grouped by the area that they are of; in two
     where a channel has the year's alone."""
     found: dict[str, dict[str, list[str]]] = {}
-    for channel, row in main_rows(release, areas).items():
+    rows = main_rows(release, areas)
+    for channel, row in rows.items():
         if has_share(row):
             part = say("headline.part", share=quote_share(row["share_pct"]), channel=name_channel(channel))
             found.setdefault(row["period_code"], {}).setdefault(name_area(row), []).append(part)
     if not found:
-        return say("headline.none")
+        is_withheld = any(row["share_pct"] and not row["share_cv_band_code"] for row in rows.values())
+        return say("headline.withheld" if is_withheld and areas == WHOLE else "headline.none")
     return " ".join(headline_of(period, found[period]) for period in sorted(found, reverse=True))
 
 
@@ -182,7 +184,7 @@ def channel_card(release: PublishedRelease, channel: str, row: Row) -> ChannelCa
 
 def volume_sentence(row: Row) -> str:
     if not may_be_quoted(row["cv_band_code"]):
-        return say("unquoted")
+        return say("unquoted" if row["cv_band_code"] else "unquoted.withheld")
     given = {
         "estimate": quote(row["estimate"]),
         "unit": say(f"short.{row['unit_code']}"),

@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.study.public.cells import HELD_SCHEMA
 from jobs.study.release import clearance, decisions, folders
-from jobs.study.release.making import note_standing
+from jobs.study.release.making import note_standing, note_unquoted
 from jobs.study.release.summary import count_changes, describe_table, list_left_out
 from tests.support.release import NOW
 
@@ -54,3 +54,17 @@ def test_what_was_left_out_is_named_with_who_decided_it_and_why(tmp_path: Path) 
         "Areas left out, with all their rows of the tables named: Africa (ITU region)"
         " (EMAIL in 2026-Q4: spam_volume).",
     ]
+
+
+def test_a_release_of_which_no_volume_may_be_quoted_says_so() -> None:
+    rows = pl.DataFrame(
+        {
+            "area_code": ["001", "001", "001", "ITU_AFR"],
+            "quantity_code": ["spam_certain", "spam_certain", "units", "spam_certain"],
+            "cv_band_code": [None, "unreliable", "acceptable", "acceptable"],
+        }
+    )
+    (said,) = note_unquoted({"public.spam_volume": rows})
+    assert "1\u00a0row leaves without reliability" in said and "and 1 of low reliability" in said
+    assert note_unquoted({"spam_volume": rows.with_columns(cv_band_code=pl.lit("caution"))}) == []
+    assert note_unquoted({"spam_volume": rows.tail(1)}) == note_unquoted({}) == []

@@ -102,9 +102,9 @@ def test_shares_without_a_published_reliability_are_not_called_unreliable(tmp_pa
     write_site(
         write_whole(tmp_path, changed={"spam_volume": {"share_cv_band_code": None}}), tmp_path / "site"
     )
-    for name, area in (("index", "all countries together"), ("area-242", "Fiji")):
-        page = (tmp_path / "site" / f"{name}.html").read_text("utf-8")
-        assert f"No share of spam of {area} is published that is reliable enough to be quoted." in page
+    index, fiji = ((tmp_path / "site" / f"{name}.html").read_text("utf-8") for name in ("index", "area-242"))
+    assert "Shares of spam of all countries together are published without their reliability" in index
+    assert "No share of spam of Fiji is published that is reliable enough to be quoted." in fiji
 
 
 def test_sentences_have_two_digits_and_tables_what_is_published(tmp_path: Path) -> None:
@@ -196,3 +196,12 @@ def test_a_later_version_says_how_many_rows_went(tmp_path: Path) -> None:
         assert revisions(later).endswith(
             "Beside the version before, 10 rows have other values, 0 came and 4 went."
         )
+
+
+def test_reliability_that_is_withheld_is_not_called_low(tmp_path: Path) -> None:
+    none = {"cv_band_code": None, "share_cv_band_code": None, "estimate_low": None, "estimate_high": None}
+    release = read_release(write_whole(tmp_path, channels=("SMS",), changed={"spam_volume": none}))
+    with languages.use_language("en"):
+        assert headline(release).startswith("Shares of spam of all countries together are published without")
+        (_, card, _) = cards(release)
+        assert card.volume.startswith("How reliable the estimate is, is not published")
