@@ -22,7 +22,7 @@ INIT = ("study", "init", ".", "--countries", ",".join(COUNTRIES))
 BUILD = ("study", "frame", "--year", "2026", "--ask")
 # What an officer writes into the settings.
 FILLED = {
-    "agency": '"SPAMSTAT"', "contact": '"study@example.org"', "norm": "{ EMAIL = 2.5 }",
+    "agency": '"SPAMSTAT"', "contact": '"study@example.org"', "norm": "{ EMAIL = 2.5 }", "is_made_up": "true",
 }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def fill_settings(folder: Path) -> None:
         f"{name} = {FILLED[name]}" if name in FILLED else line
         for name, line in zip(names, lines, strict=True)
     ]
-    text = "\n".join([*filled, "is_made_up = true", "", "[engine]", "workers = 1", ""])
+    text = "\n".join([*filled, "", "[engine]", "workers = 1", ""])
     file.write_text(text, encoding="utf-8")
 
 
