@@ -143,8 +143,8 @@ def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
             part = say("headline.part", share=quote_share(row["share_pct"]), channel=name_channel(channel))
             found.setdefault(row["period_code"], {}).setdefault(name_area(row), []).append(part)
     if not found:
-        is_withheld = any(row["share_pct"] and not row["share_cv_band_code"] for row in rows.values())
-        return say("headline.withheld" if is_withheld and areas == WHOLE else "headline.none")
+        is_withheld = all(row["share_pct"] and not row["share_cv_band_code"] for row in rows.values())
+        return say("headline.withheld" if rows and is_withheld and areas == WHOLE else "headline.none")
     return " ".join(headline_of(period, found[period]) for period in sorted(found, reverse=True))
 
 

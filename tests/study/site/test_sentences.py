@@ -203,5 +203,9 @@ def test_reliability_that_is_withheld_is_not_called_low(tmp_path: Path) -> None:
     release = read_release(write_whole(tmp_path, channels=("SMS",), changed={"spam_volume": none}))
     with languages.use_language("en"):
         assert headline(release).startswith("Shares of spam of all countries together are published without")
+        volume = release.tables["spam_volume"].with_columns(share_pct=pl.lit(None, pl.String))
+        # What has no share says nothing of its reliability.
+        without = replace(release, tables=release.tables | {"spam_volume": volume})
+        assert headline(without).startswith("No share of spam of all countries together is published that")
         (_, card, _) = cards(release)
         assert card.volume.startswith("How reliable the estimate is, is not published")
