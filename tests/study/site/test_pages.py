@@ -58,8 +58,8 @@ QUESTIONS = [
     ("How much stands for operators that did not answer?", "index", r"Part of each estimate stands for o", 0),
     ("Does lawful advertising count?", "method", r"Lawful advertising counts where filters mark it", 1),
     ("Is the source where the sender is, or the last hop?", "sources", r"handed it to the operator", 1),
-    ("Does a message count at two operators? When are figures revised?", "quality",
-     r"Revisions have no fixed day", 1),
+    ("Does a message count at two operators?", "method", r"passes on to another operator counts there", 1),
+    ("When are figures revised?", "quality", r"Revisions have no fixed day", 1),
     ("Which status flags and codes has the file?", "dictionary", r"obs_status_code", 1),
     ("When does the next release come?", "index", r"the next one is for quarter 1 of 2027", 0),
 ]  # fmt: skip

@@ -194,7 +194,7 @@ def test_a_later_version_says_how_many_rows_went(tmp_path: Path) -> None:
     )
     with languages.use_language("en"):
         assert revisions(later).endswith(
-            "Beside the version before, 10 rows have other values, 0 came and 4 went."
+            "Compared with the version before, 10 rows have other values, 0 were added and 4 are gone."
         )
 
 
@@ -208,4 +208,4 @@ def test_reliability_that_is_withheld_is_not_called_low(tmp_path: Path) -> None:
         without = replace(release, tables=release.tables | {"spam_volume": volume})
         assert headline(without).startswith("No share of spam of all countries together is published that")
         (_, card, _) = cards(release)
-        assert card.volume.startswith("How reliable the estimate is, is not published")
+        assert card.volume.startswith("The estimate's reliability is not published, since it would")
