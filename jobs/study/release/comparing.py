@@ -57,6 +57,15 @@ def areas_in(folder: Path) -> dict[str, list[str]]:
     return found
 
 
+def count_logged(folder: Path) -> dict[str, int]:
+    """How many rows the revision log of a release names, by kind: changed, new, gone; empty without a log."""
+    file = next(iter(folder.glob("revisions*.csv")), None)
+    if file is None:
+        return {}
+    rows = pl.read_csv(file, infer_schema=False).unique(["table", "key", "kind"])
+    return dict(rows.group_by("kind").len().sort("kind").rows())
+
+
 def compare_tables(before: dict[str, pl.DataFrame], after: dict[str, pl.DataFrame]) -> list[Change]:
     """Every row that is new or gone, and every value that changed, but for the columns on revisions."""
     found: list[Change] = []

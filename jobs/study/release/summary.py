@@ -99,14 +99,8 @@ def count_changes(folder: Path, restricted: Path) -> str:
             "None: no version of this period was published before. `observatory release diff` compares with"
             " one that was only made."
         )
-    (file,) = folder.glob("revisions*.csv")
-    rows = pl.read_csv(file, infer_schema=False)
-    kinds = Counter(rows.unique(["table", "key", "kind"])["kind"].to_list())
-    return (
-        ", ".join(f"{count:,} rows {kind}" for kind, count in sorted(kinds.items())) + "."
-        if kinds
-        else "None."
-    )
+    counted = [f"{count:,} rows {kind}" for kind, count in comparing.count_logged(folder).items()]
+    return f"{', '.join(counted) or 'None'}."
 
 
 def count_by(file: Path, column: str) -> str:

@@ -16,7 +16,7 @@ from jobs.base.tables.public_contracts import PublicContract, public_contract, p
 from jobs.base.tables.series import ALL
 from jobs.study.release import triangle
 from jobs.study.release.about import next_version
-from jobs.study.release.comparing import csv_files_in, tables_in
+from jobs.study.release.comparing import count_logged, csv_files_in, tables_in
 from jobs.study.release.manifest import find_day, read_manifest, verify_release
 from jobs.study.release.released_tables import AREA, AREA_NAME, WHOLE, published_codes
 
@@ -149,18 +149,8 @@ def read_release(folder: Path) -> PublishedRelease:
     workbook = next(iter(folder.glob("*.xlsx")), None)
     revised = triangle.read_triangle(folder)
     day = find_day(folder, digest)
-    return PublishedRelease(
-        about, digest, tables, csv_files_in(folder), revised, workbook, day, count_logged(folder, about)
-    )
-
-
-def count_logged(folder: Path, about: Mapping[str, Any]) -> dict[str, int]:
-    """How many rows the revision log of a later version names, by what became of them."""
-    file = next(iter(folder.glob("revisions*.csv")), None)
-    if file is None or about["version"] == next_version([], False):
-        return {}
-    rows = pl.read_csv(file, infer_schema=False).unique(["table", "key", "kind"])
-    return dict(rows.group_by("kind").len().rows())
+    logged = {} if about["version"] == next_version([], False) else count_logged(folder)
+    return PublishedRelease(about, digest, tables, csv_files_in(folder), revised, workbook, day, logged)
 
 
 def add_spending_band(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
