@@ -63,6 +63,13 @@ def test_verify_says_which_release_it_is_and_who_signed_it_when(
     assert "Who signed was not checked" in said("verify", published.public / NAME)
 
 
+def test_signers_that_are_not_there_are_no_folder_without_keys(published: Place, tmp_path: Path) -> None:
+    with pytest.raises(ObservatoryError, match=r"nowhere does not exist: name a file or folder"):
+        verify_path(published.public / NAME, tmp_path / "nowhere")
+    with pytest.raises(ObservatoryError, match="holds no public key"):
+        verify_path(published.public / NAME, tmp_path)
+
+
 @pytest.mark.parametrize("other", ["2027-Q1/v9.9.9", "2026-Q4/v1.0.1", "2027-Q1/v1.0.0", "downloads/latest"])
 def test_a_folder_with_another_name_is_refused(
     published: Place, keys: SimpleNamespace, tmp_path: Path, other: str
