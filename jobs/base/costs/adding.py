@@ -81,8 +81,11 @@ def add_simulations(figures: Sequence[Explained]) -> tuple[float, float, float]:
     if len(simulations) < len(figures):
         missing = next(each for each in figures if each.simulation is None)
         raise ObservatoryError(f"{missing.name} cannot be added: no formula gives it a range")
-    joint = pl.concat([with_joint_names(each) for each in simulations]).unique("parameter_code", keep="first")
-    samples = sample_parameters(joint)
+    tables = []
+    for each in simulations:
+        names = [joint_name(each, name) for name in each.table["parameter_code"]]
+        tables.append(each.table.with_columns(parameter_code=pl.Series(names, dtype=pl.String)))
+    samples = sample_parameters(pl.concat(tables).unique("parameter_code", keep="first"))
     totals = [
         each.total({name: samples[joint_name(each, name)] for name in each.table["parameter_code"]})
         for each in simulations
@@ -93,11 +96,6 @@ def add_simulations(figures: Sequence[Explained]) -> tuple[float, float, float]:
 def joint_name(simulation: Simulation, name: str) -> str:
     """A parameter's name among those of other figures: shared ones vary together."""
     return f"{simulation.owner}/{name}" if name in simulation.own_parameters else name
-
-
-def with_joint_names(simulation: Simulation) -> pl.DataFrame:
-    names = [joint_name(simulation, name) for name in simulation.table["parameter_code"]]
-    return simulation.table.with_columns(parameter_code=pl.Series(names, dtype=pl.String))
 
 
 def reason_against_adding(one: Explained, other: Explained) -> str | None:

@@ -263,13 +263,9 @@ def judge_match(figure: ModelFigure) -> tuple[str, str]:
         return "circular", f"with {' and '.join(weak['implied'])} solved back from a printed figure"
     if weak:
         return "band", f"with {' and '.join(sum(weak.values(), []))} not published as such"
-    if is_identity(figure):
+    # A formula on amounts of one kind only adds, compares or divides them: parts to their total, two years to
+    # a growth rate, a year to a day. Such a match checks the arithmetic, not a model.
+    published = [row for row in figure.parameters.values() if row["source_kind"] == "published"]
+    if len({row["unit_text"] for row in published}) == 1:
         return "identity", "but its inputs are results that the same source prints"
     return "exact", "which is rounding"
-
-
-def is_identity(figure: ModelFigure) -> bool:
-    """Whether the formula only adds, compares or divides amounts of one kind: parts to their total, two
-    years to a growth rate, a year to a day. Such a match checks the arithmetic, not a model."""
-    published = [row for row in figure.parameters.values() if row["source_kind"] == "published"]
-    return len({row["unit_text"] for row in published}) == 1

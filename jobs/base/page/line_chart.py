@@ -48,7 +48,11 @@ def draw_lines(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis, title
     line crosses a gap (fill_gaps). A label stands at the last day with values.
     """
     body = [*draw_heights(axis), *draw_days(days)]
-    body += [draw_path(joined, MUTED, 'stroke-dasharray="3 3"') for joined in over_gaps(days, lines, axis)]
+    for line in lines:
+        runs = runs_of(days[line.column], axis)
+        if len(runs) > 1:
+            # All points together, over the gaps: a day alone after a gap belongs to the line before.
+            body.append(draw_path([*itertools.chain(*runs)], MUTED, 'stroke-dasharray="3 3"'))
     lows, highs = (runs_of(days[name], axis) for name in ("low", "high"))
     body += [
         f'<path d="{write_path([*low, *reversed(high)])}Z" fill="{BAND}"/>'
@@ -104,12 +108,6 @@ def runs_of(values: pl.Series, axis: Axis) -> list[list[Point]]:
         for is_there, run in itertools.groupby(placed, lambda each: each[1] is not None)
         if is_there
     ]
-
-
-def over_gaps(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis) -> list[list[Point]]:
-    """Of each line that has gaps all points together: a day alone after a gap belongs to the line before."""
-    runs = [runs_of(days[line.column], axis) for line in lines]
-    return [list(itertools.chain(*each)) for each in runs if len(each) > 1]
 
 
 def write_path(points: Sequence[Point]) -> str:

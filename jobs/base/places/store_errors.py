@@ -45,13 +45,6 @@ class CommitLost(TryAgain):
     """A transaction met another one, or the answer to it was lost: it is not tried again upon that one."""
 
 
-def describe_conflict(text: str) -> CommitLost:
-    return CommitLost(
-        f"a table's log has a transaction that this command does not know ({text}): another command's, or its"
-        f" own, whose answer was lost. {GOES_ON}"
-    )
-
-
 def find_store_error(error: BaseException) -> ObservatoryError | None:
     """Return the message for an error that an object store caused; None for any other."""
     botocore, aiohttp = sys.modules.get("botocore.exceptions"), sys.modules.get("aiohttp")
@@ -61,7 +54,10 @@ def find_store_error(error: BaseException) -> ObservatoryError | None:
             return each
         text = first_sentence(str(each))
         if delta and isinstance(each, delta.CommitFailedError):
-            return describe_conflict(text)
+            return CommitLost(
+                f"a table's log has a transaction that this command does not know ({text}): another"
+                f" command's, or its own, whose answer was lost. {GOES_ON}"
+            )
         if botocore and isinstance(each, botocore.ClientError):
             return describe_refusal(each.response["Error"].get("Code", ""), status_of(each), text)
         if botocore and isinstance(each, botocore.BotoCoreError):

@@ -142,7 +142,9 @@ def predict_block(areas: SmallAreas, rates: Multiples) -> EstimateTable:
     not a number. Where none is silent the figure is exact.
     """
     reported, least, left = areas.reported, areas.least, areas.silent.sum(axis=1)[:, None]
-    estimate = reported + left * point_rates(areas)
+    listed = zip(reported, areas.answered, areas.silent, areas.ratio, strict=True)
+    own_rates = np.array([point_rate(*each) for each in listed]).reshape(areas.ratio.shape)
+    estimate = reported + left * own_rates
     error, low, high = np.zeros_like(estimate), estimate - least, estimate - least
     for each in list_readings(areas, rates):
         spread = (left * each.level) ** 2 * each.variance
@@ -222,12 +224,6 @@ def interval_ends(draws: Array, freedom: Array) -> tuple[Array, Array]:
     with np.errstate(over="ignore"):
         high = np.where(has_any, middle * np.minimum(up**stretch, most), high)
     return np.where(has_any, middle * down**stretch, low), high
-
-
-def point_rates(areas: SmallAreas) -> Array:
-    """point_rate() of each area and measure."""
-    listed = zip(areas.reported, areas.answered, areas.silent, areas.ratio, strict=True)
-    return np.array([point_rate(*each) for each in listed]).reshape(areas.ratio.shape)
 
 
 def point_rate(reported: Array, answered: Array, silent: Array, cell_ratio: Array) -> Array:

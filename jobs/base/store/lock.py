@@ -51,7 +51,9 @@ def hold_lock(root: str, action: str) -> Iterator[None]:
         take_lock(file.fileno(), folder)
         _locked_lakes.add(str(folder))
         try:
-            write_holder(file.fileno(), action)
+            with contextlib.suppress(OSError):
+                os.ftruncate(file.fileno(), 0)
+                os.pwrite(file.fileno(), json.dumps(describe_holder(action)).encode(), 0)
             yield
         finally:
             _locked_lakes.discard(str(folder))
@@ -92,13 +94,6 @@ def take_lock(number: int, folder: Path) -> None:
             f"{folder}: the lake cannot be locked: {error.strerror}. Put it on a file system that has locks"
             " (flock), so that two commands never write to it at once"
         ) from None
-
-
-def write_holder(number: int, action: str) -> None:
-    """Write into the lock's file who holds it."""
-    with contextlib.suppress(OSError):
-        os.ftruncate(number, 0)
-        os.pwrite(number, json.dumps(describe_holder(action)).encode(), 0)
 
 
 def describe_holder(action: str) -> Holder:

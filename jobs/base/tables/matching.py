@@ -57,11 +57,6 @@ def group_end(pattern: str, start: int) -> int:
     raise ValueError(f"unbalanced brackets in {pattern}")
 
 
-def is_read_alike(pattern: str) -> bool:
-    """Whether RE2, where it accepts a pattern, and Python's re find the same in printable ASCII texts."""
-    return pattern.isascii() and not READ_OTHERWISE.search(pattern)
-
-
 class Numbered:
     """A filter of RE2 over patterns that have numbers."""
 
@@ -93,14 +88,15 @@ class Numbered:
 @cache
 def make_searcher(patterns: tuple[str, ...]) -> Callable[[str], list[int]]:
     """A function that gives, in order, the numbers of the patterns which are found in a text."""
-    # RE2 decides the sure patterns of printable ASCII texts. The filters select which of the others to try:
-    # `odd` in such texts, `likely` in all other texts.
+    # RE2 decides the sure patterns of printable ASCII texts, in which it finds the same as Python's re. The
+    # filters select which of the others to try: `odd` in such texts, `likely` in all other texts.
     sure, odd, likely = Numbered(), Numbered(), Numbered()
     always_odd: list[int] = []
     always_likely: list[int] = []
     for number, pattern in enumerate(patterns):
-        is_sure = is_read_alike(pattern) and sure.add_pattern(number, pattern.replace("(?iu)", "(?i)"))
         can_filter = not READ_OTHERWISE.search(pattern)
+        is_ascii = pattern.isascii()
+        is_sure = can_filter and is_ascii and sure.add_pattern(number, pattern.replace("(?iu)", "(?i)"))
         if not is_sure and not (can_filter and odd.add_pattern(number, loosen_pattern(pattern))):
             always_odd.append(number)
         if BEYOND_ASCII.search(pattern) or not (
