@@ -193,16 +193,14 @@ def draw_smallest(days: Iterator[pl.DataFrame], given: dict[str, int], seed: int
     place = pl.int_range(pl.len()).over("stratum_code")
     kept: list[pl.DataFrame] = []
     for units in days:
-        placed = units.with_columns(place_hashes(units, seed))
+        named = pl.concat_str(
+            pl.lit(str(seed)), "message_hash", "recipient_hash", separator="|", ignore_nulls=True
+        )
+        texts = units.select(named).to_series()
+        hashes = [hashlib.sha256(text.encode()).hexdigest() for text in texts]
+        placed = units.with_columns(pl.Series("place_hash", hashes, pl.String))
         kept = [pl.concat([*kept, placed]).sort(ORDER).filter(place < count)]
     return pl.concat(kept)
-
-
-def place_hashes(units: pl.DataFrame, seed: int) -> pl.Series:
-    texts = units.select(
-        pl.concat_str(pl.lit(str(seed)), "message_hash", "recipient_hash", separator="|", ignore_nulls=True)
-    ).to_series()
-    return pl.Series("place_hash", [hashlib.sha256(text.encode()).hexdigest() for text in texts], pl.String)
 
 
 def file_names(lake: Lake, operator_id: str, units: list[Row]) -> dict[str, str]:

@@ -32,9 +32,10 @@ def stage_bronze(
     """
     versions = lake.versions()
     staged = {f"{lake.path(file.table)}/{file.path}" for file in ingested.files} if ingested.frames else set()
+    read = {name for table in SILVER for name in read_contract(table).reads}
     tasks = []
-    for table in bronze_tables():
-        if table not in versions:
+    for table in list_tables():
+        if table not in read or table not in versions or not table.startswith("bronze."):
             continue
         files = lake.files(table, versions[table], lambda partition: windows.holds_partition(days, partition))
         for part in group_by_bytes([file for file in files if file.path not in staged], LARGEST_BUCKET // 8):
@@ -50,12 +51,6 @@ def stage_bronze(
                 )
             )
     return [*ingested.frames, *(left for of_task in engine.run_tasks(tasks) for left in of_task)]
-
-
-def bronze_tables() -> list[str]:
-    """The bronze tables that silver reads."""
-    read = {name for table in SILVER for name in read_contract(table).reads}
-    return [table for table in list_tables() if table in read and table.startswith("bronze.")]
 
 
 def split_files(

@@ -1,7 +1,6 @@
 """The stream that a file continues: the longest one whose landed bytes it begins with."""
 
 import hashlib
-from collections.abc import Iterable
 from typing import IO, Any
 
 from jobs.operators.ingest.chunks import Chunks
@@ -22,7 +21,7 @@ def find_stream(
     digest, chunks = Digest(), Chunks(raw)
     longest: Stream | None = None
     alike = known.find_beginnings(head)
-    sizes = merge_sizes([each.sizes for each in alike])
+    sizes = alike[0].sizes if len(alike) == 1 else sorted({size for each in alike for size in each.sizes})
     if len(head) < SAMPLE and any(
         each.find_stream(len(head), hashlib.sha256(head).hexdigest()) for each in alike
     ):
@@ -48,11 +47,6 @@ def find_stream(
     if longest is not None:
         chunks.skip_bytes(longest.bytes, digest)
     return longest, chunks, digest
-
-
-def merge_sizes(sizes: list[list[int]]) -> Iterable[int]:
-    """Rising sizes of several rising lists, each once."""
-    return sizes[0] if len(sizes) == 1 else sorted({size for each in sizes for size in each})
 
 
 def is_beginning(fs: Any, stream: Stream, raw: IO[bytes], digest: Digest) -> bool:

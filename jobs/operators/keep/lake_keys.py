@@ -107,6 +107,7 @@ def format_other(lake: Lake, settings: Observatory, operator_id: str, day: dt.da
     now = key_on(describe_keys(settings, operator_id), day)
     since = "" if day == dt.date.min else f" from {day} on"
     period = next(each for each in settings.key_periods if each.has_day(day))
+    setting = key_setting() if period.first is None else f"the [[key]] with valid_from = {period.first}"
     later = ""
     if last != dt.date.max:
         later = (
@@ -116,15 +117,10 @@ def format_other(lake: Lake, settings: Observatory, operator_id: str, day: dt.da
     return (
         f"{lake.root}: the pseudonyms of operator '{operator_id}'{since} are under the key with the id"
         f" {before}, and the key now has the id {now}: the new pseudonyms would match none in the lake, and"
-        f" senders and campaigns would count twice. The key comes from {setting_of(period)}: name the former"
+        f" senders and campaigns would count twice. The key comes from {setting}: name the former"
         f" key there.{later} If it is lost, or must not be used any more, `observatory renew` computes silver"
         " and gold anew from landing under the new key; of days that landing no longer holds gold stays"
     )
-
-
-def setting_of(period: KeyPeriod) -> str:
-    """The setting or variable that names the file of a key."""
-    return key_setting() if period.first is None else f"the [[key]] with valid_from = {period.first}"
 
 
 def start_of(key: Mapping[str, str | None]) -> dt.date:

@@ -61,15 +61,13 @@ def in_steps(call: str, least: int) -> list[pl.Expr]:
         for end, otherwise in zip(ENDS, UNTOLD, strict=True)
     )
     near = ((value / step).round() * step).clip(0, 1)
-    # Distances are rounded, not ends: exact ends would reveal where in its step the share is.
-    below, above = (widen_distance(distance, step) for distance in (value - low, high - value))
+    # Distances are rounded, not ends: exact ends would reveal where in its step the share is. They are whole
+    # steps and half a step more, for the share itself moves by as much.
+    below, above = (
+        ((distance / step - TINY).ceil().clip(0) + 0.5) * step for distance in (value - low, high - value)
+    )
     ends = (near, (near - below).clip(0, 1), (near + above).clip(0, 1))
     return [
         pl.when(has_any).then(each.round(DIGITS)).alias(f"{call}_spam_share{end}")
         for end, each in zip(ENDS, ends, strict=True)
     ]
-
-
-def widen_distance(distance: pl.Expr, step: pl.Expr) -> pl.Expr:
-    """A distance in whole steps and half a step more, for the share itself moves by as much."""
-    return ((distance / step - TINY).ceil().clip(0) + 0.5) * step

@@ -16,7 +16,7 @@ from functools import cache
 import polars as pl
 
 from jobs.base.figures.channels import CALLS
-from jobs.base.tables.matching import Matcher, split_places
+from jobs.base.tables.matching import split_places
 from jobs.operators.protect import rules, signatures
 from jobs.operators.protect.countermeasures import is_refusal
 from jobs.operators.protect.message_types import decide_types, matching_places
@@ -38,25 +38,21 @@ def places_of_transmissions(frame: pl.DataFrame, loaded: Rules) -> pl.Series:
     engine, channel = str(frame["format_code"][0]), str(frame["channel_code"][0])
     is_refused = frame.select(is_refusal(frame.columns)).to_series()
     found = [
-        matching_places(frame[column], engine_matcher(loaded, engine, channel, match_on))
+        matching_places(frame[column], rules.type_matcher(loaded, engine, channel, match_on))
         for column, match_on in rules.ALWAYS_TYPED.items()
     ]
     for column, match_on in rules.REFUSAL_TYPED.items():
-        match = engine_matcher(loaded, engine, channel, match_on)
+        match = rules.type_matcher(loaded, engine, channel, match_on)
         found.append(matching_places(frame[column].set(~is_refused, None), match))
     listed = pl.concat_str("dnsbl_zone", pl.col("dnsbl_code"), separator="=")
     named = frame.select(pl.when(is_refused).then(listed.str.to_lowercase()).alias("listed"))["listed"]
     found.append(matching_places(named, listing_matcher(loaded, engine, channel)))
     if channel in CALLS:
         found += [
-            matching_places(frame[column], engine_matcher(loaded, engine, channel, match_on))
+            matching_places(frame[column], rules.type_matcher(loaded, engine, channel, match_on))
             for column, match_on in rules.CALL_TYPED.items()
         ]
     return pl.select(pl.concat_str(found, separator=",", ignore_nulls=True).alias("places"))["places"]
-
-
-def engine_matcher(loaded: Rules, engine: str, channel: str, match_on: tuple[str, ...]) -> Matcher:
-    return rules.type_matcher(loaded, engine, channel, match_on)
 
 
 @cache

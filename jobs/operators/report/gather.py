@@ -74,7 +74,12 @@ def gather_figures(read: Read, operators: Collection[str] | None = None) -> Figu
         "complaints": read("silver.complaint")
         .group_by("channel_code", "feedback_type_code")
         .agg(complaint_count=pl.len()),
-        "coverage": sum_files(read("bronze.file")),
+        "coverage": read("bronze.file")
+        .group_by("operator_id", "format_code")
+        .agg(
+            pl.col("line_count", "record_count", "ignored_count", "quarantined_count", "late_count").sum(),
+            file_count=pl.col("stream_id").drop_nulls().n_unique(),
+        ),
     }
     return Figures(
         **{name: order_figure(name, made[name] if name in made else sum_spam(read, name)) for name in FIGURES}
@@ -296,11 +301,4 @@ def type_quality(volume: pl.DataFrame, types: pl.DataFrame, estimated: pl.DataFr
         .join(seen_types, on=by_type, how="left")
         .join(audits, on=by_type, how="left")
         .with_columns(pl.col("spam_certain", "spam_possible").fill_null(0))
-    )
-
-
-def sum_files(file: pl.DataFrame) -> pl.DataFrame:
-    counts = pl.col("line_count", "record_count", "ignored_count", "quarantined_count", "late_count")
-    return file.group_by("operator_id", "format_code").agg(
-        counts.sum(), file_count=pl.col("stream_id").drop_nulls().n_unique()
     )

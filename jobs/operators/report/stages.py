@@ -82,7 +82,10 @@ def stages_section(report: Report) -> Section:
             " received."
         )
         if through is not None:
-            findings.append(through_finding(name, through))
+            findings.append(
+                f"{name}: {numbers.format_range(*audited.spam_bounds(through))} of what was delivered without"
+                f" a mark, {audited.part_share_cell(through).text}, was spam that got through."
+            )
         columns = [
             Column("Stage", "text"),
             Column("Stopped"),
@@ -126,13 +129,6 @@ def unmarked_spam(table: pl.DataFrame) -> Row | None:
     unmarked = table.filter(pl.col("outcome_code").is_in(sorted(delivered_outcomes() - {"tagged"})))
     row = audited.add_parts(unmarked.to_dicts())
     return row if row["audited_units"] else None
-
-
-def through_finding(name: str, row: Row) -> str:
-    return (
-        f"{name}: {numbers.format_range(*audited.spam_bounds(row))} of what was delivered without a mark,"
-        f" {audited.part_share_cell(row).text}, was spam that got through."
-    )
 
 
 def describe_delivered(tagged: int, through: Row | None) -> str:

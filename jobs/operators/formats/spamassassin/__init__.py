@@ -76,13 +76,14 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """
     frame, found = in_mail_log(lines, LITERALS, source)
     own_file = pl.when(pl.col("reason_code") == "bad_timestamp").then(pl.col("line"))
+    own_stamp = pl.col("_own").struct.field("stamp").str.replace(" {2}", " 0")
     events = (
         found.lazy()
         .with_columns(_own=own_file.str.strip_suffix("\r").str.extract_groups(_OWN_FILE))
         .with_columns(
             _text=pl.coalesce(pl.col("_own").struct.field("text"), "body"),
             _pid=pl.coalesce(pl.col("_own").struct.field("child"), "pid"),
-            first_at=pl.coalesce(_own_time(source), "at"),
+            first_at=pl.coalesce(local_time(own_stamp, source.time_zone, "%b %d %H:%M:%S %Y"), "at"),
         )
         .with_columns(
             _result=pl.col("_text").str.extract_groups(_RESULT),
@@ -135,12 +136,6 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     ]
     scored = across.lazy().with_columns(score=pl.coalesce(*exact, "score"))
     return as_verdicts(scored, NAME, "spamassassin")
-
-
-def _own_time(source: Source) -> pl.Expr:
-    """UTC of the stamp in spamd's own file."""
-    stamp = pl.col("_own").struct.field("stamp").str.replace(" {2}", " 0")
-    return local_time(stamp, source.time_zone, "%b %d %H:%M:%S %Y")
 
 
 def _typed_fields() -> dict[str, pl.Expr]:

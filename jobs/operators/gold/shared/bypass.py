@@ -116,13 +116,16 @@ def find_signs(
     seen = linked.join(operator_links(operator), on=["operator_id", "inbound_link_id"], how="left").join(
         behaviour, on=[*NUMBER, "sender_hash"], how="left"
     )
+    # Links for messages between persons.
+    can_be_grey = (pl.col("link_traffic_code") == "p2p") & ~pl.col("channel_code").is_in(CALLS)
     is_number = pl.col("sender_kind_code") == "number"
+    has_home = (pl.col("network_codes").list.len() > 0) & pl.col("sender_network_code").is_not_null()
     is_at_home = pl.col("network_codes").list.contains(pl.col("sender_network_code"))
     is_from_abroad = pl.col("link_scope_code") == "international"
     return pl.concat(
         [
-            examine_sign(seen, "GREY_ROUTE", can_be_grey(), is_grey(at_most)),
-            examine_sign(seen, "HOME_MISMATCH", has_home(), ~is_at_home),
+            examine_sign(seen, "GREY_ROUTE", can_be_grey, is_grey(at_most)),
+            examine_sign(seen, "HOME_MISMATCH", has_home, ~is_at_home),
             examine_sign(seen, "SIMBOX", is_number & can_be_simbox(), is_simbox(at_most)),
             examine_sign(seen, "SPOOFED_CLI", is_number & is_from_abroad, is_spoofed()),
         ]
@@ -150,11 +153,6 @@ def operator_links(operator: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def can_be_grey() -> pl.Expr:
-    """A message over a link that is for messages between persons."""
-    return (pl.col("link_traffic_code") == "p2p") & ~pl.col("channel_code").is_in(CALLS)
-
-
 def is_grey(at_most: Thresholds) -> pl.Expr:
     """An application sent it: by its sender, by content (commercial, or direct marketing of any kind), or by
     how many it reaches in a day."""
@@ -166,11 +164,6 @@ def is_grey(at_most: Thresholds) -> pl.Expr:
         pl.col("recipients") >= at_most["grey_recipients"],
     ]
     return pl.any_horizontal(each.fill_null(False) for each in signs_of_it)
-
-
-def has_home() -> pl.Expr:
-    """The number's home network is known, and so are the networks that may use the link."""
-    return (pl.col("network_codes").list.len() > 0) & pl.col("sender_network_code").is_not_null()
 
 
 def can_be_simbox() -> pl.Expr:
