@@ -141,8 +141,8 @@ def test_pieces_of_a_broken_line_that_do_not_meet() -> None:
     assert read(amavis, lines[1:]) == []
     assert read(amavis, lines[:2]) == []
     # The same name is used again later: what is late belongs to no line from before.
-    late = [text.replace("14:16:40", "15:16:40") for text in lines[1:]]
-    assert read(amavis, [lines[0], *late]) == []
+    for at, count in (("14:16:50", 1), ("14:16:51", 0)):
+        assert len(read(amavis, [lines[0], *(each.replace("14:16:40", at) for each in lines[1:])])) == count
 
 
 def test_every_action_of_amavis_has_a_rule() -> None:

@@ -514,12 +514,19 @@ def test_refusals_of_one_session_by_its_process() -> None:
     assert len({row["session"] for row in rows}) == 3
 
 
+def test_a_process_is_of_one_session_until_five_minutes_of_silence_have_passed() -> None:
+    first = rcpt(pid="7")
+    assert [row["try_count"] for row in transmissions(first, rcpt(pid="7", at="14:05:00"))] == [2]
+    assert [row["try_count"] for row in transmissions(first, rcpt(pid="7", at="14:05:01"))] == [1, 1]
+
+
 def test_refusals_of_one_client_where_nothing_tells_sessions_apart() -> None:
     helo = f"2026-11-24 14:00:00 {HOST} rejected EHLO or HELO x: bad"
     # EHLO and HELO refused, then a recipient: one attempt. The same recipient again: another.
     assert len(transmissions(helo, helo, rcpt(at="14:00:01"))) == 1
     assert len(transmissions(rcpt(), rcpt())) == 2
-    assert len(transmissions(helo, helo.replace("14:00:00", "14:00:30"))) == 2
+    assert len(transmissions(helo, helo.replace("14:00:00", "14:00:05"))) == 1
+    assert len(transmissions(helo, helo.replace("14:00:00", "14:00:06"))) == 2
     # After MAIL, a HELO begins another session.
     mail = f"2026-11-24 14:00:01 {HOST} rejected MAIL <s@x.example>: no"
     assert len(transmissions(helo, mail)) == 1
@@ -577,9 +584,25 @@ def test_the_id_is_believed_where_the_zone_contradicts_it(zone: str, wall: str) 
     assert wall_offset == (dt.timedelta(hours=5, minutes=45) if wall == "19:46:53" else dt.timedelta(0))
 
 
-def test_a_slow_message_or_a_foreign_id_moves_nothing() -> None:
-    slow = arrival(at="2026-11-24 14:20:00")
-    assert one(slow)["first_at"] == dt.datetime(2026, 11, 24, 14, 20, tzinfo=dt.UTC)
+@pytest.mark.parametrize(
+    ("logged", "first_at"),
+    [
+        ("24 13:58:52", "24 14:13:52"),
+        ("24 13:58:53", "24 13:58:53"),
+        # A slow message.
+        ("24 14:28:52", "24 14:28:52"),
+        ("24 14:28:53", "24 13:58:53"),
+        ("25 16:13:52", "24 14:13:52"),
+        ("25 16:13:53", "25 16:13:53"),
+    ],
+)
+def test_how_far_a_line_may_be_from_its_id(logged: str, first_at: str) -> None:
+    """From 3 minutes before it to 27 after it; ids that are further away than 26 hours are none of Exim's."""
+    row = one(arrival(at=f"2026-11-{logged}"))
+    assert row["first_at"] == dt.datetime.fromisoformat(f"2026-11-{first_at}Z")
+
+
+def test_a_foreign_id_moves_nothing() -> None:
     foreign = arrival(id="zzzzzz-0000000001j-1Yd3")
     assert one(foreign)["first_at"] == dt.datetime(2026, 11, 24, 14, 1, 53, tzinfo=dt.UTC)
 

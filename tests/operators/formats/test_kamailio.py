@@ -408,6 +408,9 @@ def test_ids_that_are_used_again() -> None:
     # The very same ids on another day, as load generators make them.
     again = [acc(), acc("BYE", second=30), acc(second=100_000), acc("BYE", second=100_005)]
     assert outcome(again) == [("delivered", None, 30_000_000), ("delivered", None, 5_000_000)]
+    # A dialog's own rows come for a day.
+    for second, count in ((86_400, 1), (86_401, 2)):
+        assert len(outcome([acc(), acc(second=second)])) == count
     # Who rings several in a row is done after ten minutes.
     for second, count in ((600, 1), (601, 2)):
         assert len(outcome([acc(code=486), acc(code=486, second=second, tags=("f1", "t2"))])) == count
@@ -522,8 +525,10 @@ def test_messages() -> None:
         ("IM", "attempt", "rejected"),
     ]
     assert outcome([message(407, 0, "p"), message(200, 1, "a")]) == [("delivered", None, None)]
-    # Servers that give no tag.
-    assert len(outcome([message(200, 0, ""), message(200, 1, ""), message(200, 90, "")])) == 2
+    # Servers that give no tag, an answer that is repeated, and a challenge: a transaction lasts 32 seconds.
+    for code, tags in ((200, ("", "")), (200, ("a", "a")), (407, ("p", "a"))):
+        for second, count in ((32, 1), (33, 2)):
+            assert len(outcome([message(code, 0, tags[0]), message(200, second, tags[1])])) == count
 
 
 # --- values ----------------------------------------------------------------------------------------------

@@ -343,12 +343,14 @@ def test_retries_are_one_sms() -> None:
         "HUB-2",
     )
     assert (row["first_at"].hour, row["last_at"].hour) == (10, 11)
-    # Another text, another customer, two refusals, two days: no retries.
+    day = [event("FAILED Send SMS"), event("Sent SMS", "2026-11-25 14:00:00")]
+    assert [row["try_count"] for row in transmissions(day)] == [2]
+    # Another text, another customer, two refusals, more than a day: no retries.
     for other in (
         [event("FAILED Send SMS"), event("Sent SMS", text="other")],
         [event("FAILED Send SMS"), event("Sent SMS", svc="other")],
         [event("REJECTED Send SMS"), event("Sent SMS")],
-        [event("FAILED Send SMS"), event("Sent SMS", "2026-11-26 14:00:00")],
+        [event("FAILED Send SMS"), event("Sent SMS", "2026-11-25 14:00:01")],
     ):
         assert [row["try_count"] for row in transmissions(other)] == [1, 1]
 

@@ -111,8 +111,8 @@ def refused(reason: str = "UDH field misformed, rejected", at: str = "14:00:00")
 
 
 def test_submitters_by_text_and_time() -> None:
-    """The same text twice from two addresses, and one that was asked for long before."""
-    lines = [added("14:00:00"), added("14:05:00", ip="192.0.2.8"), added("08:00:00", to="35799000002")]
+    """The same text twice from two addresses, and one that was asked for an hour before."""
+    lines = [added("14:00:00"), added("14:05:00", ip="192.0.2.8"), added("13:07:00", to="35799000002")]
     requests = bronze(parse(lines))
 
     def sms(at: str, to: str = "35799000001", text: str = "hello") -> str:
@@ -122,14 +122,16 @@ def test_submitters_by_text_and_time() -> None:
         )
 
     events = [
+        sms("13:59:58"),
         sms("13:59:59"),
         sms("14:06:00"),
-        sms("14:07:00", to="35799000002"),
+        sms("14:06:59", to="35799000002"),
+        sms("14:07:01", to="35799000002"),
         sms("14:00:00", text="bye"),
     ]
     rows = kannel.transmissions(bronze(parse(events, kannel), kannel).lazy())
     known = kannel_smsbox.add_submitters(rows, requests.lazy()).collect().sort("offset")
-    assert known["client_ip"].to_list() == ["192.0.2.7", "192.0.2.8", None, None]
+    assert known["client_ip"].to_list() == [None, "192.0.2.7", "192.0.2.8", "192.0.2.7", None, None]
 
 
 def test_local_time_and_options() -> None:

@@ -433,6 +433,12 @@ def test_refused_twice_in_a_session_counts_once_and_again_in_the_next() -> None:
     assert len({row["session"] for row in found}) == 2
 
 
+def test_a_session_whose_end_is_not_logged_lasts_six_hours() -> None:
+    first = log(REFUSED)
+    assert [row["try_count"] for row in rows(first + log(REFUSED, start="2026-11-24T16:00:00"))] == [2]
+    assert [row["try_count"] for row in rows(first + log(REFUSED, start="2026-11-24T16:00:01"))] == [1, 1]
+
+
 def test_refusal_before_rcpt_is_one_attempt_and_none_beside_a_recipient() -> None:
     helo = (
         "smtpd[7]: NOQUEUE: reject: EHLO from h.example[203.0.113.9]: 504 5.5.2 <x>: Helo command "
@@ -585,6 +591,12 @@ def test_hold_and_discard_at_rcpt_speak_for_their_queue_file() -> None:
     assert [row["outcome_code"] for row in rows(log(*held, *released))] == ["delivered"]
     discarded = [held[0].replace("hold", "discard"), held[1], "cleanup[8]: ABCDEF12: removed (discarded)"]
     assert [row["outcome_code"] for row in rows(log(*discarded))] == ["discarded"]
+    # The queue file is opened within five seconds, though in the next piece of the log.
+    first, other = log(held[0]), log("smtpd[6]: connect from h[203.0.113.8]")
+    for seconds, named in ((5, {"ABCDEF12"}), (6, {None})):
+        opened = log(*held[1:], start=f"2026-11-24T10:00:0{seconds}")
+        pieces = counted(records(first), records(other + opened, "b"))
+        assert {row["queue_id"] for row in rows(first + opened)} == set(pieces["queue_id"]) == named
 
 
 @pytest.mark.parametrize("verb", ["warn", "filter", "redirect", "prepend", "info", "bcc", "reject_warning"])

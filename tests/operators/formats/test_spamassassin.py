@@ -149,6 +149,7 @@ def test_two_scores_of_a_second_in_another_file_are_told_apart_by_their_duration
     assert spamassassin.verdicts(bronze).collect()["score"].to_list() == [12.5]
 
 
-def test_an_old_score_of_a_child_with_the_same_number_is_not_taken() -> None:
-    morning = STAMP.replace("14:16", "04:16")
-    assert one(spamassassin, morning + score("12.5"), STAMP + result())["score"] == 12.0
+@pytest.mark.parametrize(("at", "exact"), [("14:16:27", 12.5), ("14:16:26", 12.0)])
+def test_an_old_score_of_a_child_with_the_same_number_is_not_taken(at: str, exact: float) -> None:
+    before = STAMP.replace("14:16:37", at)
+    assert one(spamassassin, before + score("12.5"), STAMP + result())["score"] == exact

@@ -161,6 +161,13 @@ def test_a_rotation_keeps_twins(name: str, seed: int, share: float) -> None:
     assert counts.is_empty()
 
 
+@pytest.mark.parametrize(("begins", "logs"), [(9, [0, 1]), (10, []), (11, [])])
+def test_files_of_a_rotation_may_share_one_second(begins: int, logs: list[int]) -> None:
+    files = dict.fromkeys(copies.OWNER, "a") | {"source_id": "a", "stream_id": ["1", "2"]}
+    seconds = pl.DataFrame(files | {"first_at": [0, begins], "last_at": [10, 20]})
+    assert copies.overlapping_files(seconds)["log"].to_list() == logs
+
+
 @pytest.mark.parametrize("name", LOGS)
 def test_what_is_no_copy_counts_in_each_file(name: str) -> None:
     """A day later, nothing is a copy; nor, for all that is known, what two sources have without a host."""
