@@ -65,6 +65,7 @@ check: setup-dev  ## Lint, types, and drift of derived files
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python -m benchmarks.house --circles
 	@$(BIN)/python -m schemas.dictionary --check
 
 setup: $(VENV)/run.stamp  ## Make the environment, once
