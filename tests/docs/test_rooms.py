@@ -39,6 +39,11 @@ def docstrings(file: Path) -> list[str]:
     return [text for node in list_documented(file) if (text := ast.get_docstring(node))]
 
 
+@cache
+def read_text(file: Path) -> str:
+    return file.read_text(encoding="utf-8")
+
+
 def importers(room: Path) -> set[str]:
     """The other rooms that import a room, and dags/."""
     found = set()
@@ -50,7 +55,7 @@ def importers(room: Path) -> set[str]:
             path = file.relative_to(ROOT).parts
             place = path[2] if path[1] in ("base", "operators", "study") else path[path[0] == "jobs"]
             if re.search(rf"^\s*(from|import) {parent}\.{name}\b|^\s*from {parent} import .*\b{name}\b",
-                         file.read_text(encoding="utf-8"), re.MULTILINE):  # fmt: skip
+                         read_text(file), re.MULTILINE):  # fmt: skip
                 found.add(place)
     return found
 
