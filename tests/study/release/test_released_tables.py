@@ -23,6 +23,7 @@ from jobs.study.release.released_tables import (
     release_table,
     text_of,
 )
+from jobs.study.release.workbook import with_names
 from tests.support.release import ABOUT, VOLUME, made, tables, volume, write
 
 PARTED = [table for table in public_tables() if "part_factor" in public_contract(table).schema]
@@ -139,6 +140,12 @@ def test_a_sheet_has_exactly_the_columns_of_its_contract(table: str) -> None:
     released = release_table(table, pl.DataFrame(schema=public_contract(table).schema))
     assert csv_of(released).decode().splitlines() == [",".join(named)]
     assert pl.read_parquet(parquet_of(released, ABOUT)).columns == named
+    header = with_names(released).columns
+    of_codes = {name.removesuffix("_code") + "_name" for name in named if name.endswith("_code")} - {
+        AREA_NAME
+    }
+    assert [name for name in header if name not in of_codes] == named
+    assert len(set(header)) == len(header)
 
 
 def test_duckdb_takes_no_code_for_a_yes_or_no(tmp_path: Path) -> None:
