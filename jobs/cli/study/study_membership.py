@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_change, format_compact, format_interval
+from jobs.base.core.numbers import format_change, format_compact, format_interval, to_decimal
 from jobs.base.figures import words
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
@@ -70,7 +70,7 @@ def compare_table(group: str, countries: list[str], period: str, rows: pl.DataFr
 
 def compare_row(row: Any) -> tuple[str, ...]:
     before, after = row.estimate, row.estimate_left
-    change = None if not before or after is None else 100 * (float(after) / float(before) - 1)
+    change = None if not before or after is None else 100 * (to_decimal(after) / to_decimal(before) - 1)
     return (
         format_compact(before),
         format_interval(row.estimate_low, row.estimate_high),
