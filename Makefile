@@ -38,14 +38,14 @@ help:  ## Show the targets
 demo: setup $(if $(filter spark,$(ENGINE)),setup-spark)  ## Run the sample study, from logs to a release; ENGINE=spark: on Spark
 	@$(if $(filter spark,$(ENGINE)),$(ON_SPARK)) $(BIN)/observatory demo
 
-test: setup-dev  ## Run all tests but those that take minutes each
+test: setup-dev  ## Run the tests that take less than about a second each
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "$(SHORT)"
 
 test-one: setup-dev  ## The short tests whose name or file has NAME in it, as in NAME=spam_volume
 	@test -n "$(NAME)" || { echo "Name what to test: make test-one NAME=spam_volume"; exit 2; }
 	@$(BIN)/python -m pytest -q -m "$(SHORT)" -k "$(NAME)"
 
-test-long: setup-dev setup-spark  ## The rest: kill -9, whole runs with the real Airflow (needs OpenSSH's server)
+test-long: setup-dev setup-spark  ## The slower ones: kill -9, whole runs, also with the real Airflow (needs OpenSSH's server)
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases" --hypothesis-profile thorough --durations 20
 
 test-releases: setup-dev  ## Releases in a row, attacked together: half an hour, which is more than CI has

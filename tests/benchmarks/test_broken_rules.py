@@ -34,6 +34,7 @@ def tree(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("now", "test", "failed"),
     [
@@ -54,6 +55,7 @@ def test_a_rule_is_caught_by_an_assertion_of_a_test_alone(
     assert (tree / "rule.py").read_text() == "LEAST = 3\n"
 
 
+@pytest.mark.long
 def test_a_list_that_does_not_fit_is_an_error(tree: Path) -> None:
     check_unbroken(tree, RULE)
     for was, times in (("LEAST = 4", 0), ("E", 2)):

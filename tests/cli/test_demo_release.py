@@ -23,6 +23,8 @@ from tests.conftest import ROOT
 from tests.support.release import ABOUT, made, tables
 from tests.support.site_release import empty_tables
 
+pytestmark = pytest.mark.long
+
 MADE_UP = dataclasses.replace(ABOUT, is_made_up=True)
 BASIS = {"study.cost": pl.DataFrame({"model_id": ["a"], "cost": [1.0]})}
 

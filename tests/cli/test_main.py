@@ -266,6 +266,7 @@ def test_a_crash_without_a_place_for_its_traceback_shows_it(
     assert "could not be written to a file" in found and "KeyError: 'x'" in found
 
 
+@pytest.mark.long
 def test_a_reader_that_stops_is_no_held_validation(observatory: Observatory, study: Path) -> None:
     """As in `observatory show ... | head`."""
     reader, writer = os.pipe()
@@ -280,6 +281,7 @@ def test_a_reader_that_stops_is_no_held_validation(observatory: Observatory, stu
 # --- what a command imports -----------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -305,6 +307,7 @@ def test_commands_that_read_import_nothing_that_takes_seconds(arguments: list[st
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.long
 def test_the_program_starts_without_what_only_commands_need() -> None:
     """Each command pays for what the program imports before it knows which command it is."""
     heavy = ["polars", "pyarrow", "deltalake", "fsspec", "s3fs", "numpy"]
@@ -313,6 +316,7 @@ def test_the_program_starts_without_what_only_commands_need() -> None:
     assert done.stdout.strip() == "[]", done.stderr
 
 
+@pytest.mark.long
 def test_numpy_has_one_thread_beside_those_of_the_program() -> None:
     """Set before anything imports it: afterwards it would be too late."""
     code = (

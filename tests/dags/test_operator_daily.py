@@ -129,6 +129,7 @@ def run_python(*words: str, **environment: str) -> subprocess.CompletedProcess[s
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=os.environ | environment)
 
 
+@pytest.mark.long
 def test_parsing_imports_no_engine(config: Path) -> None:
     """Airflow parses every half minute, in an environment that may have none of the pipeline's packages."""
     code = f"""
@@ -338,6 +339,7 @@ def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(java, "S3", dataclasses.replace(java.S3, folder=tmp_path / "none"))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("jars")
 @pytest.mark.parametrize("engine", ["embedded", "spark"])
 def test_exit_codes_decide_on_another_try(

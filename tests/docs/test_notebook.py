@@ -21,6 +21,8 @@ from tests.support.cost_lake import write_lake
 from tests.support.delta import write_delta
 from tests.support.study_lake import write_study
 
+pytestmark = pytest.mark.long
+
 # Figures that the notebook read, told by the notebook itself.
 CHECK = """
 print(volume.select('operator_id', 'units', 'certain').rows())
@@ -186,7 +188,6 @@ def test_the_notebook_is_kept_without_outputs() -> None:
             assert (cell.outputs, cell.execution_count) == ([], None)
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("write", [write_lake, write_study])
 def test_a_lake_without_a_study_or_without_gold_has_empty_charts(
     tmp_path: Path, write: Callable[[Path], Path]

@@ -60,6 +60,7 @@ def importers(room: Path) -> set[str]:
     return found
 
 
+@pytest.mark.long
 def test_docstrings_name_modules_that_are_there() -> None:
     lost = [
         f"{file.relative_to(ROOT)}: {name}"

@@ -20,6 +20,8 @@ from jobs.base.tables.contracts import rows_frame
 from tests.conftest import ROOT
 from tests.expectations.test_native import ROW, TABLE, frame
 
+pytestmark = pytest.mark.long
+
 
 def test_values_are_as_sqlite_has_them() -> None:
     kinds = {

@@ -55,6 +55,7 @@ def hold_alike(tables: list[str], seed: int) -> None:
     assert all(found[key] >= 3 for key in keys)
 
 
+@pytest.mark.long
 def test_both_find_broken_rules_of_every_kind() -> None:
     hold_alike(FEW, 1)
 

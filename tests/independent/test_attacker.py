@@ -81,6 +81,7 @@ def test_it_imports_nothing_of_the_project() -> None:
                 assert package not in ("importlib", "runpy"), f"{file.name}: {name}"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("rule", "kenya"), [("threshold", TWO), ("p_pct", DOMINATED)])
 def test_it_finds_who_is_behind_a_country_without_a_rule(rule: str, kenya: list) -> None:
     study = basis(Small((*AROUND, *kenya)), "r1")
@@ -93,6 +94,7 @@ def test_it_finds_who_is_behind_a_country_without_a_rule(rule: str, kenya: list)
     assert found <= {each.holding for each in found_in(opened)}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 def test_it_finds_nothing_in_what_leaves_of_a_study(seed: int) -> None:
     small = defined(drawn(seed), seed) if seed % 2 else drawn(seed)
@@ -113,6 +115,7 @@ def test_it_finds_in_what_rules_let_leave_what_the_attack_finds_there() -> None:
     }
 
 
+@pytest.mark.long
 def test_three_releases_in_a_row() -> None:
     """An operator answers late, one corrects its package, one leaves."""
     small, releases = drawn(0), list[EarlierRelease]()
@@ -154,6 +157,7 @@ def test_spending_of_nothing_hides_nobody_in_two_currencies() -> None:
     assert not attack([replace(made, known=replace(public, price_level=None))], 0.1).found
 
 
+@pytest.mark.long
 def test_the_studys_own_intervals_reveal_who_dominates() -> None:
     """Its error is never below the norm of a linear map of contributions, so the ends bound these; linear
     programs alone find nothing."""
@@ -168,6 +172,7 @@ def test_the_studys_own_intervals_reveal_who_dominates() -> None:
 DOMINATED_SEEDS = (2,)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("variance", "is_found"), [("0.0001", True), ("0.4", False)])
 def test_a_variance_of_rates_bounds_each_of_them(variance: str, is_found: bool) -> None:
     """All rates are alike, and one operator has most of its region. A variance near nothing says that it has

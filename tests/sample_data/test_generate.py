@@ -73,11 +73,13 @@ def digest(out: Path) -> dict[str, str]:
     }
 
 
+@pytest.mark.long
 def test_same_seed_gives_same_bytes(study: tuple[Path, dict], tmp_path: Path) -> None:
     generate(tmp_path, seed=11, megabytes=SIZE)
     assert digest(tmp_path) == digest(study[0])
 
 
+@pytest.mark.long
 def test_other_seed_gives_other_bytes(study: tuple[Path, dict], tmp_path: Path) -> None:
     generate(tmp_path, seed=12, megabytes=SIZE)
     ours, theirs = digest(study[0]), digest(tmp_path)

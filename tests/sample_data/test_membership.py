@@ -24,6 +24,7 @@ from jobs.study.questionnaire.definition import form_for
 from sample_data.membership import BEFORE, FOLDER, countries, write
 
 
+@pytest.mark.long
 def test_the_committed_membership_is_what_its_generator_writes(tmp_path: Path) -> None:
     write(tmp_path)
     names = {file.name for file in FOLDER.iterdir()}
@@ -174,6 +175,7 @@ def volume_rows(figures: pl.DataFrame) -> list[dict[str, Any]]:
     return estimate_cells(figures, REFERENCE, LABELLED).cast({cs.decimal(): pl.Float64}).to_dicts()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("channel", ["EMAIL", "SMS"])
 def test_world_regions_and_groups_are_estimated_around_the_truth(channel: str) -> None:
     """Spam as filters saw it, and with their errors, which of SMS is over a third more."""

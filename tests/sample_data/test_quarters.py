@@ -59,6 +59,7 @@ def sent(node: dict[str, pl.DataFrame], *names: str, quarter: str = PERIOD) -> p
     return node[SUBMISSION].filter(is_quarter & pl.col("respondent_id").is_in(list(names)))
 
 
+@pytest.mark.long
 def test_the_second_release_has_the_committed_membership(nodes: list[dict[str, pl.DataFrame]]) -> None:
     operators = nodes[SECOND][SUBMISSION].filter(pl.col("definition_code") == "OPERATOR")
     before = pl.col("period_code") == BEFORE
@@ -67,6 +68,7 @@ def test_the_second_release_has_the_committed_membership(nodes: list[dict[str, p
     assert channels == [("EMAIL", "recipient"), ("SMS", "recipient"), ("VOICE_IP", "call")]
 
 
+@pytest.mark.long
 def test_late_ones_answer_and_a_package_is_corrected(
     nodes: list[dict[str, pl.DataFrame]], happens: Events
 ) -> None:

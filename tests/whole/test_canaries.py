@@ -30,6 +30,8 @@ from tests.support.filter_logs import frame_of
 from tests.support.samples import CANARIES
 from tests.support.samples.forms import PLANTED, TOKEN, Canaries
 
+pytestmark = pytest.mark.long
+
 PROTECTION = Protection(
     (OperatorSpace("op", "CHE", ("isp.example",), ("127.0.0.0/8",), ("35799",), (("HUB", "hub"),)),), None
 )
@@ -157,7 +159,6 @@ def test_no_canary_is_shown_of_a_line_that_nobody_understood(log: Canaries) -> N
 # --- the whole way --------------------------------------------------------------------------------------
 
 
-@pytest.mark.long
 def test_all_that_was_planted_was_counted(in_slots: Left) -> None:
     left = in_slots
     ledger = left.lake.read("bronze.file")
@@ -174,7 +175,6 @@ def test_all_that_was_planted_was_counted(in_slots: Left) -> None:
     assert recipients["units"].sum() > 500
 
 
-@pytest.mark.long
 def test_no_canary_is_in_a_table_past_bronze(left: Left) -> None:
     read = [
         table
@@ -187,7 +187,6 @@ def test_no_canary_is_in_a_table_past_bronze(left: Left) -> None:
         assert not rows.is_empty() and found_in(text_of(rows)) == set(), table
 
 
-@pytest.mark.long
 def test_no_canary_is_in_a_file_past_bronze(left: Left) -> None:
     """Delta logs with statistics, validation results, the page and its tables, packages, and their names."""
     root = Path(left.lake.root)
@@ -213,7 +212,6 @@ def contents(path: Path) -> Iterator[tuple[str, bytes]]:
             yield from ((f"{path}/{name}", archive.read(name)) for name in archive.namelist())
 
 
-@pytest.mark.long
 def test_no_canary_is_in_what_a_held_rule_tells(left: Left) -> None:
     """A rule that every row breaks names a few keys."""
     for table in list_tables():

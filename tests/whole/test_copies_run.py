@@ -20,6 +20,8 @@ from jobs.operators.silver.frames import SILVER
 from tests.support.filter_logs import lab
 from tests.support.whole_runs import CYPRIOT_MOBILE, MAIL_NETWORK, operator_toml, rows_in, source_toml
 
+pytestmark = pytest.mark.long
+
 HEAD = '[lake]\nroot = "lake"\n\n[limits]\nquarantined_pct = 60\n'
 MAIL = lab("postfix/mail.iso8601.log")[:700]
 BSD = lab("postfix/mail.rfc3164.log")[:700]
@@ -104,7 +106,6 @@ def test_the_figures_are_those_of_one_file(single: config.Observatory, double: c
     assert figures(double) == wanted
 
 
-@pytest.mark.long
 def test_what_comes_later_gives_what_is_there_from_the_start(
     double: config.Observatory, tmp_path: Path
 ) -> None:

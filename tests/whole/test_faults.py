@@ -41,6 +41,8 @@ from tests.support.whole_runs import (
     source_toml,
 )
 
+pytestmark = pytest.mark.long
+
 LAB = ROOT / "sample_data" / "lab"
 MAIL, FILTER = LAB / "postfix" / "mail.iso8601.log", LAB / "postfix" / "rspamd.log"
 SMS = LAB / "kannel" / "bearerbox-access.log"
@@ -190,7 +192,6 @@ def test_what_is_wrong_is_named_and_the_rest_goes_on(faulty: tuple[Run, list[str
     )
 
 
-@pytest.mark.long
 def test_a_wrong_format_holds_its_operator_alone_and_says_why(
     copied: Run, faulty: tuple[Run, list[str]], tmp_path: Path
 ) -> None:
@@ -270,7 +271,6 @@ def test_invalid_gold_leaves_gold_as_it_was(copied: Run, monkeypatch: pytest.Mon
     assert rows_of(copied.lake, GOLD) == rows
 
 
-@pytest.mark.long
 def test_killed_and_run_again_gives_the_same_tables(faulty: tuple[Run, list[str]], tmp_path: Path) -> None:
     settings = settings_of(tmp_path / "k", str(MAIL), str(FILTER), str(SMS))
     lake = tmp_path / "k" / "lake"
@@ -288,7 +288,6 @@ def test_killed_and_run_again_gives_the_same_tables(faulty: tuple[Run, list[str]
     assert work.lake.read("bronze.file")["line_count"].sum() == lines
 
 
-@pytest.mark.long
 def test_any_order_of_parts_gives_the_same_tables(faulty: tuple[Run, list[str]], tmp_path: Path) -> None:
     """Two halves of each log over two runs, the first half first or last; verdicts late or early."""
     halves: dict[str, list[bytes]] = {}
@@ -407,7 +406,6 @@ def counted_and_corrected(lake: Lake) -> tuple[int, int]:
     return units_of(lake, quality.VOLUME, stayed), units_of(lake, quality.CORRECTED, whole)
 
 
-@pytest.mark.long
 def test_counts_and_what_corrects_them_are_named_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

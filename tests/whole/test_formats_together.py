@@ -13,6 +13,8 @@ from jobs.operators.build.run import Run
 from jobs.operators.silver.frames import SILVER
 from tests.support.mixed import LAB
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def work(mixed_run: Run) -> Run:

@@ -39,6 +39,8 @@ from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.whole_runs import CYPRIOT_MOBILE, operator_toml, rows_in, source_toml
 
+pytestmark = pytest.mark.long
+
 NOW = dt.datetime(2026, 11, 25, tzinfo=dt.UTC)
 LAB = ROOT / "sample_data" / "lab"
 LOGS = {
@@ -128,7 +130,6 @@ class Disk:
         return len(data)
 
 
-@pytest.mark.long
 @examples(12)
 @given(rooms=st.lists(st.integers(0, sum(map(len, LOGS.values())) + 20_000), min_size=1, max_size=4))
 def test_a_disk_that_fills_at_any_byte_is_told_and_the_next_pull_goes_on(
@@ -171,7 +172,6 @@ def ending_at(step: int) -> Callable[[str], Callable[..., Any]]:
     return method
 
 
-@pytest.mark.long
 def test_killed_at_any_step_and_pulled_again(whole: dict[str, bytes]) -> None:
     """Every opening, renaming and removal of a file, one after the other, is the last that a pull does."""
     for step in range(1000):
@@ -314,7 +314,6 @@ def test_a_run_without_room_says_so_and_the_next_goes_on(landed: Path, tmp_path:
     assert len(found["silver.message"]) > 20 and list((root / "_staging").iterdir()) == []
 
 
-@pytest.mark.long
 def test_a_worker_without_room_for_staging_says_which_file(
     landed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 import io
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def test_what_is_landed_at_once_ends_in_a_line(data: bytes, size: int, is_closed
         assert chunks.waiting == 0
 
 
+@pytest.mark.long
 @examples(300)
 @given(data=texts, cuts=st.lists(st.integers(0, 60)))
 def test_blocks_of_sniff_own_each_line_once(data: bytes, cuts: list[int]) -> None:

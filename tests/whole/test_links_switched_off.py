@@ -103,6 +103,7 @@ def without(shape: Shape, link: Linked) -> Shape:
     return replace(shape, sums={**shape.sums, link.column: of_column})
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("link", LINKED, ids=lambda each: f"{each.table}-{each.column}-{each.code}")
 def test_what_stays_follows_by_the_link_and_by_no_other(link: Linked) -> None:
     about = public_contract(link.table)

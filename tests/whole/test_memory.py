@@ -19,6 +19,7 @@ MEMORY = 512_000_000
 MEGABYTES = 100
 
 
+@pytest.mark.long
 def test_the_sampler_sees_all_processes() -> None:
     """Two processes of 100 MB each, below one of little."""
     holds = "import time; held = b'x' * 100_000_000; time.sleep(1.5)"

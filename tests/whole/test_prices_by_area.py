@@ -16,6 +16,8 @@ from jobs.study.estimates import countermeasure_cost
 from jobs.study.estimates.steps.sample import Reference
 from tests.base.costs.test_simulation import certain
 
+pytestmark = pytest.mark.long
+
 MONTHS = ("2026-10", "2026-11", "2026-12")
 RATES = reference_table("ref.exchange_rate")
 PLACES = [reference_table(f"ref.{name}") for name in ("country", "country_group")]

@@ -26,6 +26,8 @@ from tests.support.filter_logs import lab
 from tests.support.samples.forms import Log
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 
+pytestmark = pytest.mark.long
+
 OWN = re.compile(r"^(\S+ \S+) #(\d+)\(\w+\) (<[^>]*>; .*)$")
 RSPAMD = lab("postfix/rspamd.log")
 FORMS = {

@@ -20,6 +20,8 @@ from jobs.study.public.gate import make_public_tables
 from tests.study.public.test_gate import AROUND, P_PCT, SAFE, country, found_in, plain
 from tests.support.small_study import PERIOD, Operator, Small, basis
 
+pytestmark = pytest.mark.long
+
 TABLE = "public.spam_volume"
 MONTHS = ("2026-10", "2026-11", "2026-12")
 

@@ -90,6 +90,7 @@ def blocked(*lines: str, unit: str = "recipient") -> int:
     return sum(found["OPERATOR"] for found in spam(of_logs(exim=list(lines)), unit).values())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "verdict",
     [
@@ -356,6 +357,7 @@ def test_a_filter_that_names_recipients_leaves_a_marked_message_marked() -> None
 
 
 # What fails is named case by case: nothing is gained by looking for fewer cases that fail.
+@pytest.mark.long
 @examples(8, phases=[Phase.generate])
 @given(st.lists(MESSAGE, min_size=40, max_size=60))
 def test_a_spam_verdict_never_makes_a_message_less_certainly_spam(cases: list[Case]) -> None:

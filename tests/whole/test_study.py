@@ -30,6 +30,8 @@ from tests.conftest import ROOT
 from tests.support.documents import README, is_shown, sessions
 from tests.support.study import pull_again, run_study
 
+pytestmark = pytest.mark.long
+
 FIRST = ("operator_id", "period_date", "channel_code", "countermeasure_code")
 VOLUME = ("operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code")
 # The kinds of the SMS operators' links, as sample_data/observatory.toml has them.

@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.support.wheels import PACKAGES, built_wheel
 
+pytestmark = pytest.mark.long
+
 LOG = ROOT / "sample_data" / "lab" / "postfix" / "mail.iso8601.log"
 
 
@@ -68,7 +70,6 @@ def test_the_wheel_states_its_licence_and_has_its_text(wheel: Path) -> None:
     assert carried == {name: (ROOT / name).read_bytes() for name in carried}
 
 
-@pytest.mark.long
 def test_installed_commands_run_from_any_folder(site: Path, tmp_path: Path) -> None:
     installed = {"PYTHONPATH": str(site), "POLARS_MAX_THREADS": "1"}
     where = "import schemas; from jobs.base.settings import config; print(config.__file__, schemas.__file__)"

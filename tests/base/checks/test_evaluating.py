@@ -117,6 +117,7 @@ def test_the_command_asks_for_months_that_changed_until_they_hold(
     assert (validate(), asked[3:]) == (0, [set()])
 
 
+@pytest.mark.long
 def test_a_killed_evaluation_leaves_its_rows_in_the_lake_until_the_next_run(
     lake: Lake, tmp_path: Path
 ) -> None:
@@ -141,6 +142,7 @@ def test_a_killed_evaluation_leaves_its_rows_in_the_lake_until_the_next_run(
         assert not left.exists() and living.exists()
 
 
+@pytest.mark.long
 def test_what_a_killed_command_left_of_a_lake_in_a_bucket_goes_with_the_next_on_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

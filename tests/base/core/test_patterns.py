@@ -96,6 +96,7 @@ def test_half_an_address_at_the_cut_is_not_shown() -> None:
     assert len(pattern("word " * 500)) == KEPT + 1
 
 
+@pytest.mark.long
 @examples(50)
 @given(
     local=st.text(string.ascii_letters + string.digits + ".+-", min_size=1, max_size=20),

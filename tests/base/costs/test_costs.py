@@ -129,6 +129,7 @@ def test_a_measure_without_a_price_is_a_lower_bound_and_says_so(month: Explain) 
     assert ("missing", "the fixed cost of greylisting of e-mail: [[operator.fixed_cost]]") in found.facts
 
 
+@pytest.mark.long
 def test_gold_the_command_and_the_page_mark_every_cost_alike(
     settings: Path, observatory: Run, month: Explain
 ) -> None:

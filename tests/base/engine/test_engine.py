@@ -130,6 +130,7 @@ def test_a_function_that_no_other_process_finds_is_no_task(function: Callable[[]
 # --- tasks that die -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_task_whose_process_is_killed_is_done_again_in_smaller_ones(
     engine: Embedded, tmp_path: Path
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_task_whose_process_is_killed_is_done_again_in_smaller_ones(
     }
 
 
+@pytest.mark.long
 def test_a_task_that_dies_again_is_named(engine: Embedded, tmp_path: Path) -> None:
     (tmp_path / "die-5").write_text("always")
     with pytest.raises(TaskDied, match=r"^numbers from 4: its process ended twice.*\[engine\] memory"):
@@ -157,12 +159,14 @@ def test_a_task_that_dies_again_is_named(engine: Embedded, tmp_path: Path) -> No
     assert engine.run_tasks([numbers_of(4, 8, str(tmp_path))]) == [[4, 5, 6, 7]]
 
 
+@pytest.mark.long
 def test_a_task_that_cannot_be_cut_is_done_again_as_it_is(engine: Embedded, tmp_path: Path) -> None:
     (tmp_path / "die-1").write_text("once")
     whole = Task("numbers", numbers, start=0, end=3, folder=str(tmp_path))
     assert engine.run_tasks([whole]) == [[0, 1, 2]]
 
 
+@pytest.mark.long
 def test_a_worker_that_dies_between_tasks_is_replaced(engine: Embedded) -> None:
     before = set(engine.run_tasks([Task("a process", pid)] * 8))
     for each in before:
@@ -173,6 +177,7 @@ def test_a_worker_that_dies_between_tasks_is_replaced(engine: Embedded) -> None:
     assert after and not after & before
 
 
+@pytest.mark.long
 def test_no_memory_left_is_a_death(engine: Embedded) -> None:
     task = Task("silver, bucket 3 of 8", fails, kind="memory")
     with pytest.raises(TaskDied, match="^silver, bucket 3 of 8: its process ended twice"):
@@ -184,6 +189,7 @@ def test_no_memory_left_is_a_death(engine: Embedded) -> None:
 # --- errors in workers --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("which", [Inline, None])
 def test_an_error_that_a_person_can_act_on_comes_through_as_it_is(engine: Embedded, which: Any) -> None:
     runs = which() if which else engine
@@ -197,6 +203,7 @@ def test_an_error_that_a_person_can_act_on_comes_through_as_it_is(engine: Embedd
         runs.run_tasks([Task("a task", fails, kind="full")])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("which", [Inline, None])
 @pytest.mark.parametrize(
     ("kind", "first"),
@@ -235,6 +242,7 @@ def test_every_error_of_the_project_can_be_sent_between_processes() -> None:
         assert (type(again), str(again), again.exit_code) == (kind, str(error), error.exit_code)
 
 
+@pytest.mark.long
 def test_a_worker_without_the_key_says_how_to_set_it(tmp_path: Path) -> None:
     """The process that steers has the key; workers were started before it did."""
     code = f"""
@@ -281,6 +289,7 @@ def until(holds: Callable[[], bool], seconds: float = 20) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.long
 def test_an_error_ends_the_other_tasks_at_once(tmp_path: Path) -> None:
     start = time.monotonic()
     with pytest.raises(ObservatoryError, match="setting"), Embedded(2, MEMORY) as engine:

@@ -809,6 +809,7 @@ def test_a_signed_and_encrypted_package_is_verified(root: Path, tmp_path: Path, 
     assert judged(file).signer is None
 
 
+@pytest.mark.long
 def test_a_signature_that_is_not_the_respondents_is_refused(root: Path, tmp_path: Path, keys: Path) -> None:
     file = made(root, tmp_path, key="other@north.example")
     study: dict[str, Any] = {"keyring": str(keys), "require_signature": True}
@@ -863,6 +864,7 @@ def state(lake: Lake) -> dict[str, int]:
     return found
 
 
+@pytest.mark.long
 def test_loading_replaces_the_operators_own_months(root: Path, tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     mail, sms = (made(root, tmp_path, each) for each in (OPERATOR, OTHER))
@@ -928,6 +930,7 @@ def months_in(lake: Lake) -> dict[str, int]:
     return dict(found.group_by("period_code").agg(pl.col("units").sum()).sort("period_code").rows())
 
 
+@pytest.mark.long
 def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     whole = [day_of("2026-10-02", 50), day_of("2026-11-02", 60), day_of("2026-12-02", 70)]
@@ -1034,6 +1037,7 @@ def made_of(folder: Path, seen: Rows, key: str | None) -> Path:
     return made(folder / "lake", folder, key=key)
 
 
+@pytest.mark.long
 def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(tmp_path: Path) -> None:
     both = tmp_path / "both"
     for channel in ("EMAIL", "SMS"):
@@ -1056,6 +1060,7 @@ def test_an_operator_that_gave_a_channel_up_leaves_it_to_another(tmp_path: Path)
     assert set(lake.read(VOLUME)["channel_code"]) == {"EMAIL", "SMS"}
 
 
+@pytest.mark.long
 def test_one_operator_answers_for_a_channel_of_a_respondent(root: Path, tmp_path: Path) -> None:
     both = tmp_path / "both"
     put_gold(both, "north-mail")
@@ -1068,6 +1073,7 @@ def test_one_operator_answers_for_a_channel_of_a_respondent(root: Path, tmp_path
     assert lake.read(RECEIPT).height == 1
 
 
+@pytest.mark.long
 def test_two_packages_of_the_same_time_are_not_guessed_about(root: Path, tmp_path: Path) -> None:
     put_gold(tmp_path / "other", "north-mail", seen=SEEN[:3])
     one, two = judged(made(root, tmp_path / "1")), judged(made(tmp_path / "other", tmp_path / "2"))
@@ -1104,6 +1110,7 @@ def run(*words: object) -> Any:
     return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "160"})
 
 
+@pytest.mark.long
 def test_no_package_leaves_whose_gold_breaks_an_expectation(root: Path, node: Path, tmp_path: Path) -> None:
     table = "gold.spam_type_daily"
     file = node.parent / "inbox" / "north-mail_2026-Q4.zip"
@@ -1117,6 +1124,7 @@ def test_no_package_leaves_whose_gold_breaks_an_expectation(root: Path, node: Pa
     assert str(done.exception).endswith("north-mail, 2026-Q4: no package was made.")
 
 
+@pytest.mark.long
 def test_the_command_line_submits_and_checks(node: Path) -> None:
     inbox = node.parent / "inbox"
     done = run("submit", "--config", node, "--period", "2026-Q4", "--output", inbox)
@@ -1166,6 +1174,7 @@ def test_what_is_missing_for_loading_is_told(node: Path) -> None:
     assert "as [study] files" in str(run("study", "estimate", "--config", node).exception)
 
 
+@pytest.mark.long
 def test_estimates_stand_until_something_that_they_rest_on_changes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

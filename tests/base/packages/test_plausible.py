@@ -100,6 +100,7 @@ def test_another_package_of_one_computation_has_its_counts(tmp_path: Path) -> No
     assert months_in(lake) == {"2026-10": 2000} and lake.read(RECEIPT).height == 1
 
 
+@pytest.mark.long
 def test_whole_logs_take_the_place_of_a_few_days(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path / "lake"))
     land_packages(lake, [judged(sent(tmp_path / "1", days_of(4, 500)))], "1")
@@ -108,6 +109,7 @@ def test_whole_logs_take_the_place_of_a_few_days(tmp_path: Path) -> None:
     assert whole.wrong == [] and months_in(lake) == {"2026-10": 18_000}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("units", [2_000, 100])
 def test_counts_that_jump_are_taken_only_where_the_study_says_so(tmp_path: Path, units: int) -> None:
     lake = Lake(str(tmp_path / "lake"))

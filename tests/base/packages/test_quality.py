@@ -162,6 +162,7 @@ def changed(file: Path, **cells: Any) -> str:
     return told(again(file, {FILE: pl.DataFrame(rows).write_csv().encode()}))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("cells", "message"),
     [
@@ -207,6 +208,7 @@ def test_a_package_of_an_early_form_is_to_be_submitted_again(package: Path) -> N
     )
 
 
+@pytest.mark.long
 def test_the_command_line_says_whether_an_audit_goes_along(package: Path, tmp_path: Path) -> None:
     file = tmp_path / "observatory.toml"
     file.write_text(f'[lake]\nroot = "{tmp_path / "lake"}"\n{NORTH}')

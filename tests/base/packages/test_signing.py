@@ -41,6 +41,7 @@ def test_signatures_are_required_unless_the_settings_say_otherwise(tmp_path: Pat
     assert wrong(signed, keyring=str(keys)) == []
 
 
+@pytest.mark.long
 def test_an_openpgp_file_that_grows_is_cut_off(tmp_path: Path) -> None:
     file = openpgp_bomb(tmp_path, 700 * 2**20)
     assert file.stat().st_size < 4096

@@ -45,6 +45,7 @@ def command(site: Site, *words: str) -> int:
     return 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("little", [0, 1 << 40])
 def test_all_of_a_lake_is_its_owners_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, little: int
@@ -158,6 +159,7 @@ def test_what_is_written_outside_of_the_lake_has_the_lakes_rights(tmp_path: Path
     assert modes(there) == {"folders": {"0o755"}, "files": closed[1]}
 
 
+@pytest.mark.long
 def test_the_page_of_a_lake_has_its_rights(tmp_path: Path) -> None:
     site = Site(tmp_path / "site")
     site.log.write_text(message(1, DAY))

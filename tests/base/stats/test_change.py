@@ -148,6 +148,7 @@ def test_of_nothing_there_is_no_change() -> None:
     assert np.isnan(found.ratio).all()
 
 
+@pytest.mark.long
 def test_intervals_contain_the_change() -> None:
     """docs/estimates.md has all areas and settings, by more samples."""
     found = simulate_change(matched_population("EMAIL"), samples=60, selective=0.0)

@@ -94,6 +94,7 @@ def holds(figure: IntervalEstimate | None, value: float) -> bool:
     return figure is not None and figure.low <= value <= figure.high
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("units", "prevalence", "size", "least", "response"),
     [
@@ -167,6 +168,7 @@ def test_parts_of_a_channel_cover_their_truth() -> None:
     assert "ge4" in both and len(held["ge4 sensitivity"]) >= 95
 
 
+@pytest.mark.long
 def test_types_cover_their_truth_and_add_up() -> None:
     """Spam of three types, drawn and labelled: how much there was of each, and how much of it was caught."""
     shares = {"PHISH.mail": 0.5, "AD.retail": 0.4, "FRAUD.romance": 0.1}

@@ -46,6 +46,7 @@ def test_a_constant_has_no_sensitivity() -> None:
     assert not first.any() and not whole.any()
 
 
+@pytest.mark.long
 def test_simulation_loads_no_statistics_of_scipy() -> None:
     modules = "jobs.base.costs.simulation, jobs.base.stats.sensitivity"
     script = f"import sys, {modules}; sys.exit('scipy.stats' in sys.modules)"

@@ -21,6 +21,7 @@ def drawn() -> tuple[Sample, Array, Array]:
     return sample_of_people(people, answered, 0, "factors"), people.subscriptions, answered
 
 
+@pytest.mark.long
 def test_coefficients_are_those_of_the_estimates() -> None:
     sample, x, answered = drawn()
     y = np.random.default_rng(4).lognormal(size=(int(answered.sum()), 1)) * x[answered][:, None]

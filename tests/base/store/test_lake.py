@@ -170,6 +170,7 @@ CELLS = st.dictionaries(
 )
 
 
+@pytest.mark.long
 @examples(25)
 @given(st.lists(st.tuples(CELLS, st.sets(st.tuples(st.sampled_from(OPERATORS), st.sampled_from(MONTH))))))
 def test_any_replacements_give_what_a_dictionary_gives(

@@ -41,6 +41,7 @@ def words_of(line: str) -> tuple[str, ...]:
     return tuple(line.split())
 
 
+@pytest.mark.long
 def test_every_row_that_would_leave_is_shown_and_nothing_is_written(
     observatory: Run, settings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -75,6 +76,7 @@ def test_every_row_that_would_leave_is_shown_and_nothing_is_written(
     assert set(lines) >= HEADINGS
 
 
+@pytest.mark.long
 def test_the_very_files_of_the_package_are_written_where_asked(
     observatory: Run, settings: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ from tests.support.in_process import command_line_of
 from tests.support.questionnaire import SAVANNA, cell, filled, saved
 from tests.support.study_node import Node, write_node
 
+pytestmark = pytest.mark.long
+
 FOLDER = ROOT / "sample_data" / "study_node"
 
 

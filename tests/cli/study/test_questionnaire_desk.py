@@ -3,11 +3,14 @@
 import datetime as dt
 from pathlib import Path
 
+import pytest
+
 from jobs.base.store.lake import Lake
 from tests.cli.conftest import Observatory
 from tests.support.returned_forms import AT, load
 
 
+@pytest.mark.long
 def test_the_command_says_who_is_silent_and_since_when(observatory: Observatory, tmp_path: Path) -> None:
     load(Lake(str(tmp_path / "lake")), tmp_path, {"sp706": None}, AT)
     text = f'[lake]\nroot = "lake"\n[study]\nrespondents = "{tmp_path}/list.csv"\ndeadline = 2026-02-28\n'

@@ -15,6 +15,8 @@ from tests.support.questionnaire import assessed, filled
 from tests.support.release import ABOUT, VOLUME, made, volume
 from tests.support.returned_forms import AT
 
+pytestmark = pytest.mark.long
+
 LIKE = {
     "period_code": "2025", "unit_code": "attempted", "rate_per_subscription": 72.8, "rate_low": 71.9,
     "rate_high": 74.2, "share_pct": 49.3, "share_cv_band_code": "acceptable",

@@ -235,6 +235,7 @@ def drawn(work: Run, tmp_path_factory: pytest.TempPathFactory) -> tuple[list[dic
     return design, file
 
 
+@pytest.mark.long
 def test_a_sample_is_of_what_had_content_and_the_same_for_the_same_seed(
     work: Run, drawn: tuple[list[dict[str, Any]], Path], tmp_path: Path
 ) -> None:

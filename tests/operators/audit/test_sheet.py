@@ -9,6 +9,8 @@ from jobs.operators.audit import sheet
 from tests.study.questionnaire.test_loading import FAR_ROW
 from tests.support.bombs import part_of, run_limited, with_parts
 
+pytestmark = pytest.mark.long
+
 LABELS = """
 import sys
 from pathlib import Path

@@ -40,6 +40,8 @@ from tests.support.servers import S3
 from tests.support.stores import Front, Manner
 from tests.support.study import run_again
 
+pytestmark = pytest.mark.long
+
 ONE, TWO = "0123456789abcdef" * 2, "fedcba9876543210" * 2
 CUT = dt.date(2026, 11, 25)
 ROTATED = f'[[key]]\nvalid_from = {CUT}\nfile = "two.key"\n'
@@ -362,7 +364,6 @@ def test_a_bucket_with_earlier_versions_is_refused(monkeypatch: pytest.MonkeyPat
         erasure.refuse_versions(Lake(BUCKET))
 
 
-@pytest.mark.long
 def test_a_later_pull_of_the_same_logs_brings_nobody_back(
     settings: Path, never: Path, observatory: Run
 ) -> None:
@@ -412,7 +413,6 @@ def erase_elsewhere(settings: Path, *words: str) -> subprocess.Popen[bytes]:
         )
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("after", [0.0, 0.1, 0.3, 0.6, 1.0, 1.5, 2.0])
 def test_an_erasure_that_was_killed_is_ended_by_the_same_words(
     settings: Path, never: Path, observatory: Run, after: float
@@ -432,7 +432,6 @@ def test_an_erasure_that_was_killed_is_ended_by_the_same_words(
     assert rows_like(folder / "lake") == rows_like(never / "lake")
 
 
-@pytest.mark.long
 def test_rows_whose_logs_are_long_gone_go_too(settings: Path, observatory: Run) -> None:
     """Landing and bronze by retention, the days closed; gold counts anew what it can."""
     folder = settings.parent
@@ -489,7 +488,6 @@ def test_bad_requests_change_nothing(settings: Path, observatory: Run, tmp_path:
     assert Lake(str(folder / "lake")).read("meta.erasure").is_empty()
 
 
-@pytest.mark.long
 def test_of_a_list_those_who_are_there_are_erased(settings: Path, observatory: Run, tmp_path: Path) -> None:
     folder, listed = settings.parent, tmp_path / "people.txt"
     listed.write_text(f"nobody@example.test\n{GONE}\nbob@example.test\n")
@@ -499,7 +497,6 @@ def test_of_a_list_those_who_are_there_are_erased(settings: Path, observatory: R
     assert files_with(folder / "lake", forms_of([*FORMS, "bob@example.test"])) == {}
 
 
-@pytest.mark.long
 def test_days_that_are_not_counted_again_lose_a_subscriber_from_their_sketches(
     settings: Path, observatory: Run
 ) -> None:

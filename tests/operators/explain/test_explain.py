@@ -24,6 +24,8 @@ from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, source_toml
 from tests.support.wrapped_logs import docker
 
+pytestmark = pytest.mark.long
+
 Command = Callable[..., Told]
 
 
@@ -142,7 +144,6 @@ def whole(work: Run, operator: Operator) -> tuple[LakeSearch, Match]:
     return search, Match(operator, {table: search.find_rows(table, pl.lit(True)) for table in tables})
 
 
-@pytest.mark.long
 def test_what_all_messages_add_is_what_gold_has(mixed_run: Run) -> None:
     """In every cell of every table: so each message alone adds what the kernels count of it."""
     seen = set()
@@ -192,7 +193,6 @@ def test_a_verdict_that_acted_is_named_with_its_rule(mixed_run: Run) -> None:
     assert "by the verdict of amavis" in because[MESSAGE][0]
 
 
-@pytest.mark.long
 def test_several_matches_are_listed_and_a_key_names_one(mixed_run: Run, observatory: Command) -> None:
     file = settings_file(mixed_run)
     sender = "george@good.example"

@@ -68,6 +68,7 @@ def told(name: str, bronze: pl.LazyFrame) -> list[str]:
     return sorted(rows)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(LOGS))
 @examples(4)
 @given(data=st.data())
@@ -117,6 +118,7 @@ def test_chosen_lines_survive_every_cut(name: str, data: st.DataObject) -> None:
 PROFILES = {"delimited": sorted(list_shipped())}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(FORMATS))
 @examples(60)
 @given(data=st.data())

@@ -111,6 +111,7 @@ def test_fields_that_a_format_leaves_in_the_text_are_no_format(tmp_path: Path) -
     assert recognised[0].format is None
 
 
+@pytest.mark.long
 def test_a_proposal_is_marked_wherever_it_is_shown(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

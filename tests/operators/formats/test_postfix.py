@@ -995,6 +995,7 @@ def test_what_is_held_before_it_is_named_joins_over_any_cut(cuts: list[int], str
     assert placeless(in_tasks(once, seed)) == placeless(told(once))
 
 
+@pytest.mark.long
 def test_a_huge_line_and_zero_bytes() -> None:
     head = (
         b"2026-11-24T10:00:00+00:00 m postfix/smtpd[7]: NOQUEUE: reject: RCPT from h[203.0.113.9]: 554 5.7.1 "

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,7 @@ def test_the_first_listing_in_a_sessions_time_is_found(sessions: list, named: li
     assert {number: tuple(rest) for number, *rest in found.rows()} == expected
 
 
+@pytest.mark.long
 def test_a_client_that_comes_back_all_day_takes_little_memory() -> None:
     """6,000 sessions and as many listings: their pairs would take 2 GB."""
     code = """

@@ -96,6 +96,7 @@ def test_every_folder_of_formats_has_one() -> None:
     assert folders - {"shared"} == found
 
 
+@pytest.mark.long
 def test_no_other_room_names_a_format() -> None:
     """What is special of a format its FORMAT states: a new one touches no other room."""
     names, families, odd = ("|".join(some) for some in (KERNELS, FAMILIES, set(KERNELS) - WORDS))
@@ -210,6 +211,7 @@ def records(kind: str, lines: list[str]) -> list[str]:
     return frame["line"].filter(code == "record").to_list()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(ATTACKS))
 @examples(30)
 @given(seed=st.integers(0, 10**6), share=st.sampled_from([0.01, 0.02, 0.05, 0.2, 0.5]))
@@ -232,6 +234,7 @@ def test_an_attack_alone_is_no_log_of_mail_or_calls(is_iso: bool) -> None:
     assert recognise_format("\n".join(lines).encode()) == (None, 0.0)
 
 
+@pytest.mark.long
 def test_no_format_takes_the_log_of_another() -> None:
     """All pairs: no other format is sure of a log."""
     for name, (kind, lines) in logs().items():

@@ -366,6 +366,7 @@ def test_rows_with_sketches_can_be_shown(tmp_path: Path) -> None:
 # --- campaigns ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_campaigns_are_found(capsys: pytest.CaptureFixture[str]) -> None:
     """The threshold was chosen on one seed; these are others."""
     rows = found((CHOSEN_ON, *REPORTED_ON))

@@ -513,6 +513,7 @@ def test_countries_hold_the_truth_where_the_filter_errs_alike(of_country: tuple[
     assert (min(held for held, _ in found["calls"]) < 0.1) == differs
 
 
+@pytest.mark.long
 def test_what_is_said_where_the_filter_misses_more_of_one_countrys_spam() -> None:
     """As docs/audit-method.md says, that country's interval does not contain its spam, which is attributed to
     the others. Only labels by country could show it."""

@@ -536,6 +536,7 @@ def cells() -> dict[tuple[str, str, str], Row]:
     return {(cell["operator_id"], cell["unit_code"], cell["definition_code"]): cell for cell in found}
 
 
+@pytest.mark.long
 def test_certain_within_possible_within_units(cells: dict[tuple[str, str, str], Row]) -> None:
     assert {unit for _, unit, _ in cells} == set(UNITS)
     found = [measures(cell) for cell in cells.values()]
@@ -546,6 +547,7 @@ def test_certain_within_possible_within_units(cells: dict[tuple[str, str, str], 
     assert any(possible == 0 for _, _, possible in found)
 
 
+@pytest.mark.long
 def test_learning_an_attribute_never_widens_the_interval(cells: dict[tuple[str, str, str], Row]) -> None:
     narrowed = 0
     for (operator, unit, code), cell in cells.items():

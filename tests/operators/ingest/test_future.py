@@ -162,6 +162,7 @@ def read(
     return parse_block(frame_lines(data, 0), Range("", 0, len(data), "p", 0, about), name, "1")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_a_record_from_the_future_is_quarantined(name: str) -> None:
     # A companion's lines stand in the log of another format; of some, only the sample has lines.

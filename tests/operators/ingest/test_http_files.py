@@ -608,6 +608,7 @@ def pull_elsewhere(lake: Lake, rounds: int, *paths: str) -> list[tuple[int, list
     return [(landed, problems) for landed, problems in pulls]
 
 
+@pytest.mark.long
 def test_bombs_take_little_memory(lake: Lake, server: LyingServer) -> None:
     """Zeros are no log; behind a log's first lines they are a line that is landed in parts."""
 
@@ -623,6 +624,7 @@ def test_bombs_take_little_memory(lake: Lake, server: LyingServer) -> None:
     assert len(problems) == 2 and all("of no known format" in each for each in problems)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("count", [pytest.param(300, marks=pytest.mark.long), 30], ids=["180 MB", "18 MB"])
 def test_an_endless_part_is_bounded_and_the_log_before_it_whole(
     lake: Lake, server: LyingServer, count: int

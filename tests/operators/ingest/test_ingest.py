@@ -438,6 +438,7 @@ def peak_memory() -> int:
     return int(kilobytes) * 1024
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("size", "length"),
     [pytest.param(1 << 30, 100_000_000, marks=pytest.mark.long), (8_000_000, 30_000_000)],
@@ -628,6 +629,7 @@ def told_of(pieces: list[dict[str, pl.DataFrame]]) -> dict[str, list[str]]:
     }
 
 
+@pytest.mark.long
 @examples(12)
 @given(data=st.data())
 def test_a_mail_log_with_its_filters_and_rspamd_beside_tell_the_same_in_any_order(

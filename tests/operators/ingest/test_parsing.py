@@ -41,6 +41,7 @@ def told(found: dict[str, Any], name: str) -> list[str]:
     return sorted(rows)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wrapper", ["docker", "journal json", "rsyslog"])
 @pytest.mark.parametrize("name", LOGS)
 def test_rows_are_those_of_the_log(tmp_path: Path, name: str, wrapper: str) -> None:

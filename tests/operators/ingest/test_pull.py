@@ -324,6 +324,7 @@ def test_compression_is_told_by_content(site: Site, kind: str) -> None:
     assert site.landed() == [text(1, 2)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", COMPRESS)
 def test_a_truncated_file_keeps_what_came_before_and_a_whole_one_continues(site: Site, kind: str) -> None:
     whole = noise(20_000)
@@ -561,6 +562,7 @@ def test_a_file_of_the_named_format_is_looked_at_once(tmp_path: Path, sniffed: l
         assert sniffed == [format] * 3
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("options", [{}, {"access_log_format": "%t~%l~%p~%P"}])
 def test_all_formats_look_at_the_first_odd_files_alone(
     tmp_path: Path, sniffed: list[str], options: dict[str, Any]
@@ -672,6 +674,7 @@ def test_a_binary_file_is_landed_if_a_format_is_named_and_refused_if_not(tmp_pat
     assert auto.streams[0].format == "postfix"
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("format", ["dmarc", "auto"])
 def test_a_file_of_documents_is_landed_as_it_came_whole_and_once(tmp_path: Path, format: str) -> None:
     site = Site(tmp_path, pattern="*", format=format)

@@ -16,6 +16,8 @@ from jobs.operators.state import status
 from jobs.operators.state.sources import source_rows
 from tests.operators.ingest.test_future import NOW, Site, message
 
+pytestmark = pytest.mark.long
+
 DAY = "2026-11-23"
 
 
@@ -77,7 +79,6 @@ def test_what_was_landed_and_never_read_counts_too(tmp_path: Path) -> None:
     assert {piece.file_name for piece in stream.pieces} == {"mail.log"}
 
 
-@pytest.mark.long
 def test_what_was_landed_and_is_no_longer_at_its_source_counts_too(tmp_path: Path) -> None:
     site = Site(tmp_path)
     site.add(message(1, DAY))
@@ -97,7 +98,6 @@ def test_what_was_landed_and_is_no_longer_at_its_source_counts_too(tmp_path: Pat
     assert len(site.recipients()) == 6
 
 
-@pytest.mark.long
 def test_a_landing_that_is_gone_is_refused_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

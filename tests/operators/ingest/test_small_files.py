@@ -81,6 +81,7 @@ def assert_told_alike(ranges: list[Range]) -> None:
     assert told(read_ranges(FS, ranges, "batch")) == told(each_alone(ranges))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", sorted(FORMATS))
 @examples(12)
 @given(data=st.data(), small=st.sampled_from([300, 3000, 1 << 20]))

@@ -71,6 +71,7 @@ def north(tmp_path: Path, observatory: Observatory) -> Path:
     return log
 
 
+@pytest.mark.long
 def test_another_key_is_refused_before_anything_is_written(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:
@@ -107,6 +108,7 @@ def test_a_lake_can_be_computed_anew_under_another_key(
     assert observatory("run").code == 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shares", ["its name", "its logs"])
 def test_an_operator_keeps_its_id(tmp_path: Path, north: Path, observatory: Observatory, shares: str) -> None:
     log = north if shares == "its logs" else copy(tmp_path, "moved.log")
@@ -176,6 +178,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {file.name: file.read_bytes() for file in (folder / "report").iterdir()}
 
 
+@pytest.mark.long
 def test_other_logs_of_the_same_operator_are_named_before_they_are_pulled(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:
@@ -195,6 +198,7 @@ def test_other_logs_of_the_same_operator_are_named_before_they_are_pulled(
     assert "Warning" not in observatory("pull").err
 
 
+@pytest.mark.long
 def test_a_key_file_of_the_settings_is_named_with_its_setting(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:

@@ -21,6 +21,8 @@ from tests.support.month_of_mail import DAYS, FIRST, month_of_mail, write_key, w
 from tests.support.study import run_again
 from tests.support.whole_runs import rows_in
 
+pytestmark = pytest.mark.long
+
 ONE, TWO, THREE = ("0123456789abcdef" * 2, "fedcba9876543210" * 2, "00112233445566778899aabbccddeeff")
 CUT = dt.date(2026, 11, 25)
 ROTATED = f'[[key]]\nvalid_from = {CUT}\nfile = "two.key"\n'

@@ -86,6 +86,7 @@ def words_of(told: Any) -> str:
     return " ".join((told.out + told.err).split())
 
 
+@pytest.mark.long
 def test_a_package_is_sent_received_and_not_sent_again(parties: Parties) -> None:
     told = parties.submit()
     assert told.code == 0 and "Sent: " in told.out, told

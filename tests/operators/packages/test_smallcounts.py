@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
@@ -21,6 +22,7 @@ from tests.support.submission_lake import put_gold
 LATE = st.lists(ATOM, max_size=3)
 
 
+@pytest.mark.long
 @examples(max_examples=120)
 @given(st.lists(ATOM, min_size=1, max_size=9), LATE, st.integers(2, 8))
 def test_no_difference_that_an_attacker_finds_is_small(first: list[Any], late: list[Any], least: int) -> None:

@@ -63,6 +63,7 @@ def test_a_log_of_nothing_that_came_in_has_a_page(tmp_path: Path, observatory: O
 # --- what logs propose ----------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_own_domains_formats_and_zones_come_from_the_logs() -> None:
     found = propose_from_logs([str(MAIL), str(FILTER), str(EXIM)])
     assert [(each.id, each.format) for each in found.sources] == [
@@ -154,6 +155,7 @@ def test_formats_of_kannel_that_are_in_use_are_found(tmp_path: Path) -> None:
     assert load_with_options(settings).operator[0].source[0].options["access_log_format"] == own
 
 
+@pytest.mark.long
 def test_smsbox_alone_counts_what_it_accepted() -> None:
     smsbox = str(LAB / "kannel" / "smsbox-access.log")
     assert [each.options for each in propose_from_logs([smsbox]).sources] == [{"bearerbox": False}]
@@ -178,6 +180,7 @@ def test_a_format_of_kannel_that_a_person_names_is_checked(tmp_path: Path) -> No
 # --- report ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_a_report_of_logs_needs_no_settings_and_leaves_only_the_page(
     observatory: Observatory, tmp_path: Path
 ) -> None:
@@ -235,6 +238,7 @@ def test_a_report_names_what_it_could_not_use(observatory: Observatory, tmp_path
 # --- init -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_init_writes_settings_that_a_run_takes_at_once(observatory: Observatory, tmp_path: Path) -> None:
     told = observatory("init", "--yes", MAIL, EXIM, SMS)
     assert told.code == 0, told.err
@@ -288,6 +292,7 @@ def test_every_setting_that_init_comments_out_is_right(observatory: Observatory,
     assert settings.location is not None and settings.operator[0].fixed_cost and settings.operator[0].link
 
 
+@pytest.mark.long
 def test_a_second_settings_file_has_a_lake_and_an_operator_of_its_own(
     observatory: Observatory, tmp_path: Path
 ) -> None:
@@ -303,6 +308,7 @@ def test_a_second_settings_file_has_a_lake_and_an_operator_of_its_own(
     assert [each.operator[0].id for each in (first, second)] == ["own", "second"]
 
 
+@pytest.mark.long
 def test_every_guess_of_init_is_marked(observatory: Observatory, tmp_path: Path) -> None:
     assert observatory("init", "--yes", MAIL, SMS).code == 0
     lines = (tmp_path / "observatory.toml").read_text(encoding="utf-8").splitlines()
@@ -329,6 +335,7 @@ def test_init_asks_for_domains_and_networks_of_mail(
     assert "assumed" not in (tmp_path / "observatory.toml").read_text(encoding="utf-8")
 
 
+@pytest.mark.long
 def test_init_asks_what_the_logs_do_not_say(
     observatory: Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -52,6 +53,7 @@ def test_names_ranges_and_clients() -> None:
     assert found(texts, *names, clients=clients) == ["HUB", "203.0.113.0/28", "PEER", None, "HUB"]
 
 
+@pytest.mark.long
 def test_memory_does_not_grow_with_links() -> None:
     """A condition for each link took 9 GB for 3,000 of them."""
     program = (

@@ -137,6 +137,7 @@ def test_each_kind_of_line_is_counted_as_pflogsumm_counts_it() -> None:
 # --- from one count to the other -------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_every_difference_of_the_labs_log_has_its_rule(lab: Reconciled) -> None:
     found = by_kind(lab)
     assert {kind: bridge.theirs for kind, bridge in found.items()} == FIGURES
@@ -195,6 +196,7 @@ def text_of(folder: str) -> list[str]:
     return b"".join(parts).decode("utf-8", "replace").splitlines(keepends=True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_log_with_holes_is_explained_as_well(seed: int, tmp_path: Path) -> None:
     """Lines go missing where a log is cut or a disk was full: no rule takes their being there for granted."""
@@ -207,6 +209,7 @@ def test_a_log_with_holes_is_explained_as_well(seed: int, tmp_path: Path) -> Non
     assert all(bridge.theirs in (None, bridge.lines) for bridge in found.bridges)
 
 
+@pytest.mark.long
 def test_a_copy_of_the_log_counts_once_here(tmp_path: Path) -> None:
     (tmp_path / "mail.log").write_bytes(MAIL.read_bytes())
     (tmp_path / "syslog").write_bytes(b"Nov 24 14:16:12 mx1 kernel: up\n" + MAIL.read_bytes())
@@ -231,6 +234,7 @@ def test_a_form_that_pflogsumm_does_not_read() -> None:
     assert not any(bridge.unexplained for bridge in found.values())
 
 
+@pytest.mark.long
 def test_what_the_filters_log_names_is_told(lab: Reconciled) -> None:
     beside = reconcile_logs([str(MAIL), str(LAB / "postfix" / "rspamd.log")], PRINTED)
     refused = by_kind(beside)["rejected"]
@@ -255,6 +259,7 @@ def test_exims_log_beside_eximstats() -> None:
     assert steps(found["received"])["refused after DATA: the server logs no arrival of them"] == 6
 
 
+@pytest.mark.long
 def test_recipients_that_exims_rcpt_acl_discards_have_their_rule() -> None:
     """Exim writes a line on the recipient, and an arrival and a delivery of a message without recipients."""
     log = LAB / "servers" / "logs" / "exim.mainlog"
@@ -270,6 +275,7 @@ def test_recipients_that_exims_rcpt_acl_discards_have_their_rule() -> None:
     }
 
 
+@pytest.mark.long
 def test_a_difference_without_a_rule_is_unexplained() -> None:
     wrong = PRINTED.replace("    182   delivered", "    189   delivered")
     found = by_kind(reconcile_logs([str(MAIL)], wrong))
@@ -293,6 +299,7 @@ def test_the_command_on_80_columns(observatory: Command) -> None:
     assert told.out.splitlines()[-1 if pflogsumm.read_version() else -3] == "unexplained: 0"
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("absent")
 def test_without_the_program_its_package_is_named(observatory: Command) -> None:
     told = observatory("reconcile", MAIL)
@@ -304,6 +311,7 @@ def test_without_the_program_its_package_is_named(observatory: Command) -> None:
     assert "eximstats is not installed: its Debian package is exim4-base." in " ".join(told.out.split())
 
 
+@pytest.mark.long
 def test_json_has_every_count_and_step(observatory: Command) -> None:
     found = json.loads(observatory("reconcile", MAIL, "--json").out)
     assert found["program"] == "pflogsumm"
@@ -319,6 +327,7 @@ def test_what_is_no_mail_log_is_refused(observatory: Command, tmp_path: Path) ->
     assert told.code == 2 and "mail.log" in told.err
 
 
+@pytest.mark.long
 def test_the_documented_example_is_what_it_prints(observatory: Command) -> None:
     page = (ROOT / "docs" / "operator-reference.md").read_text(encoding="utf-8")
     _, _, example = page.partition("```\ndelivered: from ")

@@ -4,6 +4,7 @@ import random
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -66,6 +67,7 @@ def by(table: pl.DataFrame, *keys: str) -> dict[Any, tuple[int, ...]]:
     return {row[: len(keys)]: row[len(keys) :] for row in summed.select(*keys, *SUMS).rows()}
 
 
+@pytest.mark.long
 @examples(60)
 @given(seeds=st.lists(st.integers(0, 9999), max_size=30))
 @example(seeds=list(range(300)))

@@ -914,6 +914,7 @@ def lake(settings: config.Observatory, tables: dict[str, Any]) -> Lake:
 FINISHED = dt.datetime(2026, 11, 7, 6, 12, tzinfo=dt.UTC)
 
 
+@pytest.mark.long
 def test_a_page_is_drawn_again_only_when_its_inputs_changed(
     lake: Lake, settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -151,6 +151,7 @@ WHOLE = [
 ]
 
 
+@pytest.mark.long
 def test_a_run_tells_what_it_read_and_wrote(observatory: Run, receiver: Receiver, tmp_path: Path) -> None:
     file = logs(tmp_path, f'url = "{receiver.url}"')
     assert observatory("run", "--config", file).code == 0
@@ -178,6 +179,7 @@ def test_a_run_tells_what_it_read_and_wrote(observatory: Run, receiver: Receiver
     assert [word for word in PERSONAL if word in text] == []
 
 
+@pytest.mark.long
 def test_a_second_run_tells_of_what_is_new(observatory: Run, receiver: Receiver, tmp_path: Path) -> None:
     file = logs(tmp_path, f'url = "{receiver.url}"')
     observatory("run", "--config", file)
@@ -202,6 +204,7 @@ def test_events_are_added_to_a_file(observatory: Run, tmp_path: Path) -> None:
     assert {event["job"]["namespace"] for event in events} == {"mail"}
 
 
+@pytest.mark.long
 def test_openlineages_own_variables_name_endpoint_and_parent(
     observatory: Run, receiver: Receiver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,6 +222,7 @@ def test_openlineages_own_variables_name_endpoint_and_parent(
     assert receiver.bodies == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("status", [None, 500])
 def test_an_endpoint_that_is_down_fails_no_run_and_is_said(
     observatory: Run, tmp_path: Path, status: int | None
@@ -265,6 +269,7 @@ def test_a_held_run_fails(
     assert told(receiver.events)[-1] == ("FAIL", "observatory.run")
 
 
+@pytest.mark.long
 def test_without_a_place_nothing_of_it_is_imported() -> None:
     program = "import sys, jobs.operators.runs.runner; print('openlineage' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)

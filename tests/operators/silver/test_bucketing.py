@@ -151,6 +151,7 @@ def verdicts(draw: st.DrawFn) -> pl.DataFrame:
     return rows_frame(rows, "silver.verdict")
 
 
+@pytest.mark.long
 @examples(40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(transmissions(), verdicts(), st.sampled_from([2, 3, 7]))
 def test_the_number_of_buckets_does_not_matter(

@@ -6,6 +6,7 @@ from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import polars as pl
+import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
@@ -83,6 +84,7 @@ def shift_of(log: Log, mail: Mail) -> float:
     return (read - mail.at).total_seconds() - log.clock_offset
 
 
+@pytest.mark.long
 @given(layouts(), st.integers(1, 3))
 # To shrink a layout would take minutes.
 @examples(40, phases=[Phase.explicit, Phase.generate])
@@ -115,6 +117,7 @@ def test_the_ids_show_by_how_much_clocks_disagree(layout: tuple[list[Log], list[
     assert after == truth
 
 
+@pytest.mark.long
 @given(layouts(), st.integers(0, 1000))
 @examples(10)
 def test_the_order_of_marks_changes_nothing(layout: tuple[list[Log], list[Mail]], seed: int) -> None:

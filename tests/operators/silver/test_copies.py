@@ -118,6 +118,7 @@ def two_files(lines: list[str], kind: str, first: float, last: float) -> tuple[l
     }[kind]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [*FEW, *(pytest.param(each, marks=pytest.mark.long) for each in OTHERS)])
 @examples(3, suppress_health_check=list(HealthCheck))
 @given(seed=SEEDS, first=SHARES, last=SHARES, kind=KINDS)
@@ -168,6 +169,7 @@ def test_files_of_a_rotation_may_share_one_second(begins: int, logs: list[int]) 
     assert copies.overlapping_files(seconds)["log"].to_list() == logs
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", LOGS)
 def test_what_is_no_copy_counts_in_each_file(name: str) -> None:
     """A day later, nothing is a copy; nor, for all that is known, what two sources have without a host."""
@@ -214,6 +216,7 @@ def test_buckets_change_nothing(name: str) -> None:
     assert_frame_equal(copies.sum_counts(pl.concat(found for _, found in parts)), counts)
 
 
+@pytest.mark.long
 def test_sniff_counts_as_a_run_does() -> None:
     for name in ("kannel", "postfix, ISO", "exim"):
         log = LOGS[name]
@@ -235,6 +238,7 @@ def test_two_hosts_stay_apart() -> None:
         assert (found.total(), counts.height) == (2 * whole.total(), 0)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("rendering", ["rfc3164", "rfc5424"])
 def test_two_renderings_of_a_log_count_once_and_the_finer_stays(rendering: str) -> None:
     """RFC 3164 leaves out fractions of a second, RFC 5424 the daemon after the name of the instance."""
@@ -249,6 +253,7 @@ def test_two_renderings_of_a_log_count_once_and_the_finer_stays(rendering: str) 
         assert counts.filter(format_code=name)["copied_line_count"].sum() == lines[name].height
 
 
+@pytest.mark.long
 def test_twins_are_as_many_as_one_file_has() -> None:
     log = LOGS["kannel"]
     lines = [line for line in log.lines if "Receive SMS" in line][:12]

@@ -17,6 +17,8 @@ from tests.support.examples import examples
 from tests.support.samples import CANARIES
 from tests.support.samples.forms import Log
 
+pytestmark = pytest.mark.long
+
 __all__ = ["profile"]
 
 FEW = ("kannel",)

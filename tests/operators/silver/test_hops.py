@@ -22,6 +22,8 @@ from jobs.operators.sniff.recognising import separate_files
 from jobs.operators.sniff.survey import survey_log
 from tests.support.whole_runs import operator_toml, source_toml
 
+pytestmark = pytest.mark.long
+
 MESSAGES = 4
 MX = "mx1.own.example"
 

@@ -58,6 +58,7 @@ def pasted(lines: list[str], name: str, choice: random.Random, count: int) -> li
     return file
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", NAMES)
 @examples(6, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 2))
@@ -70,6 +71,7 @@ def test_a_stretch_that_was_pasted_counts_once(name: str, seed: int, count: int)
     assert counts.filter(pl.col("kept_source_id") != pl.col("source_id")).is_empty()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", OF_LINES)
 def test_a_file_that_was_appended_to_itself_counts_once(name: str) -> None:
     lines = LOGS[name].lines[:150]

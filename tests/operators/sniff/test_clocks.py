@@ -75,6 +75,7 @@ def times(log: Log, mails: list[Mail]) -> IdTimes:
 
 
 # To shrink a layout would take minutes.
+@pytest.mark.long
 @given(layouts())
 @examples(30, phases=[Phase.explicit, Phase.generate])
 def test_one_log_that_states_its_offset_shows_the_zones_of_all(
@@ -159,6 +160,7 @@ def observatory(
 LOGS = ("logs/lagoon-mail/mail.log*", "logs/lagoon-mail/rspamd.log*")
 
 
+@pytest.mark.long
 def test_init_finds_the_zone_of_a_filters_log(tmp_path: Path, observatory: Command) -> None:
     told = observatory("init", "--yes", *LOGS)
     assert told.code == 0, told.err
@@ -168,6 +170,7 @@ def test_init_finds_the_zone_of_a_filters_log(tmp_path: Path, observatory: Comma
     assert zones == {"mail": "UTC", "rspamd": "America/St_Johns"}
 
 
+@pytest.mark.long
 def test_sniff_says_what_logs_show_of_each_others_clocks(observatory: Command) -> None:
     told = observatory("sniff", *LOGS)
     assert 'rspamd.log*: set time_zone = "America/St_Johns", by ' in told.out
@@ -180,6 +183,7 @@ def test_sniff_says_what_logs_show_of_each_others_clocks(observatory: Command) -
     assert "Clocks" not in observatory("sniff", LOGS[0]).out
 
 
+@pytest.mark.long
 def test_a_report_without_settings_reads_the_filters_log_in_its_zone(observatory: Command) -> None:
     told = observatory("report", *LOGS)
     assert "America/St_Johns, by " in told.out and "Warning" not in told.err

@@ -164,6 +164,7 @@ def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "kernel", "files"),
     [
@@ -207,6 +208,7 @@ def carried(lines: list[str]) -> Iterator[tuple[str, bytes]]:
     yield from (("export.log", export), ("export.log.1.gz", gzip.compress(export)))
 
 
+@pytest.mark.long
 def test_a_log_counts_as_itself_in_whatever_carries_it(tmp_path: Path) -> None:
     lines = MAIL.read_text("utf-8").splitlines()[:250]
     lines += [lines[-1].partition(" ")[0] + f" mx1 {text}" for text in SYSTEM]
@@ -224,6 +226,7 @@ def test_a_log_counts_as_itself_in_whatever_carries_it(tmp_path: Path) -> None:
         assert (found.units, found.zone) == (wanted.units, wanted.zone)
 
 
+@pytest.mark.long
 def test_the_lab_log_counts_as_its_truth_says() -> None:
     """tests/operators/formats/test_postfix.py works the truth out: 95 accepted, 24 refused after DATA, 25 at
     RCPT."""
@@ -259,6 +262,7 @@ def test_kannel_counts_as_worked_out_by_hand() -> None:
     assert found.units.left_out == {"report": 7}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("log", [MAIL, *sorted((STUDY / "himal-mail").glob("mail.log.[12].gz"))])
 def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """sniff cuts silver into buckets: they hold the messages of one."""
@@ -371,6 +375,7 @@ def test_the_order_of_blocks_is_everyone_once_and_spread_whenever_it_stops(count
         assert max(gaps) <= 4 * count / size + 2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "pack",
     [
@@ -436,6 +441,7 @@ def test_a_sample_tells_the_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert "totals are estimates (≈)" in told.out and "the totals are exact" not in told.out
 
 
+@pytest.mark.long
 def test_the_time_is_kept_and_the_first_answer_comes_from_the_first_block(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.write_bytes(many(40_000))
@@ -454,6 +460,7 @@ def test_the_time_is_kept_and_the_first_answer_comes_from_the_first_block(tmp_pa
     assert last.share_read < 0.1
 
 
+@pytest.mark.long
 def test_rotations_are_one_log_and_copies_count_once(tmp_path: Path) -> None:
     data = many(300)
     half = data.rfind(b"\n", 0, len(data) // 2) + 1
@@ -469,6 +476,7 @@ def test_rotations_are_one_log_and_copies_count_once(tmp_path: Path) -> None:
     assert "counted once" in Told(*tmp_path.glob("mail.log*")).out
 
 
+@pytest.mark.long
 def test_a_wildcard_over_two_formats_is_two_logs(tmp_path: Path) -> None:
     for name, log in (("mail.log", MAIL), ("rspamd.log", RSPAMD), ("rspamd.log.1", RSPAMD)):
         (tmp_path / name).write_bytes(log.read_bytes())
@@ -494,6 +502,7 @@ def test_files_of_a_wildcard_keep_their_host(names: list[str], url: str, shared:
     assert shared_url(names, url) == shared
 
 
+@pytest.mark.long
 def test_logs_over_http_are_read_as_those_on_this_machine() -> None:
     with lying_server() as server:
         server.files |= {"/log/mail.log": MAIL.read_bytes(), "/log/mail.log.1.gz": gzip.compress(many(3))}
@@ -521,6 +530,7 @@ def test_a_line_that_is_still_written_waits(tmp_path: Path) -> None:
 # --- what is told --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_lines_not_understood_are_counted_as_patterns_and_masked(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     odd = [
@@ -540,6 +550,7 @@ def test_lines_not_understood_are_counted_as_patterns_and_masked(tmp_path: Path)
     assert "secret.example" not in told.out
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("width", [80, 120])
 def test_nothing_of_a_log_reaches_the_terminal_raw(tmp_path: Path, width: int) -> None:
     path = tmp_path / "mail.log"
@@ -559,6 +570,7 @@ def test_nothing_of_a_log_reaches_the_terminal_raw(tmp_path: Path, width: int) -
     assert "\x1b" not in as_json and "\u202e" not in as_json
 
 
+@pytest.mark.long
 def test_the_block_to_paste_is_a_source(tmp_path: Path) -> None:
     folder = tmp_path / 'a "b" [c]'
     folder.mkdir()
@@ -577,6 +589,7 @@ def test_the_block_to_paste_is_a_source(tmp_path: Path) -> None:
         assert each in Told(path).out
 
 
+@pytest.mark.long
 def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
     (log,) = Told(KANNEL, is_json=True).logs
     assert (log["format"], log["lines"], log["records"], log["ignored"]) == ("kannel", 91, 89, 2)
@@ -588,6 +601,7 @@ def test_text_and_json_tell_the_same(tmp_path: Path) -> None:
     assert "Counted in all directions: 34 messages" in told.out
 
 
+@pytest.mark.long
 def test_the_end_names_what_goes_on_with_the_log(tmp_path: Path) -> None:
     path = tmp_path / "a b.log"
     path.write_bytes(MAIL.read_bytes())
@@ -691,6 +705,7 @@ def test_two_ends_across_summer_time_leave_few_zones(monkeypatch: pytest.MonkeyP
     assert found.name in found.fitting
 
 
+@pytest.mark.long
 def test_without_offset_and_ids_only_the_files_own_time_may_tell(tmp_path: Path) -> None:
     path = tmp_path / "bearerbox.log"
     path.write_bytes(KANNEL.read_bytes())
@@ -720,6 +735,7 @@ def kernel_of(name: str, kind: Any = LineFormat, **parts: Any) -> Any:
     return kind(name=name, **given | parts)
 
 
+@pytest.mark.long
 def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A filter's lines inside the mail log: taken, refused or left, whatever the host made of them."""
     offered: list[str] = []
@@ -775,6 +791,7 @@ def test_a_companion_is_offered_what_the_host_left(tmp_path: Path, monkeypatch: 
     assert "1 records of amavis" in Told(path).out
 
 
+@pytest.mark.long
 def test_documents_are_counted_by_their_format(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Any:
         assert limit_bytes == tally.LARGEST and file_name.endswith(".xml")
@@ -804,6 +821,7 @@ CDR = "time;from;to;status\n" + "".join(
 )
 
 
+@pytest.mark.long
 def test_an_unknown_format_is_described_and_drafted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "cdr.csv"
     path.write_text(CDR, encoding="utf-8")
@@ -859,6 +877,7 @@ def test_delimiters(texts: list[str], found: tuple[str, int] | None) -> None:
 # --- bad input -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_each_bad_file_is_named_with_what_to_do_and_the_others_are_told(tmp_path: Path) -> None:
     (tmp_path / "empty.log").write_bytes(b"")
     (tmp_path / "core").write_bytes(b"\x7fELF" + bytes(range(256)) * 20)
@@ -955,6 +974,7 @@ def test_a_verdict_without_an_action_has_none_and_one_that_no_rule_has_another(t
     assert "None" not in out and "spamassassin  none" in out and "spamassassin  other" in out
 
 
+@pytest.mark.long
 def test_a_line_of_a_hundred_megabytes(tmp_path: Path) -> None:
     path = tmp_path / "one.log"
     path.write_bytes(b"x" * (100 << 20))
@@ -1020,6 +1040,7 @@ def run(*arguments: object, code: str = "from jobs.cli.main import main; main()"
     )
 
 
+@pytest.mark.long
 def test_nothing_is_stored_and_what_starts_slowly_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "mail.log").write_bytes(MAIL.read_bytes())
     code = (
@@ -1038,6 +1059,7 @@ def test_nothing_is_stored_and_what_starts_slowly_is_not_imported(tmp_path: Path
     assert [each.name for each in tmp_path.iterdir()] == ["mail.log"]
 
 
+@pytest.mark.long
 def test_the_program_ends_with_2_and_a_message(tmp_path: Path) -> None:
     done = run("sniff", tmp_path / "nothing.log")
     assert (done.returncode, done.stdout) == (2, "")
@@ -1077,6 +1099,7 @@ def test_times_are_seen_by_any_kernels_column() -> None:
     assert tally.line_times(pl.DataFrame({"a": [1]})) is None
 
 
+@pytest.mark.long
 def test_a_range_is_told_once_it_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """27 hours of a packed log, of which the first block holds three: what is told is the whole, once."""
     monkeypatch.setattr(sampled_blocks, "BLOCK", 40_000)
@@ -1127,6 +1150,7 @@ def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pyt
     assert 'options = { profile = "own" }\n' in log["source"]
 
 
+@pytest.mark.long
 def test_a_draft_is_tried_before_anything_is_set_up(tmp_path: Path) -> None:
     path, own = tmp_path / "cdr.csv", tmp_path / "own.toml"
     rows = (
@@ -1231,6 +1255,7 @@ def test_reports_of_two_kinds_in_a_folder_stay_two_sources(tmp_path: Path) -> No
     assert sorted(str(some[0].format) for _, some in parts) == ["None", "dmarc", "dmarc", "feedback"]
 
 
+@pytest.mark.long
 def test_what_is_printed_is_what_gold_will_hold(tmp_path: Path) -> None:
     """Hops and the server's own bounces are taken off, and recipients and attempts add up to the total."""
     out = io.StringIO()

@@ -92,6 +92,7 @@ def mail(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_ignored_lines_that_look_like_refusals_are_not_called_understood(mail: Path) -> None:
     log = as_json(mail)
     assert log["lines"] == 8 * 7 + 7 and not log["quarantined"]
@@ -108,6 +109,7 @@ def test_ignored_lines_that_look_like_refusals_are_not_called_understood(mail: P
     assert short["ignored_refusals"] == 4 and short["ignored_lines"] == []
 
 
+@pytest.mark.long
 def test_the_terminal_says_so_within_eighty_columns(mail: Path) -> None:
     text = told(mail, has_ignored=False)
     assert "93.7% of 63 lines" in text
@@ -188,6 +190,7 @@ def test_the_option_of_the_command_line(
     assert "ignored lines that look like refusals" in capsys.readouterr().out
 
 
+@pytest.mark.long
 def test_what_kernels_now_count_is_ignored_no_more(tmp_path: Path) -> None:
     client = "mail.b.example[192.0.2.7]"
     mail = tmp_path / "mail.log"
@@ -201,6 +204,7 @@ def test_what_kernels_now_count_is_ignored_no_more(tmp_path: Path) -> None:
     assert as_json(main)["ignored"] == as_json(lab)["ignored"] and not as_json(main)["ignored_refusals"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("name", "count"),
     [

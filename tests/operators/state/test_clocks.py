@@ -17,6 +17,8 @@ from tests.support.clock_layouts import Log, Mail, lines_of
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import operator_toml, rows_in, source_toml
 
+pytestmark = pytest.mark.long
+
 Command = Callable[..., Told]
 START = dt.date(2026, 11, 20)
 
@@ -185,7 +187,6 @@ def test_smsbox_an_hour_from_bearerbox_is_named(tmp_path: Path, observatory: Com
     assert "Set time_zone = \"Asia/Nicosia\" for 'smsbox'" in ran.err
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("is_reversed", [False, True])
 def test_files_that_come_in_several_runs_give_the_same_rows_and_sentences(
     tmp_path: Path, observatory: Command, is_reversed: bool

@@ -103,6 +103,7 @@ def deliver(folder: Path, period: str, **about: Any) -> None:
 
 
 # Quiet traffic goes from 2026-09-16 to 2026-11-24: October is the first month that is whole.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("day", "sent", "period", "days"),
     [

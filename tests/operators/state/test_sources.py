@@ -50,6 +50,7 @@ def sources_in(folder: Path) -> list[str]:
     return sorted(set(rows["source_id"]))
 
 
+@pytest.mark.long
 def test_a_source_that_was_removed_is_named_until_it_is_kept(tmp_path: Path, observatory: Command) -> None:
     file = settings(tmp_path, ("mx1", "mx2"))
     page = tmp_path / "page" / "index.html"
@@ -66,6 +67,7 @@ def test_a_source_that_was_removed_is_named_until_it_is_kept(tmp_path: Path, obs
     assert sources_in(tmp_path) == ["mx1", "mx2"]
 
 
+@pytest.mark.long
 def test_a_source_that_was_removed_goes_by_the_commands_that_are_named(
     tmp_path: Path, observatory: Command
 ) -> None:

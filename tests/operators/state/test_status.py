@@ -47,6 +47,7 @@ def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
     return command_line_of(monkeypatch, capsys)
 
 
+@pytest.mark.long
 def test_a_held_source_is_said_once_in_each_run_to_look_like_another_format(
     tmp_path: Path, observatory: Command
 ) -> None:
@@ -206,6 +207,7 @@ LINES = (
 ODD = "2026-11-24T10:00:04+00:00 mx1 postfix/smtpd[7]: 4jYl9Z1ZHVz1f01: nothing known\n"
 
 
+@pytest.mark.long
 def test_what_waits_and_what_to_do_from_the_first_pull_to_a_held_rule(
     tmp_path: Path, observatory: Command
 ) -> None:
@@ -466,6 +468,7 @@ def test_stale_sources_have_one_step_together(tmp_path: Path, observatory: Comma
     assert "a/mx1  Check that" in steps and "are stale" not in steps
 
 
+@pytest.mark.long
 def test_what_is_kept_and_what_a_vacuum_would_remove(tmp_path: Path, observatory: Command) -> None:
     found = with_ledger(tmp_path)
     versions = [{"table_name": "bronze.postfix", "version": found.version("bronze.postfix")}]

@@ -29,6 +29,7 @@ def search(request: pytest.FixtureRequest) -> BlockSearch:
     return found
 
 
+@pytest.mark.long
 def test_a_cone_is_the_studys_variance() -> None:
     """The attack computes weights, cells and their ratios anew."""
     small = drawn(3)
@@ -49,6 +50,7 @@ def test_a_cone_is_the_studys_variance() -> None:
         assert found <= cone.most
 
 
+@pytest.mark.long
 def test_a_slope_is_how_much_a_spread_grows(search: BlockSearch) -> None:
     cones = search.classes.cones
     for cone, y in zip(cones.cones, cones.truth, strict=True):

@@ -14,6 +14,8 @@ from jobs.study.public.knowledge import list_shapes
 from tests.study.public.test_gate import AROUND, GUARDED, P_PCT, knowledge, plain, unattacked
 from tests.support.small_study import Operator, Small, basis, changed, defined, drawn
 
+pytestmark = pytest.mark.long
+
 # Studies and chains whose rules alone leave something to find. Seed 54 once had a pair that no point cleared
 # and that was taken for clear.
 SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (54, 2))]

@@ -29,6 +29,7 @@ def test_nobody_answered(lake: Lake) -> None:
     assert {each.heard_at for each in found} == {None}
 
 
+@pytest.mark.long
 def test_a_form_with_an_error_and_then_in_order(lake: Lake, tmp_path: Path) -> None:
     load(lake, tmp_path, {"sp303.EMAIL.accepted": 8000000000}, AT)
     wrong = savanna(lake)
@@ -42,6 +43,7 @@ def test_a_form_with_an_error_and_then_in_order(lake: Lake, tmp_path: Path) -> N
     assert (savanna(lake, "2024").state, savanna(lake, "2024").heard_at) == ("silent", later)
 
 
+@pytest.mark.long
 def test_a_gap_and_a_refusal(lake: Lake, tmp_path: Path) -> None:
     load(lake, tmp_path, {"sp706": None}, AT)
     assert (savanna(lake).state, savanna(lake).to_correct_count, savanna(lake).open_count) == ("gaps", 0, 1)

@@ -192,6 +192,7 @@ def test_what_was_answered_after_a_release_and_its_withdrawal_are_named(begun: P
     assert step.missing == (f"{name} is withdrawn: a wrong p",) and not step.is_needed
 
 
+@pytest.mark.long
 def test_after_a_release_come_clearance_signature_publication_and_index(
     begun: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

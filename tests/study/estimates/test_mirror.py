@@ -107,6 +107,7 @@ def only_mirror(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(study_stage, "TABLES", ("study.mirror",))
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("only_mirror")
 def test_two_packages_become_rows_of_the_pair(lake: Lake, folder: Path) -> None:
     settings = settings_of(Path(lake.root))
@@ -130,6 +131,7 @@ def count_twice(table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
     return conform_frame(mirror.transform(pl.concat([route, route]), frame, country), table)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("only_mirror")
 def test_a_mirror_that_tells_more_than_was_given_is_not_written(
     lake: Lake, folder: Path, monkeypatch: pytest.MonkeyPatch

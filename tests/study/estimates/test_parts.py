@@ -59,6 +59,7 @@ def computed(table: str, have: dict[str, pl.DataFrame]) -> pl.DataFrame:
 HALF = read(ANSWERS)["respondent_id"].unique().sort()[::2].to_list()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("table", "column", "values"),
     [

@@ -87,6 +87,7 @@ NUMBER: st.SearchStrategy[Any] = st.one_of(
 )
 
 
+@pytest.mark.long
 @examples(max_examples=150)
 @given(
     place=st.sampled_from([*NUMBERS, ["period_code"], ["computed_at"], ["operator_id"], ["totals"]]),
@@ -197,6 +198,7 @@ def test_files_that_grow_are_refused_within_a_gigabyte(good: bytes, tmp_path: Pa
         assert any(message in line for line in judged_in_a_gigabyte(file)), name
 
 
+@pytest.mark.long
 def test_an_archive_of_many_names_is_refused_before_it_is_listed(tmp_path: Path) -> None:
     file = tmp_path / "p.zip"
     one = zip_of({"x": b""})

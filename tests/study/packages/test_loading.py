@@ -20,6 +20,8 @@ from tests.base.packages.test_packages import OPERATOR, OTHER, day_of, loaded, m
 from tests.study.packages.test_judging import good, received, sent, with_manifest
 from tests.support.submission_lake import AT, COMPUTED
 
+pytestmark = pytest.mark.long
+
 __all__ = ["good"]
 
 
@@ -35,7 +37,6 @@ def test_a_package_that_cannot_be_loaded_does_not_keep_the_others_from_it(
     assert lake.read(RECEIPT)["operator_id"].to_list() == ["north-sms"]
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("stops_at", [*TABLES, RECEIPT, "meta.run"])
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_package_is_loaded_whole_or_not_at_all(

@@ -21,6 +21,8 @@ from tests.support.examples import examples
 from tests.support.small_study import DEFINITION, NARROW, PERIOD, WIDE, Small, basis, drawn, rarely
 from tests.whole.test_rules_switched_off import by_rules
 
+pytestmark = pytest.mark.long
+
 TABLE = "public.spam_volume"
 RULES = ("modelled", "threshold", "p_pct", "own_rate")
 
@@ -148,7 +150,6 @@ def test_studies_in_which_few_count_by_more_definitions(seed: int) -> None:
     check_study(rarely(drawn(seed), seed))
 
 
-@pytest.mark.long
 @given(seed=st.integers(0, 10**6), answering=st.floats(0.5, 1.0))
 @example(seed=6460, answering=0.5)  # A series with the variance of another kept it in what left.
 @examples(15, deadline=None)

@@ -56,6 +56,7 @@ ONE_STRATEGY: Costs = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("costs", "column"), [(ONE_STATED, "cost_component_code"), (ONE_STRATEGY, "strategy_code")]
 )

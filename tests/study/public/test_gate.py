@@ -113,6 +113,7 @@ def kenyas(released: EarlierRelease) -> int:
     return rows.filter(pl.col("area_code") == "KEN").height
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("rule", "kenya"), [("threshold+p_pct", TWO), ("p_pct", DOMINATED)], ids=["threshold", "p_pct"]
 )
@@ -141,6 +142,7 @@ def test_a_safe_country_leaves() -> None:
     assert made.findings.is_empty() and kenyas(EarlierRelease(study, made.public)) == 3
 
 
+@pytest.mark.long
 def test_who_waived_is_no_target_but_attacks() -> None:
     """A country of two holdings leaves once both waived; with one of them the other would be found."""
     for waiving, leaves in ((0, False), (1, False), (2, True)):
@@ -184,6 +186,7 @@ def test_one_changed_holding_changes_no_area(monkeypatch: pytest.MonkeyPatch) ->
     assert set(rows.filter(pl.col("area_code") == "EUR")["revision_code"]) <= {"SAME", "REVISED"}
 
 
+@pytest.mark.long
 def test_three_changed_holdings_change_an_area(monkeypatch: pytest.MonkeyPatch) -> None:
     first = unattacked(basis(Small((*AROUND, *SAFE)), "r1"), [], monkeypatch)
     more = country("KEN", *(plain(certain) for certain in (1000, 1100, 1200, 900, 1000, 1100, 1200)))
@@ -265,6 +268,7 @@ def test_both_halves_leave_where_both_are_safe() -> None:
     assert float(of["DEVELOPING"]) + float(of["DEVELOPED"]) == pytest.approx(float(of[WORLD]), rel=0.01)
 
 
+@pytest.mark.long
 def test_the_percentage_stands_in_nothing_that_comes_out(monkeypatch: pytest.MonkeyPatch) -> None:
     study = study_of(*DOMINATED)
     made = make_public_tables(study, [], [PERIOD], P_PCT)
@@ -313,6 +317,7 @@ def test_chains_of_four_releases(seed: int) -> None:
         assert any(buyer in (each.attacker, each.holding) and last <= number for buyer, number in bought)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(3))
 def test_nobody_finds_a_contribution_in_what_leaves(seed: int) -> None:
     study = basis(drawn(seed), "r1")

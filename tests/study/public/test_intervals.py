@@ -78,6 +78,7 @@ def test_the_codebook_says_how_long_the_arms_are() -> None:
     assert f"divided by exp({LOWER} t s), and multiplied with exp({UPPER} t s)" in said
 
 
+@pytest.mark.long
 def test_every_interval_is_made_again_from_the_csv_alone() -> None:
     """Of a study of many countries, whose factors give all bands."""
     rows = intervals_of(released(drawn(2, most=9)).public[ABOUT.table])
@@ -105,6 +106,7 @@ def test_every_table_has_its_intervals_made_so(about: PublicContract, variance: 
     check_intervals(rows)
 
 
+@pytest.mark.long
 def test_nothing_of_the_studys_own_errors_leaves() -> None:
     """The same public rows, whatever the study's own ends, bands and changes are."""
     first = first_release()
@@ -159,6 +161,7 @@ def test_without_a_variance_no_series_has_it_and_its_series_has_none(
     assert left.filter(area_code="WORLD").sort("series")["rates_variance"].to_list() == expected
 
 
+@pytest.mark.long
 def test_a_variance_stands_while_one_or_two_holdings_changed() -> None:
     """One that answers late, with a rate of its own, would show itself in it."""
     small = drawn(5)

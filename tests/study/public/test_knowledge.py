@@ -17,6 +17,8 @@ from jobs.study.public.knowledge import list_shapes
 from tests.study.public.test_gate import AROUND, GUARDED, P_PCT, country, knowledge, plain, unattacked
 from tests.support.small_study import NARROW, PERIOD, WIDE, Operator, Small, basis
 
+pytestmark = pytest.mark.long
+
 # The fourth of Kenya's operators.
 LATE = "ken-3"
 

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import openpyxl
+import pytest
 
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.study.estimates.steps.study_stage import ANSWERS
@@ -74,6 +75,7 @@ def test_money_in_a_quarters_form_is_refused_and_not_dropped(tmp_path: Path) -> 
         assert [each.indicator for each in found.faults if each.key == "unknown_code"] == refused
 
 
+@pytest.mark.long
 def test_the_workbook_of_a_quarter_has_no_line_on_money() -> None:
     for period, has_money in (("2025", True), ("2025-Q4", False)):
         book = openpyxl.load_workbook(io.BytesIO(make_workbook(Order(SAVANNA, "en", period))))

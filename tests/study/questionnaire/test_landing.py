@@ -27,6 +27,8 @@ from jobs.study.questionnaire.loading import FileOutcome, append_validated, chec
 from tests.conftest import ROOT
 from tests.support.questionnaire import RESPONDENTS, assessed, cell, filled, saved
 
+pytestmark = pytest.mark.long
+
 FIRST = dt.datetime(2026, 11, 1, 8, tzinfo=dt.UTC)
 
 

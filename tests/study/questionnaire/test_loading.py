@@ -96,6 +96,7 @@ BOMBS: dict[str, tuple[str, Callable[[], bytes], str]] = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", BOMBS)
 def test_a_form_that_grows_is_refused_within_a_gigabyte(tmp_path: Path, name: str) -> None:
     file_name, make, message = BOMBS[name]

@@ -113,6 +113,7 @@ def test_the_core_set_is_small_and_each_role_has_its_own_questions() -> None:
     assert len(form_for("M").questions) <= 10
 
 
+@pytest.mark.long
 def test_a_vendors_form_is_made_filled_in_and_read_back_in_every_language() -> None:
     """Of a year and of a quarter it is the same; its own questions are of no other role."""
     vendor = RESPONDENTS["filter-works"]
@@ -130,6 +131,7 @@ def test_a_vendors_form_is_made_filled_in_and_read_back_in_every_language() -> N
     assert [(each.indicator, each.key) for each in named.faults] == [("sp1006.EMAIL", "personal")]
 
 
+@pytest.mark.long
 def test_the_form_of_a_role_without_a_waiver_does_not_speak_of_one() -> None:
     administration = next(each for each in RESPONDENTS.values() if each.role == "A")
     assert "sp904" not in form_for("A").indicators
@@ -160,6 +162,7 @@ def test_parts_of_a_sum_stand_together_and_every_relation_names_lines_of_the_for
 # --- the form -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", ["fr", "ar"])
 def test_the_same_input_gives_the_same_bytes(language: str) -> None:
     order = Order(SAVANNA, language, "2025", is_core=True)
@@ -190,6 +193,7 @@ def test_a_form_is_locked_but_for_its_answers_and_knows_whose_it_is() -> None:
     assert not sheet.merged_cells.ranges
 
 
+@pytest.mark.long
 def test_the_first_sheet_says_who_asks_until_when_and_what_for() -> None:
     letterhead = Letterhead("2027-02-28", "forms@study.example", "The study, ask@study.example")
     for language in LANGUAGES:
@@ -209,6 +213,7 @@ def test_the_first_sheet_says_who_asks_until_when_and_what_for() -> None:
     }
 
 
+@pytest.mark.long
 def test_the_first_sheet_speaks_of_money_only_where_the_form_asks_for_it() -> None:
     for period, asks in (("2025", True), ("2025-Q4", False)):
         sheet = opened(make_workbook(Order(SAVANNA, "en", period))).worksheets[0]
@@ -287,6 +292,7 @@ def test_an_open_question_is_named_by_a_channel_that_is_offered() -> None:
     assert not [code for code in open_lines if "EMAIL" in code]
 
 
+@pytest.mark.long
 def test_arabic_runs_from_right_to_left_and_the_others_do_not() -> None:
     for language in LANGUAGES:
         book = opened(blank(language=language, is_core=True))
@@ -295,6 +301,7 @@ def test_arabic_runs_from_right_to_left_and_the_others_do_not() -> None:
         } == {language == "ar"}
 
 
+@pytest.mark.long
 def test_drop_downs_offer_the_labels_of_their_lists() -> None:
     book = opened(blank(language="fr"))
     wanted = cell(book, "sp301.SMS")
@@ -1074,6 +1081,7 @@ def written(folder: Path, name: str, whose: str, answers: dict[str, Any]) -> Pat
     return file
 
 
+@pytest.mark.long
 def test_two_respondents_cannot_answer_for_one_operator(tmp_path: Path) -> None:
     """The list says whose an operator is; what was answered by another list stands until mended."""
     files = [
@@ -1107,6 +1115,7 @@ def test_a_file_is_taken_once_unless_someone_says_that_it_came_again(tmp_path: P
     assert new_rows(outcomes, EarlierFilings({("savanna-mobile", "2025", digest, AT)}), is_dated=True) == []
 
 
+@pytest.mark.long
 def test_what_goes_back_is_the_respondents_own_form_with_each_fault_marked() -> None:
     book = filled({"sp201": "12.500", "sp705.STAFF": "=2*450000", "sp202": None}, "en")
     found = assessed(book)

@@ -76,6 +76,7 @@ def readable(path: Path) -> bool:
     return bool(path.stat().st_mode & 0o004)
 
 
+@pytest.mark.long
 def test_publication_killed_at_any_point_leaves_nothing_that_no_record_names(
     place: Place, signed: None, kept: Path
 ) -> None:
@@ -110,6 +111,7 @@ def whole(place: Place) -> None:
         folders.refuse_existing(place.public / NAME)
 
 
+@pytest.mark.long
 def test_a_withdrawal_killed_at_any_point_can_be_finished(place: Place, signed: None, kept: Path) -> None:
     place.publish(Path("signers"))
     shutil.copytree(place.folder.parents[2], kept, dirs_exist_ok=True)
@@ -188,6 +190,7 @@ def test_a_record_without_room_leaves_the_file_as_it_was(
     assert (place.restricted / decisions.FILE).read_bytes() == before
 
 
+@pytest.mark.long
 def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> None:
     """And the next one has the same version."""
     root, restricted = tmp_path / "releases", tmp_path / "restricted"

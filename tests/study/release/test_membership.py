@@ -19,6 +19,8 @@ from tests.conftest import ROOT
 from tests.support.release_study import COUNTRIES
 from tests.support.true_of_few import OF_OTHERS, refuse_world, say_world
 
+pytestmark = pytest.mark.long
+
 NAME = "2026-Q4/v1.0.0"
 
 

@@ -115,6 +115,7 @@ def test_a_changed_byte_of_any_file_is_found(place: Place, name: str) -> None:
         manifest.verify_release(place.folder)
 
 
+@pytest.mark.long
 def test_a_manifest_with_any_changed_bit_is_refused_or_has_another_digest(tmp_path: Path) -> None:
     """And its signature is not good: that is of the digest. No change ends the program."""
     folder = tmp_path / "2026-Q4" / "v1.0.0"

@@ -129,6 +129,7 @@ def test_frictionless_openpyxl_and_a_parser_of_yaml_read_the_rest(folder: Path) 
     assert json.loads((folder / "datapackage.json").read_bytes())["contributors"][0]["title"] == HARD
 
 
+@pytest.mark.long
 def test_the_site_of_a_release_is_well_formed(folder: Path, tmp_path: Path) -> None:
     write_site(folder, tmp_path / "site")
     pages = sorted((tmp_path / "site").glob("*.html"))

@@ -42,6 +42,8 @@ from tests.support.release_study import (
     write_node,
 )
 
+pytestmark = pytest.mark.long
+
 NAME = "2026-Q4/v1.0.0"
 
 DEADLINE = ("--deadline", "2027-01-31")
@@ -462,7 +464,6 @@ def test_names_that_are_no_release_are_refused(node: Node, run: Run) -> None:
     refused(run("clear", "decide", NAME, "KEN", *decided, *config), "KEN has no objection to decide on")
 
 
-@pytest.mark.long
 def test_a_country_of_two_holdings_that_waived_in_their_packages_leaves(run: Run, tmp_path: Path) -> None:
     node = write_node(tmp_path / "waived", of_packages={"lao-0": "W1", "lao-1": "W2"})
     words = ["study", "estimate", "--with-answers", "--config", str(node.settings)]
@@ -473,7 +474,6 @@ def test_a_country_of_two_holdings_that_waived_in_their_packages_leaves(run: Run
     assert of_laos.height == 6 and set(of_laos["holdings_class_code"]) == {"1_2"}
 
 
-@pytest.mark.long
 def test_areas_that_reveal_a_contribution_are_refused_or_left_out(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -242,6 +242,7 @@ def test_a_signature_dated_after_its_key_expired_is_refused(
 # --- two at once ------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_two_that_publish_at_once_leave_one_release_and_its_record(
     published: Place, keys: SimpleNamespace
 ) -> None:

@@ -23,6 +23,8 @@ from jobs.study.site.texts import load_texts
 from tests.support.release import ABOUT
 from tests.support.site_release import write_whole
 
+pytestmark = pytest.mark.long
+
 
 def texts_of(file: Path) -> list[str]:
     document = docx.Document(str(file))

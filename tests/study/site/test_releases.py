@@ -25,6 +25,8 @@ from tests.conftest import ROOT
 from tests.support.release import ABOUT
 from tests.support.site_release import list_release, write_whole
 
+pytestmark = pytest.mark.long
+
 # In Auckland it is the next day.
 LATE = dt.datetime(2027, 2, 1, 23, 30, tzinfo=dt.UTC)
 NASTY = '<script>alert("1")</script> & {braces}'

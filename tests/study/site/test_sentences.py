@@ -20,10 +20,12 @@ from tests.support.site_release import write_whole
 MONEY = ("countermeasure_cost", "investment", "investment_gap")
 
 
+@pytest.mark.long
 def test_of_a_release_with_rows_in_every_table(drawn: SimpleNamespace) -> None:
     assert recompute_sentences(drawn.site) > 40
 
 
+@pytest.mark.long
 def test_of_two_channels_a_single_region_and_no_money(tmp_path: Path) -> None:
     areas = {"WORLD": "world", "AFR": "region"}
     release = write_whole(tmp_path, channels=("EMAIL", "SMS"), areas=areas, empty=MONEY)
@@ -31,6 +33,7 @@ def test_of_two_channels_a_single_region_and_no_money(tmp_path: Path) -> None:
     assert recompute_sentences(tmp_path / "site") > 20
 
 
+@pytest.mark.long
 def test_of_twelve_countries(made: SimpleNamespace, tmp_path: Path) -> None:
     write_site(made.node.releases / "2026-Q4" / "v1.0.0", tmp_path / "site")
     assert recompute_sentences(tmp_path / "site") > 20
@@ -52,6 +55,7 @@ def test_no_sentence_has_a_figure_of_low_reliability(band: str, tmp_path: Path) 
     assert "12.5M" in (tmp_path / "site" / "volume.html").read_text("utf-8")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
@@ -107,6 +111,7 @@ def test_shares_without_a_published_reliability_are_not_called_unreliable(tmp_pa
     assert "No share of spam of Fiji is published that is reliable enough to be quoted." in fiji
 
 
+@pytest.mark.long
 def test_sentences_have_two_digits_and_tables_what_is_published(tmp_path: Path) -> None:
     """Channels whose figures have two and three digits stand in one sentence; 99.6% is not all."""
     changed = {"spam_volume": {"share_pct": 99.6, "estimate": 2_990_000, "estimate_low": 2_451_000}}
@@ -141,6 +146,7 @@ def test_regions_differ_where_intervals_do_not_overlap() -> None:
     assert len(apart_notes(rates_of(("1.5", "10")))) == 1
 
 
+@pytest.mark.long
 def test_an_area_stands_beside_its_region_and_the_world(tmp_path: Path) -> None:
     areas = {"WORLD": "world", "ASP": "region", "AFR": "region", "FJI": "country"}
     low = {"share_cv_band_code": "unreliable"}

@@ -68,6 +68,7 @@ def figures_of(page: str, elements: str) -> list[str]:
     return sorted(re.sub("[.,]", "", each).strip("0") for each in found)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("language", OTHERS)
 def test_every_page_has_the_same_figures_in_each_language(language: str, drawn: SimpleNamespace) -> None:
     for name in (*SUBJECTS, "volume-email", "area-199", "area-242"):

@@ -33,6 +33,8 @@ from tests.support.release import ABOUT
 from tests.support.release import write as write_volumes
 from tests.support.site_release import MADE_UP, write_whole
 
+pytestmark = pytest.mark.long
+
 NASTY = '<script>alert("1")</script> & "quoted" =1+1'
 LINK = re.compile(r'(?:href|src)="([^"]*)"')
 
