@@ -20,12 +20,10 @@ from tests.support.site_release import write_whole
 MONEY = ("countermeasure_cost", "investment", "investment_gap")
 
 
-@pytest.mark.long
 def test_of_a_release_with_rows_in_every_table(drawn: SimpleNamespace) -> None:
     assert recompute_sentences(drawn.site) > 40
 
 
-@pytest.mark.long
 def test_of_two_channels_a_single_region_and_no_money(tmp_path: Path) -> None:
     areas = {"WORLD": "world", "AFR": "region"}
     release = write_whole(tmp_path, channels=("EMAIL", "SMS"), areas=areas, empty=MONEY)
@@ -33,7 +31,6 @@ def test_of_two_channels_a_single_region_and_no_money(tmp_path: Path) -> None:
     assert recompute_sentences(tmp_path / "site") > 20
 
 
-@pytest.mark.long
 def test_of_twelve_countries(made: SimpleNamespace, tmp_path: Path) -> None:
     write_site(made.node.releases / "2026-Q4" / "v1.0.0", tmp_path / "site")
     assert recompute_sentences(tmp_path / "site") > 20
