@@ -46,7 +46,7 @@ test-one: setup-dev  ## The short tests whose name or file has NAME in it, as in
 	@$(BIN)/python -m pytest -q -m "$(SHORT)" -k "$(NAME)"
 
 test-long: setup-dev setup-spark  ## The slower ones: kill -9, whole runs, also with the real Airflow (needs OpenSSH's server)
-	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases" --hypothesis-profile thorough --durations 20
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadfile -m "(airflow or long) and not releases and not remote and not site" --hypothesis-profile thorough --durations 20
 
 test-releases: setup-dev  ## Releases in a row, attacked together: half an hour, which is more than CI has
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist load -m releases
