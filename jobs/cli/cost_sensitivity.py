@@ -1,4 +1,4 @@
-"""What a study's spending, and its gap to a norm, depend on: a table of one parameter at a time."""
+"""Sensitivity of a study's spending, and of its gap to a norm: a table of one parameter at a time."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What spam costs those who receive it, by published models: a cost for each spam of a channel.
+"""Costs of spam to those who receive it, by published models: a cost for each spam of a channel.
 
 A model is a row of ref.cost_parameter of kind `social` whose formula takes one driver of DRIVERS and
 parameters alone. Driver times cost is a model's figure, never measured and never added to what was measured.

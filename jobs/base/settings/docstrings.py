@@ -1,4 +1,4 @@
-"""What settings mean: the docstrings below them, from which the page of settings and comments derive."""
+"""Meanings of settings: the docstrings below them, from which the page of settings and comments derive."""
 
 import ast
 import inspect

@@ -31,8 +31,8 @@ State = dict[tuple[str, str, str], tuple[str, str]]
 
 
 class Partition(TypedDict):
-    """What meta.run records of an operator-period of a table: its rows, their checksum, and the checksum of
-    what they were computed from."""
+    """Entry of meta.run for an operator-period of a table: the number of rows, their checksum, and the
+    checksum of their inputs."""
 
     table_name: str
     operator_id: str

@@ -119,7 +119,7 @@ def print_status(
 
 
 def source_steps(rows: Sequence[SourceStatus]) -> list[tuple[str, str]]:
-    """What to do next for sources, each with whose it is."""
+    """Next steps for sources, each with its source, if any."""
     from jobs.base.core.patterns import escape_unseen
     from jobs.operators.state.sources import list_steps, quarantine_step
 
@@ -132,7 +132,7 @@ def source_steps(rows: Sequence[SourceStatus]) -> list[tuple[str, str]]:
 
 
 def package_steps(packages: Mapping[str, Packages], today: dt.date) -> list[tuple[str, str]]:
-    """What to do next for packages, each with whose it is."""
+    """Next steps for packages, each with its operator."""
     from jobs.base.core.patterns import escape_unseen
     from jobs.operators.packages.deliveries import list_package_steps
 

@@ -148,7 +148,7 @@ def show_notes(settings: config.Observatory, whose: Operator, made: MadePackage,
 
 
 def list_notes(whose: Operator, made: MadePackage) -> list[str]:
-    """What its operator should know of a package before it leaves."""
+    """Notes to the operator on a package before it leaves."""
     from jobs.operators.packages.package_text import describe_weak
 
     notes = []

@@ -1,4 +1,4 @@
-"""What `observatory submit --dry-run` prints: every row that would leave, and why others do not."""
+"""Output of `observatory submit --dry-run`: every row that would leave, and why others do not."""
 
 from pathlib import Path
 

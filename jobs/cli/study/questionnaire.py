@@ -92,7 +92,7 @@ app.command()(questionnaire_desk.letters)
 
 
 def read_letterhead(settings: Observatory) -> Letterhead:
-    """What forms say of the study's office: what the settings name of it."""
+    """The study's office for forms, as far as the settings name it."""
     study, release = settings.study, settings.release
     contact = f"{release.agency_name}, {release.contact}" if "contact" in release.model_fields_set else None
     return Letterhead(study.deadline.isoformat() if study.deadline else None, study.return_address, contact)
@@ -248,7 +248,7 @@ def name_file(outcome: FileOutcome) -> str:
 
 
 def describe_result(outcome: FileOutcome, is_loaded: bool) -> str:
-    """What became of a file, and how many points of it are to be corrected or open."""
+    """A file's result, with the numbers of points to correct and of open points."""
     if outcome.is_known:
         return "loaded before"
     if outcome.is_refused and not outcome.is_to_correct:

@@ -154,7 +154,7 @@ def show_standings(
 
 
 def describe_open(standing: "Standing") -> str:
-    """What the staff has to know of a respondent: counts and the first error; of a silent one, since when."""
+    """A respondent's state for the staff: counts and the first error; of a silent one, since when."""
     if standing.state == "silent":
         heard = standing.heard_at
         return f"last heard of on {heard:%Y-%m-%d}" if heard else "nothing received yet"

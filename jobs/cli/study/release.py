@@ -86,7 +86,7 @@ Reason = Annotated[str, typer.Option("--reason", help="Why.")]
 
 
 class ObjectionOutcome(StrEnum):
-    """What becomes of the rows that an administration objects to."""
+    """Outcomes for the rows that an administration objects to."""
 
     published = "published"
     left_out = "left_out"

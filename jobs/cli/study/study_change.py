@@ -1,4 +1,4 @@
-"""What changed since the period before, on a terminal."""
+"""Changes since the period before, on a terminal."""
 
 import polars as pl
 from rich.table import Table

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class FindingChoice(StrEnum):
-    """What may be decided on a finding."""
+    """Possible decisions on a finding."""
 
     confirmed = "confirmed"
     left_out = "left_out"

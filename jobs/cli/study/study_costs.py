@@ -1,4 +1,4 @@
-"""What countermeasures cost to run on a terminal, with what was imputed and without it."""
+"""Running costs of countermeasures on a terminal, with and without imputed costs."""
 
 from typing import Any
 

@@ -137,7 +137,7 @@ def explain_marks(bands: Iterable[str | None]) -> str:
 
 
 def period_kind(period: str) -> str:
-    """What an amount of a period is for: a year, quarter or month."""
+    """The length of an amount's period: year, quarter or month."""
     return {12: "year", 3: "quarter"}.get(len(months_of(period)), "month")
 
 

@@ -27,7 +27,7 @@ class View:
 
 @dataclass(frozen=True)
 class Known:
-    """What each of several attackers has seen: an entry for each of them and each class of which it has seen
+    """Sums that several attackers have seen: an entry for each attacker and each class of which it has seen
     something.
 
     attacker, of_class: of each entry. mass, count: the sum that it has seen, and of how many contributions.

@@ -112,7 +112,7 @@ class BlockSearch:
         self.gone: set[PublishedCell] = set()
 
     def view_of(self, attacker: int) -> View:
-        """What an attacker has not seen. All views together would take most of the memory of a release."""
+        """Sums not seen by an attacker. All views together would take most of the memory of a release."""
         return self.classes.build_view(self.seen[attacker])
 
     def is_known(self, operators: Sequence[tuple[str, ...]]) -> Array:

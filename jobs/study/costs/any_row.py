@@ -75,7 +75,7 @@ def name_code(field: Field, row: Row) -> str:
 
 
 def scope_of(study_row: StudyRow, contract: Contract) -> Scope:
-    """What the row is of. All parts together hold each of them."""
+    """Scope of a row. All parts together include each part."""
     row, period = study_row.row, str(study_row.row.get("period_code") or "")
     area = row.get("area_code")
     part = [ALL if row[name] == PARTS else row[name] for name in contract.key if name in PARTS_BY]

@@ -354,7 +354,7 @@ REACHING = {
 
 
 def explain_user_cost(study_row: StudyRow) -> Explained:
-    """What a model says that the study's spam costs users, or a published total in base-year prices."""
+    """A model's cost of the study's spam to users, or a published total in base-year prices."""
     row = study_row.row
     base = int(assumed_value("base_year"))
     price = ("ref.price_index", ASSUMPTION)

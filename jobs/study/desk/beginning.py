@@ -193,7 +193,7 @@ def comment(meaning: str) -> list[str]:
 
 
 def guide_text() -> str:
-    """What each file of the folder holds, column by column, with the codes that it takes."""
+    """Contents of each file of the folder, column by column, with the codes that it takes."""
     lines = [
         "# The files of this study",
         "",

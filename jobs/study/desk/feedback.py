@@ -1,4 +1,4 @@
-"""What a respondent gets back: its own figures beside the published ones of its areas.
+"""Feedback to a respondent: its own figures beside the published ones of its areas.
 
 Both are the reader's already: its own answers, and rows that anyone may read. Of other respondents, and of
 what did not leave, nothing is in it.

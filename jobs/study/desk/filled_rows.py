@@ -60,9 +60,8 @@ LIMITS = workbooks.WorkbookLimits(bytes=64 * 2**20, elements=2_000_000, cells=2_
 
 @dataclass
 class FilledRows:
-    """What was filled in. rows: of each table, with what stands in it. names: of operators, by id. services:
-    of an operator and channel the row of each service. wrong: a line for each row or cell to
-    correct."""
+    """Filled-in rows. rows: by table, with the values of their cells. names: of operators, by id. services:
+    of an operator and channel the row of each service. wrong: a line for each row or cell to correct."""
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: {table: [] for table in TABLES})
     names: dict[str, str] = field(default_factory=dict)

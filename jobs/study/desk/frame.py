@@ -51,7 +51,7 @@ Known = dict[tuple[str, str, int], CountryFigure]
 
 @dataclass
 class FrameSources:
-    """What the files of a folder hold. read: their names, with what each is."""
+    """Contents of the files of a folder. read: each file's name and kind."""
 
     figures: list[CountryFigure] = field(default_factory=list)
     filled: FilledRows = field(default_factory=FilledRows)

@@ -1,4 +1,4 @@
-"""What a frame lacks, and what of it is stale or differs from the one before."""
+"""Gaps and stale rows of a frame, and changes from the one before."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ Rows = Sequence[Mapping[str, str]]
 
 @dataclass
 class FrameRemarks:
-    """What is missing, stale or changed, by country."""
+    """Lines on missing, stale or changed rows, by country."""
 
     missing: dict[str, list[str]] = field(default_factory=dict)
     stale: dict[str, list[str]] = field(default_factory=dict)
@@ -90,7 +90,7 @@ def rows_of(tables: Mapping[str, Rows], country: str) -> dict[str, Rows]:
 def list_missing(
     mine: Mapping[str, Rows], channels: Sequence[str], year: int, has_economy: bool
 ) -> list[str]:
-    """What a country's rows lack: operators, subscriptions of its channels, prices of the base year and the
+    """Gaps in a country's rows: operators, subscriptions of its channels, prices of the base year and the
     study's, and its product where the study has an economy of its own."""
     lacking = sorted(set(channels) - latest_years(mine[DENOMINATOR]).keys())
     found = [] if mine[FRAME] else ["operators"]

@@ -1,4 +1,4 @@
-"""What a study lacks, and what comes next, in the order of docs/tsb.md."""
+"""Gaps of a study, and its next steps, in the order of docs/tsb.md."""
 
 import datetime as dt
 import os
@@ -158,8 +158,8 @@ def list_corrections(
 
 
 def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -> list[Step]:
-    """What the release that was made last needs on its way to readers, and the index beside it. made: each
-    release's period and version, in their order."""
+    """Steps left for the release that was made last on its way to readers, and for the index beside it. made:
+    each release's period and version, in their order."""
     release = settings.release
     if not made:
         return []
@@ -181,8 +181,8 @@ def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -
 
 
 def list_publication_steps(settings: Observatory, period: str, version: str) -> list[Step]:
-    """What a version of a release needs until it is published; nothing once it is. Before it is cleared it is
-    not signed: it may be that another version takes its place."""
+    """Steps until a version of a release is published; none once it is. Before it is cleared it is not
+    signed: another version may take its place."""
     root, own = Path(settings.release.root), Path(settings.release.restricted, period, version)
     name, folder = f"{period}/{version}", root / period / version
     events = read_decisions(own)
@@ -278,8 +278,7 @@ def without_one(settings: Observatory, listed: Sequence[Respondent], role: str, 
 
 
 def unframed(settings: Observatory) -> Iterator[str]:
-    """What the study's files lack of its countries and respondents, and sizes that do not fit
-    subscriptions."""
+    """Gaps of the study's files in countries and respondents, and sizes that do not fit subscriptions."""
     if settings.study.files is None:
         yield "[study] files is not set"
         return
@@ -317,8 +316,8 @@ def unframed(settings: Observatory) -> Iterator[str]:
 
 
 def without_keys(settings: Observatory, listed: Sequence[Respondent]) -> Iterator[str]:
-    """What packages need and answers in forms do not: the study's key that signs answers to them, and a
-    public key of each operator that sends any."""
+    """Missing keys for packages (answers in forms need none): the study's key that signs answers to packages,
+    and a public key of each operator that sends any."""
     if settings.study.receipt_key is None:
         yield "no [study] receipt_key: needed to answer packages, not forms"
     if settings.study.keyring is None or not settings.study.require_signature:

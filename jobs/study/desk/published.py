@@ -1,5 +1,5 @@
-"""What a release published of the areas of a country, for those who answered: nothing of it is of the study's
-own tables."""
+"""Published figures on the areas of a country, for those who answered: all from a release, none from the
+study's own tables."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

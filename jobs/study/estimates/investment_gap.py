@@ -321,7 +321,7 @@ def country_targets(
     classes: dict[str, str],
     rates: dict[str, Price],
 ) -> dict[str, dict[str, float]]:
-    """What each target takes to be necessary for a subscription of each country: US dollars a year.
+    """Necessary spending for a subscription of each country, by target: US dollars a year.
 
     classes: countries' classes of development. rates: their prices in the base year.
     """

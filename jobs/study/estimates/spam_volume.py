@@ -173,8 +173,8 @@ def corrected_rows(sample: Sample, corrected: audits.Corrected) -> pl.DataFrame:
 
 
 def area_weights(sample: Sample) -> Array:
-    """What each respondent's figure counts in an area's, areas x respondents: of a country what was reported
-    is taken, of other areas weighted figures."""
+    """Weights of respondents' figures, areas x respondents: 1 in a country, where reported figures count as
+    they are; in other areas the respondents' weights."""
     inside = sample.member[:, sample.weighted.operators.is_respondent]
     is_country = np.array([area.kind == COUNTRY for area in sample.areas])
     return inside * np.where(is_country[:, None], 1.0, sample.weighted.weights[0])

@@ -98,8 +98,8 @@ def model_rows(
 
 
 def hour_factors(spam_volume: pl.DataFrame, wages: dict[str, float], countries: pl.DataFrame) -> pl.DataFrame:
-    """What an hour costs in each area of a channel, over what it costs in the country that models value it
-    in: the mean of wages by subscriptions. No row of an area where a country's wage is not known."""
+    """Cost of an hour in each area of a channel, over its cost in the country that models value it in: the
+    mean of wages by subscriptions. No row of an area where a country's wage is not known."""
     places = pl.DataFrame(
         [(area.code, name) for area in list_areas(countries) for name in area.countries],
         schema={"area_code": pl.String, "country_code": pl.String},

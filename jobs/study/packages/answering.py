@@ -122,8 +122,8 @@ def receipt_of(judged: Judged, at: dt.datetime) -> Receipt:
 
 
 def notes_to_operator(judged: Judged) -> list[str]:
-    """What an answer says beside its reasons, in the language of the respondent; in all of them to whoever
-    may not be the operator. English answers are complete without a word of what became of the package."""
+    """Notes in an answer beside its reasons, in the language of the respondent; in all languages to a sender
+    who may not be the operator. English answers need no note on the result of the package."""
     definition, found = load_definition(), []
     for language in definition["languages"] if judged.doubts else [judged.language]:
         if language != "en" and judged.wrong:

@@ -30,7 +30,7 @@ class Layout:
 
 @dataclass(frozen=True)
 class Letterhead:
-    """What the first sheet says of the study's office, as far as its settings do."""
+    """The study's office on the first sheet, as far as its settings name it."""
 
     deadline: str | None = None
     return_address: str | None = None

@@ -119,7 +119,7 @@ def administration_name(country: str, language: str) -> str:
 
 
 def row_problems(cells: Mapping[str, str]) -> list[str]:
-    """What is wrong with a row of the list by itself, column by column."""
+    """Errors in a row of the list by itself, column by column."""
     lists = load_definition()["lists"]
     known = {
         "role": lists["role"],

@@ -98,7 +98,7 @@ def line_label(language: str, indicator: Indicator) -> str:
 
 
 def line_text(language: str, question: Question, line: Indicator) -> str:
-    """What a line asks, to be read without its question: `Legal model: SMS`."""
+    """Text of a line, to be read without its question: `Legal model: SMS`."""
     asked = translate_key(language, "question", question.id)
     return f"{asked.rstrip('?؟？ ')}: {line_label(language, line)}" if line.parts else asked
 

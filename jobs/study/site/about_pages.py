@@ -60,7 +60,7 @@ def about_pages(release: PublishedRelease, folder: Path) -> list[Page]:
 
 
 def publisher_of(release: PublishedRelease) -> dict[str, str]:
-    """What a release says of itself, for sentences."""
+    """Details a release gives of itself, for sentences."""
     about = release.about
     return {
         "publisher": about["publisher"],

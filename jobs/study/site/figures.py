@@ -195,7 +195,7 @@ def rate_cell(row: Row) -> Cell:
 
 
 def least_cell(row: Row, name: str) -> Cell:
-    """What a unit costs at least."""
+    """Lower bound of a unit cost."""
     return number_cell(
         bracket(f"≥ {languages.format_significant(row[name])}", row["cv_band_code"]) if row[name] else ""
     )
@@ -493,7 +493,7 @@ def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
 
 
 def apart_notes(rows: Sequence[Row]) -> list[str]:
-    """What ranks mean, and which regions differ in their rates, of those that may be quoted."""
+    """Notes on ranks, and on regions that differ in their rates, of those that may be quoted."""
     ranks = [say("rate.rank")] if any(row["rank_from"] for row in rows) else []
     ends = {
         name_region(own_area_codes()[row[AREA].removesuffix(PART)]): (row["rate_low"], row["rate_high"])

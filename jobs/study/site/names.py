@@ -1,4 +1,4 @@
-"""What areas and codes are called in the present language."""
+"""Names of areas and codes in the present language."""
 
 import re
 import unicodedata
@@ -40,7 +40,7 @@ def name_code(codelist: str, code: str, english: str) -> str:
 
 
 def describe_code(codelist: str, code: str, english: str) -> str:
-    """What a code means; nothing where its name says it. english: the description in its list."""
+    """Meaning of a code; empty where its name says it. english: the description in its list."""
     if languages.is_english():
         return english
     return "" if codelist in (*SHARES, *COUNTS) else say(f"about.{codelist}.{code}")

@@ -72,7 +72,7 @@ class Page:
         return found
 
     def contents(self) -> list[tuple[str, str]]:
-        """What a page begins with; nothing on the front page, whose cards come first, and on short ones."""
+        """Table of contents; empty on the front page, whose cards come first, and on short pages."""
         places = self.places()
         return places if self.name != "index" and len(places) >= LONG else []
 
@@ -171,7 +171,7 @@ def country_pages(release: PublishedRelease) -> list[Page]:
 
 
 def english_texts() -> list[str]:
-    """What a page says that has English texts in every language."""
+    """Note on texts that stay English in other languages."""
     return [say("english_texts")] if not languages.is_english() else []
 
 
@@ -292,7 +292,7 @@ HEADINGS = {
 
 
 def name_key(row: Row, column: PublicColumn) -> str:
-    """What a key column says, in words."""
+    """Value of a key column, in words."""
     key = column.field.name
     code: str = row[key]
     if key.endswith("period_code"):

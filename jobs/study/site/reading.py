@@ -1,4 +1,4 @@
-"""What the site is made of: a verified release's manifest and its published tables, as their CSV has them."""
+"""Input of the site: a verified release's manifest and its published tables, as their CSV has them."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
@@ -86,7 +86,7 @@ class PublishedRelease:
         return found
 
     def kind_of(self, area: str) -> str:
-        """What an area is: world, region, group or country."""
+        """Kind of an area: world, region, group or country."""
         return str(next(iter(self.rows_of_area[area].values()))["area_kind_code"][0])
 
     @cached_property

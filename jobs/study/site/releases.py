@@ -41,7 +41,7 @@ def write_releases(public_root: Path, restricted_root: Path) -> None:
 
 
 def read_about(restricted: Path) -> About:
-    """What a release says of itself; of a withdrawn one nothing else is left."""
+    """Details a release gives of itself; of a withdrawn one nothing else is left."""
     return About(**json.loads((restricted / ABOUT).read_bytes())["about"])
 
 

@@ -260,7 +260,7 @@ def answered_sentence(key: str, channel: str, row: Row) -> str:
 
 
 def money(release: PublishedRelease) -> list[str]:
-    """What countermeasures cost and what was spent, by channel."""
+    """Spending and costs of countermeasures, by channel."""
     costs = release.last("countermeasure_cost").filter(
         pl.col(AREA).is_in(WHOLE), pl.col("strategy_code") == ALL, pl.col("cost_component_code") == "stated"
     )
@@ -305,7 +305,7 @@ def count_revisions(release: PublishedRelease) -> dict[str, int]:
 
 
 def whats_new(release: PublishedRelease) -> list[str]:
-    """What was published before, and what comes next."""
+    """Sentences on revisions and on the next release."""
     return [revisions(release), next_release(release.period)]
 
 
@@ -370,13 +370,13 @@ def join_sizes(sizes: Mapping[str, str]) -> str:
 
 
 def unsure_intervals(release: PublishedRelease) -> str:
-    """What all intervals take for granted, if the release has any."""
+    """Assumption behind all intervals, if the release has any."""
     has_any = any(rows["estimate_low"].count() for rows in release.tables.values() if "estimate_low" in rows)
     return say("unsure.intervals") if has_any else ""
 
 
 def unsure_changes(release: PublishedRelease) -> str:
-    """What intervals of changes rest on, if the release has any change."""
+    """Basis of intervals of changes, if the release has any change."""
     return say("unsure.change") if release.tables["volume_change"]["change_pct"].count() else ""
 
 

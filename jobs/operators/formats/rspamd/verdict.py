@@ -34,7 +34,7 @@ def fuzzy_hash(options: pl.Expr) -> pl.Expr:
 
 
 def scan_key(*names: str) -> pl.Expr:
-    """What rows of one scan share: the first of these columns that the row has, behind its initial."""
+    """Key that rows of one scan share: the first of these columns that the row has, behind its initial."""
     return pl.coalesce(*(pl.lit(f"{name[0]}|") + pl.col(name) for name in names), pl.lit(""))
 
 

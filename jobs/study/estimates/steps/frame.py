@@ -141,7 +141,7 @@ def propose_line(
     known: Mapping[str, Mapping[str, str]],
     answers: pl.DataFrame,
 ) -> str:
-    """What to do about a row of refuse_missing(): the line to add, or to correct. frame: the rows of its
+    """Remedy for a row of refuse_missing(): the line to add, or to correct. frame: the rows of its
     respondent, and others. known: of describe_people()."""
     respondent, channel = row["respondent_id"], row["channel_code"]
     spans = sorted(

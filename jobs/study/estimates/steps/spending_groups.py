@@ -59,7 +59,7 @@ def spending_by_respondent(exact: pl.DataFrame, frame: pl.DataFrame) -> pl.DataF
 
 @dataclass(frozen=True)
 class GroupSpending:
-    """What a group of respondents spends for each subscription: labour in international dollars, the rest
+    """Spending of a group of respondents for each subscription: labour in international dollars, the rest
     and, by development class of who pays, capital in US dollars. count, owners: how many they are.
     strategies: the share of each, the largest first."""
 

@@ -226,7 +226,7 @@ def report_count(report_step: Callable[[str], None], before: int, done: int) -> 
 
 
 def inputs_of(table: str, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """What compute_table() takes of what the study has."""
+    """Tables of the study that compute_table() takes."""
     taken = {*read_contract(table).reads, FRAME, DENOMINATOR}
     return {name: frame for name, frame in have.items() if name in taken}
 
