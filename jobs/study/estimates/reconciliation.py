@@ -25,7 +25,7 @@ def transform(
     In parts: an answer needs its respondent's logs of all parts of the period, so the key is respondent_id.
     """
     limits = dict(investment_assumption.select("assumption_code", "central").rows())
-    near, far = limits["agree_pct"] / 100, limits["conflict_factor"]
+    near_pct, far = limits["agree_pct"], limits["conflict_factor"]
     permitted = measure.filter("is_included").select(
         "measure_code", "unit_code", "stage_code", "outcome_code"
     )
@@ -49,7 +49,8 @@ def transform(
     # Ten digits, then six: a decimal is divided to the digits that its numerator has.
     divisor = pl.when(logged_value != 0).then(logged_value)
     ratio = (own.cast(pl.Decimal(38, 10)) / divisor).round(6, mode="half_away_from_zero")
-    times = ratio.cast(pl.Float64)
+    # Products of whole numbers are exact where a quotient as a float is not: 110 / 100 - 1 > 0.1.
+    answer, log = own.cast(pl.Float64), logged_value.cast(pl.Float64)
     agreement = (
         pl.when(pl.col("obs_status_code") == "D")
         .then(pl.lit("other_definition"))
@@ -57,9 +58,9 @@ def transform(
         .then(pl.lit("agrees"))
         .when((logged_value == 0) | (own == 0))
         .then(pl.lit("conflicts"))
-        .when((times - 1).abs() <= near)
+        .when(100 * (answer - log).abs() <= near_pct * log)
         .then(pl.lit("agrees"))
-        .when((times <= far) & (times >= 1 / far))
+        .when((answer <= far * log) & (log <= far * answer))
         .then(pl.lit("differs"))
         .otherwise(pl.lit("conflicts"))
     )
