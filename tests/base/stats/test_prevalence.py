@@ -219,6 +219,8 @@ def test_too_few_labels_tell_nothing_of_a_part_or_a_type() -> None:
     rare = [dataclasses.replace(blocked, spam=4), dataclasses.replace(passed, spam=0)]
     few = estimate_type(rare, "x")
     assert few is not None and few.sensitivity is None and few.prevalence.value == pytest.approx(100 / 1_400)
+    five = estimate_type([dataclasses.replace(blocked, spam=5), rare[1]], "x")
+    assert five is not None and five.sensitivity is not None
     nobody = estimate_type([blocked, Stratum("c", "undecided", None, 30, 2, 0, 0)], "x")
     assert nobody is None
 
@@ -312,6 +314,8 @@ def test_a_stratum_of_one_label_goes_with_its_neighbour() -> None:
         ("d", 1, 1),
         ("a+b+c", 60, 6),
     ]
+    two = [dataclasses.replace(strata[0], sampled=2, labelled=2), strata[1]]
+    assert [each.code for each in collapse_strata(two)] == ["a", "b"]
 
 
 @st.composite

@@ -12,7 +12,7 @@ from jobs.base.tables.public_contracts import VARIANCE, PublicContract, public_c
 from jobs.study.disclosure.coarse import round_up_variance
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
-from jobs.study.public.intervals import LOWER, UPPER, choose_variances, without_variances
+from jobs.study.public.intervals import LOWER, UPPER, band_of, choose_variances, without_variances
 from jobs.study.release.codebook import NOTES
 from tests.study.public.test_gate import P_PCT
 from tests.support.linked_study import study_of
@@ -76,6 +76,11 @@ def check_intervals(rows: pl.DataFrame) -> None:
 def test_the_codebook_says_how_long_the_arms_are() -> None:
     (said,) = (text for title, text in NOTES if title == "Intervals")
     assert f"divided by exp({LOWER} t s), and multiplied with exp({UPPER} t s)" in said
+
+
+def test_a_band_begins_above_its_limit_of_caution_and_at_that_of_acceptable() -> None:
+    bands = ("acceptable", "caution", "caution", "caution", "unreliable")
+    assert tuple(map(band_of, (0.1659**2, 0.166**2, 0.1661**2, 0.333**2, 0.3331**2))) == bands
 
 
 @pytest.mark.long

@@ -20,9 +20,11 @@ def test_it_comes_from_the_environment_or_a_file(tmp_path: Path, monkeypatch: py
     assert p_pct() == 13.7
     monkeypatch.setenv(VALUE, "9.5")
     assert p_pct() == 9.5
+    monkeypatch.setenv(VALUE, "1")
+    assert p_pct() == 1
 
 
-@pytest.mark.parametrize("text", ["", "0.93", "137", "nan", "13,7", "-13.7"])
+@pytest.mark.parametrize("text", ["", "0.93", "100.0", "137", "nan", "13,7", "-13.7"])
 def test_a_wrong_one_is_refused_without_its_value(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
