@@ -80,7 +80,7 @@ def test_the_codebook_says_how_long_the_arms_are() -> None:
 
 def test_a_band_begins_above_its_limit_of_caution_and_at_that_of_acceptable() -> None:
     bands = ("acceptable", "caution", "caution", "caution", "unreliable")
-    assert tuple(map(band_of, (0.1659**2, 0.166**2, 0.1661**2, 0.333**2, 0.3331**2))) == bands
+    assert tuple(map(band_of, (0.1659**2, 0.166**2, 0.1661**2, 0.3329**2, 0.3331**2))) == bands
 
 
 @pytest.mark.long
