@@ -87,7 +87,7 @@ def find_signer(data_file: Path, file: Path, path: Path, signers: Path) -> Signe
     if not signers.exists():
         raise ObservatoryError(f"{signers} does not exist: name a file or folder with public keys (*.asc)")
     keys = sorted(signers.glob("*.asc")) if signers.is_dir() else [signers]
-    if not keys:
+    if not keys or not keys[0].is_file():
         raise ObservatoryError(f"{signers} holds no public key (*.asc) of anyone who may sign a release")
     data, signature = data_file.read_bytes(), file.read_bytes()
     reasons = []

@@ -78,7 +78,7 @@ def test_the_codebook_says_how_long_the_arms_are() -> None:
     assert f"divided by exp({LOWER} t s), and multiplied with exp({UPPER} t s)" in said
 
 
-def test_a_band_begins_above_its_limit_of_caution_and_at_that_of_acceptable() -> None:
+def test_where_bands_of_reliability_begin() -> None:
     bands = ("acceptable", "caution", "caution", "caution", "unreliable")
     assert tuple(map(band_of, (0.1659**2, 0.166**2, 0.1661**2, 0.3329**2, 0.3331**2))) == bands
 

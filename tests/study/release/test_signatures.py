@@ -68,6 +68,9 @@ def test_signers_that_are_not_there_are_no_folder_without_keys(published: Place,
         verify_path(published.public / NAME, tmp_path / "nowhere")
     with pytest.raises(ObservatoryError, match="holds no public key"):
         verify_path(published.public / NAME, tmp_path)
+    (tmp_path / "folder.asc").mkdir()
+    with pytest.raises(ObservatoryError, match="holds no public key"):
+        verify_path(published.public / NAME, tmp_path)
 
 
 @pytest.mark.parametrize("other", ["2027-Q1/v9.9.9", "2026-Q4/v1.0.1", "2027-Q1/v1.0.0", "downloads/latest"])
