@@ -81,7 +81,7 @@ def audit_reminder(operator_id: str, **context: Any) -> None:
 
 
 def read_answer(operator_id: str, connections: list[str], **context: Any) -> bool:
-    """Whether the study received the package. Fails where it refused it."""
+    """Return whether the study received the package. Fails where the study refused it."""
     words = arguments(["receipts", "--json"], operator_id, context)
     try:
         rows = command_output(words, may_end_with={REFUSED}, connections=connections)
