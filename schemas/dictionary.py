@@ -1,4 +1,4 @@
-"""What derives from contracts, kernels and settings: the data dictionary, by layer, the list of formats, the
+"""Files derived from contracts, kernels and settings: the data dictionary, by layer, the list of formats, the
 suites of Great Expectations, expectations/suites/, and the page of settings, docs/settings.md.
 
 python -m schemas.dictionary            writes them
@@ -92,7 +92,7 @@ def page_of(table: str) -> str:
 
 
 def first_sentence(contract: Contract) -> str:
-    """What a row of a table is, in one line."""
+    """Return the line that says what a row of a table is."""
     return re.split(r"(?<=[.:;])(?<!Rec\.) ", " ".join(contract.description.split()))[0].rstrip(".:;") + "."
 
 
