@@ -60,7 +60,7 @@ def side_by_side(by: Sequence[str], sides: Sequence[tuple[Mapping[str, str], str
 
 
 def totals_equal(table: str) -> CrossRule:
-    """That a table which counts the volume by more columns, or by others, adds up to it."""
+    """Return the rule that a table which counts the volume by more or other columns adds up to it."""
     by = tuple(name for name in read_contract(VOLUME).key if name in read_contract(table).key)
     sides = [
         ({f"detail_{name}": name for name in MEASURES}, "{batch}"),
@@ -78,7 +78,7 @@ def totals_equal(table: str) -> CrossRule:
 
 
 def counts_volume(table: str) -> bool:
-    """Whether a table counts the volume by day in other parts."""
+    """Return whether a table counts the volume by day in other parts."""
     contract = read_contract(table)
     return contract.period == "period_date" and table != VOLUME and {*MEASURES} <= {*contract.columns}
 
@@ -103,7 +103,7 @@ def marked_equal_certain() -> CrossRule:
 
 
 def hours_equal_volume() -> CrossRule:
-    """That the units of all hours of a day are those of the volume, which has each once under OPERATOR."""
+    """Return the rule that a day's hours add up to its volume, which has each unit once under OPERATOR."""
     by = ("operator_id", "period_date", "channel_code", "direction_code", "unit_code")
     days = (
         f"(SELECT {', '.join(by)}, SUM(units) AS units FROM {sql_name(VOLUME)}"
@@ -124,7 +124,7 @@ SIDES = ("sent", "received")
 
 
 def links_add_up() -> CrossRule:
-    """That what a pair of regions counts by kinds of link adds up to its row of all links."""
+    """Return the rule that the kinds of link of a pair of regions add up to its row of all links."""
     names = [f"{side}_{name}" for side in SIDES for name in MEASURES]
     sides = [
         ({f"{part}_{name}": name for name in names}, f"{{batch}} WHERE link_code {sign} '_T'")
@@ -142,7 +142,7 @@ def links_add_up() -> CrossRule:
 
 
 def counted_within_given() -> CrossRule:
-    """That study.mirror has no more units of a cell than operators gave, as sent and as received."""
+    """Return the rule that study.mirror has no more units of a cell than operators gave, on either side."""
     by = (*CELL, "side")
     parts = []
     for side, end, direction, measures in (
@@ -182,7 +182,7 @@ ADD_UP = " AND ".join(
 
 
 def parts_add_up(name: str, part: str, says: str) -> CrossRule:
-    """That the spending by strategies or components adds up to the whole, by estimate and by what was
+    """Return the rule that spending by strategies or components adds up to the whole, estimated and
     reported."""
     by = tuple(
         column

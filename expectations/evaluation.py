@@ -65,7 +65,7 @@ def all_results(found: Iterable[Evaluated]) -> list[Result]:
 
 
 def count_of(result: Mapping[str, Any]) -> int:
-    """How many rows break an expectation: of a query its observed value is the number of its rows."""
+    """Count the rows that break an expectation: of a query its observed value is the number of its rows."""
     return int(result.get("unexpected_count", result.get("observed_value", 0)))
 
 

@@ -18,8 +18,7 @@ EXAMPLES = 3
 
 @dataclass(frozen=True)
 class Result:
-    """How a rule fared: how many rows break it, the keys of a few of them, and the operators that have such
-    rows.
+    """Result of a rule: the number of rows that break it, the keys of a few of them, and their operators.
 
     sources: as operator/source, those whose new parts alone the rule holds back, not their operator.
     """
@@ -81,7 +80,7 @@ def check(table: str, frame: pl.DataFrame, rules: Sequence[Rule], key: Sequence[
 
 
 def holds(rule: Rule) -> pl.Expr:
-    """Whether a row keeps the rule; never null."""
+    """Return whether a row keeps the rule; never null."""
     if rule.kind == NOT_NULL:
         return pl.col(*rule.columns).is_not_null()
     if rule.kind == IN_SET:

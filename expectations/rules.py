@@ -92,7 +92,7 @@ def not_null(name: str) -> Rule:
 
 
 def known(field: Field, more: tuple[str, ...]) -> Rule:
-    """That a column's codes are in its list."""
+    """Return the rule that a column's codes are in its list."""
     assert field.codelist is not None
     values = (*list_codes(field.codelist), *more)
     return Rule(
