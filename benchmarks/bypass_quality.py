@@ -1,4 +1,4 @@
-"""How well signs of bypass are found, on generated traffic whose truth is known: of SMS and of calls.
+"""Quality of the signs of bypass on generated traffic whose truth is known: of SMS and of calls.
 
 The thresholds of the SIM box are chosen on seed 1, for each of the two those with the best F1 of its
 messages or calls; benchmarks/detection_quality.py reports other seeds. Each counts once for each sign.

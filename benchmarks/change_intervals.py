@@ -1,4 +1,4 @@
-"""How often a release's intervals of changes hold the truth, beside the study's own.
+"""Coverage of a release's intervals of changes: how often they hold the truth, beside the study's own.
 
     python -m benchmarks.estimation_quality --changes       writes a section of docs/estimates.md
 
@@ -36,10 +36,10 @@ BURST = 5
 
 @dataclass(frozen=True)
 class Growing:
-    """How operators grow. own, shared: standard deviations of the logarithm of growth, of each and of each
-    owner; region: of each region. reverts: the share of the logarithm of a rate that lasts, the rest is drawn
-    anew. burst: the share of operators with BURST times as much. has_busy: days without logs are the busiest
-    ones. largest: the share of the world's subscriptions that one operator has."""
+    """Model of operators' growth. own, shared: standard deviations of the logarithm of growth, of each and of
+    each owner; region: of each region. reverts: the share of the logarithm of a rate that lasts, the rest is
+    drawn anew. burst: the share of operators with BURST times as much. has_busy: days without logs are the
+    busiest ones. largest: the share of the world's subscriptions that one operator has."""
 
     channel: str = "EMAIL"
     own: float = OWN

@@ -1,4 +1,4 @@
-"""How often intervals of changes hold the truth, on the made-up membership in two periods.
+"""Coverage of intervals of changes: how often they hold the truth, on the made-up membership in two periods.
 
 `benchmarks/estimation_quality.py` calls it and writes what it finds to docs/estimates.md. Each operator's
 spam grows or falls by its own factor, operators of one owner partly together; a few close and a few start.

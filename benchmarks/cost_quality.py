@@ -1,4 +1,4 @@
-"""How often intervals of measured cost hold the truth, on the made-up membership.
+"""Coverage of intervals of measured cost: how often they hold the truth, on the made-up membership.
 
 `benchmarks/estimation_quality.py` calls it and writes what it finds to docs/estimates.md. Samples differ in
 who answers, who sends costs and who states what is fixed, and in where true prices and figures lie within
@@ -113,7 +113,7 @@ def draw_sample(
 def drawn_costs(
     of: CostMembership, found: CostSample, seed: int, replicates: int, draws: np.random.Generator
 ) -> Array:
-    """What the study makes of a sample's costs: the estimate and its replicates x respondents x NAMES."""
+    """Return the study's estimate of a sample's costs and its replicates x respondents x NAMES."""
     sent, stated = found.sent, found.stated
     own = given_costs(of.whole[sent] * np.stack([np.ones(len(stated)), stated], axis=1), stated)
     drawn = np.concatenate([own.means[None], draw_costs(own, seed, replicates)])[:, :, 0]

@@ -1,4 +1,4 @@
-"""How well campaigns, bypass and types are found, on traffic and texts whose truth is known.
+"""Quality of campaigns, bypass and types, on traffic and texts whose truth is known.
 
     python -m benchmarks.detection_quality [--choose] [--campaign-seeds 102 103] [--bypass-seeds 2 3 4]
 
@@ -67,7 +67,7 @@ def of_bypass(seeds: tuple[int, ...], folder: Path) -> Iterator[Line]:
 
 
 def print_choices(folder: Path) -> None:
-    """What was chosen, gone through again."""
+    """Print each choice of a threshold again, with its figures."""
     for asked, (precision, recall) in campaign_truth.curve(campaign_truth.CHOSEN_ON).items():
         score = bypass_quality.f1(precision, recall)
         print(f"least_similarity {asked:.2f} on seed {campaign_truth.CHOSEN_ON}:", end=" ")

@@ -1,5 +1,5 @@
-"""How long rules and attack take: by countries, and by releases that follow each other. What the attack finds
-in what rules alone let leave, with and without p%.
+"""Time that rules and attack take: by countries, and by releases that follow each other. Also the attack's
+findings in releases that rules alone let leave, with and without p%.
 
 python -m benchmarks.disclosure
 

@@ -1,4 +1,4 @@
-"""How often the study's intervals hold the truth, and how far estimates are off, on the made-up membership.
+"""Quality of the study's estimates on the made-up membership: bias, and how often intervals hold the truth.
 
     python -m benchmarks.estimation_quality [--samples 1000]      writes docs/estimates.md
     python -m benchmarks.estimation_quality --parts               writes its section on parts alone

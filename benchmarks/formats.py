@@ -75,7 +75,7 @@ def copies(log: str, size: int) -> Iterator[str]:
 
 
 def other(found: re.Match[str], number: int, seconds: int) -> str:
-    """What stands in the copy of this number in place of an id, a time, an address or a phone number."""
+    """Return the text that replaces an id, a time, an address or a phone number in this copy."""
     text = found[0]
     match found.lastgroup:
         case "plain":

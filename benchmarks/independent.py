@@ -1,4 +1,4 @@
-"""What the independent attacker of the tests finds in releases of whole memberships.
+"""Findings of the tests' independent attacker in releases of whole memberships.
 
 python -m benchmarks.independent [FOLDER] [--memberships N] [--whole] [--p P]
 
@@ -76,7 +76,7 @@ def read_all(folder: Path, count: int) -> tuple[list[Release], list[Mapping[str,
 
 
 def without_rules(release: Release, study: Mapping[str, pl.DataFrame], p_pct: float) -> Release:
-    """What leaves without p% and without the attack's last word."""
+    """Return the release as it leaves without p% and without the attack's last word."""
     judged = rules.judge_cells
 
     def judge(*given: object) -> pl.DataFrame:
@@ -140,8 +140,8 @@ def attack_membership(
 
 
 def count_cost(folder: Path, count: int) -> int:
-    """How many figures of the releases in a folder the gate dropped for what administrations alone find; all
-    series of an area that went together are one, and a figure that no finding rests on, but went with one of
+    """Count the figures of a folder's releases that the gate dropped for findings of administrations alone.
+    All series of an area that went together are one. A figure that no finding rests on, but went with one of
     the same definition, is none."""
     cost = 0
     for each in quarters.RELEASES[:count]:
@@ -169,7 +169,7 @@ def count_cost(folder: Path, count: int) -> int:
 
 
 def count_found(report: Report, attackers: str = "") -> int:
-    """How many pairs are found, from either side. attackers: how the names of those that count begin."""
+    """Count the pairs that are found, from either side. attackers: the beginning of the names that count."""
     return len(
         {replace(each, side="", off=0.0) for each in report.found if each.attacker.startswith(attackers)}
     )

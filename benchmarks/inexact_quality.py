@@ -1,4 +1,4 @@
-"""How often intervals hold the truth where subscriptions, owners and days are not as the estimator has them.
+"""Coverage of intervals where subscriptions, owners and days differ from those that the estimator has.
 
 python -m benchmarks.estimation_quality --inexact       writes a section of docs/estimates.md
 """

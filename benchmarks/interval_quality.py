@@ -1,4 +1,4 @@
-"""How often the intervals of a release hold the truth, on made-up memberships.
+"""Coverage of a release's intervals: how often they hold the truth, on made-up memberships.
 
     python -m benchmarks.estimation_quality --intervals       writes a section of docs/estimates.md
 

@@ -215,7 +215,7 @@ def counting_seconds(work: Run, definitions: pl.DataFrame) -> float:
 
 
 def definition_rows(work: Run, rounds: int) -> list[list[str]]:
-    """What all definitions cost beside one: medians, after a round that warms up."""
+    """Return the time that all definitions take beside one: medians, after a round that warms up."""
     known = reference_table("ref.definition")
     codes = sorted(set(known["definition_code"]) - {"OPERATOR"})
     sets = {len(codes) + 1: known, 1: known.filter(pl.col("definition_code") == "OPERATOR")}

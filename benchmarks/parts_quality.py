@@ -1,4 +1,4 @@
-"""How often intervals of parts (types, sources, routes) hold the truth, on the made-up membership.
+"""Coverage of intervals of parts (types, sources, routes) on the made-up membership.
 
 `benchmarks/estimation_quality.py` calls it and writes what it finds to docs/estimates.md. Samples differ in
 who answers; some small operators answer and send no parts. Each sample is estimated as the study does: parts

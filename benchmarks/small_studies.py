@@ -1,4 +1,4 @@
-"""What a study of few holdings can publish: generated studies through the gate, for the table in docs/tsb.md.
+"""Figures that a study of few holdings can publish, for the table in docs/tsb.md: generated studies.
 
 python -m benchmarks.small_studies [STUDIES]     prints the table; about a minute for eight of each
 
@@ -42,8 +42,8 @@ def draw_study(seed: int, holdings: int) -> Small:
 
 
 def count_published(small: Small) -> dict[str, int]:
-    """How many areas of each kind have a figure of certain spam, and how many of all but countries one whose
-    coefficient of variation is under 33.3%."""
+    """Count the areas of each kind that have a figure of certain spam, and the areas other than countries
+    that have one with a coefficient of variation under 33.3%."""
     basis = small_study.basis(small, "2026-Q4/v1.0.0")
     made = make_public_tables(basis, [], (small_study.PERIOD,), P_PCT, leave_out_areas=True)
     rows = made.public["public.spam_volume"].filter(quantity_code="spam_certain")

@@ -1,4 +1,4 @@
-"""How the Spark engine's rate compares with the embedded engine's, and two workers' with one's.
+"""Rate of the Spark engine beside the embedded engine's, and of two workers beside one.
 
     python -m benchmarks.spark [--megabytes SMALL LARGE] [--rounds N] [--markdown]
 

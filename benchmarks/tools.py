@@ -1,4 +1,4 @@
-"""What the benchmarks share: logs, timed processes, a description of the machine, tables."""
+"""Functions that the benchmarks share: logs, timed processes, a description of the machine, tables."""
 
 import contextlib
 import ctypes

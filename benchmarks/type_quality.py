@@ -1,4 +1,4 @@
-"""How well keywords tell the type of texts that were written without a look at the rules.
+"""Quality of types found by keywords, on texts that were written without a look at the rules.
 
 tests/data/type_wording/wording.csv: ordinary wording of spam and of what is none, of messages (SMS) and of
 subjects (EMAIL), in six languages, with the type that a person gives it; none where it is no spam. No text
@@ -41,7 +41,7 @@ def worth(rows: pl.DataFrame) -> tuple[float, float]:
 
 
 def by_language() -> Iterator[tuple[str, str, float, float]]:
-    """What was told, in which language, precision and recall."""
+    """Yield each channel and language with precision and recall of its types."""
     rows = told()
     for channel, name in NAMES.items():
         mine = rows.filter(channel_code=channel)
