@@ -1,4 +1,4 @@
-"""What all tests share: a pseudonym key, and settings of the libraries that run them."""
+"""Fixtures of all tests: a pseudonym key, and settings of the libraries that run them."""
 
 from __future__ import annotations
 

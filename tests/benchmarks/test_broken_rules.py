@@ -1,4 +1,4 @@
-"""What counts as a rule that a test caught; python -m benchmarks.broken_rules breaks the rules themselves."""
+"""Rules that count as caught by a test; python -m benchmarks.broken_rules breaks the rules themselves."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -36,7 +36,7 @@ def start(folder: Path) -> subprocess.Popen[str]:
 
 
 def stopped_when(folder: Path, holds: Callable[[], bool]) -> str:
-    """What a run says that gets SIGINT, with all of its processes, once a condition holds."""
+    """Return the output of a run that gets SIGINT, with all of its processes, once a condition holds."""
     process = start(folder)
     end = time.monotonic() + 300
     while not holds() and process.poll() is None and time.monotonic() < end:

@@ -1,4 +1,4 @@
-"""What a DAG takes of a command of the pipeline: its JSON, and beside it what a human should read."""
+"""Output of a pipeline command as a DAG takes it: its JSON, and beside it the text for a human."""
 
 import logging
 from pathlib import Path

@@ -69,7 +69,7 @@ def dag(bag: DagBag) -> Any:
 
 
 def parsed(words: list[str]) -> dict[str, Any]:
-    """What the command line makes of these words; raises on any that it does not accept."""
+    """Return the parameters that the command line reads from these words; raises on any that it refuses."""
     command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
     return command.make_context(words[0], list(words[1:])).params
 

@@ -61,7 +61,7 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
 
 
 def asset_events(airflow: dict[str, str]) -> dict[str, int]:
-    """How often each asset was updated, by its name."""
+    """Count the updates of each asset, by its name."""
     with closing(sqlite3.connect(Path(airflow["AIRFLOW_HOME"], "airflow.db"))) as database:
         found = database.execute(
             "SELECT asset.name, count(*) FROM asset_event JOIN asset ON asset.id = asset_id GROUP BY 1"
@@ -70,7 +70,7 @@ def asset_events(airflow: dict[str, str]) -> dict[str, int]:
 
 
 def states(airflow: dict[str, str], day: str) -> dict[str, str]:
-    """How the tasks of a day's run ended."""
+    """Return the final state of each task of a day's run."""
     with closing(sqlite3.connect(Path(airflow["AIRFLOW_HOME"], "airflow.db"))) as database:
         found = database.execute(
             "SELECT task_id, task_instance.state FROM task_instance JOIN dag_run USING (dag_id, run_id)"

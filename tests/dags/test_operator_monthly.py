@@ -111,7 +111,7 @@ def test_submit_is_a_command_that_the_command_line_accepts(
 
 
 def read_answer(monkeypatch: pytest.MonkeyPatch, dag: Any, answer: Any) -> bool:
-    """What the sensor finds where `observatory receipts` ends so."""
+    """Return the sensor's result where `observatory receipts` gives this answer."""
     task = dag.get_task("receipt")
     asked = []
 

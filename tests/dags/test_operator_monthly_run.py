@@ -94,7 +94,7 @@ class Site:
         return done
 
     def shows_secret(self) -> bool:
-        """Whether the command line of any process has the secret."""
+        """Return whether the command line of any process has the secret."""
         lines = []
         for file in Path("/proc").glob("[0-9]*/cmdline"):
             with contextlib.suppress(OSError):

@@ -45,7 +45,7 @@ def rows(node: Node, table: str, **where: str) -> list[dict[str, Any]]:
 
 
 def commits(node: Node) -> dict[str, int]:
-    """How many commits each table of the study has."""
+    """Count the commits of each table of the study."""
     folder = Path(lake_of(node)) / "study"
     return {each.name: len(list((each / "_delta_log").glob("*.json"))) for each in folder.iterdir()}
 

@@ -72,7 +72,7 @@ def exchange() -> Exchange:
 
 @pytest.fixture
 def shown(dag: Any, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """What `release show` prints; the DAG asks for nothing else, and the command line takes it."""
+    """Return the output of `release show`; the DAG asks for nothing else, and the command line takes it."""
     found = {**MADE, "text": "# Figures"}
 
     def output(words: list[str]) -> dict[str, str]:

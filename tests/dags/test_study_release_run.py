@@ -177,7 +177,7 @@ def waiting_run(home: Path) -> str | None:
 
 
 def body_of(waiting: Waiting) -> str:
-    """What the human reads."""
+    """Return the text that the human reads."""
     with closing(sqlite3.connect(waiting.home / "airflow.db")) as database:
         (body,) = database.execute(
             "select body from hitl_detail d join task_instance t"

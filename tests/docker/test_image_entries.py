@@ -35,7 +35,7 @@ def services() -> dict[str, Any]:
 
 
 def ended(command: list[str], environment: dict[str, str], folder: str) -> str:
-    """What a command prints that ends well."""
+    """Run a command that ends well and return its output."""
     done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     return done.stdout

@@ -40,13 +40,13 @@ def parts(page: Path) -> dict[str, str]:
 
 
 def anchors(text: str) -> set[str]:
-    """What links may name of a page's headings."""
+    """Return the anchors that links may name of a page's headings."""
     titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 def is_broken(link: str, file: Path) -> bool:
-    """Whether a link to a file of the clone, or to a heading in one, leads nowhere."""
+    """Return whether a link to a file of the clone, or to a heading in one, leads nowhere."""
     path, _, anchor = link.partition("#")
     if "://" in path:
         return False

@@ -35,7 +35,7 @@ def name_of(file: Path) -> str:
 
 
 def run(line: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> str:
-    """What a command of the README prints, run in a folder that has the sample data."""
+    """Return the output of a command of the README, run in a folder that has the sample data."""
     (folder / "sample_data").symlink_to(ROOT / "sample_data")
     monkeypatch.chdir(folder)
     monkeypatch.setenv("COLUMNS", "80")
@@ -182,7 +182,7 @@ def test_every_setting_is_described() -> None:
 
 def test_a_setting_without_a_docstring_is_refused() -> None:
     class Undescribed(Settings):
-        """What a newcomer wrote."""
+        """Sentence of a newcomer."""
 
         limit: int = 3
 

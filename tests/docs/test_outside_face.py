@@ -1,4 +1,4 @@
-"""What a visitor of the repository meets: hosted CI, hooks, citation, issue templates, security policy."""
+"""Files that a visitor of the repository meets: hosted CI, hooks, citation, templates, security policy."""
 
 import re
 import tomllib

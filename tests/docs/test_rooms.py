@@ -30,7 +30,7 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef
 
 @cache
 def list_documented(file: Path) -> list[Documented]:
-    """What of a file may have a docstring. Each file is parsed once for all tests."""
+    """List the parts of a file that may have a docstring. Each file is parsed once for all tests."""
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return [each for each in ast.walk(tree) if isinstance(each, Documented)]
 
@@ -95,8 +95,8 @@ def test_no_two_classes_share_a_name() -> None:
 
 
 def names_in(folder: Path) -> set[str]:
-    """What tests of a room may be called: after the room, a folder or a module of it; where two have one
-    name, with the folder before it."""
+    """Return the names that tests of a room may have: the room, or a folder or module of it; where two have
+    one name, with the folder before it."""
     paths = [each.relative_to(folder).with_suffix("") for each in folder.rglob("*")
              if each.suffix in ("", ".py") and not each.name.startswith((".", "__"))]  # fmt: skip
     ends = Counter(path.name for path in paths)

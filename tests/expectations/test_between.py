@@ -48,7 +48,7 @@ def test_details_add_up_to_volume() -> None:
 
 
 def test_every_detail_table_is_held_to_volume() -> None:
-    """Whatever counts units and spam by day is volume in other parts, and must add up to it."""
+    """Every table that counts units and spam by day is volume in other parts, and must add up to it."""
     details = {
         table
         for table in GOLD_DAILY

@@ -26,7 +26,7 @@ def native_counts(frames: Mapping[str, pl.DataFrame]) -> dict[tuple[str, str], i
 
 
 def evaluated_counts(found: list[Evaluated]) -> dict[tuple[str, str], int]:
-    """The same as Great Expectations finds them."""
+    """Return the number of violations that Great Expectations finds, by table and rule."""
     return {(each.table, result.rule): result.violations for each in found for result in each.results()}
 
 

@@ -85,7 +85,7 @@ def definition_rows(named: Iterable[str]) -> pl.DataFrame:
 
 
 def inputs(table: str, cases: list[Path]) -> dict[str, pl.DataFrame]:
-    """What the table's job reads, for all of these cases together, which name the same definitions."""
+    """Return the tables that a table's job reads, for all of these cases, which name the same definitions."""
     frames = {}
     for name in read_contract(table).reads:
         files = [case / f"{name}.csv" for case in cases if (case / f"{name}.csv").exists()]
@@ -102,7 +102,7 @@ def inputs(table: str, cases: list[Path]) -> dict[str, pl.DataFrame]:
 
 
 def is_alone(case: Path) -> bool:
-    """Whether the case brings a reference table of its own, which no other case must see."""
+    """Return whether the case brings a reference table of its own, which no other case must see."""
     replaced = [REFERENCE / f"{file.stem.removeprefix('ref.')}.csv" for file in case.glob("ref.*.csv")]
     return any(file.exists() for file in replaced)
 
@@ -188,7 +188,7 @@ def test_rows_of_the_study_hold_their_rules(table: str) -> None:
 
 
 def found_in(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """How often each row stands, in an order that makes a difference easy to read."""
+    """Count each row, in an order that makes a difference easy to read."""
     return dict(sorted(collections.Counter(str(row) for row in rows).items()))
 
 

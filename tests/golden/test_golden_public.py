@@ -40,7 +40,7 @@ def basis_of(folder: Path, release: str) -> Basis:
 
 @cache
 def protected_of(case: Path) -> Protected:
-    """What leaves of a case, after its earlier release, if it has one."""
+    """Return the public tables of a case, after its earlier release, if it has one."""
     earlier = []
     if (case / "before").is_dir():
         before = basis_of(case / "before", "2026-Q4/v1.0.0")

@@ -128,7 +128,7 @@ class Cone:
         return bool(np.linalg.norm(self.base + self.rows @ change) <= 1 + HELD)
 
     def reach(self, change: Array) -> float:
-        """Which part of a change is within it."""
+        """Return the part of a change that is within the cone."""
         moved = self.rows @ change
         square, line, spare = moved @ moved, self.base @ moved, max(1.0 - self.base @ self.base, 0.0)
         if square + 2 * line <= spare:
@@ -507,7 +507,7 @@ class Ratios:
         ])  # fmt: skip
 
     def reach(self, gain: Array, seen: Array, enough: float) -> float:
-        """How far a target moves, by a change that was held against every row and variance; at least 0."""
+        """Return how far a target moves, by a change held against every row and variance; at least 0."""
         known, best = np.union1d(seen, np.array(self.still, dtype=int)), 0.0
         ratio = self.widen(np.ones(len(self.size)))
         for _ in range(MOVES):
@@ -669,7 +669,7 @@ class Block:
         facts: Mapping[str, tuple[str, str, str]],
         waived: set[tuple[str, str, str, str]],
     ) -> None:
-        """What a published row says, and whose contributions are sought in it."""
+        """Read a published row, and seek the contributions in it."""
         table, period, series = key
         area = self.name_area(str(row["area_code"]))
         value = float(str(row["estimate"]))
@@ -699,8 +699,8 @@ class Block:
 
     @staticmethod
     def misstated(row: Mapping[str, str | None], survey: Survey, area: str) -> list[str]:
-        """What of a row's interval does not follow from its other columns and from denominators, as anyone
-        makes it: nothing of the operators' own may be in it."""
+        """List the ends of a row's interval that do not follow from its other columns and from denominators,
+        as anyone makes them: nothing of the operators' own may be in an interval."""
         value, factor, variance, freedom, subscriptions, days, low, high = (
             float(str(row[name])) for name in INTERVAL
         )
@@ -724,8 +724,8 @@ class Block:
         value: float,
         half: float,
     ) -> None:
-        """What a published error says: a CV of public terms by v, or an interval by the error that it is made
-        of, which is at least the linearised one."""
+        """Add the cone of a published error: a CV of public terms by v, or an interval by the error that
+        makes it, which is at least the linearised one."""
         if row.get("rates_variance"):
             # All rows of a series have the same one.
             name = (*where, id(survey), row["rates_variance"])
@@ -871,8 +871,8 @@ class Block:
         p: float,
         of_series: tuple[str, Sequence[Cone]],
     ) -> bool:
-        """Whether one point that is p away leaves what any of the attackers has as it is: found before, for
-        the same target, or now, as one who has all of it would ask. of_series: its name and its cones."""
+        """Return whether one point that is p away keeps what any of the attackers has: found before, for the
+        same target, or now, as one who has all of it would ask. of_series: its name and its cones."""
         about, cones = of_series
         seen = np.flatnonzero([not names.isdisjoint(attackers) for names in self.unknowns.holding])
         found = self.far[about, gain.round(12).tobytes()]
@@ -935,8 +935,8 @@ class Block:
         cones: Sequence[Cone],
         is_proved: bool = True,
     ) -> tuple[float, Array | None, bool]:
-        """How far a target moves, a point that shows it where it is far enough, and whether cones were asked:
-        lines alone come first."""
+        """Return how far a target moves, a point that shows it where it is far enough, and whether cones were
+        asked: lines alone come first."""
         point = programs.solve(gain, FAR * p)
         off = float(gain @ point)
         # On the way from the truth to a point that is in no cone there may be one that is far enough.
@@ -946,8 +946,8 @@ class Block:
         return *self.ask_cones(programs, gain, seen, p, cones, is_proved), True
 
     def moves_far(self, programs: Programs, gain: Array, seen: Array, p: float) -> bool:
-        """Whether contributions that are p away give every published figure and no larger variance of any
-        series, at their own ratios."""
+        """Return whether contributions that are p away give every published figure and no larger variance of
+        any series, at their own ratios."""
         errors = [each for of in self.errors.values() for each in of]
         # Of the study's own errors no ratios move: what they prove stays found.
         return all(each.cells for each in errors) and Ratios(programs, errors).reach(gain, seen, p) >= p
@@ -961,9 +961,9 @@ class Block:
         cones: Sequence[Cone],
         is_proved: bool,
     ) -> tuple[float, Array | None]:
-        """How far a target moves within cones, and a point that shows it: by tangents that are added to the
-        linear program, and where a few do not show it, by the second solver. What it finds too near is proved
-        by more tangents, where that is wanted."""
+        """Return how far a target moves within cones, and a point that shows it. Tangents are added to the
+        linear program; where a few do not show it, the second solver does. A result that is too near is
+        proved by more tangents, where that is wanted."""
         try:
             off, point = self.cut_cones(programs, gain, p, cones, FIRST_CUTS)
             if off < math.inf:
@@ -982,8 +982,8 @@ class Block:
     def cut_cones(
         programs: Programs, gain: Array, p: float, cones: Sequence[Cone], count: int
     ) -> tuple[float, Array | None]:
-        """How far a target moves, if so many rounds of tangents show that it is at least p, by a point within
-        all cones, or less; else infinity."""
+        """Return how far a target moves, if so many rounds of tangents show that it is at least p, by a point
+        within all cones, or less; else infinity."""
         for _ in range(count):
             point = programs.solve(gain, FAR * p)
             off = float(gain @ point)

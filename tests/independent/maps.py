@@ -1,4 +1,4 @@
-"""How a published figure follows from respondents' sums: coefficients from what anyone may know.
+"""Maps from respondents' sums to a published figure: coefficients from public knowledge alone.
 
 Written from docs/estimates.md alone. It imports nothing of the project, so that neither the estimator nor the
 project's own attack can be wrong here in the same way.
@@ -38,7 +38,7 @@ Z95 = 1.6448536269514722
 
 @dataclass(frozen=True)
 class Known:
-    """What anyone may know: the frame of operators, denominators, countries and their groups, prices."""
+    """Public knowledge: the frame of operators, denominators, countries and their groups, prices."""
 
     frame: pl.DataFrame
     denominator: pl.DataFrame
@@ -204,7 +204,7 @@ class Survey:
         return float((own + sum(each**2 for each in shared.values())) / whole**2) if whole else 0.0
 
     def inside(self, area: str) -> Array:
-        """Which operators are in an area."""
+        """Return the operators that are in an area."""
         return np.isin(self.country.astype(str), sorted(self.countries_of(area)))
 
     @cached_property
@@ -243,11 +243,11 @@ class Survey:
         return found
 
     def is_ratio(self, area: str) -> bool:
-        """Whether an area has the ratio to subscriptions: no country, and FEW respondents."""
+        """Return whether an area has the ratio to subscriptions: no country, and FEW respondents."""
         return area not in self.total and (self.inside(area) & self.answers).sum() >= FEW
 
     def coefficients(self, area: str) -> Array:
-        """What an area's figure has of each respondent's contribution."""
+        """Return the coefficient of each respondent's contribution in an area's figure."""
         inside, own = self.inside(area), self.answers
         known = sum(self.total[name] for name in self.countries_of(area))
         if self.is_ratio(area):

@@ -36,7 +36,7 @@ def observatory(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[s
 
 
 def on_s3(file: Path, more: str = "") -> Path:
-    """The same settings, with the lake in the store."""
+    """Put the lake of the settings into the store."""
     file.write_text(re.sub('root = ".*"', f'root = "{ROOT}"{more}', file.read_text(), count=1))
     return file
 
@@ -205,8 +205,8 @@ def test_a_study_gives_the_same_estimates(observatory: Run, tmp_path: Path, stor
 
 
 def plain(text: str, root: str, folder: Path) -> str:
-    """What a command printed, without its folders, times, names of runs and white space: lines may break
-    within the folder's name."""
+    """Return a command's output without folders, times, names of runs and white space, where lines may
+    break."""
     text = "".join(text.split()).replace(root, "LAKE").replace(str(folder), "HERE")
     return re.sub(r"\d{8}T\d{6}\.\d+Z?|[\d.]+[kMG]?B/s|\d+\.\ds|(?<=in)\d+(\.\d)?(ms|min|s)", "…", text)
 
@@ -216,7 +216,7 @@ def plain(text: str, root: str, folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[str]]:
-    """What a run leaves in a folder."""
+    """Return the rows that a run leaves in a folder."""
     settings = settings_of(tmp_path_factory.mktemp("local") / "lab", str(MAIL), str(FILTER), str(SMS))
     run_all(settings)
     return rows_of_lake(Lake(settings.lake.root))

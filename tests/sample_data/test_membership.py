@@ -100,7 +100,7 @@ REFERENCE = Reference(
 
 
 def months() -> pl.DataFrame:
-    """What operators sent of the quarter, by month."""
+    """Return the submissions of the quarter, by month."""
     return read_table(FOLDER, "study.submission").filter(pl.col("period_code").is_in(list(DAYS)))
 
 
@@ -115,7 +115,7 @@ def whole_months() -> pl.DataFrame:
 
 
 def logs(channel: str) -> pl.DataFrame:
-    """What the channel's operators gave of incoming recipients, added up over stages and outcomes, and their
+    """Return the logs' counts of incoming recipients of a channel, added up over stages and outcomes, and
     audits."""
     certain, possible, units = (pl.col(name).sum() for name in ("spam_certain", "spam_possible", "units"))
     given = whole_months().filter(pl.col("channel_code") == channel, pl.col("direction_code") == "inbound")
@@ -136,7 +136,7 @@ def logs(channel: str) -> pl.DataFrame:
 
 
 def answers(channel: str, question: str) -> pl.DataFrame:
-    """What the channel's operators answered on spam and on all, in the columns of logs()."""
+    """Return the answers of the channel's operators on spam and on all, in the columns of logs()."""
     asked = {f"sp205.{channel}": "units", f"{question}.{channel}.attempted": "spam_certain"}
     given = read_table(FOLDER, "study.questionnaire_answer").filter(pl.col("indicator_code").is_in(asked))
     return (
@@ -265,7 +265,7 @@ def test_grey_routes_show_in_the_mirror() -> None:
 
 
 def test_the_change_since_the_quarter_before_is_estimated_around_the_truth() -> None:
-    """It differs by class of countries: spam grows most where countries are least developed."""
+    """The change differs by class of countries: spam grows most where countries are least developed."""
     truth = pl.read_csv(FOLDER / "truth.csv.gz").filter(pl.col("channel_code") == "EMAIL")
     of = {name: dict(rows.select("area_code", "value").rows()) for (name,), rows in truth.group_by("figure")}
     before = read_table(FOLDER, "study.submission").filter(

@@ -54,7 +54,7 @@ def happens(nodes: list[dict[str, pl.DataFrame]]) -> Events:
 
 
 def sent(node: dict[str, pl.DataFrame], *names: str, quarter: str = PERIOD) -> pl.DataFrame:
-    """What operators sent of a quarter."""
+    """Return the submissions of a quarter."""
     is_quarter = pl.col("period_code").str.starts_with(quarter[:4])
     return node[SUBMISSION].filter(is_quarter & pl.col("respondent_id").is_in(list(names)))
 
@@ -210,7 +210,7 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
 
 
 def of_costs(basis: Basis) -> Basis:
-    """What figures of costs alone rest on."""
+    """Return the basis with the tables of costs alone."""
     others = {public_contract(table).source for table in public_tables()} - {COST_TABLE}
     none = {table: basis.tables[table].clear() for table in others}
     own = basis.tables[CONTRIBUTION].filter(table_name=COST_TABLE)
@@ -218,7 +218,7 @@ def of_costs(basis: Basis) -> Basis:
 
 
 def find_costs(bases: Sequence[Basis]) -> list[Finding]:
-    """What is found in the costs of all releases, after the gate."""
+    """List the findings in the costs of all releases, after the gate."""
     made: list[EarlierRelease] = []
     for basis, release in zip(bases, RELEASES, strict=True):
         public = make_public_tables(basis, made, [release.period], float(four_releases.P_PCT), True).public

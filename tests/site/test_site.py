@@ -85,7 +85,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def measured(browser: str, folder: Path, page: str, width: int, profile: Path) -> tuple[dict[str, Any], str]:
-    """What the page says of itself at a width, and the browser's log."""
+    """Return the page's report of itself at a width, and the browser's log."""
     text = (folder / page).read_text(encoding="utf-8")
     (folder / f"measured-{page}").write_text(text.replace("</body>", MEASURE + "</body>"), encoding="utf-8")
     frame = folder / f"frame-{width}-{page}"

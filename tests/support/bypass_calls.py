@@ -148,8 +148,8 @@ class Day:
             self.reach(caller, rng.randint(15, 60), rng.uniform(0.05, 0.3), rng.uniform(0.1, 2), 0.15)
 
     def centres(self) -> None:
-        """Those on trunks have no cells, and such as only call out are in all else like a box; so are those
-        on SIM cards. Clinics and help desks are called, too."""
+        """Call centres: those on trunks have no cells, and such as only call out are in all else like a box;
+        so are those on SIM cards. Clinics and help desks are called, too."""
         rng = self.rng
         for _ in range(6):
             self.reach(self.fixed(), rng.randint(30, 200), rng.uniform(0.01, 0.1), rng.uniform(0, 0.03), 0.1)

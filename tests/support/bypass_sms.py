@@ -142,7 +142,7 @@ class Day:
 
 
 class Event(Protocol):
-    """What a log tells of, an SMS or a call: when, from whom and to whom."""
+    """Event of a log, an SMS or a call: its time, sender and recipient."""
 
     @property
     def at(self) -> int: ...

@@ -1,4 +1,4 @@
-"""Whatever a file holds, also packed: archives opened, columns of Parquet unpacked."""
+"""Contents of a file, also packed: archives opened, columns of Parquet unpacked."""
 
 import io
 import re
@@ -39,7 +39,7 @@ def is_number(value: object) -> bool:
 def found_in(
     files: Mapping[str, bytes], texts: Iterable[str], numbers: Iterable[float]
 ) -> dict[str, set[str]]:
-    """Which of these texts, and which of these numbers as text or 8 bytes, stand in which files."""
+    """Return the texts, and the numbers as text or 8 bytes, that stand in each file."""
     words = re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))).encode())
     exact = {float(each) for each in numbers}
     packed = {form(each): each for each in exact for form in FORMS if fits(form, each)}

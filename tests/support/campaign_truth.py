@@ -91,7 +91,7 @@ def texts(seed: int, megabytes: float = 0.5) -> pl.DataFrame:
 
 
 def sent(lines: list[str], operator: str, zone: str) -> pl.DataFrame:
-    """What the gateway's log tells of each SMS: sender, recipient, second and text."""
+    """Return each SMS of the gateway's log: sender, recipient, second and text."""
     frame = pl.LazyFrame({"offset": range(len(lines)), "line": lines}, schema=LINES)
     source = Source(operator, "smsc", "a", dt.datetime(2026, 11, 25, tzinfo=dt.UTC), zone)
     placed = kannel.parse(frame, source).with_columns(

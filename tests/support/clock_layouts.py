@@ -1,4 +1,4 @@
-"""The same mail in the logs of a server and of its filters, each by a clock and in a zone of its own."""
+"""Mail in the logs of a server and of its filters, each by a clock and in a zone of its own."""
 
 import datetime as dt
 import json
@@ -62,11 +62,11 @@ class Log:
         return KINDS[self.kind][0]
 
     def clock(self, at: dt.datetime) -> dt.datetime:
-        """What the host's clock shows at a time."""
+        """Return the time that the host's clock shows."""
         return (at + dt.timedelta(seconds=self.ahead_s)).astimezone(ZoneInfo(self.zone))
 
     def is_plain(self, at: dt.datetime) -> bool:
-        """Whether the clock shows this time once."""
+        """Return whether the clock shows this time once."""
         shown = self.clock(at)
         return shown.utcoffset() == shown.replace(fold=1 - shown.fold).utcoffset()
 
@@ -228,7 +228,7 @@ def silver_of(
 
 
 def counts(found: pl.DataFrame) -> list[tuple[object, ...]]:
-    """What is counted of messages, with the filters whose verdicts joined. Which of them stands depends on
+    """Count messages by outcome, with the filters whose verdicts joined. The verdict that stands depends on
     their order, and so on a few seconds."""
     engines = pl.col("engine_types").list.eval(pl.element().struct.field("engine_code")).list.join(" ")
     by = found.with_columns(engines.alias("engines")).group_by("outcome_code", "join_quality_code", "engines")

@@ -16,7 +16,7 @@ def call(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
 
 
 def run(*words: str, **environment: str) -> str:
-    """What a command prints; all that it said if it fails."""
+    """Return the output of a command; fail with all that it printed."""
     done = call(*words, **environment)
     assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-20_000:]
     return done.stdout

@@ -1,4 +1,4 @@
-"""What README and docs show: code blocks, commands, and output with parts left out."""
+"""Contents of README and docs: code blocks, commands, and output with parts left out."""
 
 import re
 import shlex
@@ -43,7 +43,7 @@ def sessions(file: Path) -> dict[str, list[str]]:
 
 
 def is_shown(lines: list[str], printed: str) -> bool:
-    """Whether the lines are what was printed. `...` alone stands for any lines, … for any text of a line."""
+    """Return whether the lines are what was printed. `...` alone is any lines, … any text of a line."""
     wanted = [line.rstrip() for line in lines]
     pattern = "".join(
         r"(?:.*\n)*" if line == LEFT_OUT else re.escape(line).replace("…", ".*") + r"\n" for line in wanted

@@ -1,4 +1,4 @@
-"""How many examples a property test tries: a share of what it asks for, by the profile of the run."""
+"""Number of examples that a property test tries: a share of what it asks for, by the profile of the run."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What the tests of the filters' kernels share: reading lines as ingest does, and cutting them in pieces."""
+"""Functions that tests of the filters' kernels share: reading lines as ingest does, cutting them in
+pieces."""
 
 import datetime as dt
 import json
@@ -24,7 +25,7 @@ def lab(name: str) -> list[str]:
 
 
 def truth(listener: str) -> list[dict[str, Any]]:
-    """What the test client sent through one listener, one row per submission."""
+    """Return the test client's submissions through one listener, one row each."""
     rows = [json.loads(line) for line in lab("postfix/truth.jsonl")]
     return [row | {"mid": row["message_id"][1:-1]} for row in rows if row["listener"] == listener]
 
@@ -85,7 +86,7 @@ def codes(kernel: LineFormat, lines: Iterable[str], **kwargs: Any) -> list[tuple
 
 
 def assert_closed(kernel: LineFormat, lines: list[str], cuts: list[int], seed: int, overlap: int = 0) -> None:
-    """However the lines are cut into pieces, in whatever order the pieces come: the same bronze rows."""
+    """Assert that bronze rows are the same however lines are cut into pieces, in any order of the pieces."""
     whole = kernel.assemble(placed(parse(kernel, lines))).collect()
     assert dict(whole.schema) == kernel.bronze
     assert whole["assembly_key"].null_count() == whole["first_at"].null_count() == 0

@@ -25,7 +25,7 @@ LAID_OUT = re.compile(
 
 
 def output(*words: str | Path, **environment: str) -> str:
-    """What a command prints; its own message if it fails."""
+    """Return the output of a command; fail with its own message."""
     done = subprocess.run(
         [str(word) for word in words], capture_output=True, text=True, cwd=ROOT, env=os.environ | environment
     )
@@ -122,7 +122,7 @@ class LaidOut:
         return LAID_OUT.sub(f"{self.folder}/", text)
 
     def environment(self, service: dict[str, Any], **more: str) -> dict[str, str]:
-        """What a container of the service has, and nothing of this machine's."""
+        """Return the environment of a service's container, without any of this machine's."""
         of_service = service.get("environment") or {}
         own = self.image.environment | {name: value.replace("$$", "$") for name, value in of_service.items()}
         return {name: self.here(value) for name, value in own.items()} | {"HOME": str(self.folder)} | more

@@ -12,7 +12,7 @@ WRITING = os.O_WRONLY | os.O_RDWR
 
 
 def changes(event: str, arguments: tuple[Any, ...]) -> bool:
-    """Whether an audit event is one before a change."""
+    """Return whether an audit event is one before a change."""
     return event in CHANGES or (event == "open" and bool(arguments[2] & WRITING))
 
 

@@ -71,7 +71,7 @@ def name_message(queue_id: str | None, known: set[str], client: str | None, send
 
 
 def fates_of_truth(truth: Sequence[dict[str, Any]]) -> tuple[Fates, dict[str, str]]:
-    """What shall be counted of each message or session, and the case that it belongs to."""
+    """Return the counts expected of each message or session, and the case that it belongs to."""
     fates: Fates = {}
     cases: dict[str, str] = {}
     for row in truth:
@@ -85,7 +85,7 @@ def fates_of_truth(truth: Sequence[dict[str, Any]]) -> tuple[Fates, dict[str, st
 
 
 def fates_of_silver(found: pl.DataFrame, known: set[str]) -> Fates:
-    """The same of rows of silver.message. known: the queue ids that clients were given."""
+    """Return the counts of rows of silver.message. known: the queue ids that clients were given."""
     fates: Fates = {}
     for row in found.iter_rows(named=True):
         queue_id = row["queue_id"] if row["grain_code"] == "recipient" else None

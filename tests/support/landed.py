@@ -1,4 +1,4 @@
-"""What landing holds, as a test compares it with logs."""
+"""Contents of landing, as a test compares them with logs."""
 
 from pathlib import Path
 

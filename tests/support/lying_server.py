@@ -45,7 +45,7 @@ def answer(status: str, body: bytes = b"", **headers: str | int | None) -> bytes
 
 @dataclass
 class LyingServer:
-    """What lies where. files: honestly served, with ranges and an ETag unless they are switched off.
+    """Files of a server that lies. files: honestly served, with ranges and an ETag unless switched off.
 
     lies: by path. requests: those that came.
     """

@@ -66,7 +66,7 @@ def queue_id(number: int, at: dt.datetime) -> str:
 
 
 def exim_lines(number: int, at: dt.datetime, mail: Mail, domain: str, has_subject: bool) -> list[str]:
-    """What Exim logs of a mail to one recipient, with `log_selector = +subject` or without."""
+    """Return Exim's log of a mail to one recipient, with `log_selector = +subject` or without."""
     name = queue_id(number, at)
     subject = f' T="{mail.subject}"' if has_subject else ""
     return [
@@ -78,7 +78,7 @@ def exim_lines(number: int, at: dt.datetime, mail: Mail, domain: str, has_subjec
 
 
 def rspamd_line(number: int, at: dt.datetime, mail: Mail, domain: str, symbols: str) -> str:
-    """What Rspamd logs of it."""
+    """Return Rspamd's log of a mail to one recipient."""
     return (
         f"{at:%F %T} #45(normal) <a1b2c3>; task; rspamd_task_write_log: id: <m{number}@shop.example>,"
         f" qid: <{queue_id(number, at)}>, ip: {mail.client_ip}, from: <{mail.sender}>, (default: F (no"

@@ -71,7 +71,7 @@ def encoded(value: Any) -> bytes:
 
 
 def control(kind: int, size: int) -> bytes:
-    """What stands before a value: its type and size, the size above 28 in a byte of its own."""
+    """Return the bytes before a value: its type and size, the size above 28 in a byte of its own."""
     assert size < 285, "longer values have longer sizes, which no test needs"
     short, rest = (size, b"") if size < 29 else (29, bytes([size - 29]))
     # Types above 7 stand in a second byte.

@@ -113,5 +113,5 @@ def assessed_file(file: Path) -> Assessment:
 
 
 def told(found: Assessment, language: str = "en") -> list[tuple[str, str, str]]:
-    """What the respondent reads: sheet, cell and message of each fault."""
+    """List what the respondent reads: sheet, cell and message of each fault."""
     return [(each.place.sheet, each.place.cell, each.format_message(language)) for each in found.faults]

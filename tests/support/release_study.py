@@ -98,7 +98,7 @@ def frame(countries: Mapping[str, int] = COUNTRIES) -> pl.DataFrame:
 
 
 def submissions(operators: pl.DataFrame, waivers: Mapping[str, str] = {}) -> pl.DataFrame:  # noqa: B006
-    """What the operators that answered sent, by month. waivers: of packages, by respondent."""
+    """Return the submissions of operators that answered, by month. waivers: of packages, by respondent."""
     random = np.random.default_rng(22)
     rows = []
     for name, holding, country, size in operators.select(
@@ -182,7 +182,7 @@ def filled_unasked(node: Node, name: str) -> Path:
 
 
 def copied(node: Node, folder: Path) -> Node:
-    """The same node elsewhere, to be spoilt."""
+    """Copy the node elsewhere, to be spoilt."""
     shutil.copytree(node.folder, folder, dirs_exist_ok=True)
     return Node(folder)
 

@@ -24,7 +24,7 @@ def write_settings(folder: Path, url: str, access: str) -> Path:
 
 
 def count_landed(folder: Path) -> int:
-    """How many lines landing holds."""
+    """Count the lines that landing holds."""
     fs, area = open_landing(str(folder / "lake"))
     streams = read_manifest(fs, f"{area}/a/mx1")
     return sum(block.count(b"\n") for each in streams for block in landed_bytes(fs, each, each.bytes))

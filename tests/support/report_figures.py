@@ -392,7 +392,7 @@ def campaign_days() -> pl.DataFrame:
 
 
 def quality(mine: pl.DataFrame) -> pl.DataFrame:
-    """What filters saw; nobody has looked at a sample of it."""
+    """Return the filters' counts; nobody has looked at a sample of them."""
     seen = mine.filter(pl.col("stage_code").is_in(["content", "delivery"]))
     of_month = seen.with_columns(period_code=pl.lit("2026-11"))
     summed = of_month.group_by("operator_id", "period_code", "channel_code").agg(pl.col(list(SUMS)).sum())
@@ -401,7 +401,7 @@ def quality(mine: pl.DataFrame) -> pl.DataFrame:
 
 
 def type_quality(mine: pl.DataFrame) -> pl.DataFrame:
-    """What filters saw of each type."""
+    """Return the filters' counts of each type."""
     seen = mine.filter(pl.col("stage_code").is_in(["content", "delivery"])).with_columns(
         spam_type_code=pl.col("spam_type_code").fill_null("UNK").replace("_U", "UNK")
     )
@@ -428,7 +428,7 @@ def with_corrected(tables: dict[str, list[dict[str, Any]]]) -> dict[str, list[di
 
 
 def errors(quality: pl.DataFrame, types: pl.DataFrame | None = None) -> pl.DataFrame:
-    """What the errors of filters make of channels, and of types, of which no share of a call is known."""
+    """Return the estimated errors of channels, and of types, of which no share of a call is known."""
     channels = estimate_whole(
         quality.cast({name: FIGURES["quality"].columns[name] for name in quality.columns})
     )
@@ -443,7 +443,7 @@ def errors(quality: pl.DataFrame, types: pl.DataFrame | None = None) -> pl.DataF
 
 @dataclass(frozen=True)
 class Estimated:
-    """What an audit or a test covers of one channel's month, and the spam that it says there is."""
+    """Units of one channel's month that an audit or a test covers, and the spam that it estimates."""
 
     units: int
     certain: int

@@ -14,7 +14,7 @@ AT = dt.datetime(2026, 2, 1, 8, tzinfo=dt.UTC)
 
 
 def load(lake: Lake, folder: Path, answers: dict[str, object], at: dt.datetime) -> None:
-    """What `questionnaire load` writes of Savanna's form of 2025 with these answers."""
+    """Write the rows that `questionnaire load` writes of Savanna's form of 2025 with these answers."""
     file = folder / f"{at:%d}.xlsx"
     file.write_bytes(saved(filled(answers)))
     outcomes = read_files([file], RESPONDENTS, at)

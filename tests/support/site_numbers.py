@@ -94,7 +94,7 @@ def number(text: str) -> float:
 
 
 def two_digits(value: str) -> float:
-    """What a sentence has of a figure of the release."""
+    """Round a figure of the release as a sentence does."""
     return float(Context(prec=2, rounding=ROUND_HALF_UP).create_decimal(value))
 
 
@@ -165,7 +165,7 @@ def titled_change(
 
 
 def way_of_change(figures: Figures, channel: str, area: str, text: str) -> None:
-    """How sure a card is of a change, by both ends."""
+    """Check how sure a card is of a change, by both ends."""
     row = figures.one("volume_change", area, channel, match_code="with_before", quantity_code="spam_certain")
     said = re.search(r"as filters saw it: (.+) \(([+-]?[\d.,]+)% to ([+-]?[\d.,]+)%\)\.", text)
     if not said:
@@ -200,7 +200,7 @@ REGIONS = {
 
 
 def left_open(figures: Figures, channel: str, area: str, names: str) -> None:
-    """Which parts may come first: of regions of source all and no other are named."""
+    """Check which parts may come first: of regions of source all and no other are named."""
     firsts = [
         {row[column] for row in figures.tables[table]
          if row["area_name"] == name_of(area) and row["channel_code"] == CHANNELS[channel.lower()]
@@ -435,7 +435,7 @@ def beside(figures: Figures, channel: str, share: str, area: str, other: str, wh
 
 
 def pairs_apart(figures: Figures, named: str, apart: str, every: str) -> None:
-    """Which pairs of a channel's regions have rates whose intervals do not overlap, the lower one first."""
+    """Check the pairs of a channel's regions whose intervals of rates do not overlap, the lower one first."""
     counted = set()
     for channel, quantity in {(c, q) for c in CHANNELS.values() for q in QUANTITIES.values()}:
         own = [
@@ -566,7 +566,7 @@ def country_pages(site: Path) -> list[Path]:
 
 
 def recompute_sentences(site: Path) -> int:
-    """How many sentences were recomputed. Fails for a sentence with a digit that nothing recomputes."""
+    """Recompute sentences and count them. Fails for a sentence with a digit that nothing recomputes."""
     figures = Figures(site / "data")
     count = 0
     for file in [*(site / f"{name}.html" for name in MAIN), *country_pages(site)]:

@@ -103,7 +103,7 @@ def rows_of(channels: Iterable[str], areas: Mapping[str, str]) -> dict[str, list
 
 
 def others_rows() -> list[Row]:
-    """What others printed of e-mail, with and without a figure of the study beside it."""
+    """Return figures of e-mail that others printed, with and without a figure of the study beside them."""
     printed = {
         "area_code": "WORLD", "channel_code": "EMAIL", "issuer": "Cisco", "statistic_text": "Spam mails",
         "published_bound_code": "about", "source": "A report", "source_read": "issuer",

@@ -98,7 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             os.kill(self.about["pid"], signal.SIGKILL)
 
     def take_first(self, name: str) -> bool:
-        """Whether this is the first request of a pattern."""
+        """Return whether this is the first request of a pattern."""
         pattern = self.about[name]
         is_first = bool(pattern and re.search(pattern, self.asked))
         if is_first:

@@ -38,7 +38,7 @@ FILES = {
 
 
 def estimated(area: str, value: float, cv_pct: float = 10.0) -> dict[str, Any]:
-    """What every estimate has, three quarters of it reported; half of the operators answered."""
+    """Return the columns of every estimate, three quarters of it reported; half of the operators answered."""
     kind, subscriptions, _ = AREAS[area]
     at = {"at_050": 0.875, "at_075": 0.9375, "at_150": 1.125}
     return {
@@ -176,8 +176,8 @@ def policy() -> list[dict[str, Any]]:
 
 
 def modelled() -> pl.DataFrame:
-    """What models say of 10 million e-mails in the least developed countries, 2,000 calls there, and of the
-    world; a day's wage in Nepal is 8 dollars, and in the United States 160."""
+    """Return the models' rows for 10 million e-mails in the least developed countries, 2,000 calls there, and
+    the world; a day's wage in Nepal is 8 dollars, and in the United States 160."""
     where = {
         "period_code": "2026-Q4", "area_code": "LDC", "area_kind_code": "group", "population_pct": 100.0,
         "definition_code": "OPERATOR", "quantity_code": "spam_certain", "conf_status_code": "N",

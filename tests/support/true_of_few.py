@@ -1,4 +1,4 @@
-"""Whether what a person reads of a study of few countries says more than the study has."""
+"""Claims that a person reads of a study of few countries are no more than the study has."""
 
 import io
 import re

@@ -40,8 +40,8 @@ def fill_settings(folder: Path) -> None:
 
 
 def write_study(folder: Path) -> list[Path]:
-    """What others give to the study: downloads, a list of operators and a workbook in `sources`, and the
-    forms that came back."""
+    """Write what others give to the study: downloads, a list of operators and a workbook in `sources`, and
+    the forms that came back."""
     for name in ("sources", "returned"):
         (folder / name).mkdir()
     random = np.random.default_rng(12)

@@ -1,4 +1,4 @@
-"""What tests of whole runs share: settings of operators, a run that is killed, and all rows of tables."""
+"""Functions that tests of whole runs share: settings of operators, a killed run, and all rows of tables."""
 
 import json
 import os

@@ -67,7 +67,7 @@ def units(volume: pl.DataFrame, operator: str, measure: str, unit: str | None = 
 
 
 def test_maawg_80_and_85_per_cent(volume: pl.DataFrame) -> None:
-    """The same mail is 80.0% abusive by blocked and tagged messages, 84.8% with dropped connections."""
+    """Mail is 80.0% abusive by blocked and tagged messages, 84.8% with dropped connections."""
     delivered = units(volume, "maawg", "maawg_unaltered_delivered")
     messages = units(volume, "maawg", "maawg_abusive", "recipient")
     abusive = units(volume, "maawg", "maawg_abusive")

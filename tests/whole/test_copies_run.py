@@ -82,7 +82,7 @@ COPIES = {"sms/access.log": SMS[: CUT + 20], "sms/access-2.log": SMS[CUT - 20 :]
 
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
-    """What each log in one file makes."""
+    """Return the settings of a run on each log in one file."""
     folder = tmp_path_factory.mktemp("single")
     settings = settings_of(folder, "mail")
     write(folder, {"mail.log": MAIL, **WHOLE})
@@ -92,7 +92,8 @@ def single(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
 
 @pytest.fixture(scope="module")
 def double(tmp_path_factory: pytest.TempPathFactory) -> config.Observatory:
-    """The same mail in two files of two sources, by two renderings; SMS in two files that overlap."""
+    """Return the settings of a run on mail in two renderings of two sources, and SMS in files that
+    overlap."""
     folder = tmp_path_factory.mktemp("double")
     settings = settings_of(folder, "mail", "syslog")
     write(folder, {"mail.log": MAIL, "syslog.log": SYSLOG, **COPIES})

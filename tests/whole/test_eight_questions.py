@@ -1,5 +1,5 @@
-"""What readers ask first, asked of the release that `make demo` publishes: of its CSV files by names of
-columns alone, as a reader has them, and of its README.
+"""Questions that readers ask first, asked of the release that `make demo` publishes: of its CSV files by
+names of columns alone, as a reader has them, and of its README.
 
 Each question gets figures, or the sentence of the README that says why there are none. Which rows leave
 depends on p, which the demo draws: for a row that stayed the answer is the sentence on missing rows.
@@ -91,7 +91,8 @@ def columns_lacking(release: Release) -> list[str]:
 
 
 def developing(release: Release) -> Iterator[str]:
-    """What least developed and developing countries received, how it changed, and how sure both are."""
+    """Yield the mail that least developed and developing countries received, its change, and both
+    intervals."""
     mail = {"channel_code": "EMAIL", **OWN}
     for area in (LDC, "DEVELOPING"):
         yield release.say(show_estimate, "spam_volume", period_code=NOW, area_code=area, **mail)
@@ -128,7 +129,7 @@ def show_estimate(row: Row) -> str:
 
 
 def sends_most_to_islands(release: Release) -> Iterator[str]:
-    """Which regions send most to small island developing States."""
+    """Yield the regions that send most to small island developing States."""
     for channel in ("EMAIL", "SMS"):
         found = release.rows("spam_source", period_code=NOW, area_code=SIDS, channel_code=channel, **OWN)
         placed = [row for row in found if not row["source_region_code"].startswith("_")]
@@ -141,7 +142,7 @@ def sends_most_to_islands(release: Release) -> Iterator[str]:
 
 
 def dollars_for_each_mailbox(release: Release) -> Iterator[str]:
-    """What operators of Africa spend in a year for each mailbox, and what measures cost in the quarter."""
+    """Yield the yearly spending of Africa's operators for each mailbox, and a quarter's cost of measures."""
 
     def show_rate(row: Row) -> str:
         assert row["rate_low"] < row["rate_per_subscription"] < row["rate_high"]
@@ -185,7 +186,7 @@ def spam_of_mail(release: Release) -> Iterator[str]:
 
 
 def spending_over_revenue(release: Release) -> Iterator[str]:
-    """What is spent, over revenue: a reader divides by its own."""
+    """Yield spending over revenue: a reader divides by its own."""
     yield release.quote("official statistics on revenue may not be handed on")
     yield release.say(
         show_estimate, "investment", period_code=YEAR, area_code=WORLD, channel_code="EMAIL", **ALL
@@ -193,7 +194,7 @@ def spending_over_revenue(release: Release) -> Iterator[str]:
 
 
 def most_for_least(release: Release) -> Iterator[str]:
-    """Which measure stops most for least money: what each costs and who has it, and why not more."""
+    """Yield the measure that stops most for least money: each one's cost and who has it, and why not more."""
     yield release.quote("what each measure stopped rests on shares that few operators dominate")
     world = {"area_code": WORLD, "channel_code": "EMAIL"}
     costs = {
@@ -207,7 +208,7 @@ def most_for_least(release: Release) -> Iterator[str]:
 
 
 def not_known(release: Release) -> Iterator[str]:
-    """What of the world's mail is not known, and why."""
+    """Yield what of the world's mail is not known, and why."""
     mail = {"period_code": NOW, "area_code": WORLD, "channel_code": "EMAIL"}
     (row,) = release.rows("spam_volume", **mail, **OWN)
     yield release.quote("What operators that did not answer would have said (coverage_class_code,")

@@ -399,7 +399,7 @@ def units_of(lake: Lake, table: str, where: pl.Expr) -> int:
 
 
 def counted_and_corrected(lake: Lake) -> tuple[int, int]:
-    """What the volumes count, and what the rows that correct them say of it."""
+    """Return the units that the volumes count, and those of the rows that correct them."""
     stayed = pl.col("direction_code").is_in(["inbound", "internal"])
     stayed &= pl.col("unit_code").is_in(["recipient", "attempt"])
     whole = pl.col("breakdown_code") == "_T"

@@ -85,7 +85,7 @@ def site() -> Iterator[Site]:
 
 @pytest.fixture(scope="module")
 def whole() -> dict[str, bytes]:
-    """What a pull lands that nothing disturbs."""
+    """Return the files that a pull lands if nothing disturbs it."""
     with site() as undisturbed:
         undisturbed.pull()
         return undisturbed.landed()

@@ -1,5 +1,4 @@
-"""How often intervals of countries contain the truth, in each band of the coefficient of variation; and
-those of a release.
+"""Coverage of intervals of countries, by band of the coefficient of variation, and of a release.
 
 An acceptable coefficient must not choose estimates that are too high: where the error does not grow with the
 estimate, they have the smallest.

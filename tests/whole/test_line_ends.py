@@ -41,7 +41,7 @@ def test_a_frame_has_every_line_and_every_byte(data: bytes) -> None:
 @examples(300)
 @given(data=texts, size=st.integers(1, 9), is_closed=st.booleans())
 def test_what_is_landed_at_once_ends_in_a_line(data: bytes, size: int, is_closed: bool) -> None:
-    """However the file comes in: nothing is lost, and no line of the whole is cut in two."""
+    """Nothing is lost however the file comes in, and no line of the whole is cut in two."""
     chunks = Chunks(io.BytesIO(data))
     read, chunks.read_bytes = chunks.read_bytes, lambda _: read(size)  # type: ignore[method-assign]
     landed = list(chunks.read_lines(is_closed))

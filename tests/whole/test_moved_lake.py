@@ -52,7 +52,7 @@ def write_logs(folder: Path, count: int) -> None:
 
 
 def look(observatory: Run, file: Path) -> tuple[object, ...]:
-    """What status, the rules and the tables say of a lake."""
+    """Return the output of status, the rules and the tables of a lake."""
     told = observatory("status", "--json", "--config", file)
     assert told.code in (0, 3), told
     held = observatory("validate", "--config", file)

@@ -98,7 +98,7 @@ def test_fuzzy_hashes_digests_and_subjects_make_campaigns(made: tuple[Lake, dict
 
 
 def test_a_campaigns_name_comes_from_what_it_says(tmp_path: Path, made: tuple[Lake, dict[str, Any]]) -> None:
-    """The same mails in two files each, the later ones first, and cut in the middle of a mail."""
+    """A campaign keeps its name if its mails come in two files, the later first, cut within a mail."""
     found = mails()[::-1]
     server, spoken = ([line for each in found for line in each[side]] for side in (0, 1))
     names = ["main1.log", "main2.log", "rspamd1.log", "rspamd2.log"]

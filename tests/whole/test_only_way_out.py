@@ -180,7 +180,7 @@ def modules() -> dict[str, Module]:
 
 
 def calls(module: Module, own: str) -> set[str]:
-    """What of the two rooms a module calls or hands on, by whole names."""
+    """Return the names of the two rooms that a module calls or hands on, in full."""
     if not any(
         whole.startswith(("jobs.study.public", "jobs.study.release"))
         for whole in (own, *module.imported.values())

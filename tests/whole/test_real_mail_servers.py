@@ -64,7 +64,7 @@ def expected(truth: list[dict[str, Any]], server: str) -> list[dict[str, Any]]:
 
 @cache
 def compared(run: str) -> tuple[Fates, Fates, dict[str, str], pl.DataFrame, list[dict[str, Any]]]:
-    """What shall be counted and what is, by message; the case of each; the rows; the truth."""
+    """Return the expected and the found counts by message, the case of each, the rows, and the truth."""
     server, files = RUNS[run]
     truth = read_truth(LOGS / f"{run}.truth.jsonl")
     found = silver_of(server, [LOGS / name for name in files])

@@ -73,7 +73,7 @@ def read_own() -> dict[str, pl.DataFrame]:
 
 @cache
 def silver_of_two(form: str) -> tuple[Counter[str], pl.DataFrame]:
-    """What a mail log without Rspamd's lines and Rspamd's own log give: the same for all examples."""
+    """Return silver of a mail log without Rspamd's lines and of Rspamd's own log, made once."""
     return silver(read(Log("postfix", lab(f"postfix/mail.{form}.log")), "mx", "1"), read_own())
 
 

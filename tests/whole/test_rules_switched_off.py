@@ -43,7 +43,7 @@ def by_rules(
     periods: Sequence[str] = (PERIOD,),
     has_intervals: bool = False,
 ) -> EarlierRelease:
-    """What leaves by the rules alone, without the attacker's last word."""
+    """Return the release by the rules alone, without the attacker's last word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Attack, "find_all", lambda attack: [])
         if not has_intervals:

@@ -1,4 +1,4 @@
-"""What is broken, missing or out of reach is a sentence that says where and what to do, never a traceback."""
+"""Faults and missing or unreachable things end in a sentence with a place and a remedy, never a traceback."""
 
 import errno
 import json

@@ -97,7 +97,7 @@ def settings_of(found: list[LogSurvey], folder: Path) -> config.Observatory:
 
 
 def counted(rows: pl.DataFrame, *by: str) -> dict[str, Counter[Any]]:
-    """How many rows each operator has, by columns."""
+    """Count the rows of each operator, by columns."""
     found: dict[str, Counter[Any]] = {}
     for operator, *key in rows.select("operator_id", *by).iter_rows():
         found.setdefault(operator, Counter())[tuple(key)] += 1

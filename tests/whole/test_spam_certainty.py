@@ -86,7 +86,7 @@ LOGWRITE = "SA: score=1003.7 required=5.0 {}(scanned from=<win@other.example> ip
 
 
 def blocked(*lines: str, unit: str = "recipient") -> int:
-    """What a measure of the operator's certainly stopped or marked as spam."""
+    """Count the units that a measure of the operator certainly stopped or marked as spam."""
     return sum(found["OPERATOR"] for found in spam(of_logs(exim=list(lines)), unit).values())
 
 

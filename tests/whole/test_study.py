@@ -69,7 +69,7 @@ def rows_of(study: Run, table: str, where: str = "TRUE") -> list[SimpleNamespace
 
 
 def verdict_of(fact: dict[str, Any]) -> tuple[int, int]:
-    """What OPERATOR says of a fact: certain and possible, worked out by hand from the definition."""
+    """Return OPERATOR's verdict on a fact: certain and possible, worked out by hand from the definition."""
     # What the filter marked stays marked, whatever became of it.
     is_marked = fact["countermeasure_code"] == "CONTENT_FILTER"
     if fact["is_antispam"] is False or not (is_marked or fact["outcome_code"] in BLOCKED):

@@ -1,4 +1,4 @@
-"""What a scheduler goes by: which failures end with the exit code for another try; the rest goes on."""
+"""Exit codes for a scheduler: which failures end with the code for another try; the rest goes on."""
 
 import gzip
 import io

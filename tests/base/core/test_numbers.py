@@ -1,4 +1,4 @@
-"""How each kind of number is written: numbers.csv has values and texts, made by hand."""
+"""Numbers of each kind as text: numbers.csv has values and texts, made by hand."""
 
 import csv
 import subprocess

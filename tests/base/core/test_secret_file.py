@@ -18,7 +18,7 @@ READERS = {"pseudonym key": (master_key, KEY_FILE, KEY), "percentage": (p_pct, F
 
 
 class Reader(NamedTuple):
-    """What reads a secret, the variable that names its file, and the file."""
+    """Function that reads a secret, the variable that names its file, and the file."""
 
     read: Callable[[], object]
     setting: str

@@ -400,7 +400,7 @@ def test_a_table_that_is_not_as_its_contract_says_is_told(
 def test_a_wrong_price_is_named_by_its_row(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, points: str, message: str
 ) -> None:
-    """What an economist changes is not to crash what reads it."""
+    """An economist's wrong change of the price file ends in a sentence that names the row, not in a crash."""
     # Its contract stays where it is.
     read_contract("ref.cost_parameter")
     text = (contracts.REFERENCE / "cost_parameter.csv").read_text(encoding="utf-8")

@@ -138,7 +138,7 @@ def test_an_area_stands_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def refusal_of(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, area: str | None, changed: dict[str, str], count: int = 1
 ) -> str:
-    """What is said of the project's file with the price of transit once more, for an area and changed."""
+    """Return the message about the price file with one more price of transit, for an area and changed."""
     read_contract(TABLE)
     text = pl.read_csv(REFERENCE / "cost_parameter.csv", infer_schema=False)
     row = text.filter(parameter_code="transit_gb").with_columns(price_area_code=pl.lit(area))

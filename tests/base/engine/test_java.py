@@ -1,4 +1,4 @@
-"""What Spark needs besides its packages, fetched by a program in Spark's place."""
+"""Files that Spark needs besides its packages, fetched by a program in Spark's place."""
 
 from dataclasses import replace
 from pathlib import Path

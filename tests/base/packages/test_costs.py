@@ -92,7 +92,7 @@ COUNTS = st.integers(0, 10_000)
 
 @given(st.lists(st.tuples(COUNTS, COUNTS, st.integers(0, 10**9)), min_size=1, max_size=5), st.integers(2, 9))
 def test_effort_is_multiples_and_means_of_two_digits(counts: list[tuple[int, int, int]], least: int) -> None:
-    """Whatever is divided by a price: units are multiples, and what they took is so many times one mean."""
+    """All columns that a price divides are rounded: units are multiples, and so is their time of one mean."""
     effort = pl.concat([
         effort_rows(
             "north-mail",

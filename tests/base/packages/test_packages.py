@@ -185,7 +185,7 @@ CUTS: dict[str, tuple[list[list[str]], Any]] = {
 
 
 def daily(atoms: list[Any]) -> pl.DataFrame:
-    """What happened on one day: all that tables of a package are sums of."""
+    """Return the rows of one day: all that tables of a package are sums of."""
     rows = []
     for (stage, outcome), kind, country, (link, transit), (certain, undecided, clean), one, other in atoms:
         units = certain + undecided + clean

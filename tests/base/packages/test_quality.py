@@ -152,7 +152,7 @@ def test_a_share_that_nobody_labelled_may_be_all_or_none() -> None:
 
 
 def changed(file: Path, **cells: Any) -> str:
-    """What is told of the package with other cells in its audit; a list makes a row of each."""
+    """Return the answer to the package with other cells in its audit; a list makes a row of each."""
     row = pl.read_csv(contents(file)[FILE], infer_schema=False).row(0, named=True)
     many = max((len(each) for each in cells.values() if isinstance(each, list)), default=1)
     rows = [

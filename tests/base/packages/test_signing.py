@@ -60,7 +60,7 @@ def test_gpg_that_takes_too_long_is_ended(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_revoked_key_is_called_revoked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is no bad signature: the operator has to sign with another key."""
+    """A revoked key is no bad signature: the operator has to sign with another key."""
     home = tmp_path / "home"
     fingerprint = new_key(home, "north")
     monkeypatch.setenv("GNUPGHOME", str(home))

@@ -86,7 +86,7 @@ def matched(seed: int, growth: Array | None = None) -> tuple[MatchedPeriod, Matc
 
 
 def test_a_change_that_all_have_has_no_error() -> None:
-    """What totals vary by is the same in both periods: the covariance takes it off."""
+    """Variation that both periods share leaves no error in a change: the covariance takes it off."""
     people = population("EMAIL")
     before, after, _ = matched(1, np.full(len(people.spam), 1.25))
     found = estimate_change(before, after)

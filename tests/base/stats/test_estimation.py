@@ -177,7 +177,7 @@ CONCENTRATED = 100 / 6
 
 @dataclass(frozen=True)
 class Simulated:
-    """How estimates of many samples fared, for the world, the regions and the groups, in this order.
+    """Quality of the estimates of many samples, for the world, the regions and the groups, in this order.
 
     largest_pct: the largest part that one operator has of an area's subscriptions or of its spam.
     """
@@ -191,7 +191,7 @@ class Simulated:
 
 
 def groups_of(people: Population) -> dict[str, Array]:
-    """Which operators are in each group that weights are raked to; groups overlap."""
+    """Return the operators in each group that weights are raked to; groups overlap."""
     held = dict(countries().select("country_code", "group_codes").rows())
     return {group: np.array([group in held[country] for country in people.country]) for group in RAKED}
 

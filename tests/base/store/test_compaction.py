@@ -57,7 +57,7 @@ class Often(Site):
         return sum(path.is_file() for layer in layers for path in Path(self.lake.root, layer).rglob("*"))
 
     def rows(self) -> dict[str, list[str]]:
-        """What readers see: the rows of the versions that meta.run names."""
+        """Return the rows that readers see: of the versions that meta.run names."""
         named = self.lake.versions()
         return {table: sorted(map(str, self.lake.read(table, named.get(table)).rows())) for table in TABLES}
 
@@ -72,7 +72,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Often:
 
 @pytest.fixture
 def site(written: Often, tmp_path: Path) -> Iterator[Often]:
-    """The same lake, put back afterwards."""
+    """Yield the lake that was written once, and put it back afterwards."""
     kept, visits = tmp_path / "kept", written.visits
     shutil.copytree(written.file.parent, kept)
     yield written

@@ -176,7 +176,7 @@ CELLS = st.dictionaries(
 def test_any_replacements_give_what_a_dictionary_gives(
     tmp_path_factory: pytest.TempPathFactory, writes: list[Any]
 ) -> None:
-    """Whatever operators are called: partition values with spaces, percent and equal signs come back as they
+    """Operators may have any name: partition values with spaces, percent and equal signs come back as they
     were."""
     lake = Lake(str(tmp_path_factory.mktemp("lake")))
     expected: dict[Any, int] = {}

@@ -201,7 +201,7 @@ def test_reading_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
-    """Whatever process id it had: another container may have one of the same number."""
+    """A dead holder's lock is free whatever its process id, which another container may have, too."""
     root = tmp_path / "lake"
     other = start_holder(str(root))
     about = json.loads((root / LOCK).read_text())

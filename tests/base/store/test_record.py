@@ -37,7 +37,7 @@ def hour(number: int) -> dt.datetime:
 def test_a_table_has_changed_where_a_stage_names_another_version(
     tmp_path: Path, since: int, changed: set[str]
 ) -> None:
-    """What retention removes is no change, nor is a stage that finds the rows that there are."""
+    """Retention changes no table, nor does a stage that finds the rows that there are."""
     lake = Lake(str(tmp_path))
     rows = [
         {

@@ -163,7 +163,7 @@ def test_the_fast_way_gives_what_the_slow_way_gives(rows: list[dict[str, Any]]) 
 
 @given(tables, st.data())
 def test_a_hash_depends_on_its_row_alone(rows: list[dict[str, Any]], data: st.DataObject) -> None:
-    """Whatever rows stand around it, and however a frame was cut, put together or filtered."""
+    """A row's hash is the same whatever stands around it, and however a frame was cut, joined or filtered."""
     order = data.draw(st.permutations(range(len(rows))))
     cut = data.draw(st.integers(0, len(rows)))
     whole = frame_of(rows)

@@ -247,7 +247,7 @@ def test_each_module_with_a_transform_has_a_contract() -> None:
 
 
 def sins(source: str) -> list[str]:
-    """What a job must not do: import an engine, read, write, ask the clock."""
+    """List what a job must not do: import an engine, read, write, ask the clock."""
     found = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):

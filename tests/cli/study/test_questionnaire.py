@@ -178,7 +178,7 @@ def test_a_form_saved_later_than_now_is_not_loaded_and_keeps_no_other_out(
 
 
 def load_files(observatory: Observatory, node: Node, *files: Path) -> str:
-    """What a load of the files says; each is loaded."""
+    """Return the output of a load of the files; each is loaded."""
     said = observatory("questionnaire", "load", *files, "--config", node.settings)
     assert said.code == 0, said.out + said.err
     return said.out + said.err

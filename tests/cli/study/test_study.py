@@ -1,4 +1,4 @@
-"""What `observatory study estimate` prints of its tables."""
+"""Output of `observatory study estimate` about its tables."""
 
 from decimal import Decimal
 from types import SimpleNamespace

@@ -1,4 +1,4 @@
-"""What the terminal says of the change since the period before."""
+"""Output on the terminal about the change since the period before."""
 
 from typing import Any
 

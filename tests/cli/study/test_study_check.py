@@ -1,4 +1,4 @@
-"""What `observatory study check` prints of the study's countries."""
+"""Output of `observatory study check` about the study's countries."""
 
 from pathlib import Path
 

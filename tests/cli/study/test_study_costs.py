@@ -1,4 +1,4 @@
-"""What countermeasures cost on a terminal: with what was imputed, and without it."""
+"""Cost of countermeasures on a terminal: with imputed values, and without them."""
 
 from typing import Any
 

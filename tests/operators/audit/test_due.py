@@ -1,4 +1,4 @@
-"""Which channels of a month lack an audit, and how far one is."""
+"""Channels of a month that lack an audit, and the progress of an audit."""
 
 import datetime as dt
 from pathlib import Path

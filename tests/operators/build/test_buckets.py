@@ -1,4 +1,4 @@
-"""What the buckets of silver need of each other is read and joined once, however many buckets there are."""
+"""Rows that the buckets of silver need of each other are read and joined once, with any number of buckets."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable

@@ -1,4 +1,4 @@
-"""What a run leaves when it dies, and how stages, buckets, workers and kills do not change a table."""
+"""Lake after a run that dies; stages, buckets, workers and kills do not change a table."""
 
 import datetime as dt
 import os
@@ -90,7 +90,7 @@ def run_on(engine: Any, settings: config.Observatory, stages: Any = STAGES, **mo
 
 
 def elsewhere(settings: config.Observatory, root: Path) -> config.Observatory:
-    """The same settings with another lake."""
+    """Return the settings with another lake."""
     return settings.model_copy(update={"lake": settings.lake.model_copy(update={"root": str(root)})})
 
 

@@ -1,4 +1,4 @@
-"""What silver takes from an operator's settings: days are computed again once they changed."""
+"""Settings of an operator that silver uses: days are computed again once they changed."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which batches a silver run takes: none is lost to a range of days or to another operator's run."""
+"""Batches that a silver run takes: none is lost to a range of days or to another operator's run."""
 
 import datetime as dt
 from dataclasses import dataclass, field

@@ -183,7 +183,7 @@ def forms_of(names: list[str], operator: str = "north") -> list[str]:
 
 
 def files_with(folder: Path, texts: list[str]) -> dict[str, set[str]]:
-    """Which of these texts stand in which files of a folder, decoded."""
+    """Return the texts that stand in each file of a folder, decoded."""
     words = re.compile("|".join(map(re.escape, texts)), re.IGNORECASE)
     found: dict[str, set[str]] = {}
     for path in sorted(folder.rglob("*")):
@@ -353,7 +353,7 @@ def test_in_a_bucket_an_erasure_that_was_killed_is_ended_by_the_same_words(
 
 def test_a_bucket_with_earlier_versions_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     class Versioned:
-        """What a store says of a bucket that keeps versions."""
+        """Answer of a store about a bucket that keeps versions."""
 
         def call_s3(self, name: str, Bucket: str) -> dict[str, str]:
             assert (name, Bucket) == ("get_bucket_versioning", "logs")
@@ -500,7 +500,7 @@ def test_of_a_list_those_who_are_there_are_erased(settings: Path, observatory: R
 def test_days_that_are_not_counted_again_lose_a_subscriber_from_their_sketches(
     settings: Path, observatory: Run
 ) -> None:
-    """What silver no longer holds whole keeps its figures; nobody is kept in them."""
+    """Days that silver no longer holds whole keep their figures; nobody is kept in them."""
     lake = Lake(str(settings.parent / "lake"))
     spam = [(refusal(dt.datetime(2026, 11, 27, 20, tzinfo=dt.UTC), GONE, "bob@example.test"), False)]
     write_log(settings.parent, "mail.log", [*days_of_mail(), *spam])

@@ -1,5 +1,5 @@
-"""What holds for the kernel of every format: on the laboratory's logs, and on samples of formats of which it
-has none. And what each line of golden/ gives by itself."""
+"""Tests of the kernel of every format: on the laboratory's logs, and on samples of formats of which it has
+none. Also the rows of each line of golden/ by itself."""
 
 import csv
 import json
@@ -59,7 +59,7 @@ def damaged(lines: list[str]) -> st.SearchStrategy[str]:
 
 
 def told(name: str, bronze: pl.LazyFrame) -> list[str]:
-    """What the bronze rows tell of transmissions and verdicts, in one order."""
+    """Return the transmissions and verdicts of bronze rows, in one order."""
     kernel = FORMATS[name]
     rows = []
     for view in ("transmissions", "verdicts"):

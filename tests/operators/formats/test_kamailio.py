@@ -129,7 +129,7 @@ MESSAGES = [
 
 
 def truth(by_file: bool) -> set[tuple[Any, ...]]:
-    """What each of the 22 rows must say."""
+    """Return the 22 rows that must come out."""
     # The flat files' columns hold no domain of the caller.
     domain = "" if by_file else "@sip1.example.test"
 

@@ -64,8 +64,8 @@ def written(own: str, rows: list[dict[str, str]]) -> bytes:
 def test_no_proposal_decodes_a_text_or_a_number_wrongly(
     seed: int, delimiter: str, more: list[str], is_shuffled: bool, is_delimiter_in_texts: bool
 ) -> None:
-    """Whatever the fields, their order and what parts them: a format is proposed that reads events, texts and
-    numbers as they are, or none."""
+    """No proposal misreads, whatever the fields, their order and their delimiter: a format is proposed that
+    reads events, texts and numbers as they are, or none."""
     chance = random.Random(seed)
     codes = [code for code in "tlinAFpPcdLbUu" if code in "tlpP" or code in more]
     if is_shuffled:

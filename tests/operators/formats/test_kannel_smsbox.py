@@ -111,7 +111,7 @@ def refused(reason: str = "UDH field misformed, rejected", at: str = "14:00:00")
 
 
 def test_submitters_by_text_and_time() -> None:
-    """The same text twice from two addresses, and one that was asked for an hour before."""
+    """A text sent twice from two addresses, and one asked for an hour before, each find their submitter."""
     lines = [added("14:00:00"), added("14:05:00", ip="192.0.2.8"), added("13:07:00", to="35799000002")]
     requests = bronze(parse(lines))
 

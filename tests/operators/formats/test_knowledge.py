@@ -1,4 +1,4 @@
-"""What an operator knows beside its logs: read, refused row by row, and protected as pseudonyms only."""
+"""Facts that an operator knows beside its logs: read, refused row by row, protected as pseudonyms only."""
 
 import datetime as dt
 import gzip

@@ -30,7 +30,8 @@ def source(**kwargs: Any) -> Source:
 
 
 def as_lines(data: bytes) -> pl.DataFrame:
-    """What the caller hands over: offset and text of each line, latin-1 where it is not UTF-8."""
+    """Return the frame that the caller hands over: offset and text of each line, or latin-1 of other
+    bytes."""
     offsets, texts, at = [], [], 0
     for line in data.split(b"\n"):
         offsets.append(at)
@@ -764,7 +765,7 @@ FROM_CLIENT = "from h[203.0.113.9]; from=<s@b.example> to=<u@own.test> proto=ESM
     ],
 )
 def test_the_subject_that_header_checks_remark(logged: str, subject: str | None) -> None:
-    """Whatever they remark changes no count, and a line without a subject is passed over."""
+    """No remark of header_checks changes a count, and a line without a subject is passed over."""
     lines = [
         "smtpd[7]: ABCDEF12: client=h[203.0.113.9]",
         f"cleanup[8]: ABCDEF12: {logged}",
@@ -937,7 +938,7 @@ def told(bronze: pl.DataFrame) -> list[dict[str, Any]]:
 
 
 def in_tasks(bronze: pl.DataFrame, seed: int) -> list[dict[str, Any]]:
-    """What silver makes of bronze: held rows are settled first, then each key is counted in one task."""
+    """Return silver's transmissions of bronze: held rows are settled first, then each key has one task."""
     held = pl.col("row_code") == "held"
     settled = [postfix.settle(task.lazy()).collect() for task in tasks_of(bronze.filter(held), seed)]
     found = []

@@ -1,4 +1,4 @@
-"""Which list named a client of postscreen: the first in the session's time, without a look at all pairs."""
+"""List that named a client of postscreen: the first in the session's time, without a look at all pairs."""
 
 import datetime as dt
 import subprocess

@@ -98,7 +98,7 @@ def test_every_folder_of_formats_has_one() -> None:
 
 @pytest.mark.long
 def test_no_other_room_names_a_format() -> None:
-    """What is special of a format its FORMAT states: a new one touches no other room."""
+    """All that is special of a format stands in its FORMAT: a new one touches no other room."""
     names, families, odd = ("|".join(some) for some in (KERNELS, FAMILIES, set(KERNELS) - WORDS))
     named = re.compile(
         rf"^(?:{names})$|\bbronze\.(?:{names})\b|\bjobs\.operators\.formats\.(?:{families})\b|\b(?:{odd})\b"
@@ -267,7 +267,7 @@ def test_companions_are_known() -> None:
 
 @pytest.mark.parametrize("name", ["mail.rfc3164.log", "mail.iso8601.log", "mail.rfc5424.log"])
 def test_a_line_of_the_mail_log_has_one_reader(name: str) -> None:
-    """What the mail server's kernel takes, no companion takes, and no two companions take one line."""
+    """No companion takes a line that the mail server's kernel takes, and no two companions take one line."""
     lines = lab(f"postfix/{name}")
     host = postfix.parse(frame_of(lines).lazy(), source()).collect()["line_code"]
     read = [host == "record"] + [parse(kernel, lines)["line_code"] == "record" for kernel in FILTERS]

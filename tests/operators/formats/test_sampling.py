@@ -1,4 +1,4 @@
-"""How much of a sample a format recognises."""
+"""Share of a sample that a format recognises."""
 
 from jobs.operators.formats.shared.sampling import share_of_lines
 

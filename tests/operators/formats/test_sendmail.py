@@ -297,7 +297,7 @@ def test_a_submission_without_a_login_line() -> None:
 
 @pytest.mark.parametrize("process", [27713, 30000])
 def test_a_dsn_is_told_by_the_notice(process: int) -> None:
-    """It has no from= line, and may be made by another process than the message that it is about."""
+    """A DSN has no from= line, and may be made by another process than the message that it is about."""
     dsn = f"xAOE1rmz{process:06d}"
     rows = transmissions(
         came(),

@@ -522,14 +522,14 @@ def test_equal_texts_are_one_signature_however_many() -> None:
 
 
 def similar_pairs(message: pl.DataFrame) -> int:
-    """How many signatures the comparison gives back as like others."""
+    """Count the signatures that the comparison gives back as like others."""
     signature = message.select(*CHANNEL_DAY, "signature_hash", "signature_sketch").unique()
     (of_all_times,) = Thresholds.list_thresholds(thresholds())
     return unite_signatures(signature, of_all_times).height
 
 
 def test_pairs_are_compared_some_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few at once, the same campaigns are found."""
+    """A comparison of few pairs at a time finds the same campaigns."""
     message = as_messages(variants(2))
     whole = rows_of(count_table("gold.campaign_daily", message, thresholds()))
     monkeypatch.setattr(similarity, "PAIRS", 7)

@@ -480,7 +480,7 @@ PREDICATES = st.recursive(
 
 @st.composite
 def messages(draw: st.DrawFn) -> Row:
-    """What logs may tell of a message: each attribute, or nothing of it."""
+    """Draw a message of the logs: each attribute, or nothing of it."""
     told: Row = {
         name: draw(st.none() | st.sampled_from(values))
         for name, values in KNOWN.items()

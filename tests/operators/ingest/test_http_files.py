@@ -450,7 +450,7 @@ def test_a_redirect_within_the_host_is_followed_and_not_for_ever(lake: Lake, ser
 
 @pytest.fixture
 def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the client waited, without a wait."""
+    """Return the waits of the client, made without waiting."""
     found: list[float] = []
     now = [1000.0]
 

@@ -134,14 +134,14 @@ def test_a_line_of_ten_megabytes(tmp_path: Path, step: int, part: int) -> None:
 
 
 def batch(path: Path, name: str, step: int, part: int = 16 << 20) -> dict[str, Any]:
-    """What the ranges of a file give: bronze rows, its own and companions', counts, quarantine."""
+    """Return the result of a file's ranges: bronze rows, its own and companions', counts, quarantine."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(parsing, "PART", part)
         return joined(ranges(path, path.stat().st_size, step, name=name), name)
 
 
 def joined(parts: list[Range], name: str) -> dict[str, Any]:
-    """What ranges of one format give together."""
+    """Join the results of ranges of one format."""
     read = [parsed for each in parts for parsed in read_ranges(FS, [each], "20261124T150000")]
     rows: dict[str, list[pl.DataFrame]] = {}
     for parsed in read:
@@ -256,7 +256,7 @@ def test_a_format_of_lines_among_others_takes_its_own(
 
 
 def alone(monkeypatch: pytest.MonkeyPatch, path: Path, name: str) -> dict[str, Any]:
-    """What the host's kernel says when it has no companions."""
+    """Return the result of the host's kernel without companions."""
     with monkeypatch.context() as patch:
         patch.setattr(registry, "COMPANIONS", ())
         return batch(path, name, 60_000)
@@ -346,7 +346,7 @@ REPORTS = ROOT / "tests" / "data" / "reports"
 
 
 def documents(folder: Path, name: str, data: bytes, limit: int = 1 << 20) -> dict[str, Any]:
-    """What comes of one file of documents."""
+    """Return the rows and counts of one file of documents."""
     path = folder / "piece"
     path.write_bytes(data)
     (part,) = ranges(path, len(data), 100, name=name)
@@ -490,7 +490,7 @@ def told_apart(log: Path, folder: Path) -> Path:
 
 
 def together(name: str, rows: pl.DataFrame) -> pl.DataFrame:
-    """What silver's first step makes of bronze rows."""
+    """Return the rows of silver's first step on bronze rows."""
     kernel = FORMATS[name]
     final = kernel.verdicts or kernel.transmissions
     return final(kernel.assemble(rows.drop("ingest_id", "event_date").lazy())).collect()

@@ -29,7 +29,7 @@ def read_log(path: Path, name: str, step: int, part: int) -> dict[str, Any]:
 
 
 def told(found: dict[str, Any], name: str) -> list[str]:
-    """What the rows of a format and of its companions say of messages, but for their places in the file."""
+    """List the rows of messages of a format and of its companions, without their places in the file."""
     rows = []
     for each, frame in {name: found["rows"], **found["companions"]}.items():
         kernel = FORMATS[each]

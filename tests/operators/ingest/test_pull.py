@@ -97,7 +97,7 @@ class Site:
         return read_manifest(fsspec.filesystem("file"), f"{self.lake}/landing/a/mx1")
 
     def landed(self) -> list[bytes]:
-        """What each stream holds; offsets and counts of the manifest are those of the files."""
+        """Return the content of each stream; offsets and counts of the manifest are those of the files."""
         contents = []
         for stream in self.streams:
             content = b""
@@ -709,7 +709,7 @@ def test_logs_and_documents_in_one_source(tmp_path: Path) -> None:
 
 
 def test_an_empty_or_damaged_file_of_documents(tmp_path: Path) -> None:
-    """What is damaged is landed as it is: its kernel says what is wrong with it."""
+    """A damaged file is landed as it is: its kernel says what is wrong with it."""
     site = Site(tmp_path, pattern="*", format="feedback")
     site.write("empty.eml", b"")
     damaged = gzip.compress(REPORT)[:-20]

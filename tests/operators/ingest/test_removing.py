@@ -42,7 +42,7 @@ def remove(site: Site, count: int) -> list[str]:
 
 
 def held(site: Site) -> list[bytes]:
-    """What landing holds of each stream, after what was removed."""
+    """Return landing's content of each stream, after a removal."""
     found = []
     for stream in site.streams:
         content = b""
@@ -94,7 +94,7 @@ def test_shorter_copies_are_known_up_to_the_ends_of_pieces(site: Site) -> None:
 
 
 def test_a_copy_that_ends_where_nothing_is_known_is_a_log_of_its_own(site: Site) -> None:
-    """It may go another way: none of its lines is lost, and those of closed days are late."""
+    """A copy may go on in another way: none of its lines is lost, and those of closed days are late."""
     remove(site, 2)
     site.write("mail.log.part", text(*range(90)))
     assert site.pull().pieces == 1

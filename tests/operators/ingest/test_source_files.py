@@ -1,4 +1,4 @@
-"""What another host's listing says of its files may be wrong: each line is landed once all the same."""
+"""Listings of another host may be wrong about its files: each line is landed once all the same."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping

@@ -187,7 +187,7 @@ def lived(tmp_path_factory: pytest.TempPathFactory) -> Site:
 
 @pytest.fixture
 def site(lived: Site, tmp_path: Path) -> Iterator[Site]:
-    """The same lake, put back afterwards."""
+    """Yield the lake that was lived in, and put it back afterwards."""
     kept = tmp_path / "kept"
     shutil.copytree(lived.file.parent, kept, symlinks=True)
     yield lived
@@ -382,7 +382,7 @@ def again(due: Site, tmp_path: Path) -> Iterator[Site]:
 
 
 def outcome(site: Site) -> dict[str, Any]:
-    """What a vacuum leaves: rows, files, pieces, records."""
+    """Return all that a vacuum leaves: rows, files, pieces, records."""
     tables = [BRONZE, "bronze.quarantine", *SILVER, *GOLD]
     return {
         **rows_in(site.lake, tables),
@@ -489,7 +489,7 @@ def test_what_silver_and_gold_have_not_taken_stays(again: Site) -> None:
 
 
 def test_results_of_rules_go_once_they_were_checked_again(tmp_path: Path) -> None:
-    """What stands of a rule stays as it is; bronze is kept for 3 days."""
+    """Results of a rule that were not checked again stay as they are; bronze is kept for 3 days."""
     site = Site(tmp_path / "site")
     folder = Path(site.lake.root)
     ledger, volume, types = ("bronze.file", "gold.spam_volume_daily", "gold.spam_type_daily")

@@ -1,4 +1,4 @@
-"""Which domains are proposed as the operator's own: gateways and other layouts, made with their truth."""
+"""Domains that are proposed as the operator's own: gateways and other layouts, made with their truth."""
 
 import tomllib
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.support.filter_logs import source
 
 
 def transmissions(lines: list[str], server: str) -> pl.DataFrame:
-    """What the server's kernel counts of the lines."""
+    """Return the transmissions that the server's kernel counts of the lines."""
     kernel = FORMATS[server]
     given = source()
     parsed = kernel.parse(frame_lines("\n".join(lines).encode(), 0).select("offset", "line").lazy(), given)

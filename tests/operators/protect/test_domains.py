@@ -108,7 +108,7 @@ def test_the_host_of_an_address(address: str | None, host: str | None) -> None:
 
 
 def passed(texts: list[str]) -> list[str | None]:
-    """What passes of each text, as of an address and as of a field that should hold a domain."""
+    """Return the domain that passes of each text, as of an address and as of a field for a domain."""
     rows = pl.DataFrame({"text": texts}, schema={"text": pl.String})
     read = rows.select(
         domains.to_registered(reader(pl.col("text"))).alias(str(place))

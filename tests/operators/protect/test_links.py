@@ -1,4 +1,4 @@
-"""Which link of an operator a row came by: the same as by asking each link in turn, and in one pass."""
+"""Link of an operator that a row came by: the same as by asking each link in turn, and in one pass."""
 
 import resource
 import subprocess
@@ -30,7 +30,7 @@ def found(texts: list[str | None], *names: str, clients: list[str | None] | None
 
 
 def by_each_link(text: str, names: list[str]) -> str | None:
-    """What each link in turn says; the last one stands."""
+    """Return the last link that matches, of each in turn."""
     last = None
     for known in names:
         if text == known or text.startswith(known + "[") or f"[{known}]" in text:

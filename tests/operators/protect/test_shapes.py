@@ -109,7 +109,7 @@ TELLING = (
 
 @pytest.mark.parametrize("table", DOOR_TABLES)
 def test_what_tells_somebody_passes_in_no_column(table: str) -> None:
-    """Whatever a kernel or the protection itself puts into a column."""
+    """No text that identifies somebody passes, whatever a kernel or the protection puts into a column."""
     schema = polars_schema(table)
     rows = pl.DataFrame(
         {name: [planted(text, kind) for text in TELLING] for name, kind in schema.items()}, schema=schema

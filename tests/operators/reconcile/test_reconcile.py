@@ -161,7 +161,7 @@ def test_every_difference_of_the_labs_log_has_its_rule(lab: Reconciled) -> None:
     [MAIL, LAB / "exim" / "mainlog", STUDY / "lagoon-mail" / "mail.log*", STUDY / "himal-mail" / "mail.log*"],
 )
 def test_this_projects_counts_are_those_of_sniff(log: Path) -> None:
-    """Which are those of a run (tests/whole/test_sniff_equals_run.py)."""
+    """Counts of this project are those of sniff, and so of a run (tests/whole/test_sniff_equals_run.py)."""
     until = time.monotonic() + 600
     logs, _ = logs_of([str(log)], until)
     ((one, recognised),) = separate_files(logs[0])[0]

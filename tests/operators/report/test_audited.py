@@ -1,4 +1,4 @@
-"""How the error of filters comes into the figures of the page."""
+"""Error of filters in the figures of the page."""
 
 import dataclasses
 import datetime as dt
@@ -38,7 +38,7 @@ TOTAL = Spam(10_000, 5_000, 5_200)
 
 
 def seen(*rows: tuple[int, int, int, tuple[float, float, float] | None]) -> pl.DataFrame:
-    """What filters saw: units, certain, possible, and prevalence with its interval."""
+    """Return rows of filters: units, certain, possible, and prevalence with its interval."""
     made = [
         {
             "operator_id": f"o{place}",

@@ -155,7 +155,7 @@ def test_numbers_of_titles_are_those_of_the_tables(folder: Path) -> None:
 
 
 def named(row: Row, text: str) -> bool:
-    """Whether a title names the channel of a row."""
+    """Return whether a title names the channel of a row."""
     return text.lower().startswith(
         row["channel_name"].lower()
     ) or f"of {row['channel_name'].lower()} spam" in (text.lower())

@@ -111,7 +111,7 @@ def read(file: Path) -> Page:
 
 
 def named(*signatures: str) -> dict[str, Any]:
-    """What a campaign of these signatures is called."""
+    """Return the name and the signatures of a campaign."""
     return {"campaign_hash": min(signatures), "signature_hashes": sorted(signatures)}
 
 
@@ -384,7 +384,7 @@ def test_costs_are_given_for_whole_months_and_for_each_subscriber_and_message() 
 
 
 def test_a_total_with_missing_parts_has_no_percentile() -> None:
-    """What is known of a cost has percentiles; the cost has none while a part of it is missing."""
+    """Known parts of a cost have percentiles; the cost has none while a part of it is missing."""
     table = figures().costs
     for code in ("lower", "neither"):
         rows = (
@@ -928,7 +928,7 @@ def test_a_page_is_drawn_again_only_when_its_inputs_changed(
     monkeypatch.setattr(page_module, "write_page", counting)
 
     def write_again() -> int:
-        """How often the page has been drawn."""
+        """Update the page, and count the times that it has been drawn."""
         assert write.update_page(lake, settings, tmp_path) == tmp_path / "index.html"
         return len(drawn)
 

@@ -189,7 +189,7 @@ def bronze_of(name: str) -> pl.DataFrame:
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted({*LOGS, *MORE}))
 def test_assembly_in_buckets(name: str) -> None:
-    """The same rows as of all bronze rows together, and nearly all in the bucket where they belong."""
+    """Rows assembled in buckets are those of all bronze rows together, nearly all in their own bucket."""
     formats = {name: bronze_of(name)}
     if other := FORMATS[name].completed_by:
         formats[other] = bronze_of(other)

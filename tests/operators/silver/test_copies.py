@@ -63,8 +63,8 @@ def read(log: Log, source: str = "a", stream: str = "1", lines: list[str] | None
 
 
 def names_hosts(log: Log) -> bool:
-    """Whether each line names its host, or its event by ids that no other host gives. (spamd's lines do in a
-    mail log, and not in its own file.)"""
+    """Return whether each line names its host, or its event by ids that no other host gives. (spamd's lines
+    do in a mail log, and not in its own file.)"""
     rows = read(log, lines=log.lines[:200])[log.format]
     return KERNELS[log.format].copies.names_hosts or ("host" in rows and not rows["host"].has_nulls())
 
@@ -287,7 +287,7 @@ def test_a_report_counts_once_and_its_copies_are_told() -> None:
 def test_facts_of_files_that_overlap_count_once(
     tmp_path_factory: pytest.TempPathFactory, seed: int, first: float, last: float, kind: str
 ) -> None:
-    """What an operator knows is known by what it says: no file, source or twin makes it another fact."""
+    """A fact is the same fact in any file, source or twin."""
     facts = [f"2026-11-{20 + n % 5},s{n % 7}@shop.example,r{n}@isp.example,express" for n in range(40)]
     lines = lines_of(Log("knowledge", facts), seed)
     folder = tmp_path_factory.mktemp("facts")

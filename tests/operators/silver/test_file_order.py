@@ -64,8 +64,8 @@ def crowd(entry: Callable[[int], str], seed: int) -> list[str]:
 
 
 def have_an_order(files: list[dict[str, pl.DataFrame]], lines: list[str]) -> bool:
-    """Whether no two files lie in one and the same second; nor one, where lines are equal: in such a file
-    they are copies, for all that is known."""
+    """Return whether no two files lie in one and the same second; nor one, where lines are equal: in such a
+    file they are copies, for all that is known."""
     spans = [times_of(file) for file in files]
     is_moment = any(first == last for first, last in spans)
     return len(set(spans)) == len(spans) and not (is_moment and len(set(lines)) < len(lines))

@@ -29,7 +29,7 @@ MX = "mx1.own.example"
 
 
 class Hop(NamedTuple):
-    """How a log's messages come back from their filter. networks: of the operator's settings.
+    """Way of a log's messages to their filter and back. networks: of the operator's settings.
 
     relay: where they are handed to. client: whom they come back by. times: how often each counts.
     """
@@ -198,7 +198,7 @@ def test_hops_by_the_hosts_own_addresses_count_once_without_a_setting(site: Site
 
 @pytest.mark.parametrize("name", NAMES)
 def test_sniff_counts_what_a_run_counts(site: Site, name: str) -> None:
-    """It takes private addresses as own, which nobody set for `half-set`."""
+    """Sniff takes private addresses as own, which nobody set for `half-set`."""
     until = time.monotonic() + 3600
     logs, problems = logs_of([str(site.folder / f"{name}.log")], until)
     ((log, recognised),) = separate_files(logs[0])[0]

@@ -96,7 +96,7 @@ def test_twins_stay(name: str, seed: int) -> None:
 
 
 def test_pieces_and_buckets_change_nothing() -> None:
-    """What is behind is known from all parts of a file, and a copy of a line lies in its bucket."""
+    """Lines that are behind are known from all parts of a file, and a copy of a line lies in its bucket."""
     for name in FEW:
         lines = LOGS[name].lines[:200]
         file = [*lines, *lines[20:180]]

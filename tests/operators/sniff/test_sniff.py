@@ -79,7 +79,7 @@ def answer(*files: object, seconds: float = FOREVER) -> LogSurvey:
 
 
 class Told:
-    """What a person sees of a run, and how it ended."""
+    """Output of a run that a person sees, and its end."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ def unpacked(file: Path) -> bytes:
 
 
 def ingested(kernel: Any, *files: Path, zone: str = "UTC") -> dict[str, Any]:
-    """What ingest's own functions make of files: counts of its ledger, transmissions, verdicts."""
+    """Return the result of ingest's own functions on files: counts of its ledger, transmissions, verdicts."""
     counts: Counter[str] = Counter()
     bronze: dict[str, list[pl.DataFrame]] = {}
     for number, file in enumerate(files):

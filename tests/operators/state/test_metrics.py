@@ -1,4 +1,4 @@
-"""What is wrong with a source has an exit code, a metric of its own, and an alert that rings for it alone."""
+"""Faults of a source have an exit code, a metric of their own, and an alert for that source alone."""
 
 import datetime as dt
 import re

@@ -1,5 +1,5 @@
-"""What is public beside figures: the price between two currencies, also of who spends nothing; and that no
-more is received than was attempted, by parts, too."""
+"""Public facts beside figures: the price between two currencies, also of who spends nothing; and that no more
+is received than was attempted, by parts, too."""
 
 from collections.abc import Mapping
 

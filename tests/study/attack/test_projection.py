@@ -1,4 +1,4 @@
-"""How far a projection says that targets surely move: there is such a change, and none is missed."""
+"""Distance that a projection says targets surely move: there is such a change, and none is missed."""
 
 import numpy as np
 import pytest
@@ -29,7 +29,7 @@ def draw_program(seed: int) -> tuple[Program, Array, Array, Array]:
 
 
 def find_change(program: Program, mass: Array, factors: Array) -> tuple[float, Array]:
-    """How far a target moves, and the change of classes: the projection computed anew for a mass."""
+    """Return how far a target moves, and the change of classes: the projection computed anew for a mass."""
     spare = np.minimum(-program.low, program.high)
     both = np.hstack([program.rows.toarray() * mass, np.diag(spare)])
     u = np.concatenate([mass * factors, np.zeros(len(spare))])

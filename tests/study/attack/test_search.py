@@ -27,8 +27,7 @@ LONGER = (1, True), (3, False), (2, True)
 def by_rules(
     seed: int, count: int, monkeypatch: pytest.MonkeyPatch, is_defined: bool = False
 ) -> tuple[list[KnownRelease], dict[str, Shape]]:
-    """What leaves by the rules alone in releases that follow each other, but for variances; and how series
-    hang together."""
+    """Return releases that follow each other, by the rules alone, without variances, and their shapes."""
     small, releases = drawn(seed), list[EarlierRelease]()
     for number in range(count):
         study = basis(defined(small, seed) if is_defined else small, f"r{number}")
@@ -103,8 +102,8 @@ def test_one_attacker_beside_anyone_is_asked_by_itself(monkeypatch: pytest.Monke
 def test_without_some_figures_it_finds_what_a_new_attack_finds(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asks again only what it found: nobody finds more in less. Operators of a holding that are no longer
-    together behind any figure stay targets."""
+    """The attack asks again only what it found: nobody finds more in less. Operators of a holding that are no
+    longer together behind any figure stay targets."""
     (*before, last), shapes = by_rules(seed, 2, monkeypatch)
     attack = Attack([*before, last], shapes, P_PCT)
     attack.find_all()

@@ -1,4 +1,4 @@
-"""What a later release knows more of the same figures: the same unknowns stand for it."""
+"""Knowledge that a later release adds of the same figures: the same unknowns stand for it."""
 
 from jobs.base.tables.series import Shape
 from jobs.study.attack.unknowns import Unknowns
@@ -10,8 +10,8 @@ QUARTER = "2026-Q4"
 
 
 def versions(*figures: dict[tuple[str, ...], float]) -> tuple[int, int, list[dict[int, float]]]:
-    """How many unknowns and equations several releases' figures of one operator have; the whole and matched
-    figure of the last."""
+    """Return the number of unknowns and equations of several releases' figures of one operator, and the whole
+    and matched figure of the last."""
     unknowns = Unknowns()
     given = [
         {

@@ -1,4 +1,4 @@
-"""What spending depends on, one parameter at a time."""
+"""Parameters that spending depends on, one at a time."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""What respondents get back is theirs already: published rows, and their own answers."""
+"""Feedback to respondents is theirs already: published rows, and their own answers."""
 
 import datetime as dt
 import io

@@ -1,4 +1,4 @@
-"""What a study lacks, and what comes next."""
+"""Gaps of a study, and its next steps."""
 
 import datetime as dt
 from dataclasses import replace

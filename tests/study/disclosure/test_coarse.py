@@ -1,4 +1,4 @@
-"""How figures are made coarse: digits, ends of intervals, the steps of a variance, classes."""
+"""Coarse figures: digits, ends of intervals, the steps of a variance, classes."""
 
 import math
 

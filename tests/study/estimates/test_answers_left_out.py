@@ -1,4 +1,4 @@
-"""What an estimate says of answers that it leaves out."""
+"""Remarks of an estimate about answers that it leaves out."""
 
 import datetime as dt
 from typing import Any

@@ -327,7 +327,7 @@ def test_an_area_that_answered_in_full_has_the_audits_error_alone() -> None:
 
 @dataclass(frozen=True)
 class Filtered:
-    """What everyone's filters did with a month's messages, and what of it was spam; operators x calls."""
+    """Verdicts of everyone's filters on a month's messages, and the spam among them; operators x calls."""
 
     calls: Array
     share: Array

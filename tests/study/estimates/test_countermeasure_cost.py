@@ -101,7 +101,7 @@ def test_points_that_were_rounded_to_nothing_give_no_error() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 30), st.integers(0, 30))
 def test_parts_add_up_in_every_replicate(seed: int, donors: int, takers: int) -> None:
-    """What is imputed of strategies adds up to that of all, each operator's for itself; nobody that stated
+    """Imputed costs of strategies add up to that of all, each operator's for itself; nobody that stated
     something is given anything."""
     random = np.random.default_rng(seed)
     count = donors + takers

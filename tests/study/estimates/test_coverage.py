@@ -83,7 +83,7 @@ def test_tables_have_the_columns_that_their_contracts_name() -> None:
 
 
 def test_every_table_of_areas_says_what_its_frame_has() -> None:
-    """Whatever has a kind of area has its share of the population, in the study and in a release."""
+    """Every table with a kind of area has its share of the population, in the study and in a release."""
     for table in (table for table in list_tables() if table.startswith("study.")):
         columns = read_contract(table).columns
         assert ("area_kind_code" in columns) == ("population_pct" in columns), table

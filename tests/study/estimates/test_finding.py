@@ -51,7 +51,7 @@ INDICATORS = reference_table("ref.indicator_measure")
 
 
 def membership(channel: str | None = None) -> dict[str, pl.DataFrame]:
-    """What the made-up membership gave; of one channel its volumes alone."""
+    """Return the tables of the made-up membership; of one channel its volumes alone."""
     have = read_tables(FOLDER, study_stage.REFERENCES)
     have |= {table: read_table(FOLDER, table, is_needed=False) for table in study_stage.SUBMITTED_TABLES}
     if channel:

@@ -1,4 +1,4 @@
-"""What operators spend: annualisation, the order of deflation and conversion, and budget bands."""
+"""Spending of operators: annualisation, the order of deflation and conversion, and budget bands."""
 
 import datetime as dt
 

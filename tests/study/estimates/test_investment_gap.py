@@ -1,4 +1,4 @@
-"""What spending is held against: the targets chosen, and what a gap takes for granted."""
+"""Targets that spending is held against, and the assumptions of a gap."""
 
 import datetime as dt
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What vendors, Associates and academia answer enters no estimate and leaves in no release."""
+"""Answers of vendors, Associates and academia enter no estimate and leave in no release."""
 
 import polars as pl
 

@@ -43,8 +43,8 @@ def read(name: str) -> pl.DataFrame:
 
 
 def inputs(table: str) -> dict[str, pl.DataFrame]:
-    """What the table reads of the sample membership; of volumes one month by logs alone, for an answer to a
-    question on subscriptions is of several channels."""
+    """Return the tables that a table reads of the sample membership. Volumes are of one month by logs alone:
+    an answer to a question on subscriptions is of several channels."""
     have = {name: read(name) for name in read_contract(table).reads}
     if table == VOLUME:
         is_month = (pl.col("period_code") == "2026-11") & (pl.col("given_by_code") == respondent_figure.LOGS)
@@ -150,7 +150,7 @@ def packages(draw: st.DrawFn) -> dict[str, pl.DataFrame]:
 def relabelled(
     draw: st.DrawFn, types: list[dict[str, Any]], table: str, columns: tuple[str, ...], codes: Sequence[Any]
 ) -> pl.DataFrame:
-    """The same counts under other codes than types, drawn for each row; what has the same code is one row."""
+    """Draw a code in place of each row's type; counts with the same code are one row."""
     rows = []
     for row in types:
         code = draw(st.sampled_from(codes))
@@ -188,7 +188,7 @@ def audited(name: str) -> dict[str, Any]:
 
 
 def figures_of(submission: pl.DataFrame, quality: pl.DataFrame) -> pl.DataFrame:
-    """What study.respondent_figure is by these packages, without answers."""
+    """Return study.respondent_figure of these packages, without answers."""
     answers = rows_frame([], ANSWERS)
     references = (reference_table(f"ref.{name}") for name in ("definition", "measure", "indicator_measure"))
     return conform_frame(respondent_figure.transform(submission, quality, answers, *references), FIGURE)
@@ -202,7 +202,7 @@ def parted(table: str, have: dict[str, pl.DataFrame]) -> tuple[Parted, tuple[str
 
 
 def parts_of(have: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """What study.respondent_part is by these packages; those that are not there are empty."""
+    """Return study.respondent_part of these packages; those that are not there are empty."""
     given = {
         f"study.{name}": have.get(name, rows_frame([], f"study.{name}"))
         for name in ("submission", *(f"submission_{kind}" for kind in ("type", "source", "route")))
@@ -246,8 +246,8 @@ def test_parts_add_up_to_the_whole_in_every_replicate(table: str, have: dict[str
 
 
 def sums_of(names: Sequence[tuple[str, ...]]) -> list[tuple[int, list[int]]]:
-    """Which rows of a table add up to which other: all rows that name the same columns to the whole; and
-    those that name all columns of several to the row of all but the last."""
+    """List the rows of a table that add up to another row: all rows that name the same columns to the whole;
+    and those that name all columns of several to the row of all but the last."""
     place = {name: at for at, name in enumerate(names)}
     by_columns: dict[tuple[int, ...], list[int]] = {}
     for name, at in place.items():

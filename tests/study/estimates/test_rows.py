@@ -78,7 +78,7 @@ def test_logs_come_before_answers_and_a_year_of_logs_may_be_of_months_or_quarter
 
 
 def test_an_operator_that_ended_in_the_year_has_no_year_by_its_quarters() -> None:
-    """What it answered for the last quarter is nothing, and no error."""
+    """Nothing that an ended operator answered for the last quarter enters its year, and it is no error."""
     rows = [answer("gone", quarter, 0 if quarter == "2026-Q4" else 10) for quarter in QUARTERS]
     assert year_of(*rows, ended="gone") == {}
     assert year_of(*rows) == {"gone": (None, 30, "A")}

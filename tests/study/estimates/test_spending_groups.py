@@ -1,4 +1,4 @@
-"""How uncertain targets by groups of respondents are."""
+"""Uncertainty of targets by groups of respondents."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""What an answer to a package says in its operator's language."""
+"""Answers to a package in its operator's language."""
 
 from dataclasses import replace
 from pathlib import Path

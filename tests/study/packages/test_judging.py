@@ -96,7 +96,7 @@ NUMBER: st.SearchStrategy[Any] = st.one_of(
 def test_no_manifest_stops_another_package(
     good: bytes, tmp_path_factory: pytest.TempPathFactory, place: Place, value: Any
 ) -> None:
-    """Whatever a manifest says, it is refused or taken; nothing is raised."""
+    """Any manifest is refused or taken; none raises."""
     file = tmp_path_factory.getbasetemp() / "fuzzed.zip"
     found = received(with_manifest(good, file, place, value))
     for line in found.wrong:
@@ -213,7 +213,7 @@ def test_an_archive_of_many_names_is_refused_before_it_is_listed(tmp_path: Path)
 
 
 def test_a_package_of_a_newer_version_says_so_alone(good: bytes, tmp_path: Path) -> None:
-    """Whatever a later form holds besides: other files, other words in its manifest, other columns."""
+    """A later form is named alone, whatever other files, words in its manifest or columns it holds."""
     file = tmp_path / "later.zip"
     file.write_bytes(good)
     files = contents(file)

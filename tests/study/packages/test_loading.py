@@ -141,8 +141,8 @@ def test_one_that_cannot_be_written_is_named_and_the_others_are_loaded(
 def test_an_old_package_that_is_sent_again_does_not_replace_a_newer_one(
     tmp_path: Path, at: dt.datetime | None
 ) -> None:
-    """Whatever time its file has and whoever says that it came in later: its manifest says when its counts
-    were computed. Nor does one that the study never loaded."""
+    """The manifest decides which counts are newer, whatever time its file has and whoever says that it came
+    in later. A package that the study never loaded replaces no newer one either."""
     lake = Lake(str(tmp_path / "lake"))
     old = sent(tmp_path / "old", [day_of("2026-10-02", 50)])
     new = sent(tmp_path / "new", [day_of("2026-10-02", 90)], COMPUTED + dt.timedelta(days=1))

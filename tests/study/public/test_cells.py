@@ -1,5 +1,5 @@
-"""What of a country leaves together. A definition of spam that too few of its holdings count by is left out
-there, and holds no other definition back."""
+"""Rows of a country that leave together. A definition of spam that too few of its holdings count by is left
+out there, and holds no other definition back."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,12 +28,12 @@ RULES = ("modelled", "threshold", "p_pct", "own_rate")
 
 
 def made_of(study: Basis, **given: bool) -> EarlierRelease:
-    """What leaves."""
+    """Return the release that leaves."""
     return EarlierRelease(study, make_public_tables(study, [], [PERIOD], P_PCT, **given).public)
 
 
 def counts(released: EarlierRelease, area: str) -> dict[str, int]:
-    """How many rows of an area leave by each definition."""
+    """Count the rows of an area that leave, by definition."""
     rows = released.public[TABLE].filter(area_code=area)
     return dict(rows["definition_code"].value_counts().rows())
 

@@ -34,7 +34,7 @@ SHAPES = list_shapes(GUARDED, [])
 def unattacked(
     study: Basis, earlier: list[EarlierRelease], monkeypatch: pytest.MonkeyPatch
 ) -> EarlierRelease:
-    """What would leave by the rules alone, without the attacker's last word."""
+    """Return the release by the rules alone, without the attacker's last word."""
     with monkeypatch.context() as patch:
         patch.setattr(Attack, "find_all", lambda attack: [])
         return EarlierRelease(study, make_public_tables(study, earlier, [PERIOD], P_PCT).public)
@@ -50,7 +50,7 @@ def found_in(*releases: EarlierRelease) -> list[Finding]:
 
 
 def found_without_variances(*releases: EarlierRelease) -> list[Finding]:
-    """What an attack finds where the variances that findings rest on are dropped."""
+    """List the findings of an attack where the variances that findings rest on are dropped."""
     shapes = list_shapes(GUARDED, [each.basis for each in releases])
     attack = Attack(knowledge(list(releases)), shapes, P_PCT)
     while True:
@@ -244,7 +244,7 @@ POLISH = country("POL", *(plain(certain) for certain in (900, 1000, 1100, 1200, 
 
 
 def test_an_area_that_is_one_country_of_the_study_leaves_no_row() -> None:
-    """It is the country's row by another name, which stays behind where an administration objects."""
+    """An area of one country would be that country's row again, which its State may hold back."""
     made = make_public_tables(basis(Small((*DEVELOPING, *POLISH)), "r1"), [], [PERIOD], P_PCT)
     rows = made.public["public.spam_volume"]
     areas = rows.filter(pl.col("area_kind_code") != "country")

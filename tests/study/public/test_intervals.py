@@ -113,7 +113,7 @@ def test_every_table_has_its_intervals_made_so(about: PublicContract, variance: 
 
 @pytest.mark.long
 def test_nothing_of_the_studys_own_errors_leaves() -> None:
-    """The same public rows, whatever the study's own ends, bands and changes are."""
+    """Public rows are the same, whatever the study's own ends, bands and changes are."""
     first = first_release()
     study = first.basis
     own = study.tables["study.spam_volume"]

@@ -32,7 +32,7 @@ def counted(operator: Operator, shares: Mapping[str, float]) -> Operator:
 
 
 def attack_with(released: Sequence[EarlierRelease], **relations: object) -> list[Finding]:
-    """What is found in releases if attackers have these relations."""
+    """List the findings in releases if attackers have these relations."""
     shapes: dict[str, Shape] = {
         name: replace(shape, **relations)  # type: ignore[arg-type]
         for name, shape in list_shapes(GUARDED, [each.basis for each in released]).items()

@@ -1,4 +1,4 @@
-"""Which definitions of spam are within others."""
+"""Definitions of spam that are within others."""
 
 import pytest
 

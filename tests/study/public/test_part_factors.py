@@ -56,7 +56,7 @@ def test_one_part_goes_for_two_findings_that_it_is_in() -> None:
 
 
 def test_a_whole_never_goes() -> None:
-    """It stands in public.spam_volume, too."""
+    """A whole never goes: it stands in public.spam_volume, too."""
     assert dropped(finding(ROWS[3])) == []
     assert dropped(finding(ROWS[2], ROWS[3])) == [("attempted/OPERATOR/spam_certain/_S", "CIS")]
 

@@ -25,7 +25,7 @@ PEOPLE = {"cell": ["a"] * 4, "holding_id": list("wxyz"), "contribution": [5.0, 6
 
 
 def judge(**columns: list[object]) -> tuple[bool, bool]:
-    """Whether a cell of four holdings has enough of them, and whether none dominates it."""
+    """Return whether a cell of four holdings has enough of them, and whether none dominates it."""
     rows = pl.DataFrame(PEOPLE | {"is_waived": [False] * 4} | columns, strict=False)
     found = rules.judge_cells(rows, ["cell"], pl.lit(HOLDINGS), 10.0)
     return found[rules.ENOUGH].item(), found[rules.UNDOMINATED].item()
@@ -42,7 +42,7 @@ def test_a_contribution_that_is_no_amount_holds_its_cell_back(value: float | Non
 
 
 def test_a_contribution_of_an_unknown_holding_holds_its_cell_back() -> None:
-    """It may be one of the others'."""
+    """An unknown holding may be one of the others."""
     assert judge(holding_id=["w", "x", "y", None]) == (False, False)
 
 

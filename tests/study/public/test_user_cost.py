@@ -1,4 +1,4 @@
-"""What models say of published spam: a function of published rows, and part of no total."""
+"""Figures of models on published spam: a function of published rows, and part of no total."""
 
 from decimal import Decimal
 from typing import Any

@@ -44,7 +44,7 @@ def without_rule(patch: pytest.MonkeyPatch) -> None:
 
 
 def find_contributions(public: Mapping[str, pl.DataFrame], basis: Basis) -> list[Finding]:
-    """What the whole attack finds in what left, wholes beside the matched figures."""
+    """List the whole attack's findings in what left, wholes beside the matched figures."""
     known = known_release(basis, of_release(EarlierRelease(basis, public), GUARDED))
     shapes = {name: shape_of(about) for name, about in GUARDED.items()}
     return name_wholes(Attack(join_blocks([known], GUARDED), shapes, P_PCT).find_all(), GUARDED)
@@ -88,7 +88,7 @@ def test_with_the_link_to_volumes_switched_off_a_contribution_leaves(monkeypatch
 
 
 def test_with_the_sums_switched_off_a_contribution_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
-    """That a matched figure is made of the same contributions as the whole is what the attacker subtracts."""
+    """An attacker subtracts a matched figure from the whole, for both are made of the same contributions."""
     assert ABOUT.protect is not None
     protect = ABOUT.protect
     with monkeypatch.context() as patch:
@@ -177,7 +177,7 @@ def study_rows(**changed: Any) -> pl.DataFrame:
 
 
 def as_published(rows: pl.DataFrame, volumes: pl.DataFrame = NO_VOLUMES) -> dict[str, dict[str, Any]]:
-    """What leaves of them, read from CSV, as pairs_of() has it."""
+    """Return the public rows, read from CSV, as pairs_of() has them."""
     public = derive_columns(transform_rows(rows, ABOUT), ABOUT, {VOLUMES.table: volumes})
     assert public.schema == ABOUT.schema
     return pairs_of(pl.read_csv(io.StringIO(public.write_csv())))
@@ -240,7 +240,7 @@ def test_every_interval_of_a_change_is_made_again_from_the_csv_alone() -> None:
 
 
 def test_nothing_of_the_studys_own_error_of_a_change_leaves() -> None:
-    """The same public rows, whatever the study's own ends are; and no contract may let them through."""
+    """Public rows are the same, whatever the study's own ends are; and no contract may let them through."""
     other = {"change_low_pct": 5.0, "change_high_pct": 6.0, "change_code": "rise", "change_pct": 5.5}
     assert as_published(study_rows(**other)) == as_published(study_rows())
     raw = read_yaml(contracts.PUBLIC / "volume_change.yaml")

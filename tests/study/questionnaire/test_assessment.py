@@ -21,7 +21,7 @@ def values_of(found: Any) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def right() -> dict[str, str]:
-    """What the form holds that all of these were made from."""
+    """Return the values of the form that all of these were made from."""
     return values_of(assessed(filled()))
 
 

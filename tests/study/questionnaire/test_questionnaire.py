@@ -445,7 +445,7 @@ def test_the_checks_in_the_sheet_say_what_loading_says() -> None:
 
 
 def checks_of(book: Any) -> dict[str, str | None]:
-    """What the column Check says of each line, and of the sum below it."""
+    """Return the cell Check of each line, and of the sum below it."""
     said: dict[str, str | None] = {}
     for sheet in book.worksheets:
         last = None

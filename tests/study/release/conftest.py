@@ -25,8 +25,8 @@ P, READ_AT = "OBSERVATORY_P_PCT", "OBSERVATORY_READ_AT"
 
 
 def built_once(factory: pytest.TempPathFactory, name: str, build: Callable[[Path], Any]) -> Any:
-    """What `build` returns of a new folder, built once for all processes that run tests: the others wait for
-    it, and read it."""
+    """Return the result of `build` on a new folder, built once for all processes that run tests: the others
+    wait for it, and read it."""
     whole = factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         whole = whole.parent

@@ -58,7 +58,7 @@ def kept(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def seen(public: Path) -> list[Path]:
-    """What readers can read, of any release."""
+    """List the files that readers can read, of any release."""
     return [
         each
         for each in public.rglob("*")

@@ -61,7 +61,7 @@ def test_rows_that_a_decision_leaves_out_are_named_with_those_of_rules(tmp_path:
 
 
 def test_a_year_below_its_quarter_is_named() -> None:
-    """What each respondent gave may agree, and areas not: others answered the year."""
+    """Figures of each respondent may agree, and areas not: others answered the year."""
     tables = {table: pl.DataFrame(schema=public_contract(table).schema) for table in public_tables()}
     key = dict.fromkeys(public_contract("public.spam_volume").key, "x")
     given = {"2026": 25.7e9, "2026-Q4": 25.8e9, "2025": 1e9, "2025-Q4": 0.9e9}

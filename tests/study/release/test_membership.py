@@ -1,5 +1,5 @@
-"""Which membership of groups a release of twelve countries states, and that it says nowhere that it is of
-more; the way there, from an empty folder, is in tests/whole/test_twelve_countries.py."""
+"""Membership of groups that a release of twelve countries states, and the absence of any claim that it is of
+more. The way there, from an empty folder, is in tests/whole/test_twelve_countries.py."""
 
 import json
 from collections.abc import Sequence

@@ -156,7 +156,7 @@ def test_a_file_too_many_and_a_file_too_few_are_found(place: Place) -> None:
 
 
 def test_a_link_in_a_release_is_found(place: Place, tmp_path: Path) -> None:
-    """What it leads to may change later."""
+    """A link in a release is found, for its target may change later."""
     file = place.folder / "README.md"
     file.rename(tmp_path / "README.md")
     file.symlink_to(tmp_path / "README.md")

@@ -144,7 +144,7 @@ def test_the_site_of_a_release_is_well_formed(folder: Path, tmp_path: Path) -> N
 
 
 def test_gpgv_reads_the_signature(folder: Path, keys: SimpleNamespace, tmp_path: Path) -> None:
-    """It shares no code with the gpg that signed."""
+    """A verifier that shares no code with the gpg that signed accepts the signature."""
     ring = tmp_path / "ring.gpg"
     subprocess.run(
         ["gpg", "--batch", "--output", ring, "--dearmor", next(keys.signers.iterdir())], check=True

@@ -428,7 +428,7 @@ def test_a_tampered_byte_is_refused(node: Node, run: Run, ask: Ask, signing: Sim
 def test_a_disk_that_is_full_when_publication_is_recorded_publishes_nothing(
     node: Node, run: Run, ask: Ask, signing: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, missing: int
 ) -> None:
-    """What no record names, no later attack would know of."""
+    """A release that no record names would be unknown to any later attack."""
     ask(node)
     good(run("sign", node.releases / NAME, "--key", signing.officer))
     count = len(files_under(node.releases / NAME))

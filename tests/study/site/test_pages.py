@@ -1,4 +1,4 @@
-"""What readers ask, and how many clicks from the front page the answer, or the reason for none, is away."""
+"""Questions of readers, and the clicks from the front page to the answer, or to the reason for none."""
 
 import html
 import re
@@ -66,7 +66,7 @@ QUESTIONS = [
 
 
 def clicks_to(site: Path) -> dict[str, int]:
-    """How many clicks each page is from the front page."""
+    """Return the number of clicks from the front page to each page."""
     found, waiting = {"index": 0}, deque(["index"])
     while waiting:
         page = waiting.popleft()

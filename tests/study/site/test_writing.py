@@ -149,7 +149,7 @@ def test_the_same_bytes_in_another_zone_locale_and_core_count(drawn: SimpleNames
 
 
 def leads_somewhere(site: Path, page: Path, link: str) -> bool:
-    """Whether a link names a file, and a place that is in it once."""
+    """Return whether a link names a file, and a place that is in it once."""
     name, _, place = link.partition("#")
     file = site / name if name else page
     return file.is_file() and (not place or file.read_text("utf-8").count(f'id="{place}"') == 1)

@@ -1,5 +1,5 @@
-"""What samples of logs are made of: identifiers that are planted in every field that may carry one, and the
-search for them in what a run leaves.
+"""Parts of samples of logs: identifiers that are planted in every field that may carry one, and the search
+for them in what a run leaves.
 
 A log's *entry* is what tells of one message, call or report: a few lines. It has slots, such as the envelope
 sender; each slot takes forms of some kinds, such as an address literal. There is one entry for each slot and
@@ -199,7 +199,7 @@ class Log:
 
 @dataclass(frozen=True)
 class Samples:
-    """What a module of this package holds as SAMPLES: logs of the format that it is named after.
+    """Logs that a module of this package holds as SAMPLES, of the format that it is named after.
 
     canaries: logs with identifiers planted in each field; every format has them.
     logs: by name, logs of many events for the search for copies; without them, entries of the first canaries.
