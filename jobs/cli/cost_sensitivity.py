@@ -71,8 +71,12 @@ def sensitivity_table(figure: str, settings: Observatory) -> list[RenderableType
 
 
 def draw_sensitivity(spent: float, effects: list[Any], target: Row, gaps: list[Row]) -> list[RenderableType]:
-    """effects: of vary_parameters(). target, gaps: rows of study.investment_gap of the area, the one that was
-    asked for and each."""
+    """Draw a table of what one parameter at a time changes, and one of all gaps.
+
+    Args:
+        effects: of vary_parameters().
+        target, gaps: rows of study.investment_gap of the area, the one that was asked for and each.
+    """
     need = float(target["necessary"])
     title = f"{target['channel_code']}, {target['area_code']}, {target['period_code']}, US dollars"
     table = estimates_table(f"{title}: one parameter at a time", *HEADS, first="parameter")

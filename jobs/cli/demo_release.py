@@ -54,9 +54,15 @@ SIGNER = "Made-up signer of the sample study <signer@example.org>"
 
 @dataclass(frozen=True)
 class DemoRelease:
-    """folder: where the release is, published or as it was made. is_new: made just now. question_count: how
-    many administrations were asked. unasked_count: how many countries without one have rows. is_published:
-    False where there is no gpg to sign with."""
+    """The release of the made-up study.
+
+    Attributes:
+        folder: where the release is, published or as it was made.
+        is_new: made just now.
+        question_count: how many administrations were asked.
+        unasked_count: how many countries without one have rows.
+        is_published: False where there is no gpg to sign with.
+    """
 
     folder: Path
     digest: str

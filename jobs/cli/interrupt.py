@@ -55,7 +55,11 @@ def stop_if_pressed() -> None:
 
 @contextmanager
 def interruptible(finished: Callable[[], Iterable[str]], stages: Sequence[str]) -> Iterator[None]:
-    """Give an Interrupted the message which stages are finished and kept. finished: returns their names."""
+    """Give an Interrupted the message which stages are finished and kept.
+
+    Args:
+        finished: returns their names.
+    """
     try:
         yield
         stop_if_pressed()

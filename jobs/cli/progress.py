@@ -23,7 +23,12 @@ WIDTH = 80
 
 @dataclass
 class StageProgress:
-    """A stage at work. done: of `size` bytes of logs, where the size is known; share: of the work."""
+    """A stage at work.
+
+    Attributes:
+        done: of `size` bytes of logs, where the size is known.
+        share: of the work.
+    """
 
     name: str
     began: float
@@ -47,7 +52,9 @@ class Meter:
     """Prints the progress of a run. `report_step` takes texts as `silver: validating`, `report_share` a
     stage's progress.
 
-    operators: ids of the run's operators. finished: names of the stages that are done.
+    Attributes:
+        operators: ids of the run's operators.
+        finished: names of the stages that are done.
     """
 
     console: Console
@@ -79,7 +86,11 @@ class Meter:
         self.begin_stage(name, about)
 
     def report_share(self, name: str, share: float, size: int = 0) -> None:
-        """Set a stage's share of work done; 1 ends the stage. size: the bytes of logs that it reads."""
+        """Set a stage's share of work done; 1 ends the stage.
+
+        Args:
+            size: the bytes of logs that it reads.
+        """
         stage = self.begin_stage(name)
         now = self.clock()
         if share >= 1:

@@ -51,8 +51,9 @@ def read_rows(
 ) -> tuple[pl.DataFrame, int]:
     """Rows of a table in the order of its key, and how many there are without a limit.
 
-    has_sketches: keep sketches; without it, each is replaced by the count that it estimates. columns: only
-    these, in this order.
+    Args:
+        has_sketches: keep sketches; without it, each is replaced by the count that it estimates.
+        columns: only these, in this order.
     """
     import polars as pl
 
@@ -130,8 +131,9 @@ def write_rows(
 ) -> None:
     """Print or write rows; in text formats nested values become JSON, and bytes hexadecimal.
 
-    count: how many rows there are in all. needed, then: the columns that a narrow terminal shows before
-    others; without them, the first ones.
+    Args:
+        count: how many rows there are in all.
+        needed, then: the columns that a narrow terminal shows before others; without them, the first ones.
     """
     import polars as pl
 
@@ -190,7 +192,10 @@ def print_table(
     """Print rows as a table that fits the terminal. No word is broken, and columns left out are named below.
 
     If room is short, text columns with one value in all rows move below the table; then texts take several
-    lines; then the last columns are left out. needed, then: the columns that get room before others.
+    lines; then the last columns are left out.
+
+    Args:
+        needed, then: the columns that get room before others.
     """
     is_bounded = out.is_terminal or "COLUMNS" in os.environ
     frame = nested_to_json(frame)
@@ -253,8 +258,11 @@ def format_value(value: object) -> str:
 def fitting_columns(
     names: Sequence[str], widths: dict[str, int], room: int, first: Sequence[str]
 ) -> list[str]:
-    """The columns that fit, in their order. first: columns that get room before others; none is left out
-    for a later one."""
+    """The columns that fit, in their order.
+
+    Args:
+        first: columns that get room before others; none is left out for a later one.
+    """
     kept: set[str] = set()
     for name in dict.fromkeys((*first, *names)):
         if name in names:

@@ -58,8 +58,12 @@ def evaluate_lake(
     is_kept: bool = True,
 ) -> list[Evaluated]:
     """Evaluate the suites of gold on the rows of operators, as the last finished stage left them, and of the
-    study's tables that the lake has. months: of gold only these, and nothing of the study. is_kept: results
-    are written to the lake."""
+    study's tables that the lake has.
+
+    Args:
+        months: of gold only these, and nothing of the study.
+        is_kept: results are written to the lake.
+    """
     versions = lake.versions()
     frames = {
         table: gold_rows(lake, table, versions[table], operators, months)
@@ -124,7 +128,11 @@ def month_digests(lake: Lake, operators: Collection[str]) -> dict[tuple[str, str
 
 
 def changed_months(lake: Lake, now: Mapping[tuple[str, str], str]) -> set[str]:
-    """The months in which rows or rules of any operator changed since note_held(). now: month_digests()."""
+    """The months in which rows or rules of any operator changed since note_held().
+
+    Args:
+        now: month_digests().
+    """
     held = read_held(lake)
     return {month for (operator, month), digest in now.items() if held.get(f"{operator} {month}") != digest}
 

@@ -109,7 +109,8 @@ def rule_counts(results: Iterable[Result]) -> list[tuple[str, int, int]]:
 def refuse_broken(results: Iterable[Result], consequence: str) -> None:
     """Raise ValidationHeld that names each broken rule, if one is broken.
 
-    consequence: what does not happen therefore.
+    Args:
+        consequence: what does not happen therefore.
     """
     lines = [
         f"{each.table}: expectation {each.rule} is broken on {each.violations:,}"

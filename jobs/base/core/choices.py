@@ -16,7 +16,10 @@ def check_choice(value: str, known: Any, what: str) -> str:
 
 def refuse_unknown(option: str, values: Iterable[str], known: Any, what: str = "") -> None:
     """Raise ObservatoryError for the first of an option's values that is not known, with the nearest one.
-    what: what it is not, where the option's name does not say it."""
+
+    Args:
+        what: what it is not, where the option's name does not say it.
+    """
     for value in values:
         if value not in known:
             kind = f"{what} " if what else ""

@@ -19,9 +19,12 @@ FEWEST_SIGNS = 6
 
 
 def master_key(key_file: str | None = None) -> bytes:
-    """The secret from which each operator's key derives. key_file: of a later key; None for the first.
+    """The secret from which each operator's key derives.
 
     Raises ObservatoryError that says how to set it.
+
+    Args:
+        key_file: of a later key; None for the first.
     """
     if key_file is not None:
         setting = f"[[key]] file = {key_file}"

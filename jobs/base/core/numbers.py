@@ -40,8 +40,11 @@ def round_significant(number: Number, digits: int = 3) -> Decimal:
 
 
 def round_outward(number: Number, digits: int, rounding: str) -> Decimal:
-    """An end of an interval, rounded to significant digits away from its middle. rounding: ROUND_FLOOR for a
-    lower end, ROUND_CEILING for an upper one."""
+    """An end of an interval, rounded to significant digits away from its middle.
+
+    Args:
+        rounding: ROUND_FLOOR for a lower end, ROUND_CEILING for an upper one.
+    """
     value = to_decimal(number)
     return value.quantize(Decimal(1).scaleb(value.adjusted() - digits + 1), rounding) if value else Decimal(0)
 

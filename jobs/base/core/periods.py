@@ -52,7 +52,11 @@ def period_bounds(period_code: str) -> tuple[dt.date, dt.date]:
 
 
 def period_of(day: dt.date, length: str) -> str:
-    """The period that a day lies in. length: month, quarter or year."""
+    """The period that a day lies in.
+
+    Args:
+        length: month, quarter or year.
+    """
     ways = {"month": f"{day:%Y-%m}", "quarter": f"{day.year}-Q{(day.month + 2) // 3}", "year": f"{day.year}"}
     return ways[length]
 
@@ -100,8 +104,9 @@ def last_period(periods: Iterable[str]) -> str | None:
 def latest_with_logs(counts: Iterable[tuple[str, int, int]]) -> str | None:
     """The latest period that any logs cover: a year that few answered ends no earlier than its quarters.
 
-    counts: periods with how many respondents stand behind a figure, and how many of them only answered.
-    Without logs it is the latest period.
+    Args:
+        counts: periods with how many respondents stand behind a figure, and how many of them only answered.
+            Without logs it is the latest period.
     """
     found = list(counts)
     return last_period(code for code, all_told, answers in found if all_told > answers) or last_period(

@@ -12,10 +12,14 @@ MOUNTED = Path("/run/secrets")
 def read_secret(file: Path, setting: str, name: str, if_lost: str, if_read: str) -> bytes:
     """Read a secret's file.
 
-    setting: what names the file. name: what the secret is. if_lost: what to do where the file is missing.
-    if_read: what to do if somebody may have read it. Raises ObservatoryError without the secret for a file
-    that is missing, cannot be read, or that others than its owner may read or change; files under MOUNTED
-    are exempt from the last rule.
+    Raises ObservatoryError without the secret for a file that is missing, cannot be read, or that others than
+    its owner may read or change; files under MOUNTED are exempt from the last rule.
+
+    Args:
+        setting: what names the file.
+        name: what the secret is.
+        if_lost: what to do where the file is missing.
+        if_read: what to do if somebody may have read it.
     """
     try:
         mode = stat.S_IMODE(file.stat().st_mode)

@@ -289,8 +289,11 @@ def draw_list(
     found: dict[str, list[ListedFigure]], console: Console, basis: PriceBasis | None = None
 ) -> None:
     """Print the published figures quantity by quantity: no two of these are ever added. On a narrow terminal
-    what a figure is of stands below its name. basis: of amounts, prices and currency; what is no amount of
-    money is left out then."""
+    what a figure is of stands below its name.
+
+    Args:
+        basis: of amounts, prices and currency; what is no amount of money is left out then.
+    """
     restated = {code: [restate_figure(each, basis) for each in rows] for code, rows in found.items()}
     shown = {code: [each for each in rows if each is not None] for code, rows in restated.items()}
     console.print(list_table(shown, is_wide=console.width >= WIDE))

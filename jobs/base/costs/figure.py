@@ -19,7 +19,12 @@ from jobs.base.tables.contracts import reference_table
 
 @dataclass(frozen=True)
 class FormulaStep:
-    """One formula on the way to a figure. numbers: with central values put in; result: what that gives."""
+    """One formula on the way to a figure.
+
+    Attributes:
+        numbers: with central values put in.
+        result: what that gives.
+    """
 
     name: str
     formula: str
@@ -44,9 +49,15 @@ class Input:
 
 @dataclass(frozen=True)
 class Scope:
-    """The scope of a figure. kind: published, month, or the study's table. subject: the area, or the
-    operator. part: which part of it, as channel and countermeasure or strategy. quantity: what else figures
-    must have in common to be added. countries: of a study's area."""
+    """The scope of a figure.
+
+    Attributes:
+        kind: published, month, or the study's table.
+        subject: the area, or the operator.
+        part: which part of it, as channel and countermeasure or strategy.
+        quantity: what else figures must have in common to be added.
+        countries: of a study's area.
+    """
 
     kind: str
     subject: str
@@ -60,8 +71,10 @@ class Scope:
 class Simulation:
     """How a figure comes from its parameters, so that several can be simulated together.
 
-    table: the parameters, as sampling.sample_parameters takes them. own_parameters: those of them that no
-    other figure shares. owner: whose they are.
+    Attributes:
+        table: the parameters, as sampling.sample_parameters takes them.
+        own_parameters: those of them that no other figure shares.
+        owner: whose they are.
     """
 
     table: pl.DataFrame
@@ -81,7 +94,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class TotalPart:
-    """A part of an estimated total. error: its standard error; None where it has none of its own."""
+    """A part of an estimated total.
+
+    Attributes:
+        error: its standard error; None where it has none of its own.
+    """
 
     name: str
     value: float
@@ -92,13 +109,17 @@ class TotalPart:
 class Explained:
     """A figure with all that it came from.
 
-    points: its 5, 50 and 95% points; none where no formula is known, and then no simulation either. printed:
-    what its author published. verdict: a code of the list `reproduction`, of a published figure. compared:
-    what the comparison with what was printed, or with what the lake holds, says. others: figures of the same
-    model. estimate: of a figure of the study, in place of points. divided: an estimate by its parts, each way
-    of dividing it with a title. assumptions: its assumptions, in sentences. bound_code: whether it is a lower
-    or an upper bound, a code of the list `bound`. is_modelled: a model's figure of this study's spam, which
-    is added to nothing.
+    Attributes:
+        points: its 5, 50 and 95% points; none where no formula is known, and then no simulation either.
+        printed: what its author published.
+        verdict: a code of the list `reproduction`, of a published figure.
+        compared: what the comparison with what was printed, or with what the lake holds, says.
+        others: figures of the same model.
+        estimate: of a figure of the study, in place of points.
+        divided: an estimate by its parts, each way of dividing it with a title.
+        assumptions: its assumptions, in sentences.
+        bound_code: whether it is a lower or an upper bound, a code of the list `bound`.
+        is_modelled: a model's figure of this study's spam, which is added to nothing.
     """
 
     name: str
@@ -155,7 +176,11 @@ def with_address(source: str) -> str:
 
 @dataclass(frozen=True)
 class ListedFigure:
-    """A published figure as a list has it. verdict: a code of the list `reproduction`."""
+    """A published figure as a list has it.
+
+    Attributes:
+        verdict: a code of the list `reproduction`.
+    """
 
     name: str
     area: str

@@ -63,7 +63,9 @@ def account_assumptions(
 ) -> dict[str, float]:
     """The assumptions for the account of a respondent in a country of this class.
 
-    known: from central_values(). assumed: central values of ref.investment_assumption.
+    Args:
+        known: from central_values().
+        assumed: central values of ref.investment_assumption.
     """
     lives = {f"life_{asset}": known[code] for asset, code in LIFE.items()}
     rate = known[rate_code(development)]
@@ -87,7 +89,9 @@ def draw_parameters(parameters: pl.DataFrame) -> Samples:
 def list_assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[str]:
     """The assumptions of study.investment, as sentences with their values.
 
-    parameters: ref.cost_parameter. assumed: ref.investment_assumption.
+    Args:
+        parameters: ref.cost_parameter.
+        assumed: ref.investment_assumption.
     """
     points = {
         code: (low, middle, high)

@@ -34,8 +34,11 @@ PARAMETER, RATE = "ref.cost_parameter", "ref.exchange_rate"
 
 @dataclass(frozen=True)
 class Month:
-    """One operator's month, or a part of it: what the lake has of it, and what prices it. parameters: the
-    rows of ref.cost_parameter that hold in its country."""
+    """One operator's month, or a part of it: what the lake has of it, and what prices it.
+
+    Attributes:
+        parameters: the rows of ref.cost_parameter that hold in its country.
+    """
 
     operator: Operator
     period_code: str

@@ -28,7 +28,9 @@ def prices_of_period(
 ) -> pl.DataFrame:
     """The prices that hold in a country on a period's last day, by its groups on that day.
 
-    parameters: ref.cost_parameter. country, country_group: the reference tables of these names.
+    Args:
+        parameters: ref.cost_parameter.
+        country, country_group: the reference tables of these names.
     """
     return prices_on_day(parameters, country_code, last_day(period_code), country, country_group)
 

@@ -23,8 +23,11 @@ TABLE = "ref.price_index"
 
 @dataclass(frozen=True)
 class PriceBasis:
-    """Prices of a year, None of each amount's own; a currency, None for each amount's own. rows: of
-    ref.price_index as index_rows() has them, None for the project's own."""
+    """Prices of a year, None of each amount's own; a currency, None for each amount's own.
+
+    Attributes:
+        rows: of ref.price_index as index_rows() has them, None for the project's own.
+    """
 
     year: int | None
     currency: str | None

@@ -54,8 +54,10 @@ class FixedCost:
 class Prices:
     """All that effort is priced with.
 
-    table: every uncertain value with its distribution, as sampling.sample_parameters takes it. shown: the
-    currency of the amounts. biases: which way each parameter errs that is known to err, over or under.
+    Attributes:
+        table: every uncertain value with its distribution, as sampling.sample_parameters takes it.
+        shown: the currency of the amounts.
+        biases: which way each parameter errs that is known to err, over or under.
     """
 
     table: pl.DataFrame
@@ -133,8 +135,11 @@ def with_distribution(low: float, central: float, high: float) -> tuple[float, f
 
 @dataclass(frozen=True)
 class PriceLine:
-    """A price: what its formula gives, in currency_code, is the cost of a driver. is_service: of a filter
-    that is bought by use, and so an alternative to one's own."""
+    """A price: what its formula gives, in currency_code, is the cost of a driver.
+
+    Attributes:
+        is_service: of a filter that is bought by use, and so an alternative to one's own.
+    """
 
     code: str
     formula: str

@@ -39,13 +39,15 @@ def simulate_costs(
 ) -> pl.DataFrame:
     """One operator's cost for each month, channel, countermeasure and component, with totals `_T`.
 
-    effort: rows of gold.countermeasure_effort_daily of one operator. parameters, rates: ref.cost_parameter
-    and ref.exchange_rate as valid for the period. fixed: the operator's own figures.
-
     Marginal cost is each priced line (a parameter with `countermeasures`) times its driver over the days
     with data. Fixed cost is a twelfth of a year's figure, times the share of the month's days with data.
     Amounts are in currency_code, or in USD where no rate is known, at the rates given and in the prices of
     each parameter's own year. bound_code: see bound_of.
+
+    Args:
+        effort: rows of gold.countermeasure_effort_daily of one operator.
+        parameters, rates: ref.cost_parameter and ref.exchange_rate as valid for the period.
+        fixed: the operator's own figures.
     """
     if effort.is_empty():
         return pl.DataFrame(schema=COST)
@@ -164,9 +166,10 @@ Measure = tuple[str, str]
 class Simulated:
     """One month's cost, point by point, by (channel, countermeasure, component), in one currency.
 
-    inputs: by measure, the drivers, efforts and parameters in the prices that are charged to it. fixed: the
-    measures, or `_T` of a channel, that the operator's own figures are of. own: the measures whose work a
-    service would be paid for by use, but whose own figures stand.
+    Attributes:
+        inputs: by measure, the drivers, efforts and parameters in the prices that are charged to it.
+        fixed: the measures, or `_T` of a channel, that the operator's own figures are of.
+        own: the measures whose work a service would be paid for by use, but whose own figures stand.
     """
 
     amounts: dict[Key, np.ndarray]
@@ -176,7 +179,11 @@ class Simulated:
 
 
 def simulate_month(month: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> Simulated:
-    """Simulate one month. share: which part of a year the fixed figures are charged for."""
+    """Simulate one month.
+
+    Args:
+        share: which part of a year the fixed figures are charged for.
+    """
     size = len(next(iter(samples.values())))
     amounts: dict[Key, np.ndarray] = {}
     inputs: dict[Measure, frozenset[str]] = {}
@@ -239,8 +246,13 @@ def sum_by_component(
 
 @dataclass(frozen=True)
 class Bound:
-    """Which way an amount is known to err. priceless: measures whose work could not be priced. unstated:
-    measures, or a channel's `_T`, without a fixed cost. over, under: inputs that are too high, too low."""
+    """Which way an amount is known to err.
+
+    Attributes:
+        priceless: measures whose work could not be priced.
+        unstated: measures, or a channel's `_T`, without a fixed cost.
+        over, under: inputs that are too high, too low.
+    """
 
     priceless: tuple[Measure, ...] = ()
     unstated: tuple[Measure, ...] = ()

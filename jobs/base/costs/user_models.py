@@ -29,9 +29,15 @@ IS_SHOWN = pl.col("period_code").str.contains(r"^\d{4}(-Q[1-4])?$")
 
 @dataclass(frozen=True)
 class Driver:
-    """Spam that a model's cost is of. unit: in which the study counts it; types: its families of types, none
-    for all spam. share: the part of it that reaches users, as a formula. bound: which way it errs: all that
-    was counted is more than what reached users, and spam of unknown type is in no type."""
+    """Spam that a model's cost is of.
+
+    Attributes:
+        unit: in which the study counts it.
+        types: its families of types, none for all spam.
+        share: the part of it that reaches users, as a formula.
+        bound: which way it errs: all that was counted is more than what reached users, and spam of unknown
+            type is in no type.
+    """
 
     unit: str
     share: str
@@ -53,8 +59,11 @@ DRIVERS = {
 @dataclass(frozen=True)
 class UserModel:
     """A model: its row of ref.cost_parameter and its driver, the rows of all parameters that it takes, its
-    cost for each spam in US dollars of the base year, and the user's seconds where it values time. cost,
-    seconds: 5, 50 and 95% points."""
+    cost for each spam in US dollars of the base year, and the user's seconds where it values time.
+
+    Attributes:
+        cost, seconds: 5, 50 and 95% points.
+    """
 
     row: Mapping[str, Any]
     driver: str

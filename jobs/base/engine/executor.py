@@ -34,8 +34,10 @@ from jobs.base.tables.merge import merge_parts
 class Expected:
     """The state of the driver that every worker must have, too.
 
-    project: the version of its files. seal: the HMAC of nonce by the pseudonym key, so that keys are compared
-    and never sent. shared: a file in the lake that workers must see.
+    Attributes:
+        project: the version of its files.
+        seal: the HMAC of nonce by the pseudonym key, so that keys are compared and never sent.
+        shared: a file in the lake that workers must see.
     """
 
     project: str

@@ -23,8 +23,11 @@ from jobs.base.core.machine import HOME
 
 @dataclass(frozen=True)
 class Jars:
-    """Jars of one package, and what it needs beside, that Spark does not ship. shipped: what Ivy leaves out,
-    since Spark ships it, some of it newer: it would clash."""
+    """Jars of one package, and what it needs beside, that Spark does not ship.
+
+    Attributes:
+        shipped: what Ivy leaves out, since Spark ships it, some of it newer: it would clash.
+    """
 
     name: str
     package: str

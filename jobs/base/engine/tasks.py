@@ -82,7 +82,9 @@ def refuse_unnamed(function: Callable[..., Any]) -> None:
 class Engine(Protocol):
     """A runner of tasks.
 
-    workers: how many at a time. task_bytes: the memory that one may take.
+    Attributes:
+        workers: how many at a time.
+        task_bytes: the memory that one may take.
     """
 
     workers: int
@@ -92,10 +94,13 @@ class Engine(Protocol):
 
     def run_tasks(self, tasks: Iterable[Task[R]], done: Callable[[int], None] = ...) -> list[R]:
         """The values that the tasks returned, in their order; those of tasks that were cut, one after the
-        other. done: called with the number of finished tasks after each.
+        other.
 
         Raises the error of the first task that failed. A task that died is cut into smaller ones where
         possible and tried once more; TaskDied names one that died again.
+
+        Args:
+            done: called with the number of finished tasks after each.
         """
         ...
 
@@ -133,8 +138,11 @@ def perform_call(call: Callable[[], R]) -> R:
 
 @dataclass(frozen=True)
 class StagedFrame:
-    """A frame that a task left in staging: so many bytes of a file, from `offset` on. bucket: of `count`
-    buckets the one that all its rows belong to."""
+    """A frame that a task left in staging: so many bytes of a file, from `offset` on.
+
+    Attributes:
+        bucket: of `count` buckets the one that all its rows belong to.
+    """
 
     name: str
     path: str
@@ -211,7 +219,11 @@ def group_by_bytes(items: Sequence[Any], limit: int) -> list[list[Any]]:
 
 @dataclass
 class StagingFolder:
-    """A run's private folder for the frames that tasks leave; others_died: runs before it have died."""
+    """A run's private folder for the frames that tasks leave.
+
+    Attributes:
+        others_died: runs before it have died.
+    """
 
     folder: str
     others_died: bool = False

@@ -124,7 +124,11 @@ def is_whole_area(row: Mapping[str, Any]) -> bool:
 
 def name_study_countries(row: Mapping[str, Any], name: str) -> str:
     """Name an area of which the frame has too little, by the counts of its row: "12 countries of the study",
-    "Africa: 3 of 44 countries". name: that of the whole area."""
+    "Africa: 3 of 44 countries".
+
+    Args:
+        name: that of the whole area.
+    """
     framed, rated = row.get("frame_country_count"), row.get("rated_country_count")
     if framed is None:
         return name_countries_alone(row["area_code"], name)

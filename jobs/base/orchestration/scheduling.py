@@ -119,8 +119,11 @@ def render_by_call(value: Callable[[Any], Any]) -> Any:
 def pipeline_task(
     task_id: str, words: Words, connections: Sequence[str] = (), **options: Any
 ) -> BashOperator:
-    """A command of the pipeline as a task. connections: ids of Airflow's connections that it needs besides
-    the lake's."""
+    """A command of the pipeline as a task.
+
+    Args:
+        connections: ids of Airflow's connections that it needs besides the lake's.
+    """
     return PipelineCommand(
         task_id=task_id,
         connections=[*lake_connections(), *connections],
@@ -145,7 +148,8 @@ def choose_task(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkS
 def spark_task(task_id: str, words: Words, master: str, **options: Any) -> SparkSubmitOperator:
     """A command of the pipeline as the driver of a Spark job, on the machine of the task.
 
-    master: that of the settings; without it that of Airflow's connection `spark_default`.
+    Args:
+        master: that of the settings; without it that of Airflow's connection `spark_default`.
     """
     try:
         # Without Spark's provider nothing is submitted.
@@ -202,8 +206,9 @@ def command_output(
     """Return what a command of the pipeline prints as JSON; its other output goes to the log. Raises
     CommandFailed, with what it says.
 
-    may_end_with: exit codes other than 0 with which it has done its work. connections: as pipeline_task()
-    has them.
+    Args:
+        may_end_with: exit codes other than 0 with which it has done its work.
+        connections: as pipeline_task() has them.
     """
     done = subprocess.run(
         [pipeline_python(), "-m", "jobs", *words],

@@ -23,7 +23,11 @@ from jobs.base.settings.access import S3, Access
 
 @dataclass(frozen=True)
 class DroppedFile:
-    """A file in a folder, by its listing. written_at: UTC; None where the listing does not say it."""
+    """A file in a folder, by its listing.
+
+    Attributes:
+        written_at: UTC; None where the listing does not say it.
+    """
 
     name: str
     size: int
@@ -32,9 +36,12 @@ class DroppedFile:
 
 @dataclass(frozen=True)
 class DropFolder:
-    """A folder by its path or URL. setting: what names it, for messages.
+    """A folder by its path or URL.
 
     Its methods raise ObservatoryError that says what to do; TryAgain where the trouble may pass by itself.
+
+    Attributes:
+        setting: what names it, for messages.
     """
 
     url: str
@@ -135,8 +142,11 @@ class DropFolder:
 
     @contextlib.contextmanager
     def reach_host(self, failure: str) -> Iterator[None]:
-        """Errors of the folder's host become those that a person is meant to read. failure: what does not
-        work, as the end of a sentence on the folder."""
+        """Errors of the folder's host become those that a person is meant to read.
+
+        Args:
+            failure: what does not work, as the end of a sentence on the folder.
+        """
         place = f"{self.setting}: {self.url} {failure}"
         errors: tuple[type[Exception], ...] = (OSError, *connection_errors())
         try:

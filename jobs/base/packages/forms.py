@@ -14,8 +14,13 @@ from jobs.base.packages.package import FILES, FORM, columns_of, contract_digest
 
 @dataclass(frozen=True)
 class PackageForm:
-    """A form of packages. digest: of the contracts that its packages were made by. without: the tables that
-    they do not have; lacks: by table, the columns that its files do not have, with the value of each row."""
+    """A form of packages.
+
+    Attributes:
+        digest: of the contracts that its packages were made by.
+        without: the tables that they do not have.
+        lacks: by table, the columns that its files do not have, with the value of each row.
+    """
 
     name: str
     digest: str

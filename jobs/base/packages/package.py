@@ -115,10 +115,12 @@ class Total(PackagePart):
 class Manifest(PackagePart):
     """The manifest of a package.
 
-    computed_at: when the counts were computed; of two packages of a period the one computed later stands.
-    subscriptions: by channel. references: the SHA-256 of each table of DECIDING and COUNTING.
-    withheld: what was too small to leave, _T under every definition. waiver: what of confidentiality the
-    operator waives for these counts.
+    Attributes:
+        computed_at: when the counts were computed; of two packages of a period the one computed later stands.
+        subscriptions: by channel.
+        references: the SHA-256 of each table of DECIDING and COUNTING.
+        withheld: what was too small to leave, _T under every definition.
+        waiver: what of confidentiality the operator waives for these counts.
     """
 
     form: Text

@@ -55,7 +55,8 @@ def beyond_subscriptions(
 ) -> list[str]:
     """A line for each month and channel whose units came in at more than MOST_PER_DAY a day and subscription.
 
-    subscriptions_of: by channel; one that it lacks is not looked at.
+    Args:
+        subscriptions_of: by channel; one that it lacks is not looked at.
     """
     days = {(each.period_code, each.channel_code): each.days for each in manifest.coverage.days}
     wrong = []
@@ -89,8 +90,10 @@ def find_changes(counts: Counts, before: Counts, is_one_computation: bool, name:
     """A line if counts differ from those that they replace by more than another computation explains.
 
     Of one computation they are the same but for rounding, and so are the days. Of a later one they may be of
-    more days or of other logs; more than WITHIN times as many or few a day is asked about. name: of the
-    package that stands.
+    more days or of other logs; more than WITHIN times as many or few a day is asked about.
+
+    Args:
+        name: of the package that stands.
     """
     found = []
     for group in sorted(set(counts) & set(before)):

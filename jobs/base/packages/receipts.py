@@ -24,9 +24,14 @@ Sentences = Annotated[list[Sentence], Field(max_length=10_000)]
 
 
 class Receipt(PackagePart):
-    """The study's answer to a package. delivered_sha256: of the file that it answers. package_sha256: of the
-    manifest in it, where it could be opened. reasons: why it was refused. notes: what else its operator
-    should know."""
+    """The study's answer to a package.
+
+    Attributes:
+        delivered_sha256: of the file that it answers.
+        package_sha256: of the manifest in it, where it could be opened.
+        reasons: why it was refused.
+        notes: what else its operator should know.
+    """
 
     form: Text
     delivered_sha256: Digest
@@ -86,8 +91,11 @@ def parse_receipt(data: bytes) -> tuple[Receipt, bytes, bytes | None]:
 def verify_receipt(data: bytes, row: Row, study_key: str | None) -> tuple[Receipt, str | None]:
     """The answer to a file that was sent, and who signed it, if that was verified.
 
-    row: the file's row of meta.delivery. Raises ObservatoryError for an answer to another file, and for one
-    that is not signed by the study's key where the settings name it.
+    Raises ObservatoryError for an answer to another file, and for one that is not signed by the study's key
+    where the settings name it.
+
+    Args:
+        row: the file's row of meta.delivery.
     """
     receipt, signed, signature = parse_receipt(data)
     stated = {name: getattr(receipt, name) for name in ("operator_id", "package_sha256", "period_code")}

@@ -38,8 +38,14 @@ class Done:
 
 @dataclass(frozen=True)
 class GoodSignature:
-    """A good signature. fingerprint: of the primary key. name: its user id. signed_at: as the signature
-    states it. expired_at: when the key expired since; None while it is valid."""
+    """A good signature.
+
+    Attributes:
+        fingerprint: of the primary key.
+        name: its user id.
+        signed_at: as the signature states it.
+        expired_at: when the key expired since; None while it is valid.
+    """
 
     fingerprint: str
     name: str
@@ -48,11 +54,14 @@ class GoodSignature:
 
 
 def run_gpg(*words: str, data: bytes = b"", most: int = LARGEST_ANSWER) -> Done:
-    """Run gpg without asking anyone anything. data: its input.
+    """Run gpg without asking anyone anything.
 
     A few kilobytes of OpenPGP can unpack to gigabytes: gpg's output is read through a pipe, and gpg is ended
     as soon as it gives more than `most` bytes or takes longer than LONGEST seconds. Then ObservatoryError is
     raised.
+
+    Args:
+        data: its input.
     """
     with tempfile.TemporaryFile() as errors, tempfile.TemporaryFile() as given:
         given.write(data)

@@ -20,7 +20,8 @@ WITHIN = 3
 def find_unlikely(given: dict[str, int], respondent_id: str, period: str, frame: pl.DataFrame) -> list[str]:
     """A line for each channel whose subscriptions are far from those of the frame on the period's last day.
 
-    given: by channel. A channel that the frame does not have is not looked at: an estimate asks for it.
+    Args:
+        given: by channel. A channel that the frame does not have is not looked at: an estimate asks for it.
     """
     known = list_framed(respondent_id, period, frame)
     return [

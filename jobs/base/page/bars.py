@@ -13,8 +13,11 @@ EMPTY = "#d9dde1"
 
 
 def draw_bars(values: Sequence[int], unit: str, names: Mapping[int, str], title: str, width: int) -> Markup:
-    """A bar for each value, the largest value with its unit at its line. names: by the place of a bar, below
-    it."""
+    """A bar for each value, the largest value with its unit at its line.
+
+    Args:
+        names: by the place of a bar, below it.
+    """
     high, left, top = 110, 8, 16
     step, most = (width - left) / len(values), max([*values, 1])
     body = [

@@ -7,7 +7,11 @@ from markupsafe import Markup
 
 @dataclass(frozen=True)
 class Part:
-    """A piece of a bar, in percent of its width. kind: certain, undecided, other, rest, range or dot."""
+    """A piece of a bar, in percent of its width.
+
+    Attributes:
+        kind: certain, undecided, other, rest, range or dot.
+    """
 
     kind: str
     start: float
@@ -16,9 +20,15 @@ class Part:
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell of a table. sub: a smaller second line; bar: parts beside the text; picture: SVG after it.
-    language: of the text, where the page has another, which may run from right to left. link: what the
-    heading of a row leads to."""
+    """A cell of a table.
+
+    Attributes:
+        sub: a smaller second line.
+        bar: parts beside the text.
+        picture: SVG after it.
+        language: of the text, where the page has another, which may run from right to left.
+        link: what the heading of a row leads to.
+    """
 
     text: str
     sub: str = ""
@@ -31,7 +41,11 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading. kind: text or number; minor ones are left out on a phone."""
+    """A column's heading.
+
+    Attributes:
+        kind: text or number; minor ones are left out on a phone.
+    """
 
     name: str
     kind: str = "number"
@@ -40,9 +54,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """The first cell of each row is its heading. total: how many rows there are where only some show.
+    """The first cell of each row is its heading.
 
-    axis: what the left end, any places between, and the right end of every bar of the table stand for.
+    Attributes:
+        total: how many rows there are where only some show.
+        axis: what the left end, any places between, and the right end of every bar of the table stand for.
     """
 
     caption: str
@@ -68,10 +84,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Block:
-    """One figure. csv: the name of the file that holds its numbers; half: two fit beside each other. finding:
-    what it shows, a sentence that is its title in place of the heading.
+    """One figure.
 
-    is_table_open: the table stands below the pictures, for who would otherwise not know their numbers.
+    Attributes:
+        csv: the name of the file that holds its numbers.
+        half: two fit beside each other.
+        finding: what it shows, a sentence that is its title in place of the heading.
+        is_table_open: the table stands below the pictures, for who would otherwise not know their numbers.
     """
 
     heading: str
@@ -90,9 +109,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Section:
-    """finding: sentences that are of no single block. missing: sentences that name what has no figure.
+    """A section of a page.
 
-    is_annex: its tables are folded away.
+    Attributes:
+        finding: sentences that are of no single block.
+        missing: sentences that name what has no figure.
+        is_annex: its tables are folded away.
     """
 
     id: str

@@ -25,7 +25,11 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True)
 class ChartLine:
-    """A line: its column, and the label at its last day. label_at: the label's height, as a value."""
+    """A line: its column, and the label at its last day.
+
+    Attributes:
+        label_at: the label's height, as a value.
+    """
 
     column: str
     colour: str
@@ -35,7 +39,11 @@ class ChartLine:
 
 @dataclass(frozen=True)
 class Axis:
-    """The vertical axis, from 0 to `top`. unit: % for shares, empty for counts."""
+    """The vertical axis, from 0 to `top`.
+
+    Attributes:
+        unit: % for shares, empty for counts.
+    """
 
     top: float
     unit: str = ""
@@ -44,8 +52,9 @@ class Axis:
 def draw_lines(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis, title: str) -> Markup:
     """Lines over days, with a band between the columns `low` and `high`.
 
-    days: a row for each day, period_date and columns of numbers; null where there is no value, so that no
-    line crosses a gap (fill_gaps). A label stands at the last day with values.
+    Args:
+        days: a row for each day, period_date and columns of numbers; null where there is no value, so that no
+            line crosses a gap (fill_gaps). A label stands at the last day with values.
     """
     body = [*draw_heights(axis), *draw_days(days)]
     for line in lines:

@@ -28,7 +28,11 @@ class Flow:
 
 @dataclass
 class Node:
-    """A code in a column. y and height in pixels; taken: how far its left and right side are used."""
+    """A code in a column. y and height in pixels.
+
+    Attributes:
+        taken: how far its left and right side are used.
+    """
 
     column: int
     code: str
@@ -99,8 +103,13 @@ def add_ribbons(flows: list[Flow], columns: list[dict[str, Node]], shown: Flow |
 def draw_sankey(
     flows: list[Flow], names: list[dict[str, str]], title: str, width: int, margin: int
 ) -> Markup:
-    """The diagram as SVG. names: by code, for each column. With a margin the outer labels stand beside the
-    diagram, without one on it."""
+    """The diagram as SVG.
+
+    With a margin the outer labels stand beside the diagram, without one on it.
+
+    Args:
+        names: by code, for each column.
+    """
     flows = [flow for flow in flows if flow.value > 0]
     total = sum(flow.value for flow in flows)
     shown = largest_known_route(flows)

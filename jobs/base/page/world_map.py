@@ -86,7 +86,11 @@ def to_pixels(latitude: float, longitude: float, width: float, size: float = 0) 
 
 
 def draw_map(places: list[MapCountry], title: str, width: int, labels: int) -> Markup:
-    """The map as SVG. labels: how many of the largest places are named, where there is room."""
+    """The map as SVG.
+
+    Args:
+        labels: how many of the largest places are named, where there is room.
+    """
     pitch = width / len(load_land()[0])
     height = len(load_land()) * pitch
     dots = "".join(

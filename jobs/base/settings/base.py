@@ -25,6 +25,10 @@ class Settings(BaseModel):
 
 
 def code_of(codelist: str, what: str, *more: str) -> AfterValidator:
-    """The check of a setting that is a code of a list. what: what it is, for messages. more: other words that
-    it may be."""
+    """The check of a setting that is a code of a list.
+
+    Args:
+        what: what it is, for messages.
+        more: other words that it may be.
+    """
     return AfterValidator(lambda code: check_choice(code, {*list_codes(codelist), *more}, what))

@@ -25,8 +25,11 @@ ROOT = np.sqrt(2 * np.pi)
 def fit_lognormal(exact: Array, low: Array, high: Array) -> tuple[float, float]:
     """Mean and standard deviation of the logarithm, by maximum likelihood.
 
-    exact: amounts above 0. low, high: edges of bands, 0 and inf where they are open. Raises ValueError
-    without anything to fit to.
+    Raises ValueError without anything to fit to.
+
+    Args:
+        exact: amounts above 0.
+        low, high: edges of bands, 0 and inf where they are open.
     """
     if len(exact) + len(low) == 0:
         raise ValueError("no amount and no band to fit a distribution to")

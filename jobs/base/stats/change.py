@@ -33,8 +33,11 @@ from jobs.base.stats.intervals import (
 class MatchedPeriod:
     """One period of respondents that answered in both.
 
-    sample: with replicates of the same draws in both periods. y: respondents x measures, in the same order in
-    both periods. member: areas x operators, the same areas in both. known: subscriptions of each area.
+    Attributes:
+        sample: with replicates of the same draws in both periods.
+        y: respondents x measures, in the same order in both periods.
+        member: areas x operators, the same areas in both.
+        known: subscriptions of each area.
     """
 
     sample: Weighted

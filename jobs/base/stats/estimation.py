@@ -150,7 +150,9 @@ class Weighted:
 class Margins:
     """A partition of the operators, or of a part of them, into sets whose subscriptions are known.
 
-    place: which set an operator is in, -1 for none. totals: what is known of each set.
+    Attributes:
+        place: which set an operator is in, -1 for none.
+        totals: what is known of each set.
     """
 
     name: str
@@ -250,7 +252,11 @@ def one_hot(place: Array, count: int) -> Array:
 
 
 def sum_rows(values: Array, place: Array) -> Array:
-    """Sums of the rows of each set. place: the set of each row; every one from 0 up has a row."""
+    """Sums of the rows of each set.
+
+    Args:
+        place: the set of each row; every one from 0 up has a row.
+    """
     order = np.argsort(place, kind="stable")
     starts = np.flatnonzero(np.diff(place[order], prepend=-1))
     found: Array = np.add.reduceat(values[order], starts, axis=0) if len(order) else values
@@ -301,7 +307,9 @@ def solve_factors(
     """Factors of cells by Newton's method on the multipliers of their sets (Deville and Särndal 1992), rows x
     cells; and which rows it solved: others have totals that contradict each other.
 
-    mass: rows x cells, sums of w x. of_set: cells x sets, 1 where a cell is in the set.
+    Args:
+        mass: rows x cells, sums of w x.
+        of_set: cells x sets, 1 where a cell is in the set.
     """
     factor = np.ones_like(mass)
     is_solved = np.zeros(len(mass), dtype=bool)
@@ -345,7 +353,10 @@ def calibrate_weights(weights: Array, x: Array, margins: Sequence[Margins]) -> A
 def ratio_totals(weights: Array, x: Array, y: Array, member: Array, known: Array) -> Array:
     """X (sum of w y)/(sum of w x), as rows of weights x areas x measures. All arrays are of respondents.
 
-    y: respondents x measures. member: areas x respondents. known: subscriptions of each area.
+    Args:
+        y: respondents x measures.
+        member: areas x respondents.
+        known: subscriptions of each area.
     """
     below = weights @ (member * x).T
     scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)

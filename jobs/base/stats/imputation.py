@@ -28,8 +28,10 @@ class Spending:
     same in all but draws and certain. Of bands the lower edge counts as certain; where it is a partial
     answer, its capital stands at central rate, lives and shares, for a band keeps no assets.
 
-    parts: respondents x PARTS, the shares of the amount. drawn_parts: these shares in each replicate.
-    certain_parts: of what is certain of exact amounts.
+    Attributes:
+        parts: respondents x PARTS, the shares of the amount.
+        drawn_parts: these shares in each replicate.
+        certain_parts: of what is certain of exact amounts.
     """
 
     mean: Array
@@ -55,9 +57,12 @@ def impute_spending(
 ) -> Spending:
     """Amounts for all respondents.
 
-    exact: amounts, NaN where only a band is known. parts: shares of exact amounts. low, high: edges of bands,
-    high inf for the highest. capital: replicates x respondents, what each exact amount's capital is
-    multiplied with in each; the same without.
+    Args:
+        exact: amounts, NaN where only a band is known.
+        parts: shares of exact amounts.
+        low, high: edges of bands, high inf for the highest.
+        capital: replicates x respondents, what each exact amount's capital is multiplied with in each; the
+            same without.
     """
     random = np.random.default_rng(seed)
     is_band = np.isnan(exact)
@@ -100,7 +105,11 @@ def impute_spending(
 
 
 def multiply_capital(amounts: Array, parts: Array, times: Array) -> tuple[Array, Array]:
-    """Amounts and their parts with capital multiplied. times: (replicates x) respondents."""
+    """Amounts and their parts with capital multiplied.
+
+    Args:
+        times: (replicates x) respondents.
+    """
     each = np.stack([times, np.ones_like(times), np.ones_like(times)], axis=-1)
     grown = 1 + parts[:, 0] * (times - 1)
     # Without capital nothing is left of an amount that was capital alone.

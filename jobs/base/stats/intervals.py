@@ -52,10 +52,14 @@ def estimate_figures(
 ) -> EstimateTable:
     """Totals of areas by the ratio to subscriptions.
 
-    y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
-    is certain of imputed ones. member: areas x operators. known: subscriptions of each area. imputed_freedom:
-    degrees of freedom of what was imputed; where it is given, its variance is added to those that know
-    nothing of it, so that an area whose operators all answered has the imputation's error and freedom.
+    Args:
+        y: respondents x measures, or replicates x respondents x measures where values were imputed.
+        least: what is certain of imputed ones.
+        member: areas x operators.
+        known: subscriptions of each area.
+        imputed_freedom: degrees of freedom of what was imputed; where it is given, its variance is added to
+            those that know nothing of it, so that an area whose operators all answered has the imputation's
+            error and freedom.
     """
     answering = sample.operators.is_respondent
     x, inside = sample.operators.subscriptions[answering], member[:, answering]
@@ -121,7 +125,11 @@ def add_variances(
 
 def imputed_variance(weights: Array, x: Array, drawn: Array, inside: Array, known: Array) -> Array:
     """Variance of areas' totals by what was imputed alone, areas x measures: weights stay those of the
-    estimate. drawn: replicates x respondents x measures."""
+    estimate.
+
+    Args:
+        drawn: replicates x respondents x measures.
+    """
     below = inside @ (weights * x)
     scale = np.divide(known, below, out=np.zeros_like(below), where=below > 0)
     totals = (inside * weights * scale[:, None]) @ drawn
@@ -137,7 +145,9 @@ def linearised_variance(
     v = (X/sum of w x)^2 sum over strata of (1-f) n/(n-1) sum of (w e - mean of w e)^2, e = y - R x inside the
     area and 0 outside, w e summed over the operators of a holding. For weights N/n, the whole population and
     holdings of one operator it is Cochran's N^2 (1-f) s^2(e)/n. The larger of it and across_strata().
-    y: respondents x measures.
+
+    Args:
+        y: respondents x measures.
     """
     weights = sample.weights[0]
     below = float(weights[inside] @ x[inside])
@@ -156,8 +166,12 @@ def linearised_variance(
 @dataclass(frozen=True)
 class Deviations:
     """Influences summed over what each holding has in a stratum, as deviations from the stratum's mean, times
-    the root of (1-f) n/(n-1); units x measures. stratum, owner: the place of each unit's. count: units of
-    each stratum that answered."""
+    the root of (1-f) n/(n-1); units x measures.
+
+    Attributes:
+        stratum, owner: the place of each unit's.
+        count: units of each stratum that answered.
+    """
 
     values: Array
     stratum: Array
@@ -260,7 +274,10 @@ def concentration_of(sample: Weighted, stands: Array, member: Array, known: Arra
 
     So it is if operators differ each by itself; where those of an owner have one rate, sums over each owner
     are squared instead. This is the larger of both. Subscriptions of no listed operator count as those of one
-    silent operator. stands: subscriptions that each respondent stands for in each area, areas x respondents.
+    silent operator.
+
+    Args:
+        stands: subscriptions that each respondent stands for in each area, areas x respondents.
     """
     parts = -(member * sample.operators.subscriptions)
     unlisted = np.maximum(known + parts.sum(axis=1), 0.0)
@@ -280,10 +297,13 @@ def log_interval(estimate: Array, error: Array, freedom: Array, least: Array) ->
 
 
 def add_known_errors(of_area: EstimateTable, variance: float | Array, least: Array) -> EstimateTable:
-    """An area's estimates, with errors that nothing of what was reported shows. variance: relative to the
-    squared estimate; least: what the interval is never below.
+    """An area's estimates, with errors that nothing of what was reported shows.
 
     On the logarithm's scale the square of each arm and that of the other error's, which is normal, add up.
+
+    Args:
+        variance: relative to the squared estimate.
+        least: what the interval is never below.
     """
     has_any = (variance > 0) & (of_area.estimate > 0) & ~np.isnan(of_area.low)
     value = np.where(has_any, of_area.estimate, 1.0)
@@ -312,10 +332,12 @@ def gap_interval(
     """The interval of what is necessary less what is spent, not below 0; None for an end that one of the two
     intervals lacks.
 
-    target, spending: intervals. Both errors are taken to be independent. Respondents that spend much raise
-    both, so the true interval is narrower. variance: of the area's subscriptions, relative to their square.
-    Need and spending are in proportion to them, and so is the gap. The interval of spending has their error,
-    too, so that it counts twice where little is missing.
+    Args:
+        target, spending: intervals. Both errors are taken to be independent. Respondents that spend much
+            raise both, so the true interval is narrower.
+        variance: of the area's subscriptions, relative to their square. Need and spending are in proportion
+            to them, and so is the gap. The interval of spending has their error, too, so that it counts twice
+            where little is missing.
     """
     (low, high), (least, most) = target, spending
     gap = necessary - spent

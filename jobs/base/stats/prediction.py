@@ -33,8 +33,12 @@ BLOCK = 500_000
 @dataclass(frozen=True)
 class Multiples:
     """Rates as multiples of their cell's ratio: places x measures x draws for silent operators of an area and
-    for its respondents; the relative variance of rates for each measure, and its degrees of freedom, 0 of one
-    respondent. normal: a standard normal number for each draw."""
+    for its respondents; the relative variance of rates for each measure, and its degrees of freedom, 0 of
+    one respondent.
+
+    Attributes:
+        normal: a standard normal number for each draw.
+    """
 
     silent: Array
     answered: Array
@@ -46,8 +50,11 @@ class Multiples:
 @dataclass(frozen=True)
 class Imputed:
     """Replicates of what small areas reported and of their cells' ratios, areas x measures x replicates,
-    where values were imputed. freedom: degrees of freedom of what was imputed, None where they are those of
-    the rates."""
+    where values were imputed.
+
+    Attributes:
+        freedom: degrees of freedom of what was imputed, None where they are those of the rates.
+    """
 
     reported: Array
     ratio: Array
@@ -56,10 +63,15 @@ class Imputed:
 
 @dataclass(frozen=True)
 class SmallAreas:
-    """Countries and small areas. reported: what respondents have of each measure, areas x measures; least:
-    what is certain of it. answered, silent: subscriptions of an area's operators, areas x places, 0 beyond
-    its last. ratio: of each measure to the subscriptions of an area's cell (region and class); concentration:
-    the sum of its respondents' squared shares of the subscriptions that they stand for."""
+    """Countries and small areas.
+
+    Attributes:
+        reported: what respondents have of each measure, areas x measures.
+        least: what is certain of it.
+        answered, silent: subscriptions of an area's operators, areas x places, 0 beyond its last.
+        ratio: of each measure to the subscriptions of an area's cell (region and class).
+        concentration: the sum of its respondents' squared shares of the subscriptions that they stand for.
+    """
 
     reported: Array
     least: Array
@@ -86,8 +98,11 @@ def relative_rates(sample: Weighted, cell: Array, y: Array) -> tuple[Array, Arra
     """Respondents x measures: each rate y/x as a multiple of its cell's ratio, with a weighted mean of 1; and
     the share of the draws that each respondent has.
 
-    cell: of each respondent. A deviation is divided by the root of 1 - s, s the respondent's share of the
-    cell, whose ratio its own rate is part of. A cell without any has multiples of 1.
+    A deviation is divided by the root of 1 - s, s the respondent's share of the cell, whose ratio its own
+    rate is part of. A cell without any has multiples of 1.
+
+    Args:
+        cell: of each respondent.
     """
     x = sample.operators.subscriptions[sample.operators.is_respondent]
     weights = np.where(x > 0, sample.weights[0], 0.0)
@@ -204,7 +219,11 @@ def list_readings(areas: SmallAreas, rates: Multiples) -> list[RateReading]:
 
 def mean_multiples(subscriptions: Array, drawn: Array) -> tuple[Array, Array]:
     """The mean multiple of each area's operators in each draw, by subscriptions, areas x measures x draws;
-    and the sum of their squared shares. subscriptions: areas x places."""
+    and the sum of their squared shares.
+
+    Args:
+        subscriptions: areas x places.
+    """
     whole = subscriptions.sum(axis=1)[:, None]
     share = np.divide(subscriptions, whole, out=np.zeros_like(subscriptions), where=whole > 0)
     return np.tensordot(share, drawn[: share.shape[1]], axes=(1, 0)), (share**2).sum(axis=1)

@@ -38,7 +38,9 @@ class Stratum:
     """Units that were alike in the logs: how many, how many drawn, how many of those labelled spam or
     not spam, and how many labelled spam.
 
-    call: what the filter did with them. is_flagged: whether that says spam; None where logs cannot decide.
+    Attributes:
+        call: what the filter did with them.
+        is_flagged: whether that says spam; None where logs cannot decide.
     """
 
     code: str
@@ -63,11 +65,13 @@ class IntervalEstimate:
 class Quality:
     """Prevalence of a channel by its labels, and how often the filter was right.
 
-    sensitivity: share of spam that it flagged; specificity: share of the rest that it let pass; both over
-    units whose flag is known, None where there is none of them or too few labels. least, most: prevalence
-    if everything drawn and not labelled were no spam, or all spam. calls: of what the filter flagged, of what
-    logs leave undecided and of what it let pass, the share of spam; None where there are no such units. The
-    three, weighted by their units, are the prevalence.
+    Attributes:
+        sensitivity: share of spam that it flagged.
+        specificity: share of the rest that it let pass; both over units whose flag is known, None where there
+            is none of them or too few labels.
+        least, most: prevalence if everything drawn and not labelled were no spam, or all spam.
+        calls: of what the filter flagged, of what logs leave undecided and of what it let pass, the share of
+            spam; None where there are no such units. The three, weighted by their units, are the prevalence.
     """
 
     prevalence: IntervalEstimate
@@ -91,8 +95,9 @@ def allocate_sample(units: Sequence[int], spread: Sequence[float], size: int, le
     """Allocate the units to draw to strata: in proportion to units x spread (Neyman), at least `least` and at
     most all of it, `size` together where there are so many.
 
-    spread: the guessed standard deviation of spam in each stratum. The minimum comes first: a size below it
-    is overstepped.
+    Args:
+        spread: the guessed standard deviation of spam in each stratum. The minimum comes first: a size below
+            it is overstepped.
     """
     whole = np.asarray(units, dtype=float)
     floor = np.minimum(whole, least)

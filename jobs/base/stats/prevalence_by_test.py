@@ -31,8 +31,10 @@ def correct_prevalence(
 ) -> tuple[IntervalEstimate, bool]:
     """Prevalence where the filter flagged a share between two ends, and whether any of it was cut.
 
-    spam: how many were tested and how many of them flagged; ham: likewise. The interval holds both the ends
-    of the flagged share and the test's own chance (Jeffreys).
+    Args:
+        spam: how many were tested and how many of them flagged.
+        ham: likewise. The interval holds both the ends of the flagged share and the test's own chance
+            (Jeffreys).
     """
     sensitivity, specificity = spam[1] / spam[0], 1 - ham[1] / ham[0]
     ends = [rogan_gladen(each, sensitivity, specificity) for each in apparent]

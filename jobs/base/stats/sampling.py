@@ -31,8 +31,9 @@ SMALLEST = 2.0**-32
 def sample_parameters(parameters: pl.DataFrame, count: int = COUNT, seed: int = SEED) -> Samples:
     """`count` values of each parameter (a power of two), by its name.
 
-    parameters: parameter_code, low, central, high, distribution. The same table, count and seed give
-    the same bits, whatever the order of the rows.
+    Args:
+        parameters: parameter_code, low, central, high, distribution. The same table, count and seed give the
+            same bits, whatever the order of the rows.
     """
     if count < 1 or count & (count - 1):
         raise ValueError(f"{count} points: Sobol points are balanced for powers of two only")

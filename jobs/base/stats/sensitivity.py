@@ -16,8 +16,10 @@ COUNT = 2**12
 class Sensitivity:
     """One parameter's part in a total.
 
-    first_order: the share of the total's variance that it explains alone. total_order: the share that it has
-    a part in. low, high: the total at its 5 and 95% points, all others at their central values.
+    Attributes:
+        first_order: the share of the total's variance that it explains alone.
+        total_order: the share that it has a part in.
+        low, high: the total at its 5 and 95% points, all others at their central values.
     """
 
     parameter_code: str
@@ -32,8 +34,10 @@ def rank_parameters(
 ) -> list[Sensitivity]:
     """The uncertain parameters of a total, the most important first.
 
-    total: from values of the parameters to as many values of the total. parameters: as for sampling.simulate.
-    The same table, count and seed give the same indices, whatever the order of the rows.
+    Args:
+        total: from values of the parameters to as many values of the total.
+        parameters: as for sampling.simulate. The same table, count and seed give the same indices, whatever
+            the order of the rows.
     """
     columns = ("parameter_code", "low", "central", "high", "distribution")
     rows = parameters.select(columns).sort("parameter_code").rows()

@@ -28,7 +28,10 @@ def area_factors(
     variance v C. D is what sampling says: sum of (1-f)(A x)² / (sum of A x)², f the share of the stratum that
     answered.
 
-    coefficients: areas x respondents. member: areas x operators. known: X of each area.
+    Args:
+        coefficients: areas x respondents.
+        member: areas x operators.
+        known: X of each area.
     """
     answering, x = sample.operators.is_respondent, sample.operators.subscriptions
     stands = coefficients * x[answering]
@@ -43,10 +46,16 @@ def area_factors(
 
 @dataclass(frozen=True)
 class Spread:
-    """How much rates differ, by measure. variance: v, not a number where one respondent shows none; freedom:
-    its degrees of freedom. deviation: each respondent's rate over that of its cell, less 1, respondents x
-    measures. stands: the subscriptions that it stands for. unit: the sum of these times 1 - s, s its share of
-    its cell, so that variance x unit is the sum of stands x deviation²."""
+    """How much rates differ, by measure.
+
+    Attributes:
+        variance: v, not a number where one respondent shows none.
+        freedom: its degrees of freedom.
+        deviation: each respondent's rate over that of its cell, less 1, respondents x measures.
+        stands: the subscriptions that it stands for.
+        unit: the sum of these times 1 - s, s its share of its cell, so that variance x unit is the sum of
+            stands x deviation².
+    """
 
     variance: Array
     freedom: float
@@ -56,7 +65,11 @@ class Spread:
 
 
 def spread_of(sample: Weighted, y: Array) -> Spread:
-    """The spread of rates. y: respondents x measures."""
+    """The spread of rates.
+
+    Args:
+        y: respondents x measures.
+    """
     x = sample.operators.subscriptions[sample.operators.is_respondent]
     over_ratio, stands, unit = relative_rates(sample, x, y)
     deviation = over_ratio - 1
@@ -70,9 +83,12 @@ def rule_margin(spread: Spread, variance: Array, holding: Array) -> Array:
     a respondent's rate within p%.
 
     Whoever has the frame and the ratio of each cell knows that the sum of u d² is at most variance x unit (u
-    stands, d deviation), and a holding takes off its own part q of the sum. So |d_k| is at most
-    D_k = root of (variance x unit - q) / u_k, and the rate 1 + d_k is open by p% on both sides where
-    D_k >= |d_k| + p (1 + d_k). holding: the owner of each respondent.
+    stands, d deviation), and a holding takes off its own part q of the sum. So |d_k| is at most D_k = root of
+    (variance x unit - q) / u_k, and the rate 1 + d_k is open by p% on both sides where D_k >= |d_k| + p (1 +
+    d_k).
+
+    Args:
+        holding: the owner of each respondent.
     """
     squares = spread.stands[:, None] * spread.deviation**2
     owner = np.unique(holding.astype(str), return_inverse=True)[1]

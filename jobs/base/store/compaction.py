@@ -82,8 +82,9 @@ def shorten_log(lake: Lake, table: str, named_version: int | None, readers: dt.t
     """Write a checkpoint where a table's log is long, and remove what is only needed to read versions that
     were not the latest any more so long ago.
 
-    named_version: the version that meta.run names. Where the table has another one, which a run that was
-    broken off wrote, the log stays: the next run goes back to the version that is named.
+    Args:
+        named_version: the version that meta.run names. Where the table has another one, which a run that was
+            broken off wrote, the log stays: the next run goes back to the version that is named.
     """
     log = lake.open_table(table)
     if named_version is not None and named_version != log.version():

@@ -104,7 +104,8 @@ class Lake:
         """The files that hold a version of the table (the latest without one), in the order of their names;
         none for a table that was never written.
 
-        is_wanted: by the values of a file's partition columns, whether it is needed.
+        Args:
+            is_wanted: by the values of a file's partition columns, whether it is needed.
         """
         try:
             log = self.open_table(table, version)

@@ -47,7 +47,11 @@ class Holder(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class SeenLock:
-    """The lock as it was read. age: seconds since it was put, by the store's clock."""
+    """The lock as it was read.
+
+    Attributes:
+        age: seconds since it was put, by the store's clock.
+    """
 
     etag: str
     about: Holder

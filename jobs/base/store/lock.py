@@ -30,9 +30,12 @@ _locked_lakes: set[str] = set()
 
 @contextlib.contextmanager
 def hold_lock(root: str, action: str) -> Iterator[None]:
-    """Be the lake's only writer. action: the command, for those who must wait.
+    """Be the lake's only writer.
 
     Raises Locked, which names the writer, where another process writes.
+
+    Args:
+        action: the command, for those who must wait.
     """
     folder = folder_of(root)
     name = root if folder is None else str(folder)

@@ -57,7 +57,11 @@ class StageRecord:
 
 
 def read_state(lake: Lake, tables: Iterable[str], ahead: StageRecord | None = None) -> State:
-    """The last record of each operator-period of the tables. ahead: a stage whose row is still to come."""
+    """The last record of each operator-period of the tables.
+
+    Args:
+        ahead: a stage whose row is still to come.
+    """
     wanted = list(tables)
     names = ("table_name", "operator_id", "period", "row_count", "checksum", "input_checksum")
     rows = (
@@ -91,7 +95,8 @@ def find_differing(
 ) -> tuple[Periods, list[Partition]]:
     """The operator-periods whose rows are not those on record, and what to record of all.
 
-    candidates: every operator-period that was computed; one without a fingerprint has no rows.
+    Args:
+        candidates: every operator-period that was computed; one without a fingerprint has no rows.
     """
     changed: Periods = {}
     rows: list[Partition] = []

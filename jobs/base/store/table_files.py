@@ -43,7 +43,9 @@ class DataFile:
 class NewFile:
     """A Parquet file that a task wrote for a table and that no transaction names yet.
 
-    path: relative to the table's folder. partition: the values of the table's partition columns.
+    Attributes:
+        path: relative to the table's folder.
+        partition: the values of the table's partition columns.
     """
 
     table: str
@@ -192,8 +194,11 @@ def damage_of(path: str) -> str | None:
 
 
 def refuse_missing(table: str, files: Iterable[DataFile], is_sure: bool = False) -> None:
-    """Raise ObservatoryError for a file that the table's log names and that is not there. is_sure: look in an
-    object store, too, which is a request for each file."""
+    """Raise ObservatoryError for a file that the table's log names and that is not there.
+
+    Args:
+        is_sure: look in an object store, too, which is a request for each file.
+    """
     for file in files:
         there = (
             os.path.exists(file.path) if is_local(file.path) else not is_sure or exists_in_store(file.path)

@@ -83,10 +83,13 @@ MERGES = ("sum", "min", "max", "first", "union", "sketch", "any", "all")
 class Field:
     """One column, wherever it stands.
 
-    type: as in Spark SQL. unit: of a number, one of UNITS or `as COLUMN`. codelist: the list under
-    schemas/codelists/ or `ref.<table>.<column>` that holds its codes. shape: of a text of silver without such
-    a list, what may pass protection (jobs/operators/protect/shapes.py), of a struct by its fields. most: of a
-    number of silver, the largest that may.
+    Attributes:
+        type: as in Spark SQL.
+        unit: of a number, one of UNITS or `as COLUMN`.
+        codelist: the list under schemas/codelists/ or `ref.<table>.<column>` that holds its codes.
+        shape: of a text of silver without such a list, what may pass protection
+            (jobs/operators/protect/shapes.py), of a struct by its fields.
+        most: of a number of silver, the largest that may.
     """
 
     name: str
@@ -112,14 +115,18 @@ class Variants:
 class Contract:
     """One table: a row is what `description` says; `key` is unique in it.
 
-    reads: the tables that its job takes. kernel: the module that has the job, if it is not the table's own.
-    given_in: of a table without a job the PLACES that its rows come
-    from; the first that has any replaces those after it. questions: a role and a question of the
-    questionnaire for each whose answers it takes; it sees no other answer. required: columns beside the key
-    that are never null.
-    checks: SQL conditions that hold in every row, by name. meanings: what columns hold in this table, where
-    their description says less. also: codes that a column of rows from outside may have beside its list.
-    variants: of a reference table, whose rows may differ by a column (see Variants).
+    Attributes:
+        reads: the tables that its job takes.
+        kernel: the module that has the job, if it is not the table's own.
+        given_in: of a table without a job the PLACES that its rows come from; the first that has any replaces
+            those after it.
+        questions: a role and a question of the questionnaire for each whose answers it takes; it sees no
+            other answer.
+        required: columns beside the key that are never null.
+        checks: SQL conditions that hold in every row, by name.
+        meanings: what columns hold in this table, where their description says less.
+        also: codes that a column of rows from outside may have beside its list.
+        variants: of a reference table, whose rows may differ by a column (see Variants).
     """
 
     table: str

@@ -75,7 +75,11 @@ class Numbered:
         return True
 
     def find_matches(self, text: str, potential: bool = False) -> list[int]:
-        """The numbers of the patterns that match a text; potential: of those that may."""
+        """The numbers of the patterns that match a text.
+
+        Args:
+            potential: of those that may.
+        """
         if not self.numbers:
             return []
         if not self.is_compiled:
@@ -204,8 +208,9 @@ def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Seri
     """Return, for each list of names, the places of all rules that match one of them, as `3,17`; empty where
     none.
 
-    best: for each name its best rule only. Few names of a list match anything, so that lists which
-    differ much have few different answers.
+    Args:
+        best: for each name its best rule only. Few names of a list match anything, so that lists which differ
+            much have few different answers.
     """
     keys = lists.cast(pl.List(pl.String)).list.join(SEPARATOR)
 

@@ -97,7 +97,12 @@ NEVER = (
 
 @dataclass(frozen=True)
 class PublicColumn:
-    """A published column. way: how it is made coarse, one of WAYS, '' as it is; by: the way's argument."""
+    """A published column.
+
+    Attributes:
+        way: how it is made coarse, one of WAYS, '' as it is.
+        by: the way's argument.
+    """
 
     field: Field
     role: str

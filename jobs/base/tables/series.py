@@ -20,12 +20,15 @@ UNPLACED = ("UNK", UNKNOWN, "unknown")
 class Shape:
     """The links between the series of a table.
 
-    columns: of a series, in order. chains: codes of a column in the order of their figures, for each
-    operator. sums: codes that add up to another. multiples: codes whose figures are known multiples of the
-    first one's, for each operator; between: a code whose figure is a mixture of two of them. same: codes of
-    a column have the same figures where another column has one of these codes. within: of a column pairs of
-    codes; each figure of the first is at most that of the second. volumes: of the table that these are parts
-    of, which has fewer columns.
+    Attributes:
+        columns: of a series, in order.
+        chains: codes of a column in the order of their figures, for each operator.
+        sums: codes that add up to another.
+        multiples: codes whose figures are known multiples of the first one's, for each operator.
+        between: a code whose figure is a mixture of two of them.
+        same: codes of a column have the same figures where another column has one of these codes.
+        within: of a column pairs of codes; each figure of the first is at most that of the second.
+        volumes: of the table that these are parts of, which has fewer columns.
     """
 
     columns: tuple[str, ...]

@@ -131,8 +131,9 @@ def report_logs(
 ) -> None:
     """From logs to the report page, with a temporary lake.
 
-    compute: pulls, runs all stages, and returns the problems of sources. write: draws the page; it takes the
-    domains of recipients, to name them if no own domain is known.
+    Args:
+        compute: pulls, runs all stages, and returns the problems of sources.
+        write: draws the page; it takes the domains of recipients, to name them if no own domain is known.
     """
     if output.is_file():
         raise ObservatoryError(f"--output {output}: a file. Name a folder")

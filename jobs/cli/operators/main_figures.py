@@ -55,7 +55,11 @@ def unclaimed_channels(lake: Lake, settings: Observatory) -> list[Unclaimed]:
 
 
 def main_tables(lake: Lake, without: Collection[str] = ()) -> list[Table]:
-    """Volume, types, sources and cost, each a small table. without: channels to leave out."""
+    """Volume, types, sources and cost, each a small table.
+
+    Args:
+        without: channels to leave out.
+    """
     versions = lake.versions()
 
     def sum_rows(table: str, where: pl.Expr, by: list[str], *sums: str) -> list[Row]:
@@ -173,8 +177,10 @@ def read_estimates(lake: Lake, table: str) -> pl.DataFrame:
 def world_tables(estimates: pl.DataFrame, truth: pl.DataFrame) -> list[Table]:
     """Estimated spam of the world, the regions and the groups in the latest period, beside the truth.
 
-    A table for each channel; corrected figures come first where there are any. truth: area_code,
-    channel_code, figure (a quantity) and value.
+    A table for each channel; corrected figures come first where there are any.
+
+    Args:
+        truth: area_code, channel_code, figure (a quantity) and value.
     """
     rows = estimates.filter(
         pl.col("definition_code") == OPERATOR,

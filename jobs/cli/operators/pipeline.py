@@ -51,8 +51,9 @@ def pull_all(
 ) -> list[str]:
     """Pull every source, and return the problems of sources that could not be read.
 
-    is_followed: a run follows, whose workers' server starts as soon as it is known to be needed. notes: the
-    printed notes are added to it.
+    Args:
+        is_followed: a run follows, whose workers' server starts as soon as it is known to be needed.
+        notes: the printed notes are added to it.
     """
     from jobs.base.core.patterns import escape_unseen
     from jobs.base.engine import embedded
@@ -173,7 +174,8 @@ def run_with_progress(
     """Run the stages with a line of progress for each, print notes and warnings, and return the run and what
     came of it.
 
-    notes: notes that a pull has printed just before.
+    Args:
+        notes: notes that a pull has printed just before.
     """
     from jobs.base.core.patterns import escape_unseen
     from jobs.base.store import record

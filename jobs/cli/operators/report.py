@@ -111,7 +111,8 @@ def print_days(config_file: Path, operator: str | None, day: dt.date | None) -> 
 def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]) -> Path:
     """Draw the page of a lake, and print its main figures; the page's path.
 
-    domains: those of the recipients, if the operator's own domains are not known.
+    Args:
+        domains: those of the recipients, if the operator's own domains are not known.
     """
     from rich.text import Text
 

@@ -22,8 +22,11 @@ HEADS = {"spam_certain": "certain", "spam_possible": "possible"}
 
 
 def print_leaving(made: MadePackage, least: int, notes: list[str]) -> None:
-    """Print what would leave of one package: in words, then all rows. notes: what its operator should know
-    besides."""
+    """Print what would leave of one package: in words, then all rows.
+
+    Args:
+        notes: what its operator should know besides.
+    """
     manifest = made.manifest
     country = words.country_name(manifest.country_code)
     period = words.format_period(manifest.period_code)

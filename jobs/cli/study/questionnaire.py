@@ -330,9 +330,10 @@ def set_replaced_aside(
 ) -> dict[Path, int]:
     """Set aside what earlier calls marked of forms that later ones replace; how many, by folder.
 
-    output: the folder of all marked forms; without it each is in a folder beside its form. settled: the
-    respondents and periods whose last form in the lake has nothing to correct and nothing open; None if the
-    forms were only checked.
+    Args:
+        output: the folder of all marked forms; without it each is in a folder beside its form.
+        settled: the respondents and periods whose last form in the lake has nothing to correct and nothing
+            open; None if the forms were only checked.
     """
     # What is marked of the last forms, beside them.
     marked = {(each.file.parent / "errors", name_stem(each)) for each in outcomes if each.later_at is None}
@@ -351,7 +352,11 @@ def set_replaced_aside(
 
 def set_aside(outcome: FileOutcome, folder: Path, is_own: bool = False) -> int:
     """Move the forms that were marked of a respondent and period before the last form of these came in; how
-    many. What is marked of that form itself stays. is_own: only what was marked of this form."""
+    many. What is marked of that form itself stays.
+
+    Args:
+        is_own: only what was marked of this form.
+    """
     whose = f"{outcome.respondent_id}_{outcome.period}"
     own = name_stem(outcome)
     marked = [

@@ -32,8 +32,14 @@ def released_rows(
     folder: Path, table: str, where: str | None, columns: Sequence[str], with_names: bool
 ) -> tuple[pl.DataFrame, list[str], list[str]]:
     """Rows of a table of a release, the columns that a narrow terminal shows first (the main measure and the
-    key), and those that it shows then. table: its name, with `public.` or without. with_names: names in
-    place of codes. Raises ObservatoryError for a table or a column that the release does not have."""
+    key), and those that it shows then.
+
+    Raises ObservatoryError for a table or a column that the release does not have.
+
+    Args:
+        table: its name, with `public.` or without.
+        with_names: names in place of codes.
+    """
     tables, name = verified_tables(folder), table.removeprefix("public.")
     if name not in tables:
         raise ObservatoryError(f"{folder} has no table '{name}'{nearest_hint(name, tables)}")

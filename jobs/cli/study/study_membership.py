@@ -54,7 +54,11 @@ def membership(config_file: Config = Path("observatory.toml")) -> None:
 
 
 def compare_table(group: str, countries: list[str], period: str, rows: pl.DataFrame) -> Table:
-    """The estimates of a group, with these countries and without them. rows: of compare_exits()."""
+    """The estimates of a group, with these countries and without them.
+
+    Args:
+        rows: of compare_exits().
+    """
     import polars as pl
 
     from jobs.cli.study.study_tables import estimates_table, to_objects

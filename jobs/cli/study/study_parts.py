@@ -133,7 +133,12 @@ def most_first(rows: list[Any], part_of: Callable[[Any], Any]) -> list[tuple[Any
 def add_part(
     table: Table, name: str, row: Any, poor: Any, format_part: Callable[[Any], str], *more: str
 ) -> None:
-    """Add a row to a table. format_part: a row's share. more: cells behind the world's."""
+    """Add a row to a table.
+
+    Args:
+        format_part: a row's share.
+        more: cells behind the world's.
+    """
     table.add_row(
         name, format_marked(row), format_interval(row.estimate_low, row.estimate_high),
         format_part(row), *more,

@@ -36,7 +36,8 @@ def investment_tables(
     """By channel: spending on all strategies at market rates, and what is missing to each target; then the
     assumptions.
 
-    chosen: ref.investment_target, the targets in force.
+    Args:
+        chosen: ref.investment_target, the targets in force.
     """
     period = latest_period(spending)
     found = select_estimates(

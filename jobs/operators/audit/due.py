@@ -19,7 +19,11 @@ DONE, LABELLING, NOT_DRAWN = "done", "labelling", "not_drawn"
 
 @dataclass(frozen=True)
 class AuditDue:
-    """The progress of the audit of a month and channel. step: what to do next; None where it is done."""
+    """The progress of the audit of a month and channel.
+
+    Attributes:
+        step: what to do next; None where it is done.
+    """
 
     operator_id: str
     period_code: str

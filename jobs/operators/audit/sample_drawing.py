@@ -42,7 +42,12 @@ ORDER = ["place_hash", "message_hash", "recipient_hash"]
 
 @dataclass(frozen=True)
 class SamplePlan:
-    """The design of a sample. month: as 2026-11. cuts: scores at which a band begins."""
+    """The design of a sample.
+
+    Attributes:
+        month: as 2026-11.
+        cuts: scores at which a band begins.
+    """
 
     operator_id: str
     month: str

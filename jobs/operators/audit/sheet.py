@@ -46,7 +46,11 @@ ABOUT = (
 
 @dataclass(frozen=True)
 class Row:
-    """A row of a filled sheet, as text by column. where: file, sheet and row, for messages."""
+    """A row of a filled sheet, as text by column.
+
+    Attributes:
+        where: file, sheet and row, for messages.
+    """
 
     values: dict[str, str]
     where: str

@@ -22,7 +22,8 @@ class Ingested:
     """The batches that were written, and what of their rows lies in staging for silver: frames by bucket, and
     the files of bronze tables that hold the same rows.
 
-    unreadable: what cannot be read again, for a person.
+    Attributes:
+        unreadable: what cannot be read again, for a person.
     """
 
     batches: tuple[str, ...] = ()
@@ -44,7 +45,9 @@ class Ingested:
 class Ingest:
     """The input of a bronze stage.
 
-    staging: where tasks leave rows for silver, by one of so many buckets; None where no silver stage follows.
+    Attributes:
+        staging: where tasks leave rows for silver, by one of so many buckets; None where no silver stage
+            follows.
     """
 
     lake: Lake
@@ -84,7 +87,8 @@ def refuse_missing(ingest_id: str, keys: set[str]) -> None:
 def record_intent(fs: Any, area: str, ingest_id: str, keys: set[str], again: bool = False) -> None:
     """Record what a batch is to be made of, so that the next run can finish it.
 
-    again: the ledger has these pieces, and they are to be read once more.
+    Args:
+        again: the ledger has these pieces, and they are to be read once more.
     """
     intent = {"ingest_id": ingest_id, "pieces": sorted(keys), "again": again}
     replace_file(fs, f"{intents_of(area)}/{ingest_id}.json", json.dumps(intent).encode())

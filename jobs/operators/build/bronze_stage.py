@@ -69,7 +69,8 @@ def finish_batches(work: Ingest) -> Ingested:
 def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = False) -> Ingested:
     """Write one batch: the formats' tables, the quarantine, and last the ledger.
 
-    again: in place of what the batch wrote of these sources before, whatever table it is in.
+    Args:
+        again: in place of what the batch wrote of these sources before, whatever table it is in.
     """
     lake, settings = work.lake, work.settings
     fs, area = open_landing(lake.root)

@@ -29,7 +29,8 @@ def parse_ranges(
 ) -> ParsedRanges:
     """Parse ranges of pieces.
 
-    staging: the folder for silver's rows, by bucket; None if no silver stage follows.
+    Args:
+        staging: the folder for silver's rows, by bucket; None if no silver stage follows.
     """
     fs, _ = open_store(root)
     folder = None if staging is None else StagedShelf(staging)

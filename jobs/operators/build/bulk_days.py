@@ -45,7 +45,8 @@ def with_history(
     """For each operator-day a checksum of its inputs: its own messages, the campaigns that it looks at, and
     the messages of the days whose texts it looks at.
 
-    checksums: of the campaigns, messages: of the messages of each operator-day that has any.
+    Args:
+        checksums: of the campaigns, messages: of the messages of each operator-day that has any.
     """
     found = {}
     for (operator, day), own in inputs.items():

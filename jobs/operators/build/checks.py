@@ -88,8 +88,11 @@ def format_broken(
     says: str = "",
     sources: Sequence[str] = (),
 ) -> str:
-    """The message for a table that a rule held back: the rule, and keys of a few rows. sources: those that
-    the rule holds back, where the tables go on without their new rows."""
+    """The message for a table that a rule held back: the rule, and keys of a few rows.
+
+    Args:
+        sources: those that the rule holds back, where the tables go on without their new rows.
+    """
     held = "the table stays as it was."
     if sources:
         held = f"what is new of {', '.join(sources)} waits. Everything else went on."

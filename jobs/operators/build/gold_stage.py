@@ -32,10 +32,14 @@ VOLUME = "gold.spam_volume_daily"
 class GoldPlan:
     """The operator-days that gold looks at, and the inputs that they are counted from.
 
-    recorded: the state on record. versions: of the tables, as the last finished stages left them. compared:
-    what days were counted from; empty where days are computed again whatever they were counted from.
-    day_checksums: by operator and day the checksum of its messages, reference tables and settings. due: the
-    days whose campaigns are found anew. texts: by operator, how many days' texts a day looks at.
+    Attributes:
+        recorded: the state on record.
+        versions: of the tables, as the last finished stages left them.
+        compared: what days were counted from; empty where days are computed again whatever they were counted
+            from.
+        day_checksums: by operator and day the checksum of its messages, reference tables and settings.
+        due: the days whose campaigns are found anew.
+        texts: by operator, how many days' texts a day looks at.
     """
 
     recorded: State
@@ -50,8 +54,11 @@ class GoldPlan:
 
 @dataclass(frozen=True)
 class Computed:
-    """The tables of the stale operator-days and their months. inputs: what each day was counted from, the
-    days that it looks at with it."""
+    """The tables of the stale operator-days and their months.
+
+    Attributes:
+        inputs: what each day was counted from, the days that it looks at with it.
+    """
 
     tables: dict[str, Finished]
     inputs: dict[bulk_days.Day, str]
@@ -64,8 +71,11 @@ class Computed:
 
 def run_gold(work: Run, before: Outcome) -> tuple[Outcome, record.StageRecord]:
     """Commit what changed. Returns the outcome, and the stage's future row of meta.run: it is added once
-    jobs/operators/runs/quality.py has computed what depends on gold. before: the outcome of the stages
-    before."""
+    jobs/operators/runs/quality.py has computed what depends on gold.
+
+    Args:
+        before: the outcome of the stages before.
+    """
     stage = record.StageRecord("gold", record.utc_now())
     plan = plan_gold(work, before.held_operators)
     found = Outcome(notes=plan.notes)

@@ -82,7 +82,11 @@ class Steps:
     def run_over_files(
         self, periods: Periods, task: Callable[[list[DataFile]], Task[list[StagedFrame]]]
     ) -> list[StagedFrame]:
-        """The frames that tasks over the messages of operator-days leave. task: makes one for some files."""
+        """The frames that tasks over the messages of operator-days leave.
+
+        Args:
+            task: makes one for some files.
+        """
         return self.run_tasks([cut_by_files(part, task) for part in self.cut_parts(periods)])
 
     def files_of(self, periods: Periods) -> list[DataFile]:

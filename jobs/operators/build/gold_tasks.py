@@ -175,7 +175,8 @@ def count_partials(
 ) -> Iterator[tuple[str, pl.DataFrame]]:
     """The part of each daily table that messages make, in which is filled in what is proved of bulk.
 
-    known: the behaviour of the numbers that sent them; None where nothing is known of any.
+    Args:
+        known: the behaviour of the numbers that sent them; None where nothing is known of any.
     """
     frames = {
         "message": counting.mark_messages(message, reference_table("ref.definition")),

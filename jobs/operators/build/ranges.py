@@ -106,7 +106,8 @@ def ranges_of(
 ) -> list[Range]:
     """The pieces cut into ranges, numbered; a file of documents is one.
 
-    read_at: the time at which the settings say that logs are read.
+    Args:
+        read_at: the time at which the settings say that logs are read.
     """
     ranges: list[Range] = []
     for _, operator, source, stream, piece in pieces:

@@ -49,8 +49,11 @@ def looks_back() -> dt.timedelta:
 
 def settled_in_silver(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
     """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
-    gold could not follow them. lookback_days: of each operator the longest
-    life of a message."""
+    gold could not follow them.
+
+    Args:
+        lookback_days: of each operator the longest life of a message.
+    """
     settled = settled_in_gold(lake)
     for operator, day in removed_before(lake, BRONZE).items():
         first = day + dt.timedelta(days=lookback_days.get(operator, 0) + 1)

@@ -31,10 +31,12 @@ if TYPE_CHECKING:
 class Run:
     """The input of a run: its lake, settings and operators, and the engine and staging area of its stages.
 
-    since, until: the days that are computed again; None for the days that changed. report_step: takes the
-    step of a stage that begins, as `silver: validating`. report_progress: takes a stage, the share of its
-        work that is done (0 to 1), and the bytes of logs that it goes through, 0 where they are unknown.
-    engine, staging, log_bytes: of the stages, set where a run begins (jobs/operators/runs/runner.py).
+    Attributes:
+        since, until: the days that are computed again; None for the days that changed.
+        report_step: takes the step of a stage that begins, as `silver: validating`.
+        report_progress: takes a stage, the share of its work that is done (0 to 1), and the bytes of logs
+            that it goes through, 0 where they are unknown.
+        engine, staging, log_bytes: of the stages, set where a run begins (jobs/operators/runs/runner.py).
     """
 
     lake: Lake
@@ -64,9 +66,12 @@ class Run:
 class Outcome:
     """The outcome of a stage, or of several together.
 
-    results: of the rules that were checked. held_operators: the operators that a rule holds back.
-    notes: sentences to print when the run has ended. changed: by table, the operator-periods that were
-    replaced. batches: the bronze batches that were read.
+    Attributes:
+        results: of the rules that were checked.
+        held_operators: the operators that a rule holds back.
+        notes: sentences to print when the run has ended.
+        changed: by table, the operator-periods that were replaced.
+        batches: the bronze batches that were read.
     """
 
     results: tuple[native.Result, ...] = ()

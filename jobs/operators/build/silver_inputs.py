@@ -28,7 +28,9 @@ def stage_bronze(
 ) -> list[StagedFrame]:
     """The bronze rows of the operators' days in staging, by one of so many buckets.
 
-    ingested: what lies there already. waiting: parts of batches whose rows are left out.
+    Args:
+        ingested: what lies there already.
+        waiting: parts of batches whose rows are left out.
     """
     versions = lake.versions()
     staged = {f"{lake.path(file.table)}/{file.path}" for file in ingested.files} if ingested.frames else set()

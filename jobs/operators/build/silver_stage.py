@@ -34,8 +34,11 @@ from jobs.operators.silver.frames import MESSAGE, SILVER
 class SilverPlan:
     """The plan of a silver stage.
 
-    batches: the parts that it takes, as operator/batch/source. window_of: each operator's window. waiting:
-    the operators and parts that wait. notes: sentences to print.
+    Attributes:
+        batches: the parts that it takes, as operator/batch/source.
+        window_of: each operator's window.
+        waiting: the operators and parts that wait.
+        notes: sentences to print.
     """
 
     batches: list[str]
@@ -52,8 +55,9 @@ class SilverPlan:
 def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) -> Outcome:
     """Compute the days that new batches may touch, and commit what changed.
 
-    ingested: what lies in staging already. again: by operator, the settings that changed since its open days
-    were computed.
+    Args:
+        ingested: what lies in staging already.
+        again: by operator, the settings that changed since its open days were computed.
     """
     started = record.utc_now()
     plan = plan_silver(work, again)
@@ -127,7 +131,11 @@ def compute_days(
     waiting: pl.DataFrame,
     report_share: Callable[[float], None],
 ) -> StepOutput:
-    """The rows of all tables of silver, of days that have one key. waiting: parts that are left out."""
+    """The rows of all tables of silver, of days that have one key.
+
+    Args:
+        waiting: parts that are left out.
+    """
     lake, engine = work.lake, work.engine
     log_bytes = windows.log_bytes(lake, days.read)
     count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)

@@ -24,7 +24,11 @@ from jobs.operators.silver.frames import TRANSMISSION, VERDICT
 @dataclass
 class StepOutput:
     """The output of a step for tables: files, the fingerprints of their rows, the rules that rows break; and
-    frames in staging for later steps. bucket: the one that it was called for."""
+    frames in staging for later steps.
+
+    Attributes:
+        bucket: the one that it was called for.
+    """
 
     files: list[NewFile] = field(default_factory=list)
     frames: list[StagedFrame] = field(default_factory=list)
@@ -61,8 +65,11 @@ class StagedShelf(Shelf):
 
 @dataclass
 class StagedPlace(Place):
-    """A bucket or cut whose frames lie in staging, and what a step makes of it. files: those of tables that
-    steps before this one wrote for the bucket."""
+    """A bucket or cut whose frames lie in staging, and what a step makes of it.
+
+    Attributes:
+        files: those of tables that steps before this one wrote for the bucket.
+    """
 
     root: str
     staging: str

@@ -22,8 +22,13 @@ from jobs.operators.build.windows import PART
 
 @dataclass(frozen=True)
 class WaitingParts:
-    """Operators and parts that wait. operators: those that wait as a whole. parts: of other operators, one
-    row for each part. results: of the ledger's rules."""
+    """Operators and parts that wait.
+
+    Attributes:
+        operators: those that wait as a whole.
+        parts: of other operators, one row for each part.
+        results: of the ledger's rules.
+    """
 
     operators: frozenset[str]
     parts: pl.DataFrame

@@ -23,7 +23,8 @@ PART = ["operator_id", "source_id", "ingest_id"]
 class Window:
     """The days [first, last] of an operator's new records. Days before `closed` are never rewritten.
 
-    lookback: the longest life of a message in any of the operator's formats.
+    Attributes:
+        lookback: the longest life of a message in any of the operator's formats.
     """
 
     first: dt.date
@@ -96,8 +97,11 @@ def plan_windows(
 
     A part is what a batch holds of a source. It is pending until a finished silver run has taken it. With
     `since` or `until` the window is that range, whatever was taken; a new part counts as taken only if the
-    range holds all of its days. Days whose records retention removed are closed. again: operators all of
-    whose open days are computed again. waiting: parts that are left out for now.
+    range holds all of its days. Days whose records retention removed are closed.
+
+    Args:
+        again: operators all of whose open days are computed again.
+        waiting: parts that are left out for now.
     """
     done = taken_parts(lake)
     rows = (
@@ -159,7 +163,8 @@ def with_closed_days(
 def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
     """By operator, the longest life of a message in any of its formats, in days.
 
-    formats: operators, each with one of its formats.
+    Args:
+        formats: operators, each with one of its formats.
     """
     from jobs.operators.formats.registry import KERNELS
 
@@ -192,7 +197,9 @@ def log_bytes(lake: Lake, days: Days) -> int:
 class TakenParts:
     """The parts that finished silver runs have taken, as operator/batch/source.
 
-    latest: in the version that bronze has. ever: also those that were written again since.
+    Attributes:
+        latest: in the version that bronze has.
+        ever: also those that were written again since.
     """
 
     latest: frozenset[str]

@@ -36,8 +36,11 @@ def erase_lines(fs: Any, piece: Range, offsets: Collection[int]) -> int:
 
 
 def fill_lines(block: bytes, offset: int, wanted: np.ndarray) -> tuple[bytes, int]:
-    """A block of lines with those erased that these bytes of the stream lie in; how many they are. offset: of
-    its first line."""
+    """A block of lines with those erased that these bytes of the stream lie in; how many they are.
+
+    Args:
+        offset: of its first line.
+    """
     inside = wanted[(wanted >= offset) & (wanted < offset + len(block))]
     if not len(inside):
         return block, 0

@@ -51,7 +51,10 @@ ERASED = b"erased"
 @dataclass(frozen=True)
 class Asked:
     """A subscriber that is to be erased. name: the number or address as silver has it, of each operator.
-    place: where it was asked for, for messages."""
+
+    Attributes:
+        place: where it was asked for, for messages.
+    """
 
     names: Mapping[str, str]
     place: str
@@ -319,7 +322,11 @@ def row_of_record(plan: ErasurePlan, asked: Mapping[str, str]) -> Row:
 
 
 def complete_erasure(lake: Lake, plan: ErasurePlan, run_stages: Callable[[], None]) -> None:
-    """Do what a plan says, from wherever it was broken off. run_stages: computes what depends on it."""
+    """Do what a plan says, from wherever it was broken off.
+
+    Args:
+        run_stages: computes what depends on it.
+    """
     apply_plan(lake, plan)
     erase_silver(lake, plan)
     held: ValidationHeld | None = None

@@ -47,7 +47,11 @@ LINES: ColumnTypes = {"source_id": pl.String, "stream_id": pl.String, "offset": 
 
 @dataclass(frozen=True)
 class LandedPiece:
-    """A piece of an operator's landing. key: operator/source/piece."""
+    """A piece of an operator's landing.
+
+    Attributes:
+        key: operator/source/piece.
+    """
 
     key: str
     source_id: str
@@ -70,9 +74,12 @@ class LandedPiece:
 class NamedPlaces:
     """The places where an operator's lake names subscribers.
 
-    lines: by the key of a piece, the offsets in its stream of lines that go. documents: keys of pieces that
-    go as a whole. rows: by table, the bronze rows that name a subscriber or go with one. quarantined: rows of
-    bronze.quarantine. names: what was found, in the forms that pseudonyms are made of.
+    Attributes:
+        lines: by the key of a piece, the offsets in its stream of lines that go.
+        documents: keys of pieces that go as a whole.
+        rows: by table, the bronze rows that name a subscriber or go with one.
+        quarantined: rows of bronze.quarantine.
+        names: what was found, in the forms that pseudonyms are made of.
     """
 
     lines: dict[str, set[int]] = field(default_factory=dict)
@@ -124,8 +131,10 @@ def find_places(
 ) -> NamedPlaces:
     """Find where pieces of an operator's landing and its bronze name subscribers.
 
-    national_sources: those whose digits without + are national numbers. until: records of later events stay.
-    batches: those whose rows of bronze are looked at; None for all.
+    Args:
+        national_sources: those whose digits without + are national numbers.
+        until: records of later events stay.
+        batches: those whose rows of bronze are looked at; None for all.
     """
     places, looked_at = NamedPlaces(), list(pieces)
     gone, kept = [pl.DataFrame(schema=LINES)], [pl.DataFrame(schema=LINES)]
@@ -287,8 +296,11 @@ def is_text(data: bytes) -> bool:
 
 
 def texts_in(data: bytes, limit: int) -> Iterator[str]:
-    """A file of documents as texts: what it is, what is packed in it, and the parts of its mails. limit: the
-    most bytes that may come out of archives."""
+    """A file of documents as texts: what it is, what is packed in it, and the parts of its mails.
+
+    Args:
+        limit: the most bytes that may come out of archives.
+    """
     budget = Budget(limit)
     for content in unpack_file(data, budget):
         yield content.data.decode("utf-8", "replace")

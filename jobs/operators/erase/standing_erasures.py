@@ -46,11 +46,16 @@ ROW = [*PLACE, "assembly_key"]
 class ErasurePlan:
     """The plan of an erasure, of one operator or several.
 
-    asked: operator_id, key_id and erased_hash of each subscriber. pseudonyms: theirs, by operator. lines: by
-    piece, the offsets of lines that go. documents: pieces that go as a whole. batches: pieces that are read
-    again, by their batch. rows: by table, places of bronze rows whose batches cannot be read again.
-    silver_counts: by operator and table, rows of silver that go. days: by operator, those of its messages.
-    checked: the last batch that was looked at.
+    Attributes:
+        asked: operator_id, key_id and erased_hash of each subscriber.
+        pseudonyms: theirs, by operator.
+        lines: by piece, the offsets of lines that go.
+        documents: pieces that go as a whole.
+        batches: pieces that are read again, by their batch.
+        rows: by table, places of bronze rows whose batches cannot be read again.
+        silver_counts: by operator and table, rows of silver that go.
+        days: by operator, those of its messages.
+        checked: the last batch that was looked at.
     """
 
     run_id: str
@@ -173,7 +178,11 @@ def rewrite_partitions(
     lake: Lake, table: str, operator_id: str, find: Callable[[pl.DataFrame], pl.Series]
 ) -> dict[str, pl.DataFrame]:
     """Take rows out of an operator's partitions, each in a transaction of its own that names no row; by
-    period the rows that stay. find: of a partition's rows, the numbers of those that go."""
+    period the rows that stay.
+
+    Args:
+        find: of a partition's rows, the numbers of those that go.
+    """
     of_partition: dict[tuple[tuple[str, str | None], ...], list[DataFile]] = {}
     for file in lake.files(table, is_wanted=lambda each: each["operator_id"] == operator_id):
         of_partition.setdefault(file.partition, []).append(file)

@@ -31,9 +31,11 @@ FOUND = ("row", "token", "name")
 
 @dataclass(frozen=True)
 class Subscribers:
-    """Erased subscribers of one operator. hashes: theirs, by the file of the key that they were made with.
+    """Erased subscribers of one operator.
 
-    country: of the operator, in whose plan numbers without + may be.
+    Attributes:
+        hashes: theirs, by the file of the key that they were made with.
+        country: of the operator, in whose plan numbers without + may be.
     """
 
     operator_id: str
@@ -43,7 +45,8 @@ class Subscribers:
     def find_named(self, texts: pl.Series, is_national: bool = False) -> pl.DataFrame:
         """The texts that name one of them: row, the token that does, and the name that it stands for.
 
-        is_national: digits without + are national numbers, as in the logs of a source that is set so.
+        Args:
+            is_national: digits without + are national numbers, as in the logs of a source that is set so.
         """
         text = texts.cast(pl.String).alias("text").to_frame().with_row_index("row")
         tokens = pl.concat(

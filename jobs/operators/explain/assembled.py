@@ -38,8 +38,10 @@ Formats = Mapping[str, pl.DataFrame]
 class DecidingRules:
     """The rules that decided on a row of silver.
 
-    measure: the rule of the measure that acted. type: the rule that gave the type. Both None without a rule.
-    types: all rules on types that matched.
+    Attributes:
+        measure: the rule of the measure that acted.
+        type: the rule that gave the type. Both None without a rule.
+        types: all rules on types that matched.
     """
 
     measure: MeasureRule | None
@@ -65,8 +67,10 @@ def assemble_groups(
     """Assemble whole groups of bronze rows to rows of a silver table.
 
     For each format and channel or engine: the raw rows, the same rows protected and with their key, and the
-    rules that were in force. protections: one for each key; a row of the lake has the pseudonyms of one of
-    them.
+    rules that were in force.
+
+    Args:
+        protections: one for each key; a row of the lake has the pseudonyms of one of them.
     """
     kind = "channel_code" if table == TRANSMISSION else "engine_code"
     whole, _ = count_once(groups)
@@ -136,7 +140,12 @@ def decide_verdicts(raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:
 def name_rules(
     loaded: Rules, engine: str, channel: str, acted: pl.Series, places: pl.Series
 ) -> list[DecidingRules]:
-    """The rules of each row. acted: the ids of rules on measures. places: those of rules on types."""
+    """The rules of each row.
+
+    Args:
+        acted: the ids of rules on measures.
+        places: those of rules on types.
+    """
     measures = {rule.rule_id: rule for rule in rules.measure_rules(loaded, engine, channel)}
     scope = rules.type_rules(loaded, engine, channel)
     found = []

@@ -30,8 +30,10 @@ OTHERS = "_O"
 class GoldCell:
     """A row of a gold table that the message counts in.
 
-    counts: how much the message adds to each measure. totals: the lake's values of these measures; empty if
-    the lake has no such row, or if the message adds to no count.
+    Attributes:
+        counts: how much the message adds to each measure.
+        totals: the lake's values of these measures; empty if the lake has no such row, or if the message adds
+            to no count.
     """
 
     table: str
@@ -86,7 +88,11 @@ def sender_behaviour(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
 
 
 def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[GoldCell]:
-    """The cells of a table. parts: partial rows of the table, counted from the messages."""
+    """The cells of a table.
+
+    Args:
+        parts: partial rows of the table, counted from the messages.
+    """
     contract = read_contract(table)
     merged = merge_parts(parts, table)
     # Which domains are summed up depends on all units of the day.

@@ -35,8 +35,13 @@ Place = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class LogLine:
-    """A line of a log. file_name: when it was pulled. offset: the line's first byte in the decompressed file.
-    text: None if landing no longer holds the line."""
+    """A line of a log.
+
+    Attributes:
+        file_name: when it was pulled.
+        offset: the line's first byte in the decompressed file.
+        text: None if landing no longer holds the line.
+    """
 
     source_id: str
     stream_id: str
@@ -47,7 +52,12 @@ class LogLine:
 
 @dataclass(frozen=True)
 class Records:
-    """rows: the bronze rows of a match by format. groups: these, and the rows assembled with them."""
+    """Bronze rows that match a search.
+
+    Attributes:
+        rows: the bronze rows of a match by format.
+        groups: these, and the rows assembled with them.
+    """
 
     rows: dict[str, pl.DataFrame]
     groups: dict[str, pl.DataFrame]
@@ -90,8 +100,10 @@ def rows_of_match(
     """The rows of this match among all rows of an assembly key, which may be a number with many messages.
 
     These are the rows at the match's places, and those with the same ids within its time, or of the same key
-    where rows hold several events; other rows without ids need the same numbers. anchors: the rows at its
-    places, of this format or of the one that it completes.
+    where rows hold several events; other rows without ids need the same numbers.
+
+    Args:
+        anchors: the rows at its places, of this format or of the one that it completes.
     """
     place = ["stream_id", "offset", "assembly_key"]
     here = rows.join(anchors, on=place, how="semi")

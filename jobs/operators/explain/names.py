@@ -19,8 +19,13 @@ KEY_SHOWN = 16
 
 @dataclass(frozen=True)
 class Names:
-    """texts: the forms in bronze. hashes: the pseudonyms in silver. keys: the text, if a row's key may begin
-    with it."""
+    """The forms in which tables hold a searched text.
+
+    Attributes:
+        texts: the forms in bronze.
+        hashes: the pseudonyms in silver.
+        keys: the text, if a row's key may begin with it.
+    """
 
     texts: list[str]
     hashes: list[str]

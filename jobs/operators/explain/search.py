@@ -37,7 +37,12 @@ DAY = dt.timedelta(days=1)
 
 @dataclass(frozen=True)
 class SearchQuestion:
-    """The question of a person. text: an id, number or address. day: the UTC day of the first event."""
+    """The question of a person.
+
+    Attributes:
+        text: an id, number or address.
+        day: the UTC day of the first event.
+    """
 
     text: str
     operators: list[Operator]
@@ -47,8 +52,11 @@ class SearchQuestion:
 
 @dataclass
 class Match:
-    """All rows of one message, attempt or call, by silver table. bronze: rows of bronze by format, if bronze
-    has the name that was asked for."""
+    """All rows of one message, attempt or call, by silver table.
+
+    Attributes:
+        bronze: rows of bronze by format, if bronze has the name that was asked for.
+    """
 
     operator: Operator
     silver: dict[str, pl.DataFrame] = field(default_factory=dict)
@@ -112,8 +120,12 @@ class LakeSearch:
         days: tuple[dt.date, dt.date] | None = None,
         columns: Sequence[str] = (),
     ) -> pl.DataFrame:
-        """The operator's rows of a table that meet a condition. days: the first and last that are read.
-        columns: these alone."""
+        """The operator's rows of a table that meet a condition.
+
+        Args:
+            days: the first and last that are read.
+            columns: these alone.
+        """
         period = "event_date" if table.startswith("bronze.") else str(read_contract(table).period)
 
         def is_wanted(partition: Mapping[str, str | None]) -> bool:

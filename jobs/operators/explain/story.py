@@ -32,8 +32,12 @@ STATES = ("certainly spam under", "possibly spam under", "not spam under")
 
 @dataclass(frozen=True)
 class Summary:
-    """A match as a row of a list. at: the time of its first event, in ISO 8601. key: the beginning of the key
-    that selects it alone."""
+    """A match as a row of a list.
+
+    Attributes:
+        at: the time of its first event, in ISO 8601.
+        key: the beginning of the key that selects it alone.
+    """
 
     operator: str
     source: str
@@ -52,7 +56,9 @@ class Summary:
 class Story:
     """A match with its log lines, its rows and its cells.
 
-    bronze: rows by format. not_counted: why no cell counts it; None if one does.
+    Attributes:
+        bronze: rows by format.
+        not_counted: why no cell counts it; None if one does.
     """
 
     match: Match

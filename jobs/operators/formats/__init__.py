@@ -37,16 +37,18 @@ Options = dict[str, Any]
 class Source:
     """Facts about the file that lines come from, for a kernel.
 
-    newest_at: no line is newer than this UTC time; a stamp without a year takes the latest year
-        that keeps it before. It comes from the ids in the file, its time and its rotation order.
-    time_zone: IANA name of the zone in which stamps without an offset are written.
-    clock_offset: seconds by which the host's clock was ahead; ingest takes them off all times.
-    options: the options that the source has in observatory.toml for its format.
-    head: the last line before the piece that says how its lines are to be read, of a format that has such.
-    numbers_of: the country (ISO 3166-1 alpha-3) in whose national format numbers without + are; null where
-        they are E.164.
-    latest_at: a stamp after this UTC time is from the future; null where every stamp is taken.
-    newest_from: of lines of several files the earliest newest_at, of which newest_at is then the latest.
+    Attributes:
+        newest_at: no line is newer than this UTC time; a stamp without a year takes the latest year that
+            keeps it before. It comes from the ids in the file, its time and its rotation order.
+        time_zone: IANA name of the zone in which stamps without an offset are written.
+        clock_offset: seconds by which the host's clock was ahead; ingest takes them off all times.
+        options: the options that the source has in observatory.toml for its format.
+        head: the last line before the piece that says how its lines are to be read, of a format that has
+            such.
+        numbers_of: the country (ISO 3166-1 alpha-3) in whose national format numbers without + are; null
+            where they are E.164.
+        latest_at: a stamp after this UTC time is from the future; null where every stamp is taken.
+        newest_from: of lines of several files the earliest newest_at, of which newest_at is then the latest.
     """
 
     operator_id: str
@@ -75,9 +77,10 @@ class FilesDiffer(Exception):
 class Document:
     """One report of a file: its rows, or why it was quarantined; ignored without either.
 
-    rows: columns of the format's BRONZE but for the place (operator_id, source_id, stream_id, offset).
-    text: of a quarantined one, how it starts, with addresses, numbers and control signs masked.
-    size: bytes of the document as it was read, out of its archive.
+    Attributes:
+        rows: columns of the format's BRONZE but for the place (operator_id, source_id, stream_id, offset).
+        text: of a quarantined one, how it starts, with addresses, numbers and control signs masked.
+        size: bytes of the document as it was read, out of its archive.
     """
 
     rows: tuple[dict[str, Any], ...] = ()

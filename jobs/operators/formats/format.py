@@ -28,10 +28,11 @@ FileToDocuments = Callable[[bytes, str, Source, int], Iterator[Document]]
 class Events:
     """Of a format whose bronze rows hold several events, which copies may have in other rows.
 
-    key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
-    taken_apart(rows): a row per event. by_lifetime(events): the rows again.
-    event_times(rows, of_file): file, `at` and `offset` of each event; of_file: the number of each row's file.
-    has_event_at(seconds): which rows have an event in one of these seconds.
+    Attributes:
+        key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
+            taken_apart(rows): a row per event. by_lifetime(events): the rows again. event_times(rows,
+            of_file): file, `at` and `offset` of each event; of_file: the number of each row's file.
+            has_event_at(seconds): which rows have an event in one of these seconds.
     """
 
     key: list[str]
@@ -46,15 +47,17 @@ class Events:
 class CopyRules:
     """Rules that recognise an event that several files hold (jobs/operators/silver/copies.py).
 
-    names_hosts: ids that no other host gives name an event: all sources are compared.
-    is_snapshot: files overlap by design: each has all that there was when it was pulled.
-    differing: columns in which two copies may differ, beside their place and fractions of a second.
-    naming: columns that name an event by themselves: a block may be cut where its file ends.
-    second_row: the event_code of a line's second row, which has another key.
-    last: the column with the time until which a row has events.
-    stamp: the column with a line's stamp as logged, where two lines of one second may have different ones.
-    has_stable_key: a row's assembly_key does not hold its place.
-    is_timeless: what a row holds names its event, whoever stamped the line, and when.
+    Attributes:
+        names_hosts: ids that no other host gives name an event: all sources are compared.
+        is_snapshot: files overlap by design: each has all that there was when it was pulled.
+        differing: columns in which two copies may differ, beside their place and fractions of a second.
+        naming: columns that name an event by themselves: a block may be cut where its file ends.
+        second_row: the event_code of a line's second row, which has another key.
+        last: the column with the time until which a row has events.
+        stamp: the column with a line's stamp as logged, where two lines of one second may have different
+            ones.
+        has_stable_key: a row's assembly_key does not hold its place.
+        is_timeless: what a row holds names its event, whoever stamped the line, and when.
     """
 
     names_hosts: bool = False
@@ -73,10 +76,14 @@ class CopyRules:
 class Requests:
     """Of a format that records requests for SMS, which another format records and counts as messages.
 
-    format: that other format. log: what people call its log. program: what accepts the requests.
-    option: the option that is false for an operator without such a log.
-    is_request, is_message: which bronze rows of the one are requests, and of the other what came of one.
-    within: how long after its request a message may be recorded. slack: how long before, by two clocks.
+    Attributes:
+        format: that other format.
+        log: what people call its log.
+        program: what accepts the requests.
+        option: the option that is false for an operator without such a log.
+        is_request, is_message: which bronze rows of the one are requests, and of the other what came of one.
+        within: how long after its request a message may be recorded.
+        slack: how long before, by two clocks.
     """
 
     format: str
@@ -109,12 +116,13 @@ class Profiles:
 class OwnLayouts:
     """Of a format that operators may lay out themselves: how a log's layout is found by its first bytes.
 
-    log: what people call such a log. setting: where the program has its layout; both as parts of a sentence.
-    is_log(head): whether it is such a log, whatever its layout.
-    guess_options(head): the options of a layout in use that fits; None without one.
-    check_layout(head, layout): the options for a layout that a person names; raises ObservatoryError where it
-        does not fit.
-    show_lines(head, options): the first lines as they are decoded, masked.
+    Attributes:
+        log: what people call such a log.
+        setting: where the program has its layout; both as parts of a sentence. is_log(head): whether it is
+            such a log, whatever its layout. guess_options(head): the options of a layout in use that fits;
+            None without one. check_layout(head, layout): the options for a layout that a person names; raises
+            ObservatoryError where it does not fit. show_lines(head, options): the first lines as they are
+            decoded, masked.
     """
 
     log: str
@@ -129,46 +137,43 @@ class OwnLayouts:
 class Format:
     """The description of a format. A kernel module ends with its FORMAT, a LineFormat or a DocumentFormat.
 
-    name: as settings write it; the bronze table is bronze.<name>.
-    title, description: as the list of formats has them (schemas/codelists/format.csv).
-    channels: those that its transmissions may have; () for filters, reports, and where a profile decides.
-    lookback_days: how long after its first event a message may still have events.
-    sniff(sample): how sure it is, from 0 to 1, that these bytes are of this format.
-    assemble(records): bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b)).
-
     Rows for silver, still with raw identifiers: transmissions, verdicts, complaints,
     authentication_reports, facts.
-
-    rules_of: engines whose rules of types and countermeasures hold for its rows beside its own and those of
-        every engine (schemas/reference/type_rule.csv, countermeasure_rule.csv).
-    names_signatures: the symbols of its verdicts are names of viruses: rules on `signature_regex` match them.
-    engines_of_origin: engines of its verdicts that judge a message's origin, not whether it is spam.
 
     Rows that belong together:
 
     Bronze rows of an operator that transmissions() or verdicts() need together have the same assembly_key.
 
-    place: what decides in which bucket of silver a row is, instead of its queue_id, or else its assembly_key.
-        Copies of a row must share it. A format needs one if its keys hold the source or the place in a file
-        (place_of_event() of jobs/operators/formats/shared/fields.py), or if rows of a key have different
-        queue ids.
-    is_held: which bronze rows get their key only when the rows of all pieces are there.
-    settle(bronze): those rows, with their keys.
-    completed_by: the format whose records complete or repeat these transmissions; both have the same keys.
-    complete(transmissions, records): of that other format, joins the two.
-
-    requests: of a format of requests for messages that another format records.
-
-    copies: how an event that several files hold is recognised.
-    has_absolute_stamps: its stamps are seconds of UTC, whatever zone a host has.
-    awaits_no_lines: it is no log, and so never stale.
-
     Settings:
 
-    options: the names of the options that a source may have.
-    check_options(options, folder): the options as tasks get them; raises ObservatoryError for a wrong one.
-        Paths in them are relative to the folder.
-    has_numbers: its files may write numbers as they are dialled inside a country.
+    Attributes:
+        name: as settings write it; the bronze table is bronze.<name>.
+        title, description: as the list of formats has them (schemas/codelists/format.csv).
+        channels: those that its transmissions may have; () for filters, reports, and where a profile decides.
+        lookback_days: how long after its first event a message may still have events. sniff(sample): how sure
+            it is, from 0 to 1, that these bytes are of this format. assemble(records): bronze rows;
+            assemble(a + b) == assemble(assemble(a) + assemble(b)).
+        rules_of: engines whose rules of types and countermeasures hold for its rows beside its own and those
+            of every engine (schemas/reference/type_rule.csv, countermeasure_rule.csv).
+        names_signatures: the symbols of its verdicts are names of viruses: rules on `signature_regex` match
+            them.
+        engines_of_origin: engines of its verdicts that judge a message's origin, not whether it is spam.
+        place: what decides in which bucket of silver a row is, instead of its queue_id, or else its
+            assembly_key. Copies of a row must share it. A format needs one if its keys hold the source or the
+            place in a file (place_of_event() of jobs/operators/formats/shared/fields.py), or if rows of a key
+            have different queue ids.
+        is_held: which bronze rows get their key only when the rows of all pieces are there. settle(bronze):
+            those rows, with their keys.
+        completed_by: the format whose records complete or repeat these transmissions; both have the same
+            keys. complete(transmissions, records): of that other format, joins the two.
+        requests: of a format of requests for messages that another format records.
+        copies: how an event that several files hold is recognised.
+        has_absolute_stamps: its stamps are seconds of UTC, whatever zone a host has.
+        awaits_no_lines: it is no log, and so never stale.
+        options: the names of the options that a source may have. check_options(options, folder): the options
+            as tasks get them; raises ObservatoryError for a wrong one. Paths in them are relative to the
+            folder.
+        has_numbers: its files may write numbers as they are dialled inside a country.
     """
 
     name: str
@@ -236,33 +241,36 @@ class Format:
 class LineFormat(Format):
     """A format whose files are lines.
 
-    parse(lines, source): one row per line: typed, ignored or quarantined.
-    records(lines, source): where rows of parse() are wide and many lines are no records: offset, line_code
-        and reason_code of every line, and the rows of parse() that are records; both in file order.
-    longest_line: the bytes that a line may have; a longer one is quarantined without being read.
-    is_read_alone: parse() gets lines of one file at a time, because what it gives of a line depends on other
-        lines or on the file's own time; of other formats many small files come in one call.
-    is_head(line): which lines name the columns of those after them; the last one before a piece comes with
-        its Source.
-    profiles: of a format that is read through a mapping profile, and means nothing without one.
-    own_layouts: of a format that operators may lay out themselves.
-    lacks: a pattern of ignored lines by which something is missing in the log, and a sentence that says what.
-    repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let through.
-
-    joined: a pattern of a line that was several, which a shipper made one of: #012 stands for their ends.
-    is_json: its lines are objects of JSON; of another format such a line is one that is cut, or without text.
-    is_mail_log: it is the log of a mail server, among whose lines filters write theirs.
+    parse(lines, source): one row per line: typed, ignored or quarantined. records(lines, source): where rows
+    of parse() are wide and many lines are no records: offset, line_code and reason_code of every line, and
+    the rows of parse() that are records; both in file order.
 
     Lines of a filter:
 
     stands_in_mail_logs: they stand in the logs of mail servers. Of lines that hold its texts, parse() ignores
-        those of other programs.
-    literals: texts of which every line of its own holds one.
-    pattern: where these are common words, a pattern that every line of its own contains.
+    those of other programs.
 
     Signs of the time and of the zone in which its stamps are written, from bytes of a log:
 
     newest_from_ids(sample), offset_from_ids(sample).
+
+    Attributes:
+        longest_line: the bytes that a line may have; a longer one is quarantined without being read.
+        is_read_alone: parse() gets lines of one file at a time, because what it gives of a line depends on
+            other lines or on the file's own time; of other formats many small files come in one call.
+            is_head(line): which lines name the columns of those after them; the last one before a piece comes
+            with its Source. profiles: of a format that is read through a mapping profile, and means nothing
+            without one.
+        own_layouts: of a format that operators may lay out themselves.
+        lacks: a pattern of ignored lines by which something is missing in the log, and a sentence that says
+            what.
+        repeats: a pattern of ignored lines that repeat what another line refuses, or remark what was let
+            through.
+        joined: a pattern of a line that was several, which a shipper made one of: #012 stands for their ends.
+        is_json: its lines are objects of JSON; of another format such a line is one that is cut, or without
+            text. is_mail_log: it is the log of a mail server, among whose lines filters write theirs.
+        literals: texts of which every line of its own holds one.
+        pattern: where these are common words, a pattern that every line of its own contains.
     """
 
     parse: LinesToRows
@@ -305,7 +313,9 @@ class DocumentFormat(Format):
     """A format whose files are whole reports.
 
     read(data, file_name, source, limit_bytes): one Document per report that is in the file.
-    has_lines: a file that is plain text has a report on each line, such as rows of CSV.
+
+    Attributes:
+        has_lines: a file that is plain text has a report on each line, such as rows of CSV.
     """
 
     read: FileToDocuments

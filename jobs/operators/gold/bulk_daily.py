@@ -11,7 +11,12 @@ NO_GROUP = "_T"
 
 
 def partial(message: pl.DataFrame, proof: pl.DataFrame) -> pl.DataFrame:
-    """message: before bulk.fill_bulk(). proof: bulk.collect_evidence() of its days."""
+    """A row per operator, day and basis of bulk, from the messages of some days.
+
+    Args:
+        message: before bulk.fill_bulk().
+        proof: bulk.collect_evidence() of its days.
+    """
     judged = bulk.join_evidence(message.select(COLUMNS), proof, bulk.REACHED).with_columns(
         is_bulk=bulk.BULK, basis_code=bulk_basis()
     )

@@ -199,7 +199,11 @@ def count_columns(rows: list[Row], code: str) -> Row:
 
 
 def tested_quality(row: Row) -> Row:
-    """The row of one channel whose filter was tested elsewhere. row: its counts, and those of the test."""
+    """The row of one channel whose filter was tested elsewhere.
+
+    Args:
+        row: its counts, and those of the test.
+    """
     seed = "|".join(row[name] for name in CHANNEL)
     spam, ham = ((row[f"{kind}_tested"], row[f"{kind}_flagged"]) for kind in ("spam", "ham"))
     apparent = row["spam_certain"] / row["units"], row["spam_possible"] / row["units"]

@@ -93,7 +93,8 @@ def check_served(head: bytes, has_options: bool) -> None:
     """Raise UnknownFormat where what a server sent is no log: a page that it shows while it is mended, or one
     of a proxy or a login. Its lines need not be the named format's: other programs write into a log, too.
 
-    has_options: of the format, which may name a form that nothing recognises, but no page.
+    Args:
+        has_options: of the format, which may name a form that nothing recognises, but no page.
     """
     if (
         (PAGE.match(head) or not has_options)
@@ -114,8 +115,9 @@ def archive_of(head: bytes) -> str | None:
 class Notes:
     """Notes on the files of a source that are new in a pull.
 
-    unlike: the number of files that do not look like the format that the source names. is_noted: whether a
-    note says so.
+    Attributes:
+        unlike: the number of files that do not look like the format that the source names.
+        is_noted: whether a note says so.
     """
 
     source: SourceSettings
@@ -154,7 +156,8 @@ class Notes:
 def format_notes(name: str, kind: str, head: bytes, has_options: bool) -> list[str]:
     """A note on a file that does not look like the format that its source names.
 
-    has_options: of the format, which may name a form that nothing recognises.
+    Args:
+        has_options: of the format, which may name a form that nothing recognises.
     """
     found, _ = recognise_format(head)
     is_within = found in hosts_of(KERNELS[kind]) or (found is not None and kind in hosts_of(KERNELS[found]))

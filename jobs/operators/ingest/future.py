@@ -15,7 +15,9 @@ def set_apart(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """codes and records of a block with the records from the future quarantined.
 
-    codes: offset, line_code and reason_code of each line. records: the rows that are records.
+    Args:
+        codes: offset, line_code and reason_code of each line.
+        records: the rows that are records.
     """
     late = future_offsets(records, source)
     if late.is_empty():

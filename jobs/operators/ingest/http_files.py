@@ -237,7 +237,11 @@ class HttpFiles:
         return {name: {"name": name, "type": "file", "size": None} for name in sorted(names)}
 
     def expand(self, folder: str, steps: list[str], listed: list[int], depth: int) -> Iterator[str]:
-        """The files below a folder that steps of a pattern lead to. listed: how many folders were listed."""
+        """The files below a folder that steps of a pattern lead to.
+
+        Args:
+            listed: how many folders were listed.
+        """
         listed[0] += 1
         if listed[0] > MOST_FOLDERS:
             raise ValueError(f"its wildcards match more than {MOST_FOLDERS:,} folders: name fewer")
@@ -293,7 +297,11 @@ class HttpFiles:
     # --- what a server says of a file ---------------------------------------------------------------------
 
     def look_at(self, names: Iterable[str], seen: Mapping[str, Seen] | None = None) -> None:
-        """Look at files, and fill `shown` and `failed`. seen: how an earlier pull found them."""
+        """Look at files, and fill `shown` and `failed`.
+
+        Args:
+            seen: how an earlier pull found them.
+        """
         before = seen or {}
         with ThreadPoolExecutor(CONCURRENCY) as pool:
             for _ in pool.map(lambda name: self.look(name, before.get(name)), names):
@@ -390,10 +398,13 @@ class HttpFiles:
         folder: str | None = None,
         candidates: Callable[[bytes], Iterable[Joined]] | None = None,
     ) -> IO[bytes]:
-        """A copy of a file, in a folder. candidates: streams of landing that begin as a file does.
+        """A copy of a file, in a folder.
 
         Of a file that continues a stream what is new is sent, and bytes before it, which must be those that
         landing has.
+
+        Args:
+            candidates: streams of landing that begin as a file does.
         """
         shown = self.shown.get(name, {})
         if candidates and shown.get("has_ranges") and shown["size"] >= 4 * COMPARED:
@@ -445,8 +456,12 @@ class HttpFiles:
         joined: Joined | None = None,
         size: int | None = None,
     ) -> IO[bytes]:
-        """A copy of an answer's body. head, joined, size: the file's start, the stream that it continues, and
-        its bytes, where what goes on from the compared end of the stream is asked for."""
+        """A copy of an answer's body.
+
+        Args:
+            head, joined, size: the file's start, the stream that it continues, and its bytes, where what goes
+                on from the compared end of the stream is asked for.
+        """
         room = shutil.disk_usage(folder or tempfile.gettempdir()).free // 2
         out: Any = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - who asked for it closes it.
         lost: SourceLost | None = None

@@ -159,7 +159,11 @@ def lines_of(entries: bytes) -> bytes:
 
 
 def field_of(lines: pl.Series, number: np.ndarray, name: str, count: int) -> pl.Series:
-    """A field of each entry; of several values the first. number: which entry each line is of."""
+    """A field of each entry; of several values the first.
+
+    Args:
+        number: which entry each line is of.
+    """
     nothing = pl.Series(name, [None], dtype=pl.String).new_from_index(0, count)
     if name not in _OF_THE_JOURNAL:
         return nothing

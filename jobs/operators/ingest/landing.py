@@ -75,9 +75,12 @@ def loss_first(start: Chunks) -> Iterator[None]:
 
 @dataclass
 class LastLine:
-    """Whether a last line without its end is read. before: how it was at an earlier pull.
+    """Whether a last line without its end is read.
 
     Afterwards `waiting` and `waiting_bytes` are what is left to wait.
+
+    Attributes:
+        before: how it was at an earlier pull.
     """
 
     before: Waiting | None
@@ -249,7 +252,9 @@ def begin_stream(known: KnownStreams, head: bytes, kind: str) -> Stream:
 def add_piece(known: KnownStreams, stream: Stream, piece: Piece, digest: Digest) -> None:
     """Add a piece that is in its place: one that could not be put there leaves the streams as they were.
 
-    digest: of the stream with the piece."""
+    Args:
+        digest: of the stream with the piece.
+    """
     before = stream.bytes, stream.sha256
     stream.pieces.append(piece)
     stream.bytes, stream.sha256, stream.marks = digest.bytes, digest.hexdigest(), digest.marks

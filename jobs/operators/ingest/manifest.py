@@ -52,10 +52,11 @@ class Piece:
 class Stream:
     """One log file over its life, and how far it is landed; or one file of documents.
 
-    marks: by a power of two as text, the digest of so many bytes from the start.
-    removed: of the pieces that retention removed, which are the first ones, by the end of each as text the
-        SHA-256 of the stream up to there: what they held is recognised without them.
-    heading: the last line in removed pieces that names the columns of lines after it.
+    Attributes:
+        marks: by a power of two as text, the digest of so many bytes from the start.
+        removed: of the pieces that retention removed, which are the first ones, by the end of each as text
+            the SHA-256 of the stream up to there: what they held is recognised without them.
+        heading: the last line in removed pieces that names the columns of lines after it.
     """
 
     stream_id: str
@@ -89,8 +90,10 @@ class Waiting:
 class Seen:
     """The state of a file that a pull read whole, in another host's listing; if it differs, the file is new.
 
-    version: what the host calls this state of it, or when it was written. format: of its source. written_at:
-    as written_times() has it.
+    Attributes:
+        version: what the host calls this state of it, or when it was written.
+        format: of its source.
+        written_at: as written_times() has it.
     """
 
     size: int

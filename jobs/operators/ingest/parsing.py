@@ -48,7 +48,10 @@ REFUSED = {
 class Parsed:
     """The result of a block of lines, or of files of documents: each line or document is counted once.
 
-    rows: bronze rows by format. quarantined: columns of bronze.quarantine. count: one row, for the ledger.
+    Attributes:
+        rows: bronze rows by format.
+        quarantined: columns of bronze.quarantine.
+        count: one row, for the ledger.
     """
 
     rows: dict[str, pl.DataFrame]
@@ -174,7 +177,10 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
 class LineCodes:
     """The lines of a block by the code that kernels gave each of them.
 
-    recorded: offsets of records. ignored: offset. quarantined: offset, reason_code, format_code.
+    Attributes:
+        recorded: offsets of records.
+        ignored: offset.
+        quarantined: offset, reason_code, format_code.
     """
 
     recorded: pl.Series
@@ -187,8 +193,10 @@ def classify_lines(
 ) -> LineCodes:
     """Read a block of lines by the format's kernel, and by its companions those that it has no records of.
 
-    keep_records: takes each kernel with the rows of its parse() that are records. Raises FilesDiffer as
-    parse_lines() does.
+    Raises FilesDiffer as parse_lines() does.
+
+    Args:
+        keep_records: takes each kernel with the rows of its parse() that are records.
     """
     from jobs.operators.formats.registry import COMPANIONS, FORMATS, hosts_of
 
@@ -348,7 +356,9 @@ def account_rows(
 ) -> Parsed:
     """Rows and quarantine, with what the ledger must know of them.
 
-    rows, refused: with `part`, the number of their range. counts: of each range.
+    Args:
+        rows, refused: with `part`, the number of their range.
+        counts: of each range.
     """
     pieces = pl.Series([part.piece_id for part in place.parts], dtype=pl.String)
     quarantined = refused.with_columns(

@@ -12,9 +12,10 @@ from jobs.operators.formats import Source
 class Range:
     """The bytes [start, end) of a landed piece. It owns the lines that start in it.
 
-    closed: the first UTC day that is still open; records before it are late.
-    limit_bytes: of a file of documents; a larger one is quarantined without being read.
-    before: paths and sizes of the pieces before this one in its stream, the nearest first.
+    Attributes:
+        closed: the first UTC day that is still open; records before it are late.
+        limit_bytes: of a file of documents; a larger one is quarantined without being read.
+        before: paths and sizes of the pieces before this one in its stream, the nearest first.
     """
 
     path: str

@@ -50,8 +50,11 @@ def rebuild_manifest(
     """The streams of a source without a manifest, as far as they were read. Pieces that were not are set
     aside: their logs are most often still there, and say more of them.
 
-    newest_line: as in jobs/operators/ingest/file_formats.py. Raises LandingLost, with what to do, where
-    pieces that the ledger has are gone, and retention did not remove them.
+    Raises LandingLost, with what to do, where pieces that the ledger has are gone, and retention did not
+    remove them.
+
+    Args:
+        newest_line: as in jobs/operators/ingest/file_formats.py.
     """
     found = pieces_in(fs, folder)
     mine = (pl.col("operator_id") == operator_id) & (pl.col("source_id") == source_id)
@@ -136,7 +139,11 @@ def continue_stream(fs: Any, stream: Stream, orphan: PieceOnDisk, now: dt.dateti
 
 
 def pieces_in(fs: Any, folder: str, aside: str = "") -> list[PieceOnDisk]:
-    """The pieces in a source's folder of landing. aside: how the names of those that were set aside end."""
+    """The pieces in a source's folder of landing.
+
+    Args:
+        aside: how the names of those that were set aside end.
+    """
     fs.invalidate_cache()
     return [
         PieceOnDisk(

@@ -126,7 +126,12 @@ def skip_landed(file: RemoteFile, fs: Any, known: KnownStreams) -> None:
 
 @dataclass(frozen=True)
 class Joined:
-    """A stream of landing that a file may continue. tail: reads its last 64 KiB; again: reads all of it."""
+    """A stream of landing that a file may continue.
+
+    Attributes:
+        tail: reads its last 64 KiB.
+        again: reads all of it.
+    """
 
     stream: Stream
     tail: Callable[[], bytes]

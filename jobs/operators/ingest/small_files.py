@@ -55,7 +55,9 @@ def is_near(one: Range, other: Range) -> bool:
 class RowPlace:
     """The place of a block's rows: in one range, or in ranges of several files, one after another.
 
-    begins: the offset that the first line of each has in the block. starts: that which it has in its stream.
+    Attributes:
+        begins: the offset that the first line of each has in the block.
+        starts: that which it has in its stream.
     """
 
     parts: list[Range]

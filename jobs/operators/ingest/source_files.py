@@ -79,8 +79,12 @@ class Listed:
 
 
 def list_files(source: SourceSettings, was_there: bool, before: Files) -> Listed:
-    """The files that a source's url matches. was_there: an earlier pull found some, so that they are away
-    now. before: what it knew of them."""
+    """The files that a source's url matches.
+
+    Args:
+        was_there: an earlier pull found some, so that they are away now.
+        before: what it knew of them.
+    """
     url = source.shown_url
     try:
         fs, pattern = open_source(source.url, source.access)
@@ -219,8 +223,11 @@ def written_times(
     fs: Any, names: list[str], known: Mapping[str, dt.datetime] | None = None
 ) -> dict[str, dt.datetime]:
     """The time at which each file was written. Left out are files that cannot be read, and times before
-    OLDEST: archives that are made to be reproducible give their files such a time. known: times that need no
-    look."""
+    OLDEST: archives that are made to be reproducible give their files such a time.
+
+    Args:
+        known: times that need no look.
+    """
     times: dict[str, dt.datetime] = {}
     for name in names:
         try:

@@ -20,7 +20,11 @@ from jobs.operators.keep.lake_keys import known_operators
 
 def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator], has_silver: bool) -> None:
     """Refuse a run that would mix keys or operators, as refuse_others() does; then remember the operators of
-    the run. has_silver: it makes pseudonyms."""
+    the run.
+
+    Args:
+        has_silver: it makes pseudonyms.
+    """
     lake.refuse_other_form()
     refuse_others(lake, settings)
     known = known_operators(lake)
@@ -41,7 +45,11 @@ def admit_operators(lake: Lake, settings: Observatory, operators: list[Operator]
 
 def refuse_others(lake: Lake, settings: Observatory, needs_key: bool = True) -> None:
     """Raise ObservatoryError, with what to do, where an operator of the lake has another key now, or another
-    id. needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves that to runs."""
+    id.
+
+    Args:
+        needs_key: a key that is none is an error, too; a pull makes no pseudonyms and leaves that to runs.
+    """
     wrong = find_renamed(lake, settings) + renamed_sources(lake, settings)
     if needs_key or lake_keys.is_key_usable(settings):
         wrong += lake_keys.other_keys(lake, settings)

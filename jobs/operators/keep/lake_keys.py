@@ -30,8 +30,11 @@ Keys = list[dict[str, str | None]]
 
 @dataclass(frozen=True)
 class KeyUse:
-    """A key of an operator. first, last: the days of the lake's rows that were made with it; None without
-    any."""
+    """A key of an operator.
+
+    Attributes:
+        first, last: the days of the lake's rows that were made with it; None without any.
+    """
 
     operator_id: str
     period: KeyPeriod

@@ -45,8 +45,11 @@ def is_kept(table: str) -> bool:
 
 def to_keep(lake: Lake, settings: Observatory, is_anew: bool = False) -> list[str]:
     """The tables that stay as a whole when a lake is renewed. Raises ObservatoryError for a lake of another
-    form, and where there is nothing to renew: it has the keys of the settings' operators. is_anew: renew it
-    all the same."""
+    form, and where there is nothing to renew: it has the keys of the settings' operators.
+
+    Args:
+        is_anew: renew it all the same.
+    """
     lake.refuse_other_form()
     kept = [table for table in list_tables() if is_kept(table) and lake.exists(table)]
     # A renewal that was killed may have named no versions yet.

@@ -44,8 +44,9 @@ READERS = dt.timedelta(days=1)
 class Removal:
     """A removal from one operator's rows of a table, or from the landing of one of its sources.
 
-    before: the day before which nothing is left; first, last: the days removed. Of a table's history they
-    are None, and the operator is `_T`.
+    Attributes:
+        before: the day before which nothing is left.
+        first, last: the days removed. Of a table's history they are None, and the operator is `_T`.
     """
 
     operator_id: str
@@ -60,9 +61,16 @@ class Removal:
 
 @dataclass(frozen=True)
 class RetentionPlan:
-    """The removals that are due. pieces: by operator/source. batches: those whose quarantined lines go.
-    validations: files of results. before: by layer and operator the first day that stays. crowded: tables
-    whose small files are put together. waiting: what stays for now, with the reason."""
+    """The removals that are due.
+
+    Attributes:
+        pieces: by operator/source.
+        batches: those whose quarantined lines go.
+        validations: files of results.
+        before: by layer and operator the first day that stays.
+        crowded: tables whose small files are put together.
+        waiting: what stays for now, with the reason.
+    """
 
     removals: list[Removal] = field(default_factory=list)
     pieces: dict[str, list[str]] = field(default_factory=dict)
@@ -99,7 +107,8 @@ class RetentionPlan:
 class Needed:
     """The first days of an operator that something is still computed from.
 
-    closed: days before it are closed.
+    Attributes:
+        closed: days before it are closed.
     """
 
     closed: dt.date

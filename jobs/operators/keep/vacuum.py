@@ -53,7 +53,8 @@ def vacuum_lake(
 ) -> RetentionPlan:
     """Remove what these operators' settings no longer keep; what went.
 
-    readers: how long a file stays that no version needs any more.
+    Args:
+        readers: how long a file stays that no version needs any more.
     """
     undo_unfinished(lake)
     finish(lake)

@@ -67,8 +67,12 @@ def delivery_of(row: Row) -> Delivery:
 
 @dataclass(frozen=True)
 class PackageDue:
-    """The package that an operator sends next. docs/operator-reference.md documents the fields, which
-    `status --json` prints. days_after_due: negative before the day on which it is due."""
+    """The package that an operator sends next. docs/operator-reference.md documents the fields, which `status
+    --json` prints.
+
+    Attributes:
+        days_after_due: negative before the day on which it is due.
+    """
 
     operator_id: str
     period_code: str
@@ -144,8 +148,15 @@ def find_due_packages(
 
 def next_period(first: dt.date, sent: Collection[str], length: str, today: dt.date) -> str:
     """The earliest period of this length that lacks a package: after the first that was sent, or if none was
-    the last that has ended. first: the operator's first day with figures. A period counts if at least one of
-    its months was recorded from its beginning on, since the study takes no other. sent: months."""
+    the last that has ended.
+
+    A period counts if at least one of its months was recorded from its beginning on, since the study takes no
+    other.
+
+    Args:
+        first: the operator's first day with figures.
+        sent: months.
+    """
     if sent:
         period = period_of(last_day(min(sent)), length)
     else:

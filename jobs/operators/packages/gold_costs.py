@@ -95,8 +95,11 @@ def mean_times(total: str, count: pl.Expr, least: int) -> pl.Expr:
 
 
 def month_rows(effort: pl.DataFrame, priced: Prices, samples: Samples, share: float) -> list[Row]:
-    """Rows of one month: each strategy of a channel and all together, by component. share: the part of a year
-    that the operator's own figures are charged for."""
+    """Rows of one month: each strategy of a channel and all together, by component.
+
+    Args:
+        share: the part of a year that the operator's own figures are charged for.
+    """
     simulated = simulation.simulate_month(effort, priced, samples, share)
     groups: dict[tuple[str, str, str], list[tuple[str, np.ndarray]]] = {}
     for (channel, measure, component), amount in simulated.amounts.items():

@@ -33,11 +33,15 @@ ALIKE_PCT = 90
 
 @dataclass(frozen=True)
 class Counts:
-    """An operator's counts of a period. withheld: the groups and definitions that are too small to leave.
-    cells: by table, how many cells of the groups that leave gold has, and how many leave; the others joined
-    one of these.
-    partial: sources with few days, of partial_sources(); their names stay with the operator. computed_at:
-    when gold was computed last, and code_revision by which code."""
+    """An operator's counts of a period.
+
+    Attributes:
+        withheld: the groups and definitions that are too small to leave.
+        cells: by table, how many cells of the groups that leave gold has, and how many leave; the others
+            joined one of these.
+        partial: sources with few days, of partial_sources(); their names stay with the operator.
+        computed_at: when gold was computed last, and code_revision by which code.
+    """
 
     tables: dict[str, pl.DataFrame]
     withheld: list[dict[str, str]]

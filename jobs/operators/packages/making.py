@@ -75,7 +75,11 @@ class MadePackage:
 
 def validate_gold(settings: Observatory, operator_id: str, period: str, is_kept: bool = True) -> None:
     """Hold all gold tables of an operator's months to their suites. Raises ValidationHeld if an expectation
-    is broken. is_kept: Great Expectations writes its results to the lake."""
+    is broken.
+
+    Args:
+        is_kept: Great Expectations writes its results to the lake.
+    """
     found = evaluate_lake(
         open_lake(settings.lake.root),
         [operator_id],

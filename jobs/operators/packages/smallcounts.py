@@ -48,8 +48,13 @@ Array = np.ndarray
 
 @dataclass(frozen=True)
 class Group:
-    """A group that leaves. counted_as: the class that each counts as, definitions x classes; total: what all
-    cells add up to, so counted; rounded: the same as it leaves, in multiples of the threshold."""
+    """A group that leaves.
+
+    Attributes:
+        counted_as: the class that each counts as, definitions x classes.
+        total: what all cells add up to, so counted.
+        rounded: the same as it leaves, in multiples of the threshold.
+    """
 
     definitions: tuple[str, ...]
     counted_as: Array
@@ -120,8 +125,11 @@ def protect_rows(
 ) -> pl.DataFrame:
     """The rows of a table as they leave.
 
-    levels: the columns that distinguish cells of a group, those that distinguish parts of a cell, and so on.
-    rest: the cell that takes small ones; the group's largest without it. Small parts join a cell's largest.
+    Args:
+        levels: the columns that distinguish cells of a group, those that distinguish parts of a cell, and so
+            on.
+        rest: the cell that takes small ones; the group's largest without it. Small parts join a cell's
+            largest.
     """
     columns = [name for level in levels for name in level]
     names = [*GROUP, "definition_code", *columns, *MEASURES]
@@ -165,7 +173,9 @@ def place_counts(
     """The codes of each part that leaves, and its counts in multiples of the threshold: cells first, then
     parts within each.
 
-    total: what the cells add up to; rounded: the same as it leaves.
+    Args:
+        total: what the cells add up to.
+        rounded: the same as it leaves.
     """
     wholes: dict[CellKey, Array] = {}
     for (cell, *_), of in cells.items():
@@ -189,7 +199,8 @@ def settle_cells(
 ) -> tuple[dict[CellKey, CellKey], dict[CellKey, Array]]:
     """The cell in which each is counted, and the counts of each that is left.
 
-    total: what these add up to; it has no small class.
+    Args:
+        total: what these add up to; it has no small class.
     """
     left = dict(cells)
     target = {each: each for each in cells}
@@ -234,7 +245,11 @@ def balance_cells(cells: Mapping[CellKey, Array], total: Array, least: int) -> d
 
 def apportion_counts(counts: Array, total: int, least: int) -> Array:
     """Counts as numbers of thresholds that add up to the total: each rounded down, then up those with the
-    largest rest. total: no less than what all have rounded down."""
+    largest rest.
+
+    Args:
+        total: no less than what all have rounded down.
+    """
     found = counts // least
     # Of equal rests the first.
     order = np.argsort(-(counts % least), kind="stable")

@@ -50,7 +50,10 @@ KNOWN_ENTRIES = ["submission", "pickup", "reinjection"]
 class Domains:
     """Domains of recipients, each with its number of recipients, in descending order.
 
-    local: their mail ends here. relayed: strangers may send to them. others: all others.
+    Attributes:
+        local: their mail ends here.
+        relayed: strangers may send to them.
+        others: all others.
     """
 
     local: dict[str, int] = field(default_factory=dict)

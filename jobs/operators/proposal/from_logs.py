@@ -39,9 +39,12 @@ ANY_COUNTRY = "USA"
 class FoundSource:
     """A source that the logs propose.
 
-    zone_by: the evidence for its time zone; None without any. is_by_ids: its stamps carry no offset, but ids
-        beside them hold UTC. clock_offset: seconds by which its host's clock was ahead. clock_by: the
-        evidence for it. assumed: masked lines, decoded with the source's options, if these are a guess.
+    Attributes:
+        zone_by: the evidence for its time zone; None without any.
+        is_by_ids: its stamps carry no offset, but ids beside them hold UTC.
+        clock_offset: seconds by which its host's clock was ahead.
+        clock_by: the evidence for it.
+        assumed: masked lines, decoded with the source's options, if these are a guess.
     """
 
     id: str
@@ -62,9 +65,11 @@ class FoundSource:
 class Proposal:
     """The settings that logs propose.
 
-    domains: of recipients, own ones and others. is_sampled: only a part of the logs was read.
-    links: links to other operators in logs of SMS and calls, each with its number of records.
-    country_by: the evidence for the country; None if the country is a placeholder.
+    Attributes:
+        domains: of recipients, own ones and others.
+        is_sampled: only a part of the logs was read.
+        links: links to other operators in logs of SMS and calls, each with its number of records.
+        country_by: the evidence for the country; None if the country is a placeholder.
     """
 
     sources: list[FoundSource] = field(default_factory=list)
@@ -87,7 +92,11 @@ class Proposal:
 
 
 def propose_from_logs(arguments: list[str]) -> Proposal:
-    """The settings that these logs propose. arguments: files, folders or wildcards, as of `sniff`."""
+    """The settings that these logs propose.
+
+    Args:
+        arguments: files, folders or wildcards, as of `sniff`.
+    """
     found = Proposal()
     logs, problems = logs_of(arguments, time.monotonic() + SAMPLE_S)
     found.problems += problems

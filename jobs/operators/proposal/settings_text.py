@@ -18,7 +18,11 @@ EXAMPLES = range(1, 6)
 
 @dataclass
 class Answers:
-    """The settings of an operator that a person confirms. is_assumed: nobody confirmed them."""
+    """The settings of an operator that a person confirms.
+
+    Attributes:
+        is_assumed: nobody confirmed them.
+    """
 
     operator_id: str
     name: str

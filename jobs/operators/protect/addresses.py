@@ -25,7 +25,12 @@ def ranges_database(protection: Protection) -> tuple[str | None, dt.date | None]
 
 def locate_clients(addresses: pl.Series, space: OperatorSpace, protection: Protection) -> pl.DataFrame:
     """Of each address its pseudonym, network, country and autonomous system, and whether it is the operator's
-    space: hash, network, country_code, asn, is_own. Each distinct address is looked up once."""
+
+    Each distinct address is looked up once.
+
+    Args:
+        space: hash, network, country_code, asn, is_own.
+    """
 
     def looked_up(distinct: pl.Series) -> pl.DataFrame:
         return pl.DataFrame(

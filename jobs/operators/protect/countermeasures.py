@@ -172,12 +172,16 @@ def countermeasure_of_verdicts(
 ) -> pl.DataFrame:
     """The measure of a filter that acted, and those that contributed.
 
-    action: as the engine names it. symbols: lists of names. is_spam: whether the engine calls the message
-    spam. Columns: those of countermeasure_of_refusals() for the acting measure, and countermeasure_codes, the
+    Columns: those of countermeasure_of_refusals() for the acting measure, and countermeasure_codes, the
     measures that the symbols name, sorted. Symbols are read before the action where they name a mechanism:
     `soft reject` is greylisting only with the symbol that says so. No measure acted on a message that the
     engine let pass. Where no rule knows the action, or none is logged, the measure is CONTENT_FILTER if the
     engine calls the message spam, else UNKNOWN or none.
+
+    Args:
+        action: as the engine names it.
+        symbols: lists of names.
+        is_spam: whether the engine calls the message spam.
     """
     rules = rules or load_rules()
     scope = measure_rules(rules, engine, "EMAIL")

@@ -33,10 +33,11 @@ LAST_DIGITS = "555"
 class Ranges:
     """Address ranges, flattened: sorted segments that do not overlap, for IPv4 and IPv6 apart.
 
-    v4_first, v6_first: where each segment starts (IPv6 as 16 bytes, which sort as numbers do).
-    v4_row, v6_row: the row of `labels` that holds from there on, -1 for none.
-    labels: country_code (ISO 3166-1 alpha-3), asn, as_name.
-    name, date: what the table says of itself, where it does.
+    Attributes:
+        v4_first, v6_first: where each segment starts (IPv6 as 16 bytes, which sort as numbers do).
+        v4_row, v6_row: the row of `labels` that holds from there on, -1 for none.
+        labels: country_code (ISO 3166-1 alpha-3), asn, as_name.
+        name, date: what the table says of itself, where it does.
     """
 
     v4_first: np.ndarray

@@ -36,11 +36,16 @@ def type_of_verdicts(
 ) -> pl.DataFrame:
     """A message's type by the symbols, the action and the mail's subject of each verdict.
 
-    symbols: lists of names. action: as the engine names it. subject: decoded. Rows of the answer:
-    spam_type_code, null where no rule matched and UNK where rules state only that the content is unknown;
-    spam_type_codes, all types that any rule matched, weak ones too, sorted; is_type_strong, whether strong
-    evidence gives spam_type_code, and type_priority, the priority of the rule that gives it, null where
-    there is none. A weak type says what a spam message is about; it is no reason to call it spam.
+    Rows of the answer: spam_type_code, null where no rule matched and UNK where rules state only that the
+    content is unknown; spam_type_codes, all types that any rule matched, weak ones too, sorted;
+    is_type_strong, whether strong evidence gives spam_type_code, and type_priority, the priority of the rule
+    that gives it, null where there is none. A weak type says what a spam message is about; it is no reason to
+    call it spam.
+
+    Args:
+        symbols: lists of names.
+        action: as the engine names it.
+        subject: decoded.
     """
     rules = rules or load_rules()
     places = places_of_verdicts(symbols, engine, channel, rules, action, subject)
@@ -74,7 +79,8 @@ def type_of_texts(
 ) -> pl.DataFrame:
     """The type by subjects, message texts or refusals; columns as of type_of_verdicts().
 
-    match_on: add "reject_text_regex" for the text of a refusal.
+    Args:
+        match_on: add "reject_text_regex" for the text of a refusal.
     """
     rules = rules or load_rules()
     match = type_matcher(rules, engine, channel, tuple(sorted(match_on)))

@@ -30,11 +30,13 @@ ABROAD = rf"([1-9][0-9]{{{SHORTEST_NUMBER - 1},}})$"
 class NumberingPlan:
     """The forms of numbers inside a country.
 
-    code: its country code. prefixes: what is dialled there before another country's code, the longest first.
-    trunk: what is dialled before a national number, and is no part of it; null where nothing is.
-    national: a regular expression of whole national numbers, of all countries that share the code.
-    is_short: subscribers' numbers there have fewer than SHORTEST_NUMBER digits, as in many small islands.
-    short_codes: a regular expression of its whole short codes, as far as they are known.
+    Attributes:
+        code: its country code.
+        prefixes: what is dialled there before another country's code, the longest first.
+        trunk: what is dialled before a national number, and is no part of it; null where nothing is.
+        national: a regular expression of whole national numbers, of all countries that share the code.
+        is_short: subscribers' numbers there have fewer than SHORTEST_NUMBER digits, as in many small islands.
+        short_codes: a regular expression of its whole short codes, as far as they are known.
     """
 
     code: str
@@ -96,13 +98,16 @@ def national_pattern(region: str) -> str:
 def to_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
     """A number in E.164 without its +; names, short codes and what is no number of any plan stay as they are.
 
-    country: the operator's, ISO 3166-1 alpha-3. With + or an international prefix a number is E.164. No E.164
-    number begins with 0, so that one which does is of the country's own plan, if it fits that. Other digits
-    are E.164, too, unless the log is one in which they are national, with or without a trunk prefix
-    (is_national); there, too, those that do not fit the plan are E.164.
+    With + or an international prefix a number is E.164. No E.164 number begins with 0, so that one which does
+    is of the country's own plan, if it fits that. Other digits are E.164, too, unless the log is one in which
+    they are national, with or without a trunk prefix (is_national); there, too, those that do not fit the
+    plan are E.164.
 
     In such a log fewer than SHORTEST_NUMBER digits are a number where the country's are that short, if they
     fit its plan and are no short code that is known: one that an operator gave out looks like a number.
+
+    Args:
+        country: the operator's, ISO 3166-1 alpha-3.
     """
     return number.map_batches(lambda numbers: _to_e164(numbers, country, is_national), return_dtype=pl.String)
 

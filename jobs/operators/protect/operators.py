@@ -13,9 +13,11 @@ import polars as pl
 class OperatorSpace:
     """One operator, as a worker needs it: its country, address space and links (name, kind).
 
-    national_sources: those whose subscribers write national numbers (numbers in
-    jobs/base/settings/operator.py). key: for a process that stores nothing, a key in place of the one that
-    derives from the master key. key_file, key_id: of a later key its file, and the id that its key must have.
+    Attributes:
+        national_sources: those whose subscribers write national numbers (numbers in
+            jobs/base/settings/operator.py).
+        key: for a process that stores nothing, a key in place of the one that derives from the master key.
+        key_file, key_id: of a later key its file, and the id that its key must have.
     """
 
     operator_id: str
@@ -34,8 +36,9 @@ class OperatorSpace:
 class Protection:
     """Everything that protect needs, small enough to travel with each task.
 
-    ranges, number_ranges: the tables of address and of number ranges, by their URLs.
-    ranges_name, ranges_date: name and date of the address table, as the operator states them.
+    Attributes:
+        ranges, number_ranges: the tables of address and of number ranges, by their URLs.
+        ranges_name, ranges_date: name and date of the address table, as the operator states them.
     """
 
     spaces: tuple[OperatorSpace, ...]

@@ -31,7 +31,8 @@ Row = dict[str, Any]
 class RangeTable:
     """Address ranges as a file has them: spans, and beside each its row of labels.
 
-    name, date: what the file says of itself; only a MaxMind DB does.
+    Attributes:
+        name, date: what the file says of itself; only a MaxMind DB does.
     """
 
     spans: list[Span]

@@ -198,8 +198,11 @@ def fitting_texts(field: Field, value: pl.Expr, protection: Protection) -> dict[
 
 
 def is_queue_id(value: pl.Expr, before: str = "^", just_before: str = "^") -> pl.Expr:
-    """Whether each text is a queue id that reveals nothing. before, just_before: what stands before it in
-    each, and the end of that, as regular expressions."""
+    """Whether each text is a queue id that reveals nothing.
+
+    Args:
+        before, just_before: what stands before it in each, and the end of that, as regular expressions.
+    """
     return value.str.contains(f"{before}{QUEUE_ID}$") & ~value.str.contains(f"{just_before}{TELLING_ID}")
 
 

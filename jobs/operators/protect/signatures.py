@@ -204,8 +204,12 @@ def sketch_texts(values: pl.Series, key: bytes) -> pl.Series:
 
 
 class Secret(NamedTuple):
-    """Secret numbers for sketches, from a key. characters: for each place in a piece and each character a
-    random value; factors, summands: one of each for each lane."""
+    """Secret numbers for sketches, from a key.
+
+    Attributes:
+        characters: for each place in a piece and each character a random value.
+        factors, summands: one of each for each lane.
+    """
 
     characters: np.ndarray
     factors: np.ndarray

@@ -78,8 +78,12 @@ class ComparedLog:
         program: str,
         services: Sequence[str],
     ) -> None:
-        """lines: from the program's read_lines(), with stream_id, of all lines. services: the names of
-        services that it knows; none where its log has no such names."""
+        """Join units of the logs with lines of the other program.
+
+        Args:
+            lines: from the program's read_lines(), with stream_id, of all lines.
+            services: the names of services that it knows; none where its log has no such names.
+        """
         self.found, self.lines, self.theirs = found, lines, theirs
         self.program, self.services = program, services
         self.units = found.units.rename({"message_hash": "unit_hash", "recipient_hash": "unit_recipient"})
@@ -87,7 +91,12 @@ class ComparedLog:
     def make_bridge(
         self, kind: str, counts: str, lines: pl.DataFrame, units: pl.DataFrame, more: Mapping[str, int]
     ) -> Bridge:
-        """lines: with their `rule`, null where a line stands for a unit. units: those that count."""
+        """Return the steps from one of their figures to the count of units.
+
+        Args:
+            lines: with their `rule`, null where a line stands for a unit.
+            units: those that count.
+        """
         less = self.count_by_rule(lines)
         figure = None if self.theirs is None else self.theirs.counts.get(kind, 0)
         rounding = 0 if self.theirs is None else self.theirs.rounding.get(kind, 0)

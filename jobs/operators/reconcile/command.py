@@ -21,7 +21,12 @@ COMPARED = {"postfix": bridging.of_postfix, "exim": bridging.of_exim}
 
 @dataclass(frozen=True)
 class Reconciled:
-    """version: of the other program; None where it is not installed. problems: of files."""
+    """A comparison with another program, a bridge for each of its figures.
+
+    Attributes:
+        version: of the other program; None where it is not installed.
+        problems: of files.
+    """
 
     program: str
     package: str
@@ -36,9 +41,12 @@ class Reconciled:
 
 
 def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconciled:
-    """Count logs. printed: what the other program printed of them, in place of running it.
+    """Count logs.
 
     Raises ObservatoryError where no log is of a mail server that can be compared.
+
+    Args:
+        printed: what the other program printed of them, in place of running it.
     """
     logs = read_logs(arguments, tuple(PROGRAMS))
     if logs.format is None:

@@ -18,8 +18,14 @@ NEVER = math.inf
 
 @dataclass
 class Logs:
-    """format: of the mail server's log. files: those of it, each with its stream. bronze: rows by format, of
-    all files. problems: of files that could not be read."""
+    """The logs of a comparison, read.
+
+    Attributes:
+        format: of the mail server's log.
+        files: those of it, each with its stream.
+        bronze: rows by format, of all files.
+        problems: of files that could not be read.
+    """
 
     format: str | None = None
     files: list[tuple[str, LogFile]] = field(default_factory=list)
@@ -41,7 +47,11 @@ class Logs:
 
 
 def read_logs(arguments: list[str], servers: tuple[str, ...]) -> Logs:
-    """Read logs whole. servers: the formats of mail servers that can be compared."""
+    """Read logs whole.
+
+    Args:
+        servers: the formats of mail servers that can be compared.
+    """
     found, problems = logs_of(arguments, NEVER)
     logs = Logs(problems=[str(problem) for problem in problems])
     frames: dict[str, list[pl.DataFrame]] = {}

@@ -6,7 +6,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class OtherCounts:
-    """Counts of the other program, by kind. rounding: by how much one may be below the true count."""
+    """Counts of the other program, by kind.
+
+    Attributes:
+        rounding: by how much one may be below the true count.
+    """
 
     counts: dict[str, int]
     rounding: dict[str, int] = field(default_factory=dict)
@@ -23,8 +27,13 @@ class BridgeStep:
 
 @dataclass(frozen=True)
 class Bridge:
-    """One kind of count. theirs: the other program's figure; None where it was not run. lines: how many lines
-    there are by its definition. ours: this project's count of what comes nearest, which `counts` names."""
+    """One kind of count.
+
+    Attributes:
+        theirs: the other program's figure; None where it was not run.
+        lines: how many lines there are by its definition.
+        ours: this project's count of what comes nearest, which `counts` names.
+    """
 
     kind: str
     counts: str

@@ -25,12 +25,14 @@ UNNAMED = "_U"
 class Counted:
     """A mail log as this project counts it.
 
-    events: a row per line that a bronze row has: list (entries, deliveries, refusals), row (of bronze),
-        row_code, stream_id, offset, verb, sender, recipient.
-    sent: a row per transmission: row, sender, recipient (as logged), is_handoff, entry_code, depth (of its
-        hop), message_hash and recipient_hash of the unit that it belongs to, outcome and fate of that unit.
-    units: silver.message.
-    copies: the places of lines that another file holds, too.
+    Attributes:
+        events: a row per line that a bronze row has: list (entries, deliveries, refusals), row (of bronze),
+            row_code, stream_id, offset, verb, sender, recipient.
+        sent: a row per transmission: row, sender, recipient (as logged), is_handoff, entry_code, depth (of
+            its hop), message_hash and recipient_hash of the unit that it belongs to, outcome and fate of that
+            unit.
+        units: silver.message.
+        copies: the places of lines that another file holds, too.
     """
 
     events: pl.DataFrame
@@ -40,7 +42,11 @@ class Counted:
 
 
 def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
-    """The bronze rows of a mail server's log, and of what else was read beside it. server: its format."""
+    """The bronze rows of a mail server's log, and of what else was read beside it.
+
+    Args:
+        server: its format.
+    """
     formats, copied = pipeline.count_once(bronze)
     rows = KERNELS[server].assemble(formats[server].lazy()).collect()
     events = EVENTS_OF[server](rows)

@@ -55,8 +55,10 @@ UNLABELLED = {
 class CorrectedChannel:
     """A channel's spam corrected for filter error.
 
-    low, high: bounds in whole units. share: the part of the messages with seen content that an audit or a
-    test covers; if it is 0, the bounds are those that were counted.
+    Attributes:
+        low, high: bounds in whole units.
+        share: the part of the messages with seen content that an audit or a test covers; if it is 0, the
+            bounds are those that were counted.
     """
 
     low: int
@@ -68,8 +70,10 @@ class CorrectedChannel:
 def correct_spam(counted: Spam, errors: pl.DataFrame, seen_units: int | None = None) -> CorrectedChannel:
     """Spam corrected for filter error.
 
-    counted: of a channel or a type. errors: its rows of that figure.
-    seen_units: messages with seen content, if `errors` has not the rows of all months.
+    Args:
+        counted: of a channel or a type.
+        errors: its rows of that figure.
+        seen_units: messages with seen content, if `errors` has not the rows of all months.
     """
     sums = errors.select(pl.col("seen_units", *AUDITED, "audited_spam").sum()).row(0, named=True)
     certain, possible = counted.certain - sums["audited_certain"], counted.possible - sums["audited_possible"]
@@ -116,7 +120,11 @@ def share_cell(report: Report, channel: str, counted: Spam) -> Cell:
 
 
 def correct_type(report: Report, channel: str, spam_type: str, counted: Spam) -> CorrectedChannel:
-    """Spam of a type corrected for filter error. counted: spam of the type in units of all types."""
+    """Spam of a type corrected for filter error.
+
+    Args:
+        counted: spam of the type in units of all types.
+    """
     of_channel = errors_of(report, channel, words.TOTAL)
     return correct_spam(counted, errors_of(report, channel, spam_type), int(of_channel["seen_units"].sum()))
 
@@ -183,7 +191,8 @@ def part_notes(report: Report, figure: pl.DataFrame, assumed: str) -> list[str]:
 def explain_no_audit(report: Report, channel: str, seen: int) -> str:
     """The reason why no audit covers a channel's figure: a sentence with {} for the channel.
 
-    seen: the channel's units that had content.
+    Args:
+        seen: the channel's units that had content.
     """
     known = report.figures.quality.filter(
         pl.col("channel_code") == channel, pl.col("prevalence").is_not_null()

@@ -39,7 +39,12 @@ Read = Callable[[str, Sequence[dt.date]], pl.DataFrame]
 
 
 def write_day(read: Read, name: str, day: dt.date, jumps: Sequence[Jump]) -> list[str]:
-    """The lines. read: the operator's rows; jumps: of its last week."""
+    """The lines.
+
+    Args:
+        read: the operator's rows.
+        jumps: of its last week.
+    """
     weeks = [day - dt.timedelta(weeks=week) for week in range(1, WEEKS + 1)]
     volume = read(VOLUME, [day, *weeks]).filter(OWN, COUNTED)
     today = volume.filter(pl.col("period_date") == day)

@@ -72,7 +72,11 @@ def published_lines() -> list[list[Cell]]:
 
 
 def sum_measure(bases: pl.DataFrame, measure: str, unit: str | None = None) -> Spam:
-    """A channel's units and spam in a measure. unit: units of this code alone."""
+    """A channel's units and spam in a measure.
+
+    Args:
+        unit: units of this code alone.
+    """
     rows = bases.filter(pl.col("measure_code") == measure)
     if unit is not None:
         rows = rows.filter(pl.col("unit_code") == unit)
@@ -80,8 +84,11 @@ def sum_measure(bases: pl.DataFrame, measure: str, unit: str | None = None) -> S
 
 
 def maawg_ratio(bases: pl.DataFrame, unit: str | None) -> Spam:
-    """M3AAWG's metric: abusive units as a share of abusive and unaltered delivered ones. unit: abusive units
-    of this code alone."""
+    """M3AAWG's metric: abusive units as a share of abusive and unaltered delivered ones.
+
+    Args:
+        unit: abusive units of this code alone.
+    """
     abusive = sum_measure(bases, "maawg_abusive", unit).units
     units = abusive + sum_measure(bases, "maawg_unaltered_delivered").units
     return Spam(units, abusive, abusive)

@@ -30,7 +30,12 @@ SHOWN = {name: figure for name, figure in FIGURES.items() if figure.content} | {
 
 @dataclass(frozen=True)
 class Download:
-    """A file beside the page. size: in bytes. digest: its SHA-256."""
+    """A file beside the page.
+
+    Attributes:
+        size: in bytes.
+        digest: its SHA-256.
+    """
 
     name: str
     content: str

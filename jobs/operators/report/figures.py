@@ -44,8 +44,10 @@ QUALITY = "gold.filter_quality_monthly"
 class Figure:
     """The description of a figure.
 
-    columns: names and types, in order. content: what its CSV file holds; empty if it has no file. table,
-    definition: those that the source line below its chart names; empty if no chart shows it.
+    Attributes:
+        columns: names and types, in order.
+        content: what its CSV file holds; empty if it has no file.
+        table, definition: those that the source line below its chart names; empty if no chart shows it.
     """
 
     columns: Mapping[str, Any]
@@ -62,8 +64,11 @@ def with_ends(*names: str) -> list[str]:
 def describe_figure(
     *columns: str, content: str = "", table: str = "", definition: str = MINE, **types: pl.DataType
 ) -> Any:
-    """A field of Figures: a frame, empty where none is given. types: of columns, in place of those of
-    schemas/fields.yaml; shares are floating-point numbers."""
+    """A field of Figures: a frame, empty where none is given.
+
+    Args:
+        types: of columns, in place of those of schemas/fields.yaml; shares are floating-point numbers.
+    """
     own = {name: OWN_TYPES.get(name) or polars_type(read_fields()[name].type) for name in columns}
     kinds = {name: pl.Float64 if kind == pl.Decimal(9, 8) else kind for name, kind in own.items()}
     figure = Figure(kinds | types, content, table, definition)

@@ -36,7 +36,8 @@ Read = Callable[[str], pl.DataFrame]
 def gather_figures(read: Read, operators: Collection[str] | None = None) -> Figures:
     """All figures, from the tables that `read` returns by name.
 
-    operators: ids of the operators whose rows count; None for all.
+    Args:
+        operators: ids of the operators whose rows count; None for all.
     """
     if operators is not None:
         read = select_operators(read, operators)

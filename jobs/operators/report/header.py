@@ -23,7 +23,12 @@ UNITS_NAME = words.lower_first(
 
 @dataclass(frozen=True)
 class Headline:
-    """text: the first line of the page. base: the sentences below it, with units, operators and days."""
+    """The words at the top of the page.
+
+    Attributes:
+        text: the first line of the page.
+        base: the sentences below it, with units, operators and days.
+    """
 
     text: str
     base: str
@@ -31,9 +36,13 @@ class Headline:
 
 @dataclass(frozen=True)
 class Card:
-    """A channel's card, with its numbers as text. share: empty if the channel has no traffic.
+    """A channel's card, with its numbers as text.
 
-    is_nobodys: most of the channel's traffic is unclaimed. spam: certain to possible. undecided: a share.
+    Attributes:
+        share: empty if the channel has no traffic.
+        is_nobodys: most of the channel's traffic is unclaimed.
+        spam: certain to possible.
+        undecided: a share.
     """
 
     name: str
@@ -59,7 +68,9 @@ class Tile:
 def write_headline(report: Report, versions: Collection[str], domains: Collection[str]) -> Headline:
     """The headline: spam shares with their intervals; below it, their units, operators and days.
 
-    versions: the lake's tables. domains: those of the recipients, if the operator's own are not known.
+    Args:
+        versions: the lake's tables.
+        domains: those of the recipients, if the operator's own are not known.
     """
     nobodys = unclaimed_channels(report.unclaimed, report.figures.directions)
     unclaimed = " ".join(

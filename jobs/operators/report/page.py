@@ -40,7 +40,9 @@ def write_page(
 ) -> Path:
     """Write index.html, validation.html, a CSV for each figure and SHA256SUMS; the path of index.html.
 
-    operators: those of the settings. validation: the results of each rule of the last run.
+    Args:
+        operators: those of the settings.
+        validation: the results of each rule of the last run.
     """
     report = Report(figures, {each.id: each for each in operators}, origin.location_name)
     folder.mkdir(parents=True, exist_ok=True)

@@ -64,10 +64,13 @@ class Spam:
 class PageOrigin:
     """The run that a page was drawn from, and what limits its figures.
 
-    generated_at: when the run finished, in UTC as 2026-11-24T23:30:00Z; empty without a run. versions: of the
-    tables of the lake. location_name: the table that located addresses. left_out: operators of the lake that
-    no figure has. doubts: sentences on what makes figures doubtful. domains: those of the recipients, if the
-    operator's own domains are not known.
+    Attributes:
+        generated_at: when the run finished, in UTC as 2026-11-24T23:30:00Z; empty without a run.
+        versions: of the tables of the lake.
+        location_name: the table that located addresses.
+        left_out: operators of the lake that no figure has.
+        doubts: sentences on what makes figures doubtful.
+        domains: those of the recipients, if the operator's own domains are not known.
     """
 
     run_id: str

@@ -32,7 +32,11 @@ def route_names(flow: tuple[str, str, str]) -> tuple[str, str, str]:
 
 
 def origin_heading(channel: str, kind: str) -> str:
-    """The heading for origins of a channel. kind: observed, claimed or both."""
+    """The heading for origins of a channel.
+
+    Args:
+        kind: observed, claimed or both.
+    """
     claimed = "country of the sender's domain" if channel == "EMAIL" else "country of the calling number"
     texts = {"observed": OBSERVED, "claimed": claimed, "both": f"{OBSERVED}, else {claimed}"}
     return texts[kind].capitalize()

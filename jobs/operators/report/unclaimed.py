@@ -17,7 +17,11 @@ from jobs.base.settings.operator import Operator
 
 @dataclass(frozen=True)
 class ReportedOperator:
-    """An operator of the settings. has_links, has_domains: whether the settings name any."""
+    """An operator of the settings.
+
+    Attributes:
+        has_links, has_domains: whether the settings name any.
+    """
 
     id: str
     name: str
@@ -96,7 +100,11 @@ def unclaimed_channels(found: Iterable[Unclaimed], directions: pl.DataFrame) -> 
 
 
 def describe_unclaimed(each: Unclaimed, domains: Iterable[str] = ()) -> str:
-    """A sentence with what to do. domains: those of the recipients, as far as logs show them."""
+    """A sentence with what to do.
+
+    Args:
+        domains: those of the recipients, as far as logs show them.
+    """
     name = words.lower_first(words.code_name("channel", each.channel_code))
     is_mail = each.channel_code == MAIL
     counted = words.join_words([f"{code}s" for code in each.unit_codes])

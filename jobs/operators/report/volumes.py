@@ -147,8 +147,11 @@ def operators_note(there: dict[dt.date, int]) -> list[str]:
 def choose_panel(days: pl.DataFrame) -> tuple[list[str], pl.DataFrame]:
     """The panel for comparing days: a set of operators, and the days that have all of them.
 
-    days: rows of operator_days of a channel. Each day has a set of operators; chosen is the set with most
-    operators times days. A range over days with different operators would compare operators, not days.
+    Each day has a set of operators; chosen is the set with most operators times days. A range over days with
+    different operators would compare operators, not days.
+
+    Args:
+        days: rows of operator_days of a channel.
     """
     sets = days.group_by("period_date").agg(pl.col("operator_id").unique().sort())["operator_id"].to_list()
     each = [frozenset(operators) for operators in sets]

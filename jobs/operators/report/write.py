@@ -44,8 +44,9 @@ def location_name(settings: Observatory) -> str | None:
 def update_page(lake: Lake, settings: Observatory, folder: Path, domains: Iterable[str] = ()) -> Path:
     """Draw the page from the gold tables as the last finished stage left them; its path.
 
-    domains: those of the recipients, if the settings name none.
-    A page that was drawn from the same tables, settings and code is not drawn again.
+    Args:
+        domains: those of the recipients, if the settings name none. A page that was drawn from the same
+            tables, settings and code is not drawn again.
     """
     given = page_inputs(lake, settings, domains)
     digest = hashlib.sha256(json.dumps(asdict(given), sort_keys=True).encode()).hexdigest()
@@ -86,7 +87,11 @@ def is_whole(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class LastRun:
-    """The run that was finished last. finished_at: in UTC as 2026-11-24T23:30:00Z; empty without a run."""
+    """The run that was finished last.
+
+    Attributes:
+        finished_at: in UTC as 2026-11-24T23:30:00Z; empty without a run.
+    """
 
     run_id: str = "none"
     code_revision: str = "unknown"
@@ -95,8 +100,12 @@ class LastRun:
 
 @dataclass(frozen=True)
 class PageInputs:
-    """All that a page depends on. validation: the last result of each rule. code: the digest of code and
-    reference data."""
+    """All that a page depends on.
+
+    Attributes:
+        validation: the last result of each rule.
+        code: the digest of code and reference data.
+    """
 
     origin: PageOrigin
     operators: list[ReportedOperator]

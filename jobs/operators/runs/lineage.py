@@ -68,7 +68,11 @@ def trace_run(work: Run) -> Iterator[Trace]:
 
 @dataclass
 class Trace:
-    """The events of a run. note: why they do not all arrive; None while they do."""
+    """The events of a run.
+
+    Attributes:
+        note: why they do not all arrive; None while they do.
+    """
 
     work: Run
     client: Any = None
@@ -129,7 +133,12 @@ class Trace:
             self.send("COMPLETE", job, stage)
 
     def send(self, state: str, job: str, stage: str | None = None, error: str | None = None) -> None:
-        """Send one event. stage: with what it read and wrote. error: the kind of it, without its text."""
+        """Send one event.
+
+        Args:
+            stage: with what it read and wrote.
+            error: the kind of it, without its text.
+        """
         if not self.client:
             return
         from openlineage.client.event_v2 import Run as LineageRun

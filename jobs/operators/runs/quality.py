@@ -32,7 +32,10 @@ def refresh_quality(
 
     An operator whose rows break a rule keeps what it has: refuse_broken_results() of
     jobs/operators/runs/runner.py says so.
-    before: what came of the stages before. stage: what gold has committed and meta.run does not name yet.
+
+    Args:
+        before: what came of the stages before.
+        stage: what gold has committed and meta.run does not name yet.
     """
     before, stage = before or Outcome(), stage or record.StageRecord("quality", record.utc_now())
     found, stage = estimate_quality(work, before, stage)

@@ -145,8 +145,11 @@ def logs_to_do(work: Run, stages: list[str], is_again: bool) -> int:
 
 
 def run_bronze(work: Run, count: int | None) -> Ingested:
-    """Read landed pieces into bronze rows. count: the buckets in which they are left for silver, too; None
-    where silver does not follow."""
+    """Read landed pieces into bronze rows.
+
+    Args:
+        count: the buckets in which they are left for silver, too; None where silver does not follow.
+    """
     started = record.utc_now()
     ingest_id = f"{started:%Y%m%dT%H%M%S.%f}"
     todo = Ingest(

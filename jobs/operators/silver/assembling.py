@@ -67,8 +67,11 @@ def assemble_rows(
     """Rows of a silver table from the bronze rows of each format, of which no row is held.
 
     All bronze rows of an assembly_key must be there, of formats that complete each other too. Formats without
-    rows of the table may be there. The columns are those of the table's contract. order: of the files
-    (jobs/operators/silver/file_order.py), if the rows are not all; streams may have their names already.
+    rows of the table may be there. The columns are those of the table's contract.
+
+    Args:
+        order: of the files (jobs/operators/silver/file_order.py), if the rows are not all; streams may have
+            their names already.
     """
     order = order_formats(formats) if order is None else order
     parts = [

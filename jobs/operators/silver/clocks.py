@@ -50,9 +50,11 @@ MAIN_SHARE = 0.1
 
 @dataclass(frozen=True)
 class ClockStep:
-    """So many ids at one distance. ahead_s: seconds by which the log's times are later than the other's.
+    """So many ids at one distance.
 
-    first_at, last_at: of the first and the last of them, by the other log.
+    Attributes:
+        ahead_s: seconds by which the log's times are later than the other's.
+        first_at, last_at: of the first and the last of them, by the other log.
     """
 
     ahead_s: int
@@ -69,9 +71,11 @@ class ClockStep:
 class Apart:
     """The distance between the clocks of two logs of an operator, by the ids that both have.
 
-    ids: that both have. apart: of them, those whose times are too far apart to join. steps: the distances,
-    the earliest first; one of a few seconds where the clocks agree. before_s, after_s: how much earlier or
-    later the log's times may be.
+    Attributes:
+        ids: that both have.
+        apart: of them, those whose times are too far apart to join.
+        steps: the distances, the earliest first; one of a few seconds where the clocks agree.
+        before_s, after_s: how much earlier or later the log's times may be.
     """
 
     operator_id: str
@@ -121,7 +125,8 @@ def format_offset(seconds: int) -> str:
 class Remedy:
     """The settings under which a log's times agree with the other's; both None where none would do.
 
-    fitting: the zones of the world that would do.
+    Attributes:
+        fitting: the zones of the world that would do.
     """
 
     time_zone: str | None = None
@@ -130,7 +135,11 @@ class Remedy:
 
 
 def id_of(kind: str, *values: str) -> pl.Expr:
-    """A hash of an id; kind: of what."""
+    """A hash of an id.
+
+    Args:
+        kind: of what.
+    """
     return pl.struct("operator_id", pl.lit(kind).alias("kind"), *values).hash(SEED).alias("id")
 
 
@@ -140,7 +149,11 @@ def of_queue(message_id: str) -> list[tuple[str, str]]:
 
 
 def id_times_of_mails(transmission: pl.LazyFrame, message_id: str = "message_id_hash") -> pl.LazyFrame:
-    """The queue ids and message-ids of transmissions. message_id: the column that has the latter."""
+    """The queue ids and message-ids of transmissions.
+
+    Args:
+        message_id: the column that has the latter.
+    """
     rows = transmission.with_columns(log="source_id")
     return pl.concat(
         rows.filter(pl.col(column).is_not_null()).select(
@@ -167,7 +180,11 @@ def id_times_of_verdicts(verdict: pl.LazyFrame, message_id: str = "message_id_ha
 
 
 def id_times_of_sms(bronze: pl.LazyFrame, is_sms: pl.Expr) -> pl.LazyFrame:
-    """The numbers and text of each SMS, or request for one, in bronze rows. is_sms: which rows are one."""
+    """The numbers and text of each SMS, or request for one, in bronze rows.
+
+    Args:
+        is_sms: which rows are one.
+    """
     rows = bronze.filter(is_sms).with_columns(log="source_id", last_at="first_at")
     id = id_of("sms", "sender", "recipient", "text")
     return rows.select("operator_id", "log", id, "first_at", "last_at")
@@ -181,8 +198,10 @@ def compare_logs(
 ) -> list[Apart]:
     """The distances between the clocks of each two logs that share ids, by the names of the logs.
 
-    homes: ids of messages with their times. others: those of records that belong to them, such as verdicts.
-    before, after: how long before or after its message such a record may be.
+    Args:
+        homes: ids of messages with their times.
+        others: those of records that belong to them, such as verdicts.
+        before, after: how long before or after its message such a record may be.
     """
     files = homes.group_by("operator_id", "log", "id").agg(pl.col("first_at").min(), pl.col("last_at").max())
     ahead = pl.col("first_at") - pl.col("first_at_home")
@@ -242,7 +261,8 @@ def find_wrong_logs(differences: Sequence[Apart], absolute: Collection[tuple[str
     """The logs whose clocks disagree, each beside the one that shares most ids with it: the log of what
     belongs to messages, such as verdicts, unless its times are absolute; then that of the messages.
 
-    absolute: operators and logs whose stamps are seconds of UTC, whatever zone a host has.
+    Args:
+        absolute: operators and logs whose stamps are seconds of UTC, whatever zone a host has.
     """
     named = [
         each.turned if (each.operator_id, each.log) in absolute else each
@@ -262,7 +282,9 @@ def find_remedy(
 ) -> Remedy:
     """The settings that a log needs whose times are ahead by these steps, and which was read by these.
 
-    has_zone: its stamps carry no offset, so that a zone moves them. likely: zones that go before others.
+    Args:
+        has_zone: its stamps carry no offset, so that a zone moves them.
+        likely: zones that go before others.
     """
     total = sum(each.ids for each in steps)
     # The hour that a clock runs twice is read as one, and lies apart from the rest.

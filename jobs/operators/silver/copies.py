@@ -130,8 +130,10 @@ def counted_once(
     """Bronze rows of each format without copies, and the counts of what was found, as rows of
     silver.copy_daily.
 
-    All bronze rows of an assembly_key must be there, none of them held. logs, turned: LOGS and repeats.TURNS
-    of all bronze rows.
+    All bronze rows of an assembly_key must be there, none of them held.
+
+    Args:
+        logs, turned: LOGS and repeats.TURNS of all bronze rows.
     """
     kept: dict[str, pl.DataFrame] = {}
     found = [pl.DataFrame(schema=polars_schema(TABLE))]

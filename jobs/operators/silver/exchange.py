@@ -28,11 +28,16 @@ Days = dict[str, tuple[dt.date, dt.date]]
 class StepParameters:
     """Parameters that all steps share.
 
-    protection: what protects identifiers. buckets, cuts: how many there are. read: the days whose bronze rows
-    are read, computed: the days whose rows silver is to have, by operator; None where all. tables: what is
-    assembled. message_columns: what is kept of messages; None where all. attribute_rule: rows of
-    ref.attribute_rule, where others than the project's. is_narrowed: whether assembling a bucket leaves its
-    narrow rows at once, while the wide ones are at hand.
+    Attributes:
+        protection: what protects identifiers.
+        buckets, cuts: how many there are.
+        read: the days whose bronze rows are read, computed: the days whose rows silver is to have, by
+            operator; None where all.
+        tables: what is assembled.
+        message_columns: what is kept of messages; None where all.
+        attribute_rule: rows of ref.attribute_rule, where others than the project's.
+        is_narrowed: whether assembling a bucket leaves its narrow rows at once, while the wide ones are at
+            hand.
     """
 
     protection: Protection
@@ -53,7 +58,11 @@ class StepParameters:
 
 
 def mask_days(rows: pl.DataFrame, days: Days | None, day: pl.Expr) -> pl.Series:
-    """Whether each row belongs to one of the operators' days. day: the row's day."""
+    """Whether each row belongs to one of the operators' days.
+
+    Args:
+        day: the row's day.
+    """
     if not days:
         return pl.Series("is_inside", [days is None]).new_from_index(0, rows.height)
     parts = [
@@ -96,7 +105,8 @@ class Shelf(ABC):
 class Place(Shelf):
     """One bucket or cut: what was left for it, and what a step makes of it.
 
-    part, parts: which part of the bucket's queue files a step takes.
+    Attributes:
+        part, parts: which part of the bucket's queue files a step takes.
     """
 
     bucket: Bucket
@@ -139,8 +149,11 @@ class Place(Shelf):
         return found
 
     def take_kept(self, table: str, home: Callable[[pl.DataFrame], pl.Series]) -> pl.DataFrame:
-        """The rows of a table that belong here: those kept here and those that moved here. home: the bucket
-        that each belongs to, null where to any."""
+        """The rows of a table that belong here: those kept here and those that moved here.
+
+        Args:
+            home: the bucket that each belongs to, null where to any.
+        """
         own, moved = self.kept_rows(table), self.take_rows(table)
         rows = own if moved is None else pl.concat([own, moved.select(own.columns)])
         return select_rows(rows, (home(rows) == self.bucket.number).fill_null(True))
@@ -168,7 +181,11 @@ class Exchange(ABC):
 
     @abstractmethod
     def call_once(self, step: Step, takes: Sequence[str], what: str) -> None:
-        """Call a step once, with all frames of these names. what: names it in messages."""
+        """Call a step once, with all frames of these names.
+
+        Args:
+            what: names it in messages.
+        """
 
     @abstractmethod
     def in_buckets(
@@ -183,7 +200,9 @@ class Exchange(ABC):
     ) -> None:
         """Call a step for each bucket that has frames, or kept rows, of one of the names in `needs`.
 
-        takes: the frames that it gets. until: the share of silver's time that is over when all are done.
+        Args:
+            takes: the frames that it gets.
+            until: the share of silver's time that is over when all are done.
         """
 
     @abstractmethod

@@ -57,7 +57,9 @@ def link_ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
 
     A hop is recognised by the queue id that the re-injecting client names, by the queue id that the filter
     answered with, or, through a pipe, by its message-id alone.
-    bucket: where the rows lie.
+
+    Args:
+        bucket: where the rows lie.
     """
     handed = rows.filter("is_handoff")
     follows = rows.filter(may_follow())
@@ -191,7 +193,9 @@ def find_roots(found: pl.DataFrame) -> pl.DataFrame:
 def join_roots(step: pl.DataFrame, parents: pl.DataFrame) -> pl.DataFrame:
     """The first hop's file and the depth of files with their parents.
 
-    parents: of those parents that are later hops, too. A parent's parent is the first hop; there is no third.
+    Args:
+        parents: of those parents that are later hops, too. A parent's parent is the first hop; there is no
+            third.
     """
     above = parents.select(parent_file="file", above="parent_file", above_bucket="parent_bucket")
     return step.join(above, on="parent_file", how="left").select(
@@ -214,7 +218,10 @@ def fold_hops(rows: pl.DataFrame, links: pl.DataFrame, later: pl.DataFrame) -> p
     """One row per recipient of the message that came in, with the outcome of its last hop.
 
     A recipient that only a later hop has is an alias that was expanded there: not counted.
-    links: of files that lie here. later: rows of later hops whose first hop lies here.
+
+    Args:
+        links: of files that lie here.
+        later: rows of later hops whose first hop lies here.
     """
     if not links.is_empty():
         rows = rows.join(links.select("file"), on="file", how="anti", maintain_order="left")

@@ -12,7 +12,11 @@ from jobs.operators.silver.exchange import Exchange, Halving, Place, Shelf, Step
 
 @dataclass(frozen=True)
 class Held:
-    """A frame in memory. bucket: of `count` buckets or cuts the one that all its rows belong to."""
+    """A frame in memory.
+
+    Attributes:
+        bucket: of `count` buckets or cuts the one that all its rows belong to.
+    """
 
     name: str
     frame: pl.DataFrame

@@ -164,7 +164,8 @@ def named_before(lines: pl.DataFrame, events: pl.DataFrame, naming: tuple[str, .
 def find_repeated(lines: pl.DataFrame, turned: pl.DataFrame) -> pl.DataFrame:
     """The lines that are copies inside their file.
 
-    lines: those of the seconds of TURNS; `moment` and `same` are equal where the lines are.
+    Args:
+        lines: those of the seconds of TURNS; `moment` and `same` are equal where the lines are.
     """
     content = [*SECOND, "moment", "same"]
     behind = turned.drop_nulls("behind").select(*SECOND, "behind")

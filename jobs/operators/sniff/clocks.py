@@ -32,8 +32,10 @@ NONE = pl.DataFrame(schema=clocks.ID_TIMES)
 class IdTimes:
     """A log's ids with their times, as it was read.
 
-    zone: the zone that was found; the log was read as of its name, or else as of UTC. by_kind: those
-    of mails, of verdicts on them, of SMS that bearerbox has, and of those that smsbox was asked for.
+    Attributes:
+        zone: the zone that was found; the log was read as of its name, or else as of UTC.
+        by_kind: those of mails, of verdicts on them, of SMS that bearerbox has, and of those that smsbox was
+            asked for.
     """
 
     name: str
@@ -52,8 +54,10 @@ class IdTimes:
 class Clock:
     """The state of a log's clock, by ids that it shares with another log.
 
-    is_sure: the other one's zone is known, or follows from one that is. ahead: by how much it is wrong, for a
-    person. time_zone, clock_offset: the settings that follow; None where it needs none, or none would do.
+    Attributes:
+        is_sure: the other one's zone is known, or follows from one that is.
+        ahead: by how much it is wrong, for a person.
+        time_zone, clock_offset: the settings that follow; None where it needs none, or none would do.
     """
 
     name: str
@@ -116,7 +120,8 @@ def in_form(rows: pl.LazyFrame) -> pl.LazyFrame:
 def clocks_of(logs: Sequence[IdTimes], likely: Sequence[str] = ()) -> list[Clock]:
     """The clocks of logs, one for each log that shares ids with another.
 
-    likely: zones that go before others that would do.
+    Args:
+        likely: zones that go before others that would do.
     """
     if len(logs) < 2:
         return []
@@ -167,7 +172,11 @@ def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
 
 
 def judge_clock(pair: clocks.Apart, log: IdTimes, is_sure: bool, likely: Sequence[str | None]) -> Clock:
-    """The clock of a log beside one whose times are taken as right. is_sure: they are known to be."""
+    """The clock of a log beside one whose times are taken as right.
+
+    Args:
+        is_sure: they are known to be.
+    """
     clock = Clock(log.name, pair.other, pair.ids, pair.is_wrong, is_sure)
     if not pair.is_wrong:
         return clock

@@ -32,8 +32,11 @@ def sniff_files(
 ) -> None:
     """Look at the files and print what they are. Raises ObservatoryError if one could not be used.
 
-    end: when to be done (monotonic). profile: the mapping profile to read them through, by name or path.
-    has_ignored: show the commonest ignored lines as well. kind: the format to read them as.
+    Args:
+        end: when to be done (monotonic).
+        profile: the mapping profile to read them through, by name or path.
+        has_ignored: show the commonest ignored lines as well.
+        kind: the format to read them as.
     """
     refuse_unreadable(kind, profile)
     logs, problems = logs_of(arguments, end)

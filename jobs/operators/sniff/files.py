@@ -195,7 +195,11 @@ def is_there(path: str) -> bool:
 
 
 def local_file(argument: str, until: float | None, problems: list[FileProblem]) -> LogFile | None:
-    """The file of that name. until: when a FIFO is no longer waited for; None leaves a FIFO out."""
+    """The file of that name.
+
+    Args:
+        until: when a FIFO is no longer waited for; None leaves a FIFO out.
+    """
     path = os.path.abspath(argument)
     try:
         mode = os.stat(path).st_mode

@@ -75,7 +75,11 @@ def propose_profile(sample: bytes) -> str:
 
 
 class FileShape(TypedDict, total=False):
-    """The shape of a file of no known format. has_line_ends: of one that is not blank."""
+    """The shape of a file of no known format.
+
+    Attributes:
+        has_line_ends: of one that is not blank.
+    """
 
     lines: int
     delimiter: str | None

@@ -26,9 +26,10 @@ from jobs.operators.sniff.files import FileProblem, Log, LogFile, foreign_kind
 class Recognised:
     """A file by its first bytes: how sure each format is, best first.
 
-    options: what a source must say beside the format, such as the profile of a delimited file.
-    is_named: a person named the first format, however sure it is.
-    assumed: where the options are a guess, lines as they decode them, masked.
+    Attributes:
+        options: what a source must say beside the format, such as the profile of a delimited file.
+        is_named: a person named the first format, however sure it is.
+        assumed: where the options are a guess, lines as they decode them, masked.
     """
 
     file: LogFile
@@ -97,7 +98,9 @@ def guess_layout(recognised: Recognised) -> None:
 def score_formats(head: bytes, start: bytes) -> tuple[list[tuple[str, float]], Options]:
     """The confidence of each format (0 to 1), best first, and the options that the best one needs.
 
-    head: the first bytes, decompressed; start: as they lie, for formats that unpack by themselves.
+    Args:
+        head: the first bytes, decompressed.
+        start: as they lie, for formats that unpack by themselves.
     """
     text = unwrap_sample(head)
     scores = {name: module.sniff(text) for name, module in FORMATS.items()}
@@ -153,8 +156,9 @@ def separate_files(
 ) -> tuple[list[tuple[Log, list[Recognised]]], list[FileProblem]]:
     """The log's files by format and options: those of one wildcard may be of several.
 
-    profile: of a mapping profile to read all of them through, whatever they look like. kind: a format to read
-    all of them as.
+    Args:
+        profile: of a mapping profile to read all of them through, whatever they look like.
+        kind: a format to read all of them as.
     """
     problems: list[FileProblem] = []
     alike: dict[tuple[str | None, str], list[Recognised]] = {}

@@ -45,8 +45,9 @@ class LineBlock:
 class Progress:
     """The progress of reading a file. Bytes are decompressed ones.
 
-    total: all bytes of the file, an estimate while is_estimated; ends: whether the end was seen.
-    waiting: bytes after the last line end, which a pull leaves until the line is whole.
+    Attributes:
+        total: all bytes of the file, an estimate while is_estimated; ends: whether the end was seen.
+        waiting: bytes after the last line end, which a pull leaves until the line is whole.
     """
 
     read: int = 0
@@ -103,8 +104,9 @@ def read_blocks(
 ) -> Iterator[LineBlock]:
     """Blocks of a file until the time is over, or the file is; at least one, if it has a line.
 
-    until: the time (monotonic) at which reading should end. It may change while the reading goes on.
-    longest: bytes that a line of the format may have.
+    Args:
+        until: the time (monotonic) at which reading should end. It may change while the reading goes on.
+        longest: bytes that a line of the format may have.
     """
     with file.open_file() as raw:
         progress.compression = compression_kind(raw.read(6))
@@ -243,7 +245,11 @@ def _read_compressed(
 
 
 def gather_blocks(chunks: Chunks, is_closed: bool) -> Iterator[bytes]:
-    """Blocks of whole lines: a first small one, then larger ones. is_closed: nothing more will be written."""
+    """Blocks of whole lines: a first small one, then larger ones.
+
+    Args:
+        is_closed: nothing more will be written.
+    """
     wanted = FIRST
     have: list[bytes] = []
     size = 0

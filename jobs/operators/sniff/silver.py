@@ -44,8 +44,10 @@ Frames = list[pl.DataFrame]
 class Units:
     """Units that are counted, and transmissions that are not.
 
-    units: by channel, unit, stage and outcome. left_out: transmissions that are not counted, by reason.
-    named: recipients that no transmission has and a filter's verdict names.
+    Attributes:
+        units: by channel, unit, stage and outcome.
+        left_out: transmissions that are not counted, by reason.
+        named: recipients that no transmission has and a filter's verdict names.
     """
 
     units: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
@@ -68,8 +70,9 @@ class Silver:
 def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], sampled: list[str]) -> Silver:
     """Totals of the bronze rows of each format.
 
-    scales: how many rows of the whole each row of a stream stands for. sampled: streams that were not read
-    whole.
+    Args:
+        scales: how many rows of the whole each row of a stream stands for.
+        sampled: streams that were not read whole.
     """
     count = 1 + sum(rows.height for rows in bronze.values()) // BUCKET_ROWS
     parameters = StepParameters(PROTECTION, count, tables=TABLES, message_columns=COUNT_COLUMNS)

@@ -116,8 +116,10 @@ def survey_log(
 ) -> Iterator[LogSurvey]:
     """The first answer, the same with what was read since, again and again, and the final one.
 
-    until: when to be done (monotonic). One answer object is yielded all along. has_totals: join and count
-    what was read; without it the answer has the rows alone. has_ignored: sort ignored lines by their kind.
+    Args:
+        until: when to be done (monotonic). One answer object is yielded all along.
+        has_totals: join and count what was read; without it the answer has the rows alone.
+        has_ignored: sort ignored lines by their kind.
     """
     best = max(recognised, key=lambda each: each.scores[0][1] if each.scores else 0.0)
     answer = LogSurvey(log, recognised, best.format)

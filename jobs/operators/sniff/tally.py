@@ -143,8 +143,9 @@ class Kinds:
 class Tally:
     """A log as read so far, by one format and those that write between its lines.
 
-    refused: the lines that were quarantined. ignored: those that were ignored, where `has_ignored` asks for
-    them; their reason is REFUSAL or OTHER.
+    Attributes:
+        refused: the lines that were quarantined.
+        ignored: those that were ignored, where `has_ignored` asks for them; their reason is REFUSAL or OTHER.
     """
 
     kernel: LineFormat

@@ -36,10 +36,14 @@ FILE_LAG_S = 5
 
 @dataclass(frozen=True)
 class Zone:
-    """name: for time_zone, None where nothing shows it. evidence: how it is known, for a person.
+    """The time zone of a log, with what shows it.
 
-    is_explicit: stamps say their offset, so that time_zone does not matter.
-    offsets: seconds east of UTC that were seen. fitting: zones of the world that have them.
+    Attributes:
+        name: for time_zone, None where nothing shows it.
+        evidence: how it is known, for a person.
+        is_explicit: stamps say their offset, so that time_zone does not matter.
+        offsets: seconds east of UTC that were seen.
+        fitting: zones of the world that have them.
     """
 
     name: str | None
@@ -51,7 +55,11 @@ class Zone:
 
 
 def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at: dt.datetime | None) -> Zone:
-    """The zone by the beginning and the end of a file. written_at: when the file was last written."""
+    """The zone by the beginning and the end of a file.
+
+    Args:
+        written_at: when the file was last written.
+    """
     local, explicit, seen = [], 0, 0
     for sample in samples:
         stamped, moved = _parse_stamps(sample, kernel, source)

@@ -226,7 +226,8 @@ def fallen_joins(lake: Lake, periods: Periods) -> list[str]:
 def fallen_days(days: list[Row], newest: str) -> Iterator[tuple[dt.date, float, float]]:
     """The days whose share is far below that of the days before: day, share, and share before.
 
-    newest: the last day, whose logs may not all be there yet.
+    Args:
+        newest: the last day, whose logs may not all be there yet.
     """
     for number, day in enumerate(days):
         before = [each["share"] for each in days[max(number - MOST_DAYS, 0) : number]]

@@ -10,7 +10,11 @@ from jobs.base.core.numbers import with_noun
 
 
 class HealthRule(TypedDict):
-    """A broken rule of a source, as jobs/operators/state/sources.py has it. rows: how many break it."""
+    """A broken rule of a source, as jobs/operators/state/sources.py has it.
+
+    Attributes:
+        rows: how many break it.
+    """
 
     table: str
     rule: str
@@ -20,7 +24,11 @@ class HealthRule(TypedDict):
 
 
 class HealthJump(TypedDict):
-    """A day unlike the same weekdays before, as far as messages need it. text: a sentence without its end."""
+    """A day unlike the same weekdays before, as far as messages need it.
+
+    Attributes:
+        text: a sentence without its end.
+    """
 
     text: str
 

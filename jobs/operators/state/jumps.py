@@ -45,9 +45,13 @@ class Jump:
     """A day of received traffic, of a channel and unit, or of traffic to a network, that is far from the same
     weekdays before.
 
-    measure: traffic, in units, share, in percent certain spam, or refused, in percent that the receiving
-    network refused. value, usual: of the day, and the median of the same weekday before. score: modified
-    z-score of its logarithm or log-odds. text: all that, as words. network: the receiving one, of refused.
+    Attributes:
+        measure: traffic, in units, share, in percent certain spam, or refused, in percent that the receiving
+            network refused.
+        value, usual: of the day, and the median of the same weekday before.
+        score: modified z-score of its logarithm or log-odds.
+        text: all that, as words.
+        network: the receiving one, of refused.
     """
 
     day: dt.date
@@ -155,7 +159,11 @@ def days_to_compare(
 
 
 def jumps_of(counts: Mapping[dt.date, tuple[int, int]], channel: str, unit: str) -> list[Jump]:
-    """The jumps of one series. counts: by day, units and certain spam."""
+    """The jumps of one series.
+
+    Args:
+        counts: by day, units and certain spam.
+    """
     newest = max(counts, default=None)
     if newest is None:
         return []
@@ -180,8 +188,12 @@ def jumps_of(counts: Mapping[dt.date, tuple[int, int]], channel: str, unit: str)
 def refusals_of(
     counts: Mapping[dt.date, tuple[int, int]], channel: str, network: str, newest: dt.date | None
 ) -> list[Jump]:
-    """The days on which a network refused far more than on the same weekdays before. counts: by day, outbound
-    recipients and those refused. newest: the operator's newest day, whose logs may still come."""
+    """The days on which a network refused far more than on the same weekdays before.
+
+    Args:
+        counts: by day, outbound recipients and those refused.
+        newest: the operator's newest day, whose logs may still come.
+    """
     found: list[Jump] = []
     if newest is None:
         return found

@@ -19,8 +19,9 @@ def late_records(
 ) -> list[str]:
     """The late records of each source, with what to do.
 
-    batches: those that have just been read. Without them all, except those of days that silver has: there a
-    few lines are missing, not a log.
+    Args:
+        batches: those that have just been read. Without them all, except those of days that silver has: there
+            a few lines are missing, not a log.
     """
     ledger = lake.read("bronze.file", where=pl.col("operator_id").is_in(sorted(operators)))
     late = ledger.filter(pl.col("late_count") > 0)
@@ -72,7 +73,11 @@ def format_late(operator: str, source: str, records: int, first: dt.date, files:
 def format_remedy(
     operator: str, first: dt.date, newest: dt.date, open_days: int, gone: dt.date | None = None
 ) -> str:
-    """The step by which late records are counted. gone: the day before which bronze has nothing."""
+    """The step by which late records are counted.
+
+    Args:
+        gone: the day before which bronze has nothing.
+    """
     needed = (newest - first).days
     if gone is not None and first < gone:
         return (

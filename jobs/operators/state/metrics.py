@@ -66,7 +66,11 @@ OF_PACKAGES: dict[str, tuple[str, list[str], Callable[[Packages], dict[tuple[str
 def write_metrics(
     file: Path, rows: Sequence[SourceStatus], packages: Mapping[str, Packages], doubts: int
 ) -> None:
-    """Replace the file in one step. doubts: how many of the things that make figures doubtful were found."""
+    """Replace the file in one step.
+
+    Args:
+        doubts: how many of the things that make figures doubtful were found.
+    """
     if file.suffix != ".prom":
         raise ObservatoryError(f"--metrics {file}: the collector reads files that end in .prom; name one")
     registry = CollectorRegistry()

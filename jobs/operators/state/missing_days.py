@@ -14,7 +14,9 @@ def missing_days(spans: Iterable[Span], recorded: Collection[dt.date]) -> list[d
     """The days, within a week before the newest, that no piece of the source's logs spans, or of which its
     operator has no record of the source's formats.
 
-    spans: of the source's pieces. recorded: days of which the operator has records of the source's formats.
+    Args:
+        spans: of the source's pieces.
+        recorded: days of which the operator has records of the source's formats.
     """
     known = list(spans)
     if not known:

@@ -22,7 +22,8 @@ def other_formats(
 ) -> list[str]:
     """The likely format of the newest file of each source over the limit, as when it was pulled.
 
-    noted: notes of a pull, which name files by their whole paths; they are not repeated.
+    Args:
+        noted: notes of a pull, which name files by their whole paths; they are not repeated.
     """
     from expectations.ledger import WITHIN_LIMIT
 

@@ -20,10 +20,12 @@ LAYERS = ("landing", "bronze", "silver")
 class Retained:
     """The days kept of an operator, as `status --json` prints them; fields: docs/operator-reference.md.
 
-    landing, bronze, silver: days before the newest one that stay, by the settings or because open days are
-    computed from them. removed_at: when a vacuum last removed something. due_bytes: bytes of
-    the operator that the next one removes. due_of_all_bytes: and of all operators together, as earlier
-    versions of tables.
+    Attributes:
+        landing, bronze, silver: days before the newest one that stay, by the settings or because open days
+            are computed from them.
+        removed_at: when a vacuum last removed something.
+        due_bytes: bytes of the operator that the next one removes.
+        due_of_all_bytes: and of all operators together, as earlier versions of tables.
     """
 
     landing: int
@@ -65,7 +67,11 @@ def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -
 
 
 def describe_retained(retained: Sequence[Retained], settings: Observatory) -> list[str]:
-    """The days kept of several operators, as sentences. retained: one for each of them."""
+    """The days kept of several operators, as sentences.
+
+    Args:
+        retained: one for each of them.
+    """
     one, own = retained[0], settings.retention
     kept = {name: max(getattr(each, name) for each in retained) for name in LAYERS}
     longer = [f"{name} {getattr(own, name)}" for name in LAYERS if kept[name] > getattr(own, name)]

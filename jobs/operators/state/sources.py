@@ -44,7 +44,11 @@ OTHER_YEAR = dt.timedelta(days=366)
 @dataclass(frozen=True)
 class HeldRule:
     """A rule that an operator's rows broke when they were last checked: the operator's tables stay as they
-    were. is_of_source: it holds back what is new of this source alone."""
+    were.
+
+    Attributes:
+        is_of_source: it holds back what is new of this source alone.
+    """
 
     table: str
     rule: str
@@ -57,10 +61,14 @@ class HeldRule:
 class SourceStatus:
     """The state of a source. docs/operator-reference.md documents the fields, which `status --json` prints.
 
-    landed: bytes in landing. landed_at: when the last of them came. waiting: bytes that are not read yet.
-    last_record: time of the newest record. missing_days: days without records in the week before it.
-    quarantined: lines that no rule matched. jumps, packages, package_due, package_problems: of all its
-    operator's sources together.
+    Attributes:
+        landed: bytes in landing.
+        landed_at: when the last of them came.
+        waiting: bytes that are not read yet.
+        last_record: time of the newest record.
+        missing_days: days without records in the week before it.
+        quarantined: lines that no rule matched.
+        jumps, packages, package_due, package_problems: of all its operator's sources together.
     """
 
     operator: str
@@ -103,7 +111,11 @@ def source_rows(
     operators: Iterable[Operator],
     packages: Mapping[str, Packages] | None = None,
 ) -> list[SourceStatus]:
-    """One row for each source that the settings have. packages: of read_packages(), where they were read."""
+    """One row for each source that the settings have.
+
+    Args:
+        packages: of read_packages(), where they were read.
+    """
     chosen = list(operators)
     kept = read_retained(lake, settings, [each.id for each in chosen])
     read = read_ledger(lake)
@@ -149,8 +161,10 @@ class Landed(NamedTuple):
     """The contents of landing of a source: bytes, the time of the last, bytes that no run has read, and bytes
     that wait for a line end.
 
-    is_lost: pieces were read, and landing knows no stream. unended: files of which nothing could be read for
-    want of a line end. is_known: a pull found files.
+    Attributes:
+        is_lost: pieces were read, and landing knows no stream.
+        unended: files of which nothing could be read for want of a line end.
+        is_known: a pull found files.
     """
 
     bytes: int
@@ -287,7 +301,11 @@ def held_rules(results: Iterable[Result]) -> dict[tuple[str, str | None], list[H
 
 
 def next_step(row: SourceStatus, source: SourceSettings, landed: Landed, at: dt.datetime) -> str | None:
-    """A command or a setting, the most urgent one; None where there is nothing to do. at: the time now."""
+    """A command or a setting, the most urgent one; None where there is nothing to do.
+
+    Args:
+        at: the time now.
+    """
     chosen = f"--operator {row.operator}"
     if landed.is_lost:
         return f"`observatory pull {chosen}` makes the lost manifest of landing again"

@@ -71,8 +71,11 @@ class Joins:
 class CopiedLines:
     """Lines of a source that another one, whose lines count, holds too.
 
-    copied_line_count: those that count once. alike_line_count: equal lines that name no host and count twice.
-    first, last: their days. records: the source's records of all days; None if the ledger has none.
+    Attributes:
+        copied_line_count: those that count once.
+        alike_line_count: equal lines that name no host and count twice.
+        first, last: their days.
+        records: the source's records of all days; None if the ledger has none.
     """
 
     operator_id: str

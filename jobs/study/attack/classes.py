@@ -30,8 +30,10 @@ class Known:
     """Sums that several attackers have seen: an entry for each attacker and each class of which it has seen
     something.
 
-    attacker, of_class: of each entry. mass, count: the sum that it has seen, and of how many contributions.
-    among: how many attackers there are.
+    Attributes:
+        attacker, of_class: of each entry.
+        mass, count: the sum that it has seen, and of how many contributions.
+        among: how many attackers there are.
     """
 
     attacker: Array

@@ -65,7 +65,8 @@ class Linear:
 class World:
     """Public knowledge of operators and countries.
 
-    prices: US dollars for one international dollar of the base year, by country.
+    Attributes:
+        prices: US dollars for one international dollar of the base year, by country.
     """
 
     operator_frame: pl.DataFrame
@@ -76,8 +77,11 @@ class World:
 
 
 def compute_coefficients(world: World, own: dict[str, float | None], channel: str, period: str) -> Linear:
-    """The coefficients of a channel and period. own: the respondents, with the subscriptions that each
-    gave."""
+    """The coefficients of a channel and period.
+
+    Args:
+        own: the respondents, with the subscriptions that each gave.
+    """
     day = last_day(period)
     listed = (
         rows_on_day(world.operator_frame, day).filter(pl.col("channel_code") == channel).sort("respondent_id")

@@ -24,8 +24,14 @@ ROUNDED, STEPS = 1e-9, 30
 
 @dataclass(frozen=True)
 class Cone:
-    """The variance of one series. figures: respondents x atoms, whose sums are the respondents' figures.
-    weight, x: of respondents; cell: its place. most: the largest q."""
+    """The variance of one series.
+
+    Attributes:
+        figures: respondents x atoms, whose sums are the respondents' figures.
+        weight, x: of respondents.
+        cell: its place.
+        most: the largest q.
+    """
 
     cell: PublishedCell
     figures: csr_array
@@ -59,7 +65,11 @@ class Cone:
 
 
 def build_cone(cell: PublishedCell, variance: float, model: Linear, figures: csr_array) -> Cone:
-    """The cone of a published variance. figures: of the model's respondents, over atoms."""
+    """The cone of a published variance.
+
+    Args:
+        figures: of the model's respondents, over atoms.
+    """
     counts = np.flatnonzero((model.subscriptions > 0) & (model.weight > 0))
     weight, x = model.weight[counts], model.subscriptions[counts]
     place = np.unique(model.cell[counts].astype(str), return_inverse=True)[1]
@@ -73,7 +83,12 @@ class Cones:
     another one's variance, that may be less than its own, and says nothing of it."""
 
     def __init__(self, cones: Sequence[Cone], truth: Array, first: Array, size: Array) -> None:
-        """first: an atom of each class. size: of each class."""
+        """Keep the cones whose variance the true figures have.
+
+        Args:
+            first: an atom of each class.
+            size: of each class.
+        """
         of = [(cone, cone.figures @ truth) for cone in cones]
         kept = [(cone, y) for cone, y in of if cone.spread(y) <= cone.most * (1 + ROUNDED)]
         self.keep([(cone, y, csr_array(cone.figures[:, first] * size)) for cone, y in kept], width=len(first))

@@ -34,8 +34,9 @@ PUBLISHED = {
 class KnownRelease:
     """One release: what was published, and the truth behind it, which each holding has of itself.
 
-    contribution: rows of study.contribution. published: columns of PUBLISHED, without figures that stand from
-    an earlier release.
+    Attributes:
+        contribution: rows of study.contribution.
+        published: columns of PUBLISHED, without figures that stand from an earlier release.
     """
 
     release: str
@@ -65,8 +66,11 @@ class PublishedCell:
 class Finding:
     """A contribution that is found within p%: who finds whose, and from which figures.
 
-    attacker: a holding, the administration of a country, '' for anyone. respondents: whose sum is found.
-    side: which end of the interval is too near, low or high. cells: the figures that the bound rests on.
+    Attributes:
+        attacker: a holding, the administration of a country, '' for anyone.
+        respondents: whose sum is found.
+        side: which end of the interval is too near, low or high.
+        cells: the figures that the bound rests on.
     """
 
     attacker: str

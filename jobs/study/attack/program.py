@@ -59,8 +59,10 @@ class Program:
         that nothing gains enough, or it is open. None if no strategy solves it, or rounding errors break a
         row.
 
-        gain, most: of rises and then of falls. enough: a gain beyond which none is sought. is_last: nobody
-        else is asked where this leaves it open; else cones are tried for a short time.
+        Args:
+            gain, most: of rises and then of falls.
+            enough: a gain beyond which none is sought.
+            is_last: nobody else is asked where this leaves it open; else cones are tried for a short time.
         """
         highs, of = self.highs, np.flatnonzero(gain).astype(np.int32)
         highs.changeColsBounds(len(most), self.columns, np.zeros(len(most)), most)

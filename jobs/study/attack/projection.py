@@ -39,8 +39,14 @@ TOGETHER = 512
 
 @dataclass(frozen=True)
 class Moves:
-    """Moves of targets by an attacker's view. numbers: of pairs of side and target. lack: how far each is
-    from its goal. free: |u|² - |z|². seen: k u."""
+    """Moves of targets by an attacker's view.
+
+    Attributes:
+        numbers: of pairs of side and target.
+        lack: how far each is from its goal.
+        free: |u|² - |z|².
+        seen: k u.
+    """
 
     numbers: Array
     lack: Array
@@ -48,7 +54,11 @@ class Moves:
     seen: csr_array
 
     def square_reach(self, lost: Array) -> Array:
-        """The squares of how far they move. lost: of Projection.weigh_seen()."""
+        """The squares of how far they move.
+
+        Args:
+            lost: of Projection.weigh_seen().
+        """
         found: Array = self.free - ((self.seen @ lost) ** 2).sum(axis=1)
         return found
 
@@ -72,7 +82,12 @@ class Projection:
         self.gram: Array = basis @ basis.T
 
     def project_targets(self, factors: csr_array, mass: Array) -> tuple[Array, csr_array]:
-        """|u|² - |z|² and k u of targets. factors: targets x classes. mass: what an attacker has not seen."""
+        """|u|² - |z|² and k u of targets.
+
+        Args:
+            factors: targets x classes.
+            mass: what an attacker has not seen.
+        """
         ratio = np.divide(mass, self.mass, out=np.zeros(len(mass)), where=self.mass > 0)
         scaled = factors.copy()
         scaled.data *= mass[factors.indices]

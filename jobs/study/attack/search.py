@@ -51,8 +51,11 @@ class Attack:
             return [finding for found in pool.map(BlockSearch.find_all, self.searches) for finding in found]
 
     def drop_figures(self, release: str, cells: Collection[tuple[str, ...]]) -> None:
-        """Drop figures of a release: nobody finds more then. cells: table, period, channel, series and
-        area."""
+        """Drop figures of a release: nobody finds more then.
+
+        Args:
+            cells: table, period, channel, series and area.
+        """
         for search in self.searches:
             search.drop_figures(release, cells)
 
@@ -175,8 +178,12 @@ class BlockSearch:
             pending &= is_short.reshape(pending.shape)
 
     def measure_moves(self, projection: Projection, numbers: Array, view: View) -> Moves:
-        """Measure how far targets surely move. numbers: of pairs of side and target; those that are at their
-        goal where nothing changes are left out."""
+        """Measure how far targets surely move.
+
+        Args:
+            numbers: of pairs of side and target; those that are at their goal where nothing changes are left
+                out.
+        """
         side, target = np.divmod(numbers, len(self.targets))
         factors = self.parts.list_factors(side, target, view)
         lack = (self.beyond[side, target] - factors @ view.mass) * np.where(side == SIDES.index(HIGH), 1, -1)
@@ -233,7 +240,10 @@ class BlockSearch:
 
     def clear_others(self, point: Array, side: int, target: int, targets: slice) -> None:
         """Clear pairs of all whose own contributions a point that is possible for anyone leaves as they are.
-        targets: those of the target's operators."""
+
+        Args:
+            targets: those of the target's operators.
+        """
         anyone, known, move = self.view_of(0), self.known, point[self.known.of_class]
         is_all = known.count == anyone.count[known.of_class]
         is_broken = (-move > anyone.mass[known.of_class] - known.mass + FEASIBLE) | (
@@ -257,8 +267,11 @@ class BlockSearch:
         self, side: int, target: int, view: View, is_last: bool = True
     ) -> tuple[Array, tuple[PublishedCell, ...], frozenset[PublishedCell] | None]:
         """A point where the target is at the end of its interval, or far enough from the truth; the figures
-        that hold it there; and all that proves that they do, as Found has it. is_last: as find_change() takes
-        it."""
+        that hold it there; and all that proves that they do, as Found has it.
+
+        Args:
+            is_last: as find_change() takes it.
+        """
         part = slice(*self.parts.starts[target : target + 2])
         of_class = self.parts.of_class[part]
         gain = np.zeros(len(self.classes.size))

@@ -76,7 +76,11 @@ class SecondOrder:
         self.kinds = [clarabel.NonnegativeConeT(changes.shape[0])]
 
     def add_limits(self, cones: Cones, by_r: Array, is_live: Array) -> None:
-        """The sum of (N r)² of each cone, and (r - T)² / 4 of each cell. by_r: N r at the first point."""
+        """The sum of (N r)² of each cone, and (r - T)² / 4 of each cell.
+
+        Args:
+            by_r: N r at the first point.
+        """
         stands, cone = cones.stands[is_live], cones.cone_of_cell[is_live]
         own, each = diags_array(by_r, format="csr"), diags_array(np.ones(self.count), format="csr")
         for at in np.unique(cone):

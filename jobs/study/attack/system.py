@@ -60,9 +60,11 @@ class ProtectedTarget:
 class System:
     """A block's equations over its atoms: low <= matrix @ atoms <= high, atoms >= 0.
 
-    owners: of each holding, and of each country's administration, the atoms that it has seen. holding: of
-    each atom the names of these. rows: the published figure behind each equation, None for one between
-    figures of a respondent. cones: of published variances.
+    Attributes:
+        owners: of each holding, and of each country's administration, the atoms that it has seen.
+        holding: of each atom the names of these.
+        rows: the published figure behind each equation, None for one between figures of a respondent.
+        cones: of published variances.
     """
 
     table: str
@@ -166,7 +168,12 @@ def build_system(
     shape: Shape,
     linear: dict[object, Linear],
 ) -> System:
-    """The system of a block. figures: of each release. linear: coefficients that were computed before."""
+    """The system of a block.
+
+    Args:
+        figures: of each release.
+        linear: coefficients that were computed before.
+    """
     channel = block[1]
     unknowns = Unknowns()
     periods = with_parts({period for _, period, _ in published})

@@ -63,7 +63,8 @@ def express_figures(
 ) -> dict[Codes, dict[int, float]]:
     """Each of a respondent's contributions to a period as atoms with factors; adds the atoms.
 
-    factors: as split_figure() takes them.
+    Args:
+        factors: as split_figure() takes them.
     """
     for relations, chains in list_relations(shape):
         found = try_relations(unknowns, respondent, period, values, relations, chains, factors)
@@ -147,8 +148,11 @@ def join_pairs(one: T, pairs: Iterable[tuple[T, T]]) -> tuple[T, ...]:
 def order_codes(
     base: Collection[Codes], stands: Mapping[Codes, Codes], shape: Shape, chains: Mapping[str, list[str]]
 ) -> frozenset[tuple[Codes, Codes]]:
-    """Pairs of codes of which the first has at most the second's figure. stands: of figures that are another
-    one's, whose."""
+    """Pairs of codes of which the first has at most the second's figure.
+
+    Args:
+        stands: of figures that are another one's, whose.
+    """
     found = set()
     for codes in base:
         above = itertools.chain(*codes_above(codes, shape.columns, chains, shape.within))
@@ -237,8 +241,9 @@ def split_figure(
     """The figures that a figure is the sum of: itself, the parts of a total, a multiple of another figure, or
     the same figure under another code.
 
-    factors: of codes that are multiples the factor, for figures of nothing, whose own factor is 0/0. Without
-    it a price in two currencies would be two unknowns.
+    Args:
+        factors: of codes that are multiples the factor, for figures of nothing, whose own factor is 0/0.
+            Without it a price in two currencies would be two unknowns.
     """
     for at in shared_places(codes, shape):
         others = sorted(other for other in values if replace_code(other, at, codes[at]) == codes)

@@ -31,7 +31,11 @@ MARKET = "market"
 
 @dataclass
 class Contributions:
-    """A respondent's contributions to a period of a block, by codes. country: the respondent's."""
+    """A respondent's contributions to a period of a block, by codes.
+
+    Attributes:
+        country: the respondent's.
+    """
 
     holding: str
     country: str
@@ -66,7 +70,11 @@ def list_factors(
     figures: Iterable[Mapping[tuple[str, str], Contributions]], shape: Shape, prices: Mapping[str, float]
 ) -> dict[str, dict[str, float]]:
     """List each country's factors between codes that are multiples of another: market prices over parity,
-    from any respondent's positive figures. prices: for countries where everybody gave nothing."""
+    from any respondent's positive figures.
+
+    Args:
+        prices: for countries where everybody gave nothing.
+    """
     found = {country: {MARKET: price} for country, price in prices.items()}
     for column, (first, *others) in shape.multiples.items():
         at = shape.columns.index(column)
@@ -86,7 +94,11 @@ def express_versions(
     factors: Mapping[str, Mapping[str, float]],
 ) -> tuple[dict[tuple[int, str, str], dict[Codes, Terms]], list[Terms]]:
     """The expression of each contribution by release, period and respondent, and equations between versions:
-    differences that are zero. Parts come before what they are the sum of. factors: of list_factors()."""
+    differences that are zero. Parts come before what they are the sum of.
+
+    Args:
+        factors: of list_factors().
+    """
     found: dict[tuple[int, str, str], dict[Codes, Terms]] = {}
     seen: dict[tuple[str, str], list[tuple[dict[Codes, float], dict[Codes, Terms]]]] = defaultdict(list)
     links: list[Terms] = []

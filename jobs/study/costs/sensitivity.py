@@ -56,8 +56,12 @@ def vary_parameters(
 ) -> tuple[float, list[ParameterEffect]]:
     """The area's spending at central values, and what each parameter makes of it, the greatest swing first.
 
-    accounts: of study.investment_account, of the channel and year. dollars: US for one international dollar,
-    by country. parameters: ref.cost_parameter. Raises KeyError for an area that has no operators.
+    Raises KeyError for an area that has no operators.
+
+    Args:
+        accounts: of study.investment_account, of the channel and year.
+        dollars: US for one international dollar, by country.
+        parameters: ref.cost_parameter.
     """
     day = last_day(period)
     points = {

@@ -90,8 +90,13 @@ def area_name(code: str) -> str:
 def read_figure(
     name: str, settings: Observatory, tables: Sequence[str], conversion: str | None = None
 ) -> StudyRow:
-    """The row of this name, of one of these tables. conversion: the code of conversion_code where the name
-    leaves it out. Raises ObservatoryError for an unknown name, with the nearest known one."""
+    """The row of this name, of one of these tables.
+
+    Raises ObservatoryError for an unknown name, with the nearest known one.
+
+    Args:
+        conversion: the code of conversion_code where the name leaves it out.
+    """
     table, *parts = name.split("/")
     if table not in tables:
         raise ObservatoryError(f"figure '{name}': unknown table '{table}'{nearest_hint(table, tables)}")

@@ -26,8 +26,14 @@ STATES = ("refused", "to correct", "gaps", "silent", "answered")
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a respondent stands in a period. state: of STATES. received_at: of its last form or package of
-    the period. heard_at: of its last one of any period. why: what is to be corrected, or open."""
+    """Where a respondent stands in a period.
+
+    Attributes:
+        state: of STATES.
+        received_at: of its last form or package of the period.
+        heard_at: of its last one of any period.
+        why: what is to be corrected, or open.
+    """
 
     respondent_id: str
     name: str

@@ -72,9 +72,12 @@ SUBSCRIPTIONS = 1_200_000
 
 
 def begin_study(folder: Path, countries: Sequence[str], year: int) -> list[str]:
-    """Write a new study's files; their names. year: of the examples.
+    """Write a new study's files; their names.
 
     Raises ObservatoryError if one of them is there already: nothing is written then.
+
+    Args:
+        year: of the examples.
     """
     texts = {
         SETTINGS: settings_text(countries),

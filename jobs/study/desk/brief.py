@@ -31,8 +31,12 @@ BESIDE = {code for code, (published, _) in AREAS.items() if published.startswith
 def make_brief(
     country: str, language: str, answers: pl.DataFrame, forms: pl.DataFrame, release: ReaderRelease
 ) -> ReaderPage:
-    """The brief of a country (ISO 3166-1 alpha-3). answers, forms: the rows of study.questionnaire_answer and
-    study.returned_form of the administration that reads it."""
+    """The brief of a country (ISO 3166-1 alpha-3).
+
+    Args:
+        answers, forms: the rows of study.questionnaire_answer and study.returned_form of the administration
+            that reads it.
+    """
     name = country_names(language)[country]
 
     def say(key: str, **values: str) -> str:

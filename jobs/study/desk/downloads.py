@@ -31,8 +31,12 @@ Rows = Iterator[list[str]]
 
 @dataclass(frozen=True)
 class CountryFigure:
-    """A figure of a country and year. name: as sources.yaml calls it. rank: of its source; the first
-    stands."""
+    """A figure of a country and year.
+
+    Attributes:
+        name: as sources.yaml calls it.
+        rank: of its source; the first stands.
+    """
 
     name: str
     country: str

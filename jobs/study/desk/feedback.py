@@ -36,7 +36,8 @@ SPAM = {
 def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: ReaderRelease) -> ReaderPage | None:
     """The page of a respondent; None if it gave no figure of a period of the release.
 
-    answers: the respondent's own rows of study.questionnaire_answer.
+    Args:
+        answers: the respondent's own rows of study.questionnaire_answer.
     """
     language = respondent.language
     columns = [translate_key(language, "feedback", each) for each in COLUMNS]

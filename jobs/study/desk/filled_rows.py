@@ -60,8 +60,14 @@ LIMITS = workbooks.WorkbookLimits(bytes=64 * 2**20, elements=2_000_000, cells=2_
 
 @dataclass
 class FilledRows:
-    """Filled-in rows. rows: by table, with the values of their cells. names: of operators, by id. services:
-    of an operator and channel the row of each service. wrong: a line for each row or cell to correct."""
+    """Filled-in rows.
+
+    Attributes:
+        rows: by table, with the values of their cells.
+        names: of operators, by id.
+        services: of an operator and channel the row of each service.
+        wrong: a line for each row or cell to correct.
+    """
 
     rows: dict[str, list[Row]] = field(default_factory=lambda: {table: [] for table in TABLES})
     names: dict[str, str] = field(default_factory=dict)
@@ -128,7 +134,11 @@ def as_text(value: Any) -> str:
 
 
 def read_cell(given: Any, text: str, about: Field) -> tuple[Any, str]:
-    """The value of a cell, and what is wrong with it. given: what it holds, text: as text."""
+    """The value of a cell, and what is wrong with it.
+
+    Args:
+        given: what it holds, text: as text.
+    """
     if about.name == "country_code":
         code = text if text in country_codes() else country_of_name(text)
         return code, "" if code else f"unknown country '{text}'{nearest_country(text)}"

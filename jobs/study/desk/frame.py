@@ -51,7 +51,11 @@ Known = dict[tuple[str, str, int], CountryFigure]
 
 @dataclass
 class FrameSources:
-    """Contents of the files of a folder. read: each file's name and kind."""
+    """Contents of the files of a folder.
+
+    Attributes:
+        read: each file's name and kind.
+    """
 
     figures: list[CountryFigure] = field(default_factory=list)
     filled: FilledRows = field(default_factory=FilledRows)
@@ -266,7 +270,11 @@ def yearly_rows(
 
 def merge_rows(table: str, new: Sequence[Row], existing: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """The table's rows as they will stand, each with its place: the new ones, and those before that none of
-    them replaces. existing: of existing_rows()."""
+    them replaces.
+
+    Args:
+        existing: of existing_rows().
+    """
     contract = read_contract(table)
     before = [dict(row) for row in existing]
     made = [
@@ -386,9 +394,12 @@ def operators_to_ask(
     file: Path, frame: Sequence[Mapping[str, str]], names: Mapping[str, str]
 ) -> list[dict[str, str]]:
     """Rows for the list of respondents: of the frame's operators that nobody in it answers for, each in the
-    language of its country's administration. names: of operators, by id.
+    language of its country's administration.
 
     Raises ObservatoryError with what the list would refuse.
+
+    Args:
+        names: of operators, by id.
     """
     listed = read_respondents(file)
     spoken = {each.country: each.language for each in listed.values() if each.role == "A"}

@@ -58,8 +58,11 @@ def note_all(
     limits: tuple[float, int],
     remarks: FrameRemarks,
 ) -> None:
-    """Note what is missing, stale, or differs from the files before. limits: the share by which a figure may
-    differ, and the years that it may be old."""
+    """Note what is missing, stale, or differs from the files before.
+
+    Args:
+        limits: the share by which a figure may differ, and the years that it may be old.
+    """
     share, years = limits
     needed = sorted({row["channel_code"] for row in tables[FRAME]}) or list(load_sources()["channels"])
     for country in countries:

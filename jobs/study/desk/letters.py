@@ -60,7 +60,11 @@ def choose_recipients(kind: str, standings: Iterable[Standing]) -> list[Standing
 
 
 def write_letter(kind: str, standing: Standing, period: str, sender: Sender) -> str:
-    """The letter to one respondent. standing: where it stands in the period that the letter is of."""
+    """The letter to one respondent.
+
+    Args:
+        standing: where it stands in the period that the letter is of.
+    """
     language = standing.language
     return "\n\n".join(wrap(text, language) for text in paragraphs(kind, standing, period, sender)) + "\n"
 

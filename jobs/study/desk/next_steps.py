@@ -47,8 +47,13 @@ NEEDED = (FRAME, DENOMINATOR, PRICES)
 
 @dataclass(frozen=True)
 class Step:
-    """A step of a study. missing: a line for each thing that it lacks; a step without is done. do: the
-    command or file that helps. is_needed: whether the next step waits for it."""
+    """A step of a study.
+
+    Attributes:
+        missing: a line for each thing that it lacks; a step without is done.
+        do: the command or file that helps.
+        is_needed: whether the next step waits for it.
+    """
 
     name: str
     missing: tuple[str, ...]
@@ -57,7 +62,11 @@ class Step:
 
 
 def list_steps(settings: Observatory, file: Path) -> list[Step]:
-    """All steps up to a release that readers find. file: the settings."""
+    """All steps up to a release that readers find.
+
+    Args:
+        file: the settings.
+    """
     lake = Lake(settings.lake.root)
     loaded = {table: lake.read(table) for table in (ANSWERS, SUBMISSION) if lake.exists(table)}
     # The last quarter that was asked for, also once another one is over; before any answer, the last one that
@@ -107,8 +116,12 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
 def list_answer_steps(
     settings: Observatory, lake: Lake, loaded: Mapping[str, pl.DataFrame], quarter: str
 ) -> list[Step]:
-    """Answers, the estimates from them, and what of these is suspicious. loaded: the tables of answers.
-    quarter: which is asked for."""
+    """Answers, the estimates from them, and what of these is suspicious.
+
+    Args:
+        loaded: the tables of answers.
+        quarter: which is asked for.
+    """
     nothing = ["no answer and no package is loaded"]
     if settings.study.deadline is None:
         nothing.append(f"[study] deadline is not set, so this is of {quarter}, the last quarter that is over")
@@ -158,8 +171,11 @@ def list_corrections(
 
 
 def list_release_steps(settings: Observatory, made: Sequence[tuple[str, str]]) -> list[Step]:
-    """Steps left for the release that was made last on its way to readers, and for the index beside it. made:
-    each release's period and version, in their order."""
+    """Steps left for the release that was made last on its way to readers, and for the index beside it.
+
+    Args:
+        made: each release's period and version, in their order.
+    """
     release = settings.release
     if not made:
         return []

@@ -54,7 +54,11 @@ class ReaderRelease:
 
     def of_areas(self, table: str, areas: list[str], period: str) -> list[Row]:
         """The rows of a period of these areas, in their order, also where the study has a part of the area
-        alone. areas: the study's codes; area: that of each row."""
+        alone.
+
+        Args:
+            areas: the study's codes; area: that of each row.
+        """
         rows = self.tables.get(table)
         if rows is None:
             return []

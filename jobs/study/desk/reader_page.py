@@ -72,8 +72,11 @@ def write_html(page: ReaderPage) -> str:
 
 
 def write_sheet(page: ReaderPage, day: dt.date) -> bytes:
-    """The tables of a page as a workbook, one below the other. day: of the release, so that the same release
-    gives the same bytes."""
+    """The tables of a page as a workbook, one below the other.
+
+    Args:
+        day: of the release, so that the same release gives the same bytes.
+    """
     book = workbooks.new_workbook(title=page.title, created=dt.datetime.combine(day, dt.time()))
     bold = book.add_format({"bold": True})
     wrapped = book.add_format({"text_wrap": True, "valign": "top"})

@@ -45,8 +45,9 @@ def judge_cells(
 ) -> pl.DataFrame:
     """Whether each cell has enough holdings, and whether none of them dominates it.
 
-    contribution: a row for each respondent in each cell that it is in. least: the threshold, of columns of
-    the cell.
+    Args:
+        contribution: a row for each respondent in each cell that it is in.
+        least: the threshold, of columns of the cell.
     """
     x, is_protected = pl.col("contribution"), pl.col("is_protected")
     found = (
@@ -88,7 +89,8 @@ def count_changed(before: pl.DataFrame, now: pl.DataFrame, cell: Sequence[str]) 
     """Count the holdings that changed in each cell: `changed`. One changed that joined or left, that bought
     or sold an operator, or of whose operators a contribution or the subscriptions are others.
 
-    before, now: a row for each respondent in each cell that it is in.
+    Args:
+        before, now: a row for each respondent in each cell that it is in.
     """
     whose = [*cell, "respondent_id"]
     facts = ["holding_id", "contribution", "own_subscriptions"]

@@ -31,7 +31,9 @@ def share_bounds(chosen: np.ndarray, answered: np.ndarray) -> tuple[np.ndarray, 
 def find_revealed(inside: np.ndarray, chosen: np.ndarray, answered: np.ndarray) -> np.ndarray:
     """The sets whose members' answers the classes of these areas reveal.
 
-    inside: areas x sets, whether the set is part of the area. chosen, answered: of each set.
+    Args:
+        inside: areas x sets, whether the set is part of the area.
+        chosen, answered: of each set.
     """
     low, high = share_bounds(inside @ chosen, inside @ answered)
     total = inside @ chosen

@@ -163,7 +163,11 @@ def place_shares(
 
 def summarise_shares(placed: pl.DataFrame, people: pl.DataFrame, by: list[str]) -> pl.DataFrame:
     """A row for each item and area (and what else is in `by`): mean with its 95% interval, median, and who
-    answered. placed, people: of place_shares()."""
+    answered.
+
+    Args:
+        placed, people: of place_shares().
+    """
     weight, share = pl.col("weight").cast(pl.Float64), pl.col("share")
     of_all = people.group_by("period_code", "channel_code", *by).agg(of_all=pl.col("subscriptions").sum())
     cell = ["period_code", "channel_code", *ITEM, *by]

@@ -88,7 +88,11 @@ def transform(
 
 
 def volume_contributions(figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[Row]:
-    """The contributions to study.spam_volume. figures: rows of study.respondent_figure."""
+    """The contributions to study.spam_volume.
+
+    Args:
+        figures: rows of study.respondent_figure.
+    """
     rows: list[Row] = []
     for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         cell = {name: of_cell[name][0] for name in CELL}
@@ -120,8 +124,11 @@ def volume_contributions(figures: pl.DataFrame, reference: Reference, labelled: 
 def spending_contributions(
     accounts: pl.DataFrame, frame: pl.DataFrame, dollars: dict[str, float]
 ) -> list[Row]:
-    """The contributions to study.investment: amounts, bands at their mean, and posts. dollars: US for one
-    international dollar, by country."""
+    """The contributions to study.investment: amounts, bands at their mean, and posts.
+
+    Args:
+        dollars: US for one international dollar, by country.
+    """
     rows: list[Row] = []
     by = ["period_code", "channel_code"]
     for own in accounts.sort(*by, "respondent_id", "strategy_code").partition_by(by, maintain_order=True):

@@ -255,7 +255,9 @@ def impute_fixed(
 ) -> Array:
     """Fixed costs of operators that stated none, (1 + replicates) x operators x strategies, the mean first.
 
-    fixed: the same of all operators, the means first. cells: labels of each operator, the finest first.
+    Args:
+        fixed: the same of all operators, the means first.
+        cells: labels of each operator, the finest first.
     """
     found = np.zeros_like(fixed)
     has_rate = stated & (subscriptions > 0)

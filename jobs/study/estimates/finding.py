@@ -76,8 +76,11 @@ def transform(
 
 
 def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
-    """A row for each figure and rule that it breaks, with what the rule expects. whole: contributions of
-    quarters and years."""
+    """A row for each figure and rule that it breaks, with what the rule expects.
+
+    Args:
+        whole: contributions of quarters and years.
+    """
     rows = checked_series(with_subscriptions(whole, frame))
     if rows.is_empty():
         return rows
@@ -119,7 +122,11 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
 
 def with_spread(rows: pl.DataFrame, *size: str) -> pl.DataFrame:
     """Rates with how many respondents of their series have one, the median of their logarithms, the distance
-    from it, and the robust standard deviation. size: a column, where peers are of the same size alone."""
+    from it, and the robust standard deviation.
+
+    Args:
+        size: a column, where peers are of the same size alone.
+    """
     peers, logarithm = [*SERIES, *size], pl.col("logarithm")
     rows = rows.with_columns(
         middle=logarithm.median().over(peers), count=logarithm.count().over(peers)
@@ -229,8 +236,11 @@ def rank_influences(found: pl.DataFrame, whole: pl.DataFrame, reference: Referen
 def moved_most(
     sample: Sample, areas: Sequence[str], people: pl.DataFrame, rows: pl.DataFrame
 ) -> Iterator[Row]:
-    """Find the area that each suspicious figure of a series moves most. people: all contributions of it, by
-    respondent_id."""
+    """Find the area that each suspicious figure of a series moves most.
+
+    Args:
+        people: all contributions of it, by respondent_id.
+    """
     place = {name: at for at, name in enumerate(people["respondent_id"])}
     candidates = rows.to_dicts()
     y = np.zeros((people.height, 1 + len(candidates)))

@@ -102,9 +102,13 @@ def channel_rows(
     drawn: Samples,
     amounts: dict[str, dict[str, Total]],
 ) -> pl.DataFrame:
-    """The rows of one year and channel. dollars: US for one international dollar, by country. drawn: what
-    capital cost takes for granted, of investment_assumptions.points(). amounts: of the countries' economies,
-    of amounts_of_year()."""
+    """The rows of one year and channel.
+
+    Args:
+        dollars: US for one international dollar, by country.
+        drawn: what capital cost takes for granted, of investment_assumptions.points().
+        amounts: of the countries' economies, of amounts_of_year().
+    """
     period, channel = str(accounts["period_code"][0]), str(accounts["channel_code"][0])
     strategies = [ALL, *sorted(set(accounts["strategy_code"]))]
     people = by_respondent(accounts, reference.operator_frame, last_day(period)).with_columns(
@@ -262,7 +266,11 @@ def sum_areas(known: dict[str, dict[str, Total]], areas: Iterable[Area]) -> dict
 
 def with_shares(rows: pl.DataFrame, totals: dict[str, dict[str, Total]]) -> pl.DataFrame:
     """Rows with the share of each amount that an estimate in dollars at market rates is of its area's, and
-    that amount's year. totals: of sum_areas()."""
+    that amount's year.
+
+    Args:
+        totals: of sum_areas().
+    """
     for name, (share, year, scale) in SHARES.items():
         known = [(area, *of_area[name]) for area, of_area in totals.items() if name in of_area]
         kinds = {"area_code": pl.String, "whole": pl.Float64, year: pl.Int64}

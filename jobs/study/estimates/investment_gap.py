@@ -169,7 +169,9 @@ def capital_costs(
     """Ratio of the yearly cost of each respondent's assets in a country of each development class to that in
     its own: a row for each respondent with assets and each class.
 
-    members: of jobs.base.figures.areas.classify_countries(). parameters: ref.cost_parameter of the day.
+    Args:
+        members: of jobs.base.figures.areas.classify_countries().
+        parameters: ref.cost_parameter of the day.
     """
     classes = dict(members.select("country_code", "development_code").rows())
     chosen = dict(assumed.select("assumption_code", "central").rows())
@@ -198,10 +200,13 @@ def best_respondents(
 ) -> TargetGroup:
     """The best of the respondents with accounts and audits.
 
-    costs: of capital_costs(). frame: of the period's last day.
     The best are the `share` of respondents with exact accounts and an audit or a test that stop the greatest
     share of their spam, at least one, and all that stop as much as the last of them. With fewer than
     LEAST_AUDITED to choose from nothing but their number, `of`, is known.
+
+    Args:
+        costs: of capital_costs().
+        frame: of the period's last day.
     """
     exact = exact_spending(accounts)
     each = (
@@ -233,8 +238,10 @@ def channel_rows(
 ) -> list[Row]:
     """The gap of each area, by each target. The target of an area adds up its countries'.
 
-    wanted: each target's value and who chose it. groups: of best_respondents() and placed_spending(); without
-    their spending the rows of a target have no gap, and say why in place of what they take for granted.
+    Args:
+        wanted: each target's value and who chose it.
+        groups: of best_respondents() and placed_spending(); without their spending the rows of a target have
+            no gap, and say why in place of what they take for granted.
     """
     base = int(value_of(assumed, "base_year"))
     of_country = dict(
@@ -295,8 +302,12 @@ def area_gap(
 ) -> Row:
     """The columns of what is necessary in an area, and of what is missing.
 
-    row: its columns of subscriptions and spending. countries: of the area. target: of each country, for a
-    subscription. group: None of a norm, which is exact. variance: as gap_interval() has it.
+    Args:
+        row: its columns of subscriptions and spending.
+        countries: of the area.
+        target: of each country, for a subscription.
+        group: None of a norm, which is exact.
+        variance: as gap_interval() has it.
     """
     subscriptions, spent = row["subscriptions"], row["spend"]
     necessary = sum(payers.subscriptions[name] * target[name] for name in countries)
@@ -323,7 +334,9 @@ def country_targets(
 ) -> dict[str, dict[str, float]]:
     """Necessary spending for a subscription of each country, by target: US dollars a year.
 
-    classes: countries' classes of development. rates: their prices in the base year.
+    Args:
+        classes: countries' classes of development.
+        rates: their prices in the base year.
     """
     targets = {NORM: dict.fromkeys(rates, wanted[NORM][0])} if NORM in wanted else {}
     for code, group in groups.items():

@@ -36,10 +36,13 @@ MEAN, POINTS = "amount_mean", ("amount_p05", "amount_p50", "amount_p95")
 class GivenCosts:
     """Costs of one channel and period.
 
-    strategies: their codes, TOTAL first and SEVERAL last. people: a row for each operator, with respondent_id
-    and subscriptions. means: operators x strategies x OPERATORS_OWN. points: the same x months x POINTS, none
-    of SEVERAL. states_fixed: who stated a fixed cost. bounds: of each operator, strategy and component the
-    codes of what is known to be missing or too high.
+    Attributes:
+        strategies: their codes, TOTAL first and SEVERAL last.
+        people: a row for each operator, with respondent_id and subscriptions.
+        means: operators x strategies x OPERATORS_OWN.
+        points: the same x months x POINTS, none of SEVERAL.
+        states_fixed: who stated a fixed cost.
+        bounds: of each operator, strategy and component the codes of what is known to be missing or too high.
     """
 
     strategies: tuple[str, ...]

@@ -57,8 +57,10 @@ def labelled_definitions(definition: pl.DataFrame) -> frozenset[str]:
 def estimate_cells(figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> pl.DataFrame:
     """The rows of every channel, unit, definition and period that logs or answers give.
 
-    figures: rows of study.respondent_figure. labelled: the definitions that labels of an audit apply to.
-    Quantities that different respondents reported have weights of their own.
+    Args:
+        figures: rows of study.respondent_figure.
+        labelled: the definitions that labels of an audit apply to. Quantities that different respondents
+            reported have weights of their own.
     """
     found = [typed_rows([], TABLE)]
     for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
@@ -101,7 +103,8 @@ def cell_basis(
     """The input of the estimates of one cell and period: the figures of choose_logs_or_answers(), the
     respondents that reported each quantity, and their corrected spam where enough of them have audited.
 
-    figures, labelled: as estimate_cells() has them.
+    Args:
+        figures, labelled: as estimate_cells() has them.
     """
     cell = {name: figures[name][0] for name in CELL}
     people = choose_logs_or_answers(figures, period, reference, cell["channel_code"])
@@ -211,8 +214,10 @@ def count_answers(sample: Sample, y: Array, status: Array) -> pl.DataFrame:
     """For each area and quantity, in this order, how many respondents answered in place of logs, their part,
     and the weakest status of these answers where it is not A.
 
-    y: respondents x quantities. status: of a respondent's answer, None where its logs count. The part is of
-    a country's reported figures, and of the weighted ones of other areas.
+    Args:
+        y: respondents x quantities.
+        status: of a respondent's answer, None where its logs count. The part is of a country's reported
+            figures, and of the weighted ones of other areas.
     """
     is_answer = np.array([each is not None for each in status])
     answering = sample.member[:, sample.weighted.operators.is_respondent] & is_answer

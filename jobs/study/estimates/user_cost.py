@@ -67,7 +67,11 @@ def transform(
 def model_rows(
     model: UserModel, spam_volume: pl.DataFrame, spam_type: pl.DataFrame, factors: pl.DataFrame
 ) -> pl.DataFrame:
-    """A row for each area and channel of a model. factors: of hour_factors()."""
+    """A row for each area and channel of a model.
+
+    Args:
+        factors: of hour_factors().
+    """
     schema = polars_schema(TABLE)
     counted = count_spam(model.driver, spam_volume, spam_type)
     of_model = {

@@ -40,7 +40,9 @@ class MatchedPair:
     """Respondents with a figure of the same kind in two periods: a row for each, sorted by respondent_id,
     of either period; and of those that have one in one period alone.
 
-    periods: the earlier and the later. quantities: those that these respondents reported.
+    Attributes:
+        periods: the earlier and the later.
+        quantities: those that these respondents reported.
     """
 
     periods: tuple[str, str]
@@ -68,8 +70,11 @@ def transform(
 def list_pairs(
     figures: pl.DataFrame, reference: Reference, with_months: bool = True
 ) -> Iterator[tuple[dict[str, str], MatchedPair]]:
-    """The matched respondents of each channel, unit and definition and two periods in turn. figures: rows
-    of study.respondent_figure."""
+    """The matched respondents of each channel, unit and definition and two periods in turn.
+
+    Args:
+        figures: rows of study.respondent_figure.
+    """
     for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         key = {name: str(of_cell[name][0]) for name in CELL}
         periods = [each for each in periods_of(of_cell) if with_months or "Q" in each or len(each) == 4]
@@ -151,9 +156,12 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
 
 
 def add_days(found: ChangeTable, variance: Array) -> ChangeTable:
-    """Changes with the errors of days without logs, which are of one period alone. variance: of each area's
-    totals, both together, relative to their squares. What is wrong with subscriptions cancels: both totals
-    are in proportion to the same ones."""
+    """Changes with the errors of days without logs, which are of one period alone.
+
+    Args:
+        variance: of each area's totals, both together, relative to their squares. What is wrong with
+            subscriptions cancels: both totals are in proportion to the same ones.
+    """
     none = np.zeros_like(found.ratio)
     ratio = EstimateTable(found.ratio, none, found.low, found.high)
     widened = add_known_errors(ratio, variance[:, None], none)

@@ -66,7 +66,8 @@ def find_inboxes(settings: Observatory) -> list[DropFolder]:
 def open_inbox(settings: Observatory, wanted: Iterable[Path] = ()) -> Iterator[Inbox]:
     """The packages in the inbox, by name; those of another host as copies, for as long as it is open.
 
-    wanted: files of this machine to take instead. Those that lie in the inbox are answered, too.
+    Args:
+        wanted: files of this machine to take instead. Those that lie in the inbox are answered, too.
     """
     files = list(wanted)
     if files:
@@ -141,7 +142,8 @@ def answer_packages(inbox: Inbox, judged: Iterable[Judged], key: str | None) -> 
     """Write a receipt, or a refusal with its reasons, for each package of the inbox that has none that says
     the same. What could not be written, an error for each reason.
 
-    key: the study's, that signs answers.
+    Args:
+        key: the study's, that signs answers.
     """
     failed: dict[tuple[type[ObservatoryError], str], list[str]] = {}
     for each in judged:

@@ -49,10 +49,12 @@ def order_of(computed: dt.datetime | None, received: dt.datetime) -> Order:
 class Judged:
     """One file and its verdict: its rows for each table, or the reasons to refuse it.
 
-    is_dated: the time of receipt was stated; otherwise it is the time at which the file was saved.
-    language: the respondent's. notes: on a package that is accepted, each in every language.
-    delivered_sha256: of the file as it came; empty for one that is too large. doubts: what speaks against
-    its being its operator's, which is all that an answer says then.
+    Attributes:
+        is_dated: the time of receipt was stated; otherwise it is the time at which the file was saved.
+        language: the respondent's.
+        notes: on a package that is accepted, each in every language.
+        delivered_sha256: of the file as it came; empty for one that is too large.
+        doubts: what speaks against its being its operator's, which is all that an answer says then.
     """
 
     file: Path
@@ -100,8 +102,12 @@ def judge_file(
     received: dt.datetime | None,
     frame: pl.DataFrame | None = None,
 ) -> Judged:
-    """Open a file and check it by everything that needs no lake. It came in when it was saved,
-    unless `received` says so. frame: of operators, if the study has it by now."""
+    """Open a file and check it by everything that needs no lake. It came in when it was saved, unless
+    `received` says so.
+
+    Args:
+        frame: of operators, if the study has it by now.
+    """
     saved = dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
     found = Judged(file, received or saved, received is not None)
     if has_identifier(file.name):

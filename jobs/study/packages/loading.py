@@ -55,8 +55,10 @@ def land_packages(lake: Lake, packages: list[Judged], run_id: str, is_change_acc
     """Write the good packages to the lake, in the order in which they were computed. Each replaces its
     operator's earlier rows of those months; a package that has a receipt is skipped.
 
-    Packages that contradict the lake, or that cannot be written, get a reason in `wrong`. is_change_accepted:
-    counts may differ a lot from those that they replace.
+    Packages that contradict the lake, or that cannot be written, get a reason in `wrong`.
+
+    Args:
+        is_change_accepted: counts may differ a lot from those that they replace.
     """
     undo_unfinished(lake)
     taken = choose_taken(lake, packages, is_change_accepted)
@@ -97,7 +99,11 @@ def choose_taken(lake: Lake, packages: list[Judged], is_change_accepted: bool = 
 
 
 def find_jumps(judged: Judged, receipts: list[Row], volume: pl.DataFrame) -> list[str]:
-    """A line if its counts are far from those of its operator that it would replace. volume: what stands."""
+    """A line if its counts are far from those of its operator that it would replace.
+
+    Args:
+        volume: what stands.
+    """
     is_own = pl.col("respondent_id") == judged.respondent_id
     counts, before = counts_in(judged.tables[VOLUME]), counts_in(volume.filter(is_own))
     own = [each for each in receipts if each["operator_id"] == judged.manifest.operator_id]
@@ -159,7 +165,11 @@ def settle_package(judged: Judged, receipts: list[Row]) -> list[TakenPackage]:
 
 def replaced_channels(judged: Judged, last: dict[str, list[Row]]) -> list[tuple[list[str], list[str]]]:
     """Months with the channels that a package replaces in them: its own, and those that its operator's last
-    package of the month has. last: what stands in each month."""
+    package of the month has.
+
+    Args:
+        last: what stands in each month.
+    """
     replaced: dict[tuple[str, ...], list[str]] = {}
     for month, of_month in last.items():
         own = [each for each in of_month if each["operator_id"] == judged.manifest.operator_id]

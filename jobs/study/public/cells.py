@@ -36,8 +36,9 @@ HELD_SCHEMA = dict.fromkeys((*CELL, "rule"), pl.String)
 class Basis:
     """The inputs of a release's figures. Restricted.
 
-    release: its name. tables: the study tables that public ones come from, study.contribution, WORLD
-    and PRICES.
+    Attributes:
+        release: its name.
+        tables: the study tables that public ones come from, study.contribution, WORLD and PRICES.
     """
 
     release: str

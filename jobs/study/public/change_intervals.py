@@ -47,7 +47,11 @@ BEFORE, AFTER = "with_before", "with_after"
 def add_change_intervals(rows: pl.DataFrame, whole: pl.DataFrame) -> pl.DataFrame:
     """Published rows with ends of changes and whether these leave open which way it goes; null where one of
     the two rows is missing or of another release, or where neither three regions have a change nor the
-    volumes an interval. whole: published volumes."""
+    volumes an interval.
+
+    Args:
+        whole: published volumes.
+    """
     series = [name for name in PAIR if name != "area_code"]
     # Rows that stand from an earlier release may have another one: the largest.
     known = whole.select(*SERIES_OF_WHOLE, VARIANCE, FREEDOM).drop_nulls().unique().sort(VARIANCE).rows()

@@ -31,8 +31,11 @@ RATES = {FIGURE: ("rate_per_subscription", 0), LOW: ("rate_low", -1), HIGH: ("ra
 def derive_columns(
     rows: pl.DataFrame, contract: PublicContract, public: Mapping[str, pl.DataFrame]
 ) -> pl.DataFrame:
-    """The published rows with the columns that their contract derives; others as they are. public: all that
-    leaves, before any column was derived."""
+    """The published rows with the columns that their contract derives; others as they are.
+
+    Args:
+        public: all that leaves, before any column was derived.
+    """
     wanted = {each.by for each in contract.columns if each.way == "derived"}
     for name, add in ADDED.items():
         if name in wanted:
@@ -104,8 +107,12 @@ def add_unit_costs(rows: pl.DataFrame, contract: PublicContract, spam_volume: pl
 
 def with_quotients(rows: pl.DataFrame, base: pl.DataFrame, by: Sequence[str], times: float) -> pl.DataFrame:
     """Rows with `quotient`: so many times their estimate over that of the base with the same codes, with the
-    digits of the rougher one; and with `worse_band`, the worse of both bands. Both are null where the base is
-    missing, nothing, or of another release. rows, base: have `digits`."""
+    digits of the rougher one; and with `worse_band`, the worse of both bands. Both are null where the base
+    is missing, nothing, or of another release.
+
+    Args:
+        rows, base: have `digits`.
+    """
     taken = (FIGURE, BAND, RELEASE, "digits")
     base = base.select(*by, *(pl.col(name).name.suffix("_of_base") for name in taken))
     both = rows.join(base, on=by, how="left", maintain_order="left")

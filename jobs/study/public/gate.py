@@ -64,9 +64,14 @@ FINDING_SCHEMA = dict.fromkeys(FINDING_COLUMNS, pl.String)
 
 @dataclass(frozen=True)
 class Protected:
-    """public: the tables that leave. held_rows: HELD_SCHEMA's columns, which rule held which row back; series
-    is null where a country's rows were held together. findings: FINDING_SCHEMA's columns, what the attacker
-    found on the way. Both are restricted."""
+    """Public tables after disclosure control, with what it held back.
+
+    Attributes:
+        public: the tables that leave.
+        held_rows: HELD_SCHEMA's columns, which rule held which row back; series is null where a country's
+            rows were held together.
+        findings: FINDING_SCHEMA's columns, what the attacker found on the way. Both are restricted.
+    """
 
     public: Mapping[str, pl.DataFrame]
     held_rows: pl.DataFrame
@@ -118,10 +123,13 @@ def make_public_tables(
     p_pct: float,
     leave_out_areas: bool = False,
 ) -> Protected:
-    """The public tables of some periods. earlier: in the order of release.
+    """The public tables of some periods.
 
     Raises Unprotectable if the world, regions or the Resolution's groups alone reveal a contribution; with
     leave_out_areas the group or region with the fewest units is left out instead, but never the world.
+
+    Args:
+        earlier: in the order of release.
     """
     guarded = {
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
@@ -253,8 +261,10 @@ def choose_cells(
 ) -> set[CellName]:
     """Choose a cell for each finding of whose cells one may go, unless one is chosen already.
 
-    findings: the cells that each rests on. figures: kind of area and estimate of a cell. is_single: else all
-    series of the cell's area go with it, null for them.
+    Args:
+        findings: the cells that each rests on.
+        figures: kind of area and estimate of a cell.
+        is_single: else all series of the cell's area go with it, null for them.
     """
     chosen: set[CellName] = set()
     # What most findings rest on goes first: fewer countries and areas are lost.

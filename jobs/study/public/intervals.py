@@ -54,8 +54,11 @@ def band_of(squared_cv: float) -> str:
 
 
 def with_intervals(made: pl.DataFrame, status: pl.Series) -> pl.DataFrame:
-    """Public rows with interval, band and status. status: the study's, of which it does not count whether
-    its own error makes a figure unreliable."""
+    """Public rows with interval, band and status.
+
+    Args:
+        status: the study's, of which it does not count whether its own error makes a figure unreliable.
+    """
     ends: list[tuple[float | None, float | None, str | None]] = []
     squared = pl.col("area_factor") * pl.col(VARIANCE) + pl.sum_horizontal(KNOWN_ERRORS)
     for value, squared_cv, freedom in made.select(

@@ -49,7 +49,11 @@ def transform(rows: pl.DataFrame, contract: PublicContract, investment: pl.DataF
 def gap_ends(
     necessary: float, spend: float, low: float | None, high: float | None, variance: float
 ) -> tuple[float | None, float | None]:
-    """gap_interval() of an exact target, rounded outward. low, high: of spending."""
+    """gap_interval() of an exact target, rounded outward.
+
+    Args:
+        low, high: of spending.
+    """
     least, most = gap_interval(necessary, (necessary, necessary), spend, (low, high), variance)
     return (
         None if least is None else round_outward(least, DIGITS, -1),

@@ -26,8 +26,12 @@ WHERE = ["channel_code", "series"]
 
 @dataclass(frozen=True)
 class TableLink:
-    """A table, and another whose figures the attacker holds under this one's names. suffix: the end of a
-    series that the other's lack. is_copied: under their own names, too."""
+    """A table, and another whose figures the attacker holds under this one's names.
+
+    Attributes:
+        suffix: the end of a series that the other's lack.
+        is_copied: under their own names, too.
+    """
 
     contract: PublicContract
     whole: PublicContract
@@ -96,7 +100,11 @@ def join_blocks(
 ) -> list[KnownRelease]:
     """The releases with the figures and contributions of wholes under the names that they have in the tables
     that they are the whole of, where anything of a block of these left, and of volumes where a part of the
-    channel left: one set of equations for both. guarded: by table of contributions."""
+    channel left: one set of equations for both.
+
+    Args:
+        guarded: by table of contributions.
+    """
     made = list(releases)
     for link in list_links(guarded):
         is_own = pl.col("table_name") == contributions_of(link.contract)
@@ -127,8 +135,11 @@ def list_links(guarded: Mapping[str, PublicContract]) -> list[TableLink]:
 
 
 def rename_rows(rows: pl.DataFrame, link: TableLink, own: pl.DataFrame) -> pl.DataFrame:
-    """Rows, with those of a whole under the names that they have in the table that it is the whole of. own:
-    channels and series of that table that left."""
+    """Rows, with those of a whole under the names that they have in the table that it is the whole of.
+
+    Args:
+        own: channels and series of that table that left.
+    """
     is_whole = pl.col("table_name") == contributions_of(link.whole)
     renamed = {
         "table_name": pl.lit(contributions_of(link.contract)), "series": pl.col("series") + link.suffix,
@@ -152,7 +163,11 @@ def rename_rows(rows: pl.DataFrame, link: TableLink, own: pl.DataFrame) -> pl.Da
 
 def join_series(series: str, shape: Shape) -> tuple[str, ...]:
     """Return what linked series have in common: their block, without the codes under which figures of all
-    traffic are one. shape: of their first columns."""
+    traffic are one.
+
+    Args:
+        shape: of their first columns.
+    """
     codes = series.split("/")[: len(shape.columns)]
     block = zip(shape.columns, find_block("/".join(codes), shape), strict=True)
     return tuple(code for column, code in block if column not in shape.same)
@@ -194,9 +209,12 @@ def name_series(
 def name_both(
     dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame], guarded: Mapping[str, PublicContract]
 ) -> list[tuple[str, ...]]:
-    """Dropped figures, those of wholes under all of their names. leaving: with them.
+    """Dropped figures, those of wholes under all of their names.
 
     Each series is named: where all of a table's go, figures of another table stay that have its name.
+
+    Args:
+        leaving: with them.
     """
     together = dropped.filter(pl.col("series").is_null())
     of_tables = [rows.select(CELL).join(together, on=GROUP, how="semi") for rows in leaving.values()]

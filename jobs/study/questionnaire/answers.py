@@ -54,7 +54,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class AnswerReading:
-    """An answer that was not read exactly as written, to show to the respondent. key: of group `reading`."""
+    """An answer that was not read exactly as written, to show to the respondent.
+
+    Attributes:
+        key: of group `reading`.
+    """
 
     line: FormLine
     key: str
@@ -64,7 +68,10 @@ class AnswerReading:
 @dataclass(frozen=True)
 class Asker:
     """The respondent's role, language, currency and country: the reading of a cell depends on them.
-    is_day_first: whether its dates begin with the day; None if no date of the form shows it."""
+
+    Attributes:
+        is_day_first: whether its dates begin with the day; None if no date of the form shows it.
+    """
 
     role: str
     language: str

@@ -84,8 +84,11 @@ class Assessment:
 
 @dataclass
 class ReadLines:
-    """The lines of a form by indicator, with what was read of them. filled: indicators with a filled cell,
-    right or wrong."""
+    """The lines of a form by indicator, with what was read of them.
+
+    Attributes:
+        filled: indicators with a filled cell, right or wrong.
+    """
 
     lines: dict[str, FormLine] = field(default_factory=dict)
     answers: dict[str, Answer] = field(default_factory=dict)

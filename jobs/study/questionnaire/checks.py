@@ -131,8 +131,9 @@ def missing_answers(
 ) -> list[Fault]:
     """A fault for each required question without an answer, except on channels that are not offered.
 
-    answered: indicators with a filled cell, right or wrong, so that an error is reported once. Some figures
-    require another answer; a status instead of a figure does not.
+    Args:
+        answered: indicators with a filled cell, right or wrong, so that an error is reported once. Some
+            figures require another answer; a status instead of a figure does not.
     """
     faults = []
     by_id = {question.id: question for question in form.questions}
@@ -187,7 +188,11 @@ def is_answered(question: Question, answered: set[str]) -> bool:
 
 def wanting_of(question: Question, answered: set[str], absent: set[str]) -> tuple[str, list[str]]:
     """The message for a required question, and its indicators that want an answer: each, or where one of them
-    is enough the first one of a channel that is offered. absent: channels that are not."""
+    is enough the first one of a channel that is offered.
+
+    Args:
+        absent: channels that are not.
+    """
     if question.required == "each":
         return "required", [code for code in question.codes if code not in answered]
     key = "required" if len(question.codes) == 1 else "required_any"
@@ -242,7 +247,9 @@ def double_claims(
 ) -> dict[str, list[Fault]]:
     """List, by respondent, a fault for each operator that another respondent answers for too.
 
-    claims: of the files at hand, by respondent. earlier: of files that were loaded before.
+    Args:
+        claims: of the files at hand, by respondent.
+        earlier: of files that were loaded before.
     """
     everyone = {**earlier, **{respondent: operators for respondent, (_, operators) in claims.items()}}
     faults: dict[str, list[Fault]] = {}

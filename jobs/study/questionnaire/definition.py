@@ -29,7 +29,8 @@ IDENTITY_SECTION = "1"
 class Indicator:
     """One line to answer: a question, or one part of it.
 
-    parts: the dimensions that it is broken down by, with its code of each.
+    Attributes:
+        parts: the dimensions that it is broken down by, with its code of each.
     """
 
     code: str
@@ -50,7 +51,9 @@ class Indicator:
 class Relation:
     """A rule between answers: the sum of `parts` equals `target`, or is at most `target`.
 
-    target: a number, or the indicator that holds it. within: tolerance for rounded parts.
+    Attributes:
+        target: a number, or the indicator that holds it.
+        within: tolerance for rounded parts.
     """
 
     parts: tuple[str, ...]
@@ -62,7 +65,9 @@ class Relation:
         """Whether the parts' total breaks the relation: of numbers a truth value, of formulas (Formula) the
         formula for it.
 
-        missing: the number of parts that are not available: the others may add up to less, but not to more.
+        Args:
+            missing: the number of parts that are not available: the others may add up to less, but not to
+                more.
         """
         within = self.within + (HALF if len(self.parts) > 1 else 0)
         over = total > target + within
@@ -183,8 +188,12 @@ def all_questions() -> tuple[Question, ...]:
 
 @cache
 def form_for(role: str, core: bool = False, period: str | None = None) -> Form:
-    """The form for a role (O or A). core: only the questions of the core set. period: without the questions
-    that only a year's form asks, if it is shorter than a year."""
+    """The form for a role (O or A).
+
+    Args:
+        core: only the questions of the core set.
+        period: without the questions that only a year's form asks, if it is shorter than a year.
+    """
     is_shorter = period is not None and not period.isdigit()
     return Form(
         tuple(

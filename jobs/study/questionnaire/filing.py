@@ -27,7 +27,11 @@ class FilePlace:
 
 @dataclass(frozen=True)
 class FormCell:
-    """The content of a cell. number_format: the spreadsheet's format, which may contain the unit."""
+    """The content of a cell.
+
+    Attributes:
+        number_format: the spreadsheet's format, which may contain the unit.
+    """
 
     value: str | int | float | bool | dt.date | None
     place: FilePlace
@@ -66,7 +70,9 @@ class Fault:
     """An error or a gap that a respondent is asked to correct: its place, the text there, and the message's
     key.
 
-    column: the column that it is in. others: further indicators of which one may be wrong instead.
+    Attributes:
+        column: the column that it is in.
+        others: further indicators of which one may be wrong instead.
     """
 
     place: FilePlace

@@ -15,8 +15,11 @@ GENERAL_WAIVER = "sp904"
 
 
 def answer_rows(assessment: Assessment, received_at: dt.datetime, earlier: Collection[str] = ()) -> list[Row]:
-    """One row for each answer of a filing that counts, and for each earlier one that it withdraws. earlier:
-    the indicators that other filings of the respondent and period answered."""
+    """One row for each answer of a filing that counts, and for each earlier one that it withdraws.
+
+    Args:
+        earlier: the indicators that other filings of the respondent and period answered.
+    """
     assert not assessment.is_refused
     asked = form_for(assessment.respondent.role)
     counted = assessment.counted

@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
 @dataclass
 class FileOutcome:
-    """The result for one file. assessment: None if nothing in the file could be read. respondent_id, period:
-    whose form it is and of which period, as the file itself says; empty if it does not."""
+    """The result for one file.
+
+    Attributes:
+        assessment: None if nothing in the file could be read.
+        respondent_id, period: whose form it is and of which period, as the file itself says; empty if it does
+            not.
+    """
 
     file: Path
     received_at: dt.datetime
@@ -57,10 +62,11 @@ class FileOutcome:
 class EarlierFilings:
     """The lake's earlier filings and claims.
 
-    filings: respondent, period, SHA-256 and time of each loaded file. claims: the operators that a
-    respondent answered for, by respondent and period. answered: the indicators that it answered.
-    Only forms claim operators. Packages of a sold operator
-    stay with the seller, who has no form to correct.
+    Attributes:
+        filings: respondent, period, SHA-256 and time of each loaded file.
+        claims: the operators that a respondent answered for, by respondent and period.
+        answered: the indicators that it answered. Only forms claim operators. Packages of a sold operator
+            stay with the seller, who has no form to correct.
     """
 
     filings: set[tuple[str, str, str, dt.datetime]] = field(default_factory=set)
@@ -74,8 +80,12 @@ def read_files(
     received: dt.datetime | None,
     may_be_early: bool = False,
 ) -> list[FileOutcome]:
-    """Read and assess every file. received: when the files came in; without it, when each was last saved.
-    may_be_early: assess forms of periods that have not ended, too."""
+    """Read and assess every file.
+
+    Args:
+        received: when the files came in; without it, when each was last saved.
+        may_be_early: assess forms of periods that have not ended, too.
+    """
     outcomes = []
     for file in files:
         at = received or dt.datetime.fromtimestamp(int(file.stat().st_mtime), dt.UTC)
@@ -135,8 +145,9 @@ def check_claims(
 def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: bool) -> list[Row]:
     """The rows of files that count and that the lake does not hold yet.
 
-    is_dated: the time of receipt was given. Such a file is loaded again under another time; without a given
-    time, a file that was loaded before is skipped.
+    Args:
+        is_dated: the time of receipt was given. Such a file is loaded again under another time; without a
+            given time, a file that was loaded before is skipped.
     """
     rows = []
     answered = {key: set(codes) for key, codes in earlier.answered.items()}

@@ -71,7 +71,11 @@ class NumberProblem:
 
 @dataclass(frozen=True)
 class Number:
-    """A number that was read. is_plain: it was written in plain figures only."""
+    """A number that was read.
+
+    Attributes:
+        is_plain: it was written in plain figures only.
+    """
 
     value: Decimal
     is_plain: bool
@@ -82,8 +86,10 @@ def read_number(
 ) -> Number | NumberProblem:
     """The number in a text.
 
-    currency: of a cell for money; its code and its signs may stand beside the number.
-    is_percent: a percent sign may stand there. units: words for the cell's own unit, which may stand there.
+    Args:
+        currency: of a cell for money; its code and its signs may stand beside the number.
+        is_percent: a percent sign may stand there.
+        units: words for the cell's own unit, which may stand there.
     """
     if len(written) > LONGEST:
         return NumberProblem("not_a_number")

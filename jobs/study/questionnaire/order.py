@@ -12,7 +12,11 @@ from jobs.study.questionnaire.respondents import Respondent
 
 @dataclass
 class Layout:
-    """The places of a workbook: each indicator's sheet and row, and each list's cells. period: the form's."""
+    """The places of a workbook: each indicator's sheet and row, and each list's cells.
+
+    Attributes:
+        period: the form's.
+    """
 
     period: str
     sheet_of: dict[str, str] = field(default_factory=dict)
@@ -39,7 +43,11 @@ class Letterhead:
 
 @dataclass(frozen=True)
 class Order:
-    """The inputs of a workbook. filled: values already in cells, by indicator and column."""
+    """The inputs of a workbook.
+
+    Attributes:
+        filled: values already in cells, by indicator and column.
+    """
 
     respondent: Respondent
     language: str

@@ -177,7 +177,11 @@ def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
 
 
 def merged_answers(sheet: Any, rows: dict[int, str], columns: set[int]) -> list[Fault]:
-    """A fault for each range of merged cells among the answers. rows: indicators by their row."""
+    """A fault for each range of merged cells among the answers.
+
+    Args:
+        rows: indicators by their row.
+    """
     faults = []
     for merged in sheet.merged_cells.ranges:
         hit = [rows[row] for row in range(merged.min_row, merged.max_row + 1) if row in rows]

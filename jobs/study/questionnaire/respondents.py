@@ -32,7 +32,11 @@ COLUMNS = {
 
 @dataclass(frozen=True)
 class Respondent:
-    """A respondent. role: O an operating agency or provider, A an administration, M another member."""
+    """A respondent.
+
+    Attributes:
+        role: O an operating agency or provider, A an administration, M another member.
+    """
 
     id: str
     name: str

@@ -23,9 +23,12 @@ LINE, PADDING = 13.5, 6.0
 
 
 def row_height(*texts: tuple[str, float]) -> float:
-    """The height of a row in points, for the longest of its texts. texts: each with its column's width.
+    """The height of a row in points, for the longest of its texts.
 
     A file cannot ask for a fitting height, and not every program fits rows when it opens a file.
+
+    Args:
+        texts: each with its column's width.
     """
     return (
         max(sum(count_lines(part, width) for part in words.split("\n")) for words, width in texts) * LINE

@@ -22,7 +22,11 @@ def load_translations() -> dict[str, dict[str, dict[str, str]]]:
 
 
 def translate_key(language: str, group: str, key: str, **values: object) -> str:
-    """The text of a key in a language. values: what its braces are filled with."""
+    """The text of a key in a language.
+
+    Args:
+        values: what its braces are filled with.
+    """
     words = load_translations()[group][key][language]
     if str(values.get("period", "")).isdigit():
         # In some languages a year alone does not say that it is one.
@@ -41,8 +45,12 @@ def counts_of_name(name: str) -> dict[str, str]:
 
 
 def translate_area(language: str, area: str, part: str = "") -> str:
-    """A group of countries in a language. part: the English name that the release has of an area of which the
-    study has some countries, whose counts it keeps."""
+    """A group of countries in a language.
+
+    Args:
+        part: the English name that the release has of an area of which the study has some countries, whose
+            counts it keeps.
+    """
     name = translate_key(language, "area", area)
     if not part:
         return name

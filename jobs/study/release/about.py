@@ -16,9 +16,13 @@ MADE_UP = "made-up"
 class About:
     """A release's own data. Nothing of it is taken from a clock.
 
-    period: a quarter; the fourth carries its year. version: v<major>.<minor>.<patch>. agency: the id of the
-    maintenance agency in SDMX. code: version of the software. is_made_up: the figures are of no real
-    operator, which every file says. address: where readers find the folder of all releases, if it is known.
+    Attributes:
+        period: a quarter; the fourth carries its year.
+        version: v<major>.<minor>.<patch>.
+        agency: the id of the maintenance agency in SDMX.
+        code: version of the software.
+        is_made_up: the figures are of no real operator, which every file says.
+        address: where readers find the folder of all releases, if it is known.
     """
 
     period: str

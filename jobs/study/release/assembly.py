@@ -27,9 +27,13 @@ PASSING = ("id", "result_url", "meta", "suite_parameters", "exception_info")
 class ReleaseEvidence:
     """The evidence of a release beside its tables.
 
-    references: the digest of each reference table. inputs_seal: the keyed digest of the inputs. validation:
-    the results of the rules on public tables. changes: since the release before it. revised: the figures of
-    all releases so far, of triangle.build_triangle(). memberships: of the groups that areas are made of.
+    Attributes:
+        references: the digest of each reference table.
+        inputs_seal: the keyed digest of the inputs.
+        validation: the results of the rules on public tables.
+        changes: since the release before it.
+        revised: the figures of all releases so far, of triangle.build_triangle().
+        memberships: of the groups that areas are made of.
     """
 
     references: Mapping[str, str]

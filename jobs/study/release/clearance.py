@@ -46,10 +46,13 @@ NAMED = 10
 
 @dataclass(frozen=True)
 class Cleared:
-    """The question to an administration and its answer. decision: on its objection; '' while there is none.
+    """The question to an administration and its answer.
 
-    administration: '' for a country that has none here: decision, reason, by and answered_at are then of the
-    decision on its rows."""
+    Attributes:
+        decision: on its objection; '' while there is none.
+        administration: '' for a country that has none here: decision, reason, by and answered_at are then of
+            the decision on its rows.
+    """
 
     country: str
     administration: str
@@ -63,8 +66,12 @@ class Cleared:
 
 @dataclass(frozen=True)
 class Clearance:
-    """All of a release. digest: of the manifest that was cleared. asked: every country that was asked, or
-    whose rows leave."""
+    """All of a release.
+
+    Attributes:
+        digest: of the manifest that was cleared.
+        asked: every country that was asked, or whose rows leave.
+    """
 
     digest: str
     deadline: str
@@ -138,8 +145,12 @@ def make_clearance(
     build_sheet: Callable[[Mapping[str, pl.DataFrame], Cleared, str], bytes],
 ) -> Clearance:
     """Write a sheet for each administration and the file of countries that have none, and note who was asked.
-    administrations: the name of each country's; languages: what it reads, English without one. build_sheet:
-    the workbook with a country's own rows. Asked again, answers to the same release stay."""
+
+    Args:
+        administrations: the name of each country's.
+        languages: what it reads, English without one.
+        build_sheet: the workbook with a country's own rows. Asked again, answers to the same release stay.
+    """
     before = read_clearance(restricted)
     kept = before.asked if before and before.digest == digest else {}
     folder = restricted / SHEETS
@@ -183,7 +194,11 @@ def areas_of(tables: Sequence[ReleasedTable]) -> dict[str, list[str]]:
 
 def count_leaving(areas: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """The countries that have rows in tables of a release, with how many; without what others published,
-    which stands beside the study's own figures. areas: of each table, areas_of() or comparing.areas_in()."""
+    which stands beside the study's own figures.
+
+    Args:
+        areas: of each table, areas_of() or comparing.areas_in().
+    """
     countries = {code: country for country, (code, _) in area_codes().items() if country not in AREAS}
     own = [codes for name, codes in areas.items() if not public_contract(f"public.{name}").beside]
     found = Counter(countries[code] for codes in own for code in codes if code in countries)
@@ -337,8 +352,11 @@ def decide_objection(
 
 def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], today: dt.date) -> None:
     """Raise ObservatoryError unless every country whose rows leave was asked or decided on, the time to
-    answer is over or all answered, and no objection is open or leaves rows out. leaving: count_leaving() of
-    the release itself."""
+    answer is over or all answered, and no objection is open or leaves rows out.
+
+    Args:
+        leaving: count_leaving() of the release itself.
+    """
     clearance = read_clearance(restricted)
     if clearance is None or clearance.digest != digest:
         raise ObservatoryError(

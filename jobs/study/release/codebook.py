@@ -230,7 +230,11 @@ def read_me(
     names: Sequence[str],
     members: Sequence[tuple[str, str]] = (),
 ) -> bytes:
-    """The page that a reader opens first. members: notes on the membership of groups."""
+    """The page that a reader opens first.
+
+    Args:
+        members: notes on the membership of groups.
+    """
     parts = [f"# {about.title}", f"Release {about.version} of {about.agency_name}. Licence: {about.licence}."]
     if about.is_made_up:
         parts.append("**All figures are made up for a demonstration and are of no real operator.**")

@@ -18,7 +18,12 @@ REVISION = ("revision_code", "stands_from")
 
 @dataclass(frozen=True)
 class Change:
-    """One difference. key: the row's key as text. column: '' where the whole row came or went."""
+    """One difference.
+
+    Attributes:
+        key: the row's key as text.
+        column: '' where the whole row came or went.
+    """
 
     table: str
     key: str

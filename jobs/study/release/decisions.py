@@ -22,9 +22,14 @@ FILE = "decisions.jsonl"
 
 @dataclass(frozen=True)
 class Decision:
-    """One event. what: made, cleared, objection_overruled, row_left_out, published_unasked (rows of a country
-    without an administration leave), published or withdrawn. about: the area, where it is of one. digest: of
-    the release's manifest."""
+    """One event.
+
+    Attributes:
+        what: made, cleared, objection_overruled, row_left_out, published_unasked (rows of a country without
+            an administration leave), published or withdrawn.
+        about: the area, where it is of one.
+        digest: of the release's manifest.
+    """
 
     what: str
     by: str
@@ -52,8 +57,13 @@ def record_decision(
 
 
 def recorded_alone(function: Callable[P, T]) -> Callable[P, T]:
-    """Let one process at a time change what is recorded about releases. function: with a parameter
-    `restricted`, the restricted folder of a release. Raises Locked where another process does."""
+    """Let one process at a time change what is recorded about releases.
+
+    Raises Locked where another process does.
+
+    Args:
+        function: with a parameter `restricted`, the restricted folder of a release.
+    """
     names = [*inspect.signature(function).parameters]
 
     @functools.wraps(function)

@@ -69,7 +69,11 @@ PROGRAM = "observatory"
 
 @dataclass(frozen=True)
 class MadeRelease:
-    """A release that was made. counts: of each table its rows, and the rows that were held back."""
+    """A release that was made.
+
+    Attributes:
+        counts: of each table its rows, and the rows that were held back.
+    """
 
     about: About
     folder: Path
@@ -378,8 +382,11 @@ def note_areas(held_rows: pl.DataFrame) -> list[str]:
 
 
 def note_unquoted(public: Mapping[str, pl.DataFrame]) -> list[str]:
-    """A line if no volume of all countries together may be quoted. public: by the table's name, with or
-    without its schema."""
+    """A line if no volume of all countries together may be quoted.
+
+    Args:
+        public: by the table's name, with or without its schema.
+    """
     volumes = next((rows for name, rows in public.items() if name.endswith("spam_volume")), pl.DataFrame())
     if volumes.is_empty():
         return []

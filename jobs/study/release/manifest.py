@@ -50,8 +50,13 @@ def format_manifest(
     inputs: str,
     memberships: Sequence[Membership] = (),
 ) -> bytes:
-    """The manifest of these files. references: the digest of each reference table. inputs: their seal.
-    memberships: which countries each group has, by which source."""
+    """The manifest of these files.
+
+    Args:
+        references: the digest of each reference table.
+        inputs: their seal.
+        memberships: which countries each group has, by which source.
+    """
     return json_bytes(
         {
             "form": FORM,

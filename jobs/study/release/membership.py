@@ -16,8 +16,12 @@ LOW = "low"
 
 @dataclass(frozen=True)
 class Membership:
-    """The countries of a group on a day. confidence: how many rows are of each. uncertain: the countries of
-    low confidence, with the note that says why."""
+    """The countries of a group on a day.
+
+    Attributes:
+        confidence: how many rows are of each.
+        uncertain: the countries of low confidence, with the note that says why.
+    """
 
     group: str
     day: dt.date

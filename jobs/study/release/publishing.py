@@ -41,11 +41,13 @@ def publish_release(
     approved: str | None = None,
 ) -> tuple[Path, Signed]:
     """Copy a release to where readers find it. Raises ObservatoryError unless every file is as it was made,
-    one of the signers signed it with a key that is valid, and no objection is open. approved: the digest
-    that it must have.
+    one of the signers signed it with a key that is valid, and no objection is open.
 
     The record comes before the folder: whatever readers have seen, the next attack knows. Killed in between,
     a release counts as published, and the same command publishes it.
+
+    Args:
+        approved: the digest that it must have.
     """
     refuse_withdrawn(restricted)
     digest = manifest.verify_release(folder)

@@ -29,10 +29,14 @@ from jobs.study.release.publishing import refuse_unfinished
 
 @dataclass(frozen=True)
 class Recipe:
-    """All that a release is made from. earlier: the releases that were published before, in their order.
-    withdrawn: those of them that are withdrawn, which the revision triangle leaves out.
-    left_out: countries whose rows a decision on an objection leaves out. leave_out_areas: groups and regions
-    that reveal a contribution are left out, too."""
+    """All that a release is made from.
+
+    Attributes:
+        earlier: the releases that were published before, in their order.
+        withdrawn: those of them that are withdrawn, which the revision triangle leaves out.
+        left_out: countries whose rows a decision on an objection leaves out.
+        leave_out_areas: groups and regions that reveal a contribution are left out, too.
+    """
 
     about: About
     basis: Basis

@@ -153,7 +153,11 @@ def components_of(
 
 
 def list_observations(table: ReleasedTable, order: list[str]) -> pl.DataFrame:
-    """A row for each measure that has a value. order: the ids of the structure's components."""
+    """A row for each measure that has a value.
+
+    Args:
+        order: the ids of the structure's components.
+    """
     rows = table.rows.select(each.field.name for each in table.columns)
     written = pl.DataFrame(format_rows(rows), schema=dict.fromkeys(rows.columns, pl.String), orient="row")
     coded = [

@@ -63,9 +63,12 @@ def statement_signature(file: Path) -> Path:
 
 
 def signer_of(folder: Path, signers: Path) -> Signed:
-    """Find who signed a release. signers: a folder of OpenPGP public keys, a file each, or one such file.
+    """Find who signed a release.
 
     Raises ObservatoryError where there is no signature, or none of them made it.
+
+    Args:
+        signers: a folder of OpenPGP public keys, a file each, or one such file.
     """
     return find_signer(folder / manifest.NAME, signature_of(folder), folder, signers)
 
@@ -76,7 +79,12 @@ def signer_of_statement(file: Path, signers: Path) -> Signed:
 
 
 def find_signer(data_file: Path, file: Path, path: Path, signers: Path) -> Signed:
-    """Find who signed a file. file: its signature. path: what a person names to sign it."""
+    """Find who signed a file.
+
+    Args:
+        file: its signature.
+        path: what a person names to sign it.
+    """
     if not file.is_file():
         what = "file" if path == data_file else "folder"
         raise ObservatoryError(

@@ -16,7 +16,11 @@ from jobs.study.release.released_tables import WHOLE
 
 
 def text_of(folder: Path, restricted: Path, digest: str) -> str:
-    """The summary as Markdown. digest: of the release's manifest."""
+    """The summary as Markdown.
+
+    Args:
+        digest: of the release's manifest.
+    """
     about = manifest.read_manifest(folder)
     tables = comparing.tables_in(folder)
     parts = [
@@ -136,7 +140,11 @@ def describe_findings(file: Path) -> str:
 
 
 def describe_clearance(folder: Path, restricted: Path, digest: str) -> str:
-    """Describe whose rows leave, and who was asked. folder: of the release itself."""
+    """Describe whose rows leave, and who was asked.
+
+    Args:
+        folder: of the release itself.
+    """
     asked = clearance.read_clearance(restricted)
     if asked is None or asked.digest != digest:
         leaving = clearance.count_leaving(comparing.areas_in(folder))

@@ -24,7 +24,8 @@ def build_triangle(releases: Sequence[tuple[str, Mapping[str, pl.DataFrame]]]) -
     """A row for each figure and release that has it, in HEADER's columns: revision_pct is its change since
     the release that had it first, in percent.
 
-    releases: name and tables as texts (comparing.tables_in), in the order of publication.
+    Args:
+        releases: name and tables as texts (comparing.tables_in), in the order of publication.
     """
     parts = [pl.DataFrame(schema={**dict.fromkeys(HEADER, pl.String), "release_number": pl.Int64})]
     for number, (release, tables) in enumerate(releases, 1):

@@ -37,7 +37,11 @@ LINE = 15
 def build_workbook(
     tables: Sequence[ReleasedTable], about: About, members: Sequence[tuple[str, str]] = ()
 ) -> bytes:
-    """The workbook's bytes. members: notes on the membership of groups."""
+    """The workbook's bytes.
+
+    Args:
+        members: notes on the membership of groups.
+    """
     properties = {"title": about.title, "author": about.agency_name, "comments": f"Release {about.name}"}
     book = new_workbook(created=dt.datetime.combine(about.day, dt.time()), **properties)
     style = {

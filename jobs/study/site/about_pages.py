@@ -49,7 +49,11 @@ ABSENT = (
 
 
 def about_pages(release: PublishedRelease, folder: Path) -> list[Page]:
-    """folder: of the release, for its validation."""
+    """Return the pages on quality, method, columns, words and files.
+
+    Args:
+        folder: of the release, for its validation.
+    """
     return [
         quality_page(release, folder),
         method_page(),

@@ -35,7 +35,11 @@ def build_sheet(
     deadline: dt.date,
     return_address: str | None,
 ) -> bytes:
-    """The workbook of a country, in its administration's language. own: its rows by table."""
+    """The workbook of a country, in its administration's language.
+
+    Args:
+        own: its rows by table.
+    """
     with use_language(language):
         title = (
             f"{say('title', period=name_period(about.period))}: {country_names(language)[question.country]}"

@@ -78,9 +78,16 @@ MAPS = ((960, 12), (480, 5))
 
 @dataclass(frozen=True)
 class SiteFigure:
-    """source: the table of the release. about: unit, definition, what was done, period. note: how to read
-    it. is_english: its table is of English texts in every language. made_up: the text that marks a figure
-    of a made-up release; empty where its numbers are those of others."""
+    """A chart of the site, with its table and texts.
+
+    Attributes:
+        source: the table of the release.
+        about: unit, definition, what was done, period.
+        note: how to read it.
+        is_english: its table is of English texts in every language.
+        made_up: the text that marks a figure of a made-up release; empty where its numbers are those of
+            others.
+    """
 
     source: str
     title: str
@@ -122,8 +129,12 @@ def head_cell(row: Row, bar: tuple[Part, ...] | None = None) -> Cell:
 def table_by_area(
     title: str, rows: pl.DataFrame, column: str, names: Mapping[str, str], write: Callable[[Row | None], Cell]
 ) -> Table:
-    """A line for each area, a column for each code. names: of the codes, in order. write: a cell of a row, or
-    of none."""
+    """A line for each area, a column for each code.
+
+    Args:
+        names: of the codes, in order.
+        write: a cell of a row, or of none.
+    """
     of = {(row[AREA], row[column]): row for row in rows.to_dicts()}
     heads = {row[AREA]: head_cell(row) for row in of.values()}
     lines = [[head, *(write(of.get((area, code))) for code in names)] for area, head in heads.items()]
@@ -319,8 +330,13 @@ def user_columns() -> list[ShownColumn]:
 
 @dataclass(frozen=True)
 class TableView:
-    """How pages show a table. title: the text that names it. columns: of its figures, the same on the page of
-    its subject and on those of areas. notes: the texts on how to read them."""
+    """How pages show a table.
+
+    Attributes:
+        title: the text that names it.
+        columns: of its figures, the same on the page of its subject and on those of areas.
+        notes: the texts on how to read them.
+    """
 
     title: str
     columns: Callable[[], list[ShownColumn]]
@@ -420,7 +436,11 @@ def log_bar(row: Row, low: int, high: int) -> tuple[Part, ...]:
 
 
 def plain_bar(row: Row, names: tuple[str, str, str], scale: float) -> tuple[Part, ...]:
-    """An interval with its estimate on a scale from zero. names: of the ends and the estimate between."""
+    """An interval with its estimate on a scale from zero.
+
+    Args:
+        names: of the ends and the estimate between.
+    """
     if not row[names[1]]:
         return ()
     low, middle, high = (float(row[name] or row[names[1]]) for name in names)

@@ -17,7 +17,11 @@ from jobs.study.site.texts import COUNTS, SHARES, asked_group, load_texts, say
 
 
 def name_code(codelist: str, code: str, english: str) -> str:
-    """A code by its name. english: what English pages call it."""
+    """A code by its name.
+
+    Args:
+        english: what English pages call it.
+    """
     if codelist == "cv_band":
         return say(f"band.{code}")
     if languages.is_english():
@@ -40,7 +44,11 @@ def name_code(codelist: str, code: str, english: str) -> str:
 
 
 def describe_code(codelist: str, code: str, english: str) -> str:
-    """Meaning of a code; empty where its name says it. english: the description in its list."""
+    """Meaning of a code; empty where its name says it.
+
+    Args:
+        english: the description in its list.
+    """
     if languages.is_english():
         return english
     return "" if codelist in (*SHARES, *COUNTS) else say(f"about.{codelist}.{code}")
@@ -82,7 +90,11 @@ def own_area_codes() -> dict[str, str]:
 
 
 def name_place(code: str, english: str) -> str:
-    """An area by its published code. english: the name that the release has."""
+    """An area by its published code.
+
+    Args:
+        english: the name that the release has.
+    """
     if languages.is_english():
         return english
     own, language = own_area_codes()[code.removesuffix(PART)], languages.current.get()
@@ -133,5 +145,9 @@ def question_texts(language: str) -> dict[str, str]:
 
 
 def name_question(code: str, english: str) -> str:
-    """A question on policy. english: as the release has it."""
+    """A question on policy.
+
+    Args:
+        english: as the release has it.
+    """
     return english if languages.is_english() else find_name(question_texts(languages.current.get()), code)

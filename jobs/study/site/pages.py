@@ -33,9 +33,16 @@ RULES = ("holdings", "dominance", "silent", "attack", "consent")
 
 @dataclass(frozen=True)
 class PageSection:
-    """title: empty for the first of a page. terms: words with their meanings. links: names with their files.
-    code: lines to run, as they are. is_english: its terms are, in every language. name: of the place in the
-    page, where another page leads to it."""
+    """A section of a page of the site.
+
+    Attributes:
+        title: empty for the first of a page.
+        terms: words with their meanings.
+        links: names with their files.
+        code: lines to run, as they are.
+        is_english: its terms are, in every language.
+        name: of the place in the page, where another page leads to it.
+    """
 
     title: str = ""
     texts: Sequence[str] = ()
@@ -49,8 +56,13 @@ class PageSection:
 
 @dataclass(frozen=True)
 class Page:
-    """A page. name: of its file, without .html. cards: of the front page. parent: the name of the page that
-    leads to it."""
+    """A page.
+
+    Attributes:
+        name: of its file, without .html.
+        cards: of the front page.
+        parent: the name of the page that leads to it.
+    """
 
     name: str
     title: str

@@ -33,10 +33,16 @@ SPENDING_BAND = "spend_cv_band_code"
 
 @dataclass(frozen=True)
 class PublishedRelease:
-    """A verified release. about: its manifest. tables, files: by the table's name; investment_gap has
-    SPENDING_BAND beside its own columns. workbook: its file, if it has one. published: the day, if the folder
-    of all releases lists it. logged: how many rows are changed, new and gone since the version before, by the
-    revision log; empty without an earlier one."""
+    """A verified release.
+
+    Attributes:
+        about: its manifest.
+        tables, files: by the table's name; investment_gap has SPENDING_BAND beside its own columns.
+        workbook: its file, if it has one.
+        published: the day, if the folder of all releases lists it.
+        logged: how many rows are changed, new and gone since the version before, by the revision log; empty
+            without an earlier one.
+    """
 
     about: Mapping[str, Any]
     digest: str

@@ -35,7 +35,11 @@ KNOWN_ERRORS = ("subscriptions_variance", "days_variance")
 
 @dataclass(frozen=True)
 class ChannelCard:
-    """A channel on the front page. share: the large figure, empty where none may be quoted."""
+    """A channel on the front page.
+
+    Attributes:
+        share: the large figure, empty where none may be quoted.
+    """
 
     name: str
     share: str
@@ -149,7 +153,11 @@ def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
 
 
 def headline_of(period: str, of_area: Mapping[str, list[str]]) -> str:
-    """The finding of a period. of_area: by area the share of each channel."""
+    """The finding of a period.
+
+    Args:
+        of_area: by area the share of each channel.
+    """
     parts = [
         say("headline.area", parts=languages.join_parts(parts), area=area) for area, parts in of_area.items()
     ]
@@ -438,7 +446,11 @@ def money_title(key: str, channel: str, row: Row | None) -> str:
 
 
 def part_title(channel: str, rows: pl.DataFrame, names: dict[str, str], column: str) -> str:
-    """Which part comes first, as far as intervals tell. rows: the parts of one area with their ranks."""
+    """Which part comes first, as far as intervals tell.
+
+    Args:
+        rows: the parts of one area with their ranks.
+    """
     given = {"channel": lead_channel(channel), "area": name_area(rows.row(0, named=True))}
     first = rows.filter(pl.col("rank_from") == "1").to_dicts()
     if len(first) == 1 and has_share(first[0]):

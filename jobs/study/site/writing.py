@@ -54,7 +54,10 @@ def is_site(folder: Path) -> bool:
 
 def site_files(release: PublishedRelease, folder: Path, is_public: bool) -> dict[str, bytes]:
     """The site's files by name: pages, their style, the tables as the release has them, and all digests.
-    is_public: it stands where readers find all releases."""
+
+    Args:
+        is_public: it stands where readers find all releases.
+    """
     texts: dict[str, str] = {}
     for language in LANGUAGES:
         with use_language(language):
@@ -94,7 +97,11 @@ def render_page(release: PublishedRelease, page: Page, is_public: bool) -> str:
 
 
 def render_text(page: Page, is_made_up: bool, foot: Sequence[str], **given: Any) -> str:
-    """A page in the present language. foot: what stands below it."""
+    """A page in the present language.
+
+    Args:
+        foot: what stands below it.
+    """
     language = current.get()
     return render_template(
         TEMPLATES,

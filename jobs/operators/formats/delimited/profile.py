@@ -70,13 +70,17 @@ Texts = Annotated[list[str], BeforeValidator(as_list)]
 
 
 class Target(ProfileSection):
-    """The origin of one column of a transmission: one column, the first of several that holds anything,
-    or a fixed value. join: of several, all of them with this between, such as a date and a time.
+    """The origin of one column of a transmission: one column, the first of several that holds anything, or a
+    fixed value.
 
-    type: what must stand there; each target has its own, which need not be said. formats: of a time, as in
-    strftime, or epoch_s, epoch_ms, epoch_us; the first that fits. time_zone: of a time without an offset,
-    instead of the source's. codes: of a code, what each value stands for; default: what all others do.
-    means: of a reply_code, which table its numbers are of; without it they are taken as they stand.
+    Attributes:
+        join: of several, all of them with this between, such as a date and a time.
+        type: what must stand there; each target has its own, which need not be said.
+        formats: of a time, as in strftime, or epoch_s, epoch_ms, epoch_us; the first that fits.
+        time_zone: of a time without an offset, instead of the source's.
+        codes: of a code, what each value stands for.
+        default: what all others do.
+        means: of a reply_code, which table its numbers are of; without it they are taken as they stand.
     """
 
     column: str | None = None
@@ -201,8 +205,12 @@ class Ignored(ValueMatch):
 
 
 class Decided(ProfileSection):
-    """stage and outcome of a row. grain: attempt where it was refused before a message existed; call on
-    channels of calls, which need not be said."""
+    """stage and outcome of a row.
+
+    Attributes:
+        grain: attempt where it was refused before a message existed; call on channels of calls, which need
+            not be said.
+    """
 
     stage: str
     outcome: str
@@ -225,7 +233,8 @@ class Decided(ProfileSection):
 class Rule(ValueMatch, Decided):
     """The meaning of some values of the outcome's columns.
 
-    is_part: such a row is one segment of a longer message (see message_key).
+    Attributes:
+        is_part: such a row is one segment of a longer message (see message_key).
     """
 
     is_part: bool = False

@@ -20,8 +20,9 @@ def split_lines(
 ) -> pl.DataFrame:
     """One row per line, in order: `_reason`, null where the line fits; each wanted column, `column_<number>`.
 
-    columns: how many there are. One more is taken where it is empty, since some write a delimiter at the
-    end; any number more where `extra` says so.
+    Args:
+        columns: how many there are. One more is taken where it is empty, since some write a delimiter at the
+            end; any number more where `extra` says so.
     """
     if lines.str.starts_with(BYTE_ORDER_MARK).any():
         lines = lines.str.strip_prefix(BYTE_ORDER_MARK)

@@ -140,7 +140,12 @@ def is_report_mail(mail: Message) -> bool:
 def _read_report(
     content: Content, source: Source, whole: bytes, mailed_at: dt.datetime | None = None
 ) -> Document:
-    """One report, or the reason why it is none. whole: what it was packed in; mailed_at: its mail's date."""
+    """One report, or the reason why it is none.
+
+    Args:
+        whole: what it was packed in.
+        mailed_at: its mail's date.
+    """
     if content.reason_code is not None:
         return Document(reason_code=content.reason_code, size=len(whole))
     if content.data.strip() and not _might_be_xml(content.data):

@@ -29,8 +29,9 @@ def read_envelopes(
 ) -> pl.DataFrame:
     """The lines of envelopes; end_offset of those that another block goes on after, or that go on after one.
 
-    owners: the lines that are no headers, with `place`, is_owner, and what a row has of its line's head.
-    newest: the time of what no stamp is near.
+    Args:
+        owners: the lines that are no headers, with `place`, is_owner, and what a row has of its line's head.
+        newest: the time of what no stamp is near.
     """
     height = len(line)
     kind = np.full(height, _HEADER, dtype=np.int8)

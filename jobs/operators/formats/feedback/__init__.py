@@ -155,7 +155,12 @@ def _fields_of_microsoft(mail: Message, message: Message) -> Message:
 def _read_complaint(
     mail: Message, fields: Message, message: Message, source: Source, data: bytes
 ) -> Document:
-    """One complaint. fields: of its feedback-report part; message: the reported one, or its header."""
+    """One complaint.
+
+    Args:
+        fields: of its feedback-report part.
+        message: the reported one, or its header.
+    """
     kind = (read_field(fields, "feedback-type") or "").lower()
     incidents = _parse_incidents(read_field(fields, "incidents"))
     if not kind or incidents is None:

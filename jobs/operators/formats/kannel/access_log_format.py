@@ -81,7 +81,9 @@ NAMES = [name for name, _ in CODES.values() if name]
 class LogFormat:
     """A format worked out: patterns of a whole line, and the fields that it has.
 
-    strict: no field but the text holds the sign that ends it. loose: any may, the shortest that fits.
+    Attributes:
+        strict: no field but the text holds the sign that ends it.
+        loose: any may, the shortest that fits.
     """
 
     strict: str

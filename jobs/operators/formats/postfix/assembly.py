@@ -237,7 +237,11 @@ def taken_apart(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def event_times(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
-    """file, at and offset of the events that rows have of their own file. of_file: each row's number."""
+    """file, at and offset of the events that rows have of their own file.
+
+    Args:
+        of_file: each row's number.
+    """
     parts = []
     for column in EVENTS.values():
         event = pl.col(column).list.explode(keep_nulls=False, empty_as_null=False)

@@ -21,8 +21,9 @@ _SMTPD = ["piece", "host", "tag", "pid"]
 def link_held(events: pl.DataFrame, envelope: pl.DataFrame) -> pl.DataFrame:
     """Give what is held or discarded at RCPT the queue file that smtpd opened for it.
 
-    events: typed lines of a piece; `row` is the place of each in `envelope`, which has all lines. Lines of
-    several pieces have `piece`.
+    Args:
+        events: typed lines of a piece; `row` is the place of each in `envelope`, which has all lines. Lines
+            of several pieces have `piece`.
     """
     whose = [name for name in _SMTPD if name in envelope.columns]
     verb = pl.col("status_code")

@@ -41,8 +41,9 @@ def scan_key(*names: str) -> pl.Expr:
 def is_spam(action: pl.Expr, flag: pl.Expr | None = None) -> pl.Expr:
     """Whether Rspamd holds a message to be spam.
 
-    flag: that of the task log, T for a custom action that stands for spam. Without it, nothing is known of
-    what a custom action means.
+    Args:
+        flag: that of the task log, T for a custom action that stands for spam. Without it, nothing is known
+            of what a custom action means.
     """
     known = pl.when(action.is_in(SPAM_ACTIONS)).then(True).when(action.is_in(HAM_ACTIONS)).then(False)
     return known.otherwise(None) if flag is None else known.otherwise(flag == "T")

@@ -63,7 +63,11 @@ class Budget:
 
 @dataclass(frozen=True)
 class Content:
-    """One plain file, or why there is none. is_unpacked: it came out of an archive."""
+    """One plain file, or why there is none.
+
+    Attributes:
+        is_unpacked: it came out of an archive.
+    """
 
     data: bytes = b""
     reason_code: str | None = None

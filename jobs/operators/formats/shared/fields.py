@@ -38,7 +38,9 @@ def read_in_turn(lines: Any, *readers: Callable[[Any], tuple[pl.DataFrame, pl.Se
     """A row for each line of a series or frame, in order, by the first reader that is sure of the line: one
     that only splits comes first, patterns read what it leaves.
 
-    readers: each returns the rows of the lines that it is sure of, and which these are; the last is of all.
+    Args:
+        readers: each returns the rows of the lines that it is sure of, and which these are; the last is of
+            all.
     """
     count, rest = len(lines), pl.int_range(len(lines), eager=True)
     rows, places = [], []
@@ -86,7 +88,8 @@ def of_records(typed: Mapping[str, Any]) -> list[pl.Expr]:
 def as_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) -> pl.LazyFrame:
     """The rows of parse() for lines that have their `line_code`: PARSED, and the typed columns of records.
 
-    reason: why a line is quarantined, of those that are.
+    Args:
+        reason: why a line is quarantined, of those that are.
     """
     reason_code = pl.when(pl.col("line_code") == "quarantined").then(reason)
     return lines.with_columns(reason_code=reason_code).select(*PARSED, *of_records(typed))
@@ -148,7 +151,8 @@ def place_of_queue(queue_id: pl.Expr) -> pl.Expr:
 def place_of_event(name: pl.Expr) -> pl.Expr:
     """The value that copies of an event share whose assembly_key holds its source or its place in a file.
 
-    name: the name of the event; where it is null, people and second are used.
+    Args:
+        name: the name of the event; where it is null, people and second are used.
     """
     second = pl.col("first_at").dt.epoch("s")
     people = pl.concat_str("sender", "recipient", second, separator="|", ignore_nulls=True)

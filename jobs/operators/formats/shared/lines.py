@@ -49,8 +49,9 @@ def line_count(data: bytes) -> int:
 def rest_of_line(file: IO[bytes], before: bytes = b"", most: int | None = None) -> bytes:
     """Read a file to its next line end and leave it just behind that.
 
-    before: bytes that were read before, the last of which may be a CR that ends the line. most: the most
-    bytes to read.
+    Args:
+        before: bytes that were read before, the last of which may be a CR that ends the line.
+        most: the most bytes to read.
     """
     line = bytearray(before)
     size = len(before)

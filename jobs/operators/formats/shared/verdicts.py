@@ -62,7 +62,8 @@ def reason_of_event(is_cut: str) -> pl.Expr:
 def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = None) -> pl.LazyFrame:
     """Columns of VERDICT from rows that have some of them; what an engine does not record is null.
 
-    engine_code: None where the rows have it themselves.
+    Args:
+        engine_code: None where the rows have it themselves.
     """
     if engine_code is not None:
         rows = rows.with_columns(engine_code=pl.lit(engine_code))
@@ -75,9 +76,10 @@ def verdict_format(
     """The format of a filter, whose verdict is complete when it is logged; a day of slack for clocks and
     rotation.
 
-    key: what bronze rows of one message share, where each record is a row; else `assemble` is stated.
-    engine: the engine of its rows, where each is a verdict; else `verdicts` is stated.
-    stated: the other fields of LineFormat.
+    Args:
+        key: what bronze rows of one message share, where each record is a row; else `assemble` is stated.
+        engine: the engine of its rows, where each is a verdict; else `verdicts` is stated.
+        stated: the other fields of LineFormat.
     """
     if key is not None:
         stated["assemble"] = partial(as_assembled, name=name, assembly_key=key)

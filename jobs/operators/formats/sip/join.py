@@ -78,7 +78,11 @@ def join_calls(bronze: pl.LazyFrame, format_code: str) -> pl.LazyFrame:
 
 
 def proxy_format(name: str, **stated: Any) -> LineFormat:
-    """The format of accounting rows of SIP proxies. stated: the fields of LineFormat that are its own."""
+    """The format of accounting rows of SIP proxies.
+
+    Args:
+        stated: the fields of LineFormat that are its own.
+    """
     return LineFormat(
         name=name,
         channels=("VOICE_IP", "IM"),

@@ -79,7 +79,8 @@ def source_roles(source: Source) -> dict[str, list[list[str]]]:
 def find_extras(frame: pl.DataFrame, find: Callable[[list[str]], pl.Expr], source: Source) -> pl.DataFrame:
     """The frame with what stands in each role, as `_role`.
 
-    find: the value of the first of some names that a line has, or null.
+    Args:
+        find: the value of the first of some names that a line has, or null.
     """
     known = source_roles(source)
     found = {
@@ -156,7 +157,9 @@ def name_pattern(names: list[str]) -> str:
 def read_party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
     """One side of a call: digits of a number without + or 00, else user@domain, or user alone.
 
-    uri: a column of find_sides(). domain: one with the domain where that has none.
+    Args:
+        uri: a column of find_sides().
+        domain: one with the domain where that has none.
     """
     halves = pl.col(uri).struct
     user = halves.field("field_0")

@@ -111,8 +111,10 @@ def collect_evidence(
     FALSE is in rows without signature_hash: texts of this operator, day and channel are not bulk unless a row
     of their own says otherwise.
 
-    text: from count_texts(), of the days and of those before that disprove (days_of_texts). campaign_daily:
-    the rows of the days and of the 29 before. days: operator_id and period_date.
+    Args:
+        text: from count_texts(), of the days and of those before that disprove (days_of_texts).
+        campaign_daily: the rows of the days and of the 29 before.
+        days: operator_id and period_date.
     """
     sketched = text.filter(pl.col("signature_hash").is_not_null())
     doubted = [

@@ -25,7 +25,8 @@ WITHOUT_TEXTS = "EMAIL"
 class Preset:
     """A row of ref.bulk_preset: so many copies in so many days are bulk.
 
-    operators: of the countries where it holds; None is all. channels likewise.
+    Attributes:
+        operators: of the countries where it holds; None is all. channels likewise.
     """
 
     code: str

@@ -83,8 +83,9 @@ def numbers_behaviour(contact: pl.DataFrame, bypass_parameter: pl.DataFrame) -> 
     """For each number and day: how many others it reached, how many of them answered, what it sent and got,
     and from how many cells (null where the log has none).
 
-    contact: all rows of each number. Numbers that reach fewer than any threshold and have no cells show no
-    sign that needs their behaviour, and are left out.
+    Args:
+        contact: all rows of each number. Numbers that reach fewer than any threshold and have no cells show
+            no sign that needs their behaviour, and are left out.
     """
     at_most = all_thresholds(bypass_parameter)
     # The least passes over what calls have no threshold of.
@@ -109,7 +110,8 @@ def find_signs(
 ) -> pl.DataFrame:
     """One row for each sign that a row of silver.message could show: its columns, bypass_code and is_flagged.
 
-    behaviour: from numbers_behaviour(), at least for the numbers that sent these messages.
+    Args:
+        behaviour: from numbers_behaviour(), at least for the numbers that sent these messages.
     """
     at_most = all_thresholds(bypass_parameter)
     linked = message.filter((pl.col("channel_code") != "EMAIL") & pl.col("inbound_link_id").is_not_null())

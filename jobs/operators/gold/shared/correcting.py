@@ -86,7 +86,8 @@ NOTHING = pl.lit(0.0)
 def error_rates(estimated: pl.DataFrame) -> pl.DataFrame:
     """A row of error rates per operator, month and channel, with how many units each call had.
 
-    estimated: gold.filter_quality_monthly. An audit goes before a test elsewhere.
+    Args:
+        estimated: gold.filter_quality_monthly. An audit goes before a test elsewhere.
     """
     whole = estimated.filter(
         pl.col("stratum_code") == "_T", pl.col("spam_type_code") == "_T", pl.col("prevalence").is_not_null()
@@ -101,10 +102,12 @@ def error_rates(estimated: pl.DataFrame) -> pl.DataFrame:
 def estimate_whole(seen: pl.DataFrame) -> pl.DataFrame:
     """Channels or types of operators' months, with the result of the audit or test of each.
 
-    seen: units, spam_certain and spam_possible of the messages whose content filters saw, and prevalence and
-    shares of calls, null where they are not known. By the share of each call, so that parts add up to it; a
-    call without a share, for the sample had none of it, stays as counted. By prevalence where no share is
-    known.
+    By the share of each call, so that parts add up to it; a call without a share, for the sample had none of
+    it, stays as counted. By prevalence where no share is known.
+
+    Args:
+        seen: units, spam_certain and spam_possible of the messages whose content filters saw, and prevalence
+            and shares of calls, null where they are not known.
     """
     rate = {name: pl.col(name).cast(pl.Float64) for name in (*CALL_SHARES, "prevalence")}
     counts = call_counts(*SUMS)
@@ -146,14 +149,16 @@ def correct_months(
 ) -> pl.DataFrame:
     """Parts of a channel by the keys, for each operator and month, with the filters' errors in them.
 
-    rows: of one definition and of received traffic, with operator_id, and period_date or period_code; with
-    unit_code and stage_code, or with content_units, content_certain and content_possible. known:
-    error_rates().
-    is_decided_by_call: whether the keys are decisions of the filter rather than properties of the messages.
-
     Columns beside the counts: quality_method_code; seen_units, of which content was there; audited_units, of
     these the ones that an audit or a test covers, and audited_spam, how much of it is spam by that; and
     DISTANCES.
+
+    Args:
+        rows: of one definition and of received traffic, with operator_id, and period_date or period_code;
+            with unit_code and stage_code, or with content_units, content_certain and content_possible.
+        known: error_rates().
+        is_decided_by_call: whether the keys are decisions of the filter rather than properties of the
+            messages.
     """
     month = pl.col("period_code") if "period_code" in rows.columns else to_month()
     of_month = rows.lazy().with_columns(period_code=month, **seen_counts(rows.columns))

@@ -104,12 +104,14 @@ def states_by_mask(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFr
 def count_units(
     message: pl.DataFrame, definition: pl.DataFrame, by: list[str], has_content: bool = False
 ) -> pl.DataFrame:
-    """Rows `by` those columns and unit_code and definition_code, with units, spam_certain and
-    spam_possible; has_content: also with those of them whose content the operator had, for recipients.
+    """Rows `by` those columns and unit_code and definition_code, with units, spam_certain and spam_possible.
 
     All definitions together put one mask on each message, so that one pass groups by the mask whatever
     their number. Only the few groups are multiplied by the definitions. A definition has no row for the
     channels and days that it does not cover.
+
+    Args:
+        has_content: also with those of them whose content the operator had, for recipients.
     """
     message = mark_messages(message, definition)
     masks = mask_columns(message)

@@ -38,9 +38,11 @@ EVERYTHING = ("*", "_T")
 
 @dataclass(frozen=True)
 class Definition:
-    """A row of ref.definition. channels: the codes that it covers; None where it covers all.
+    """A row of ref.definition.
 
-    predicate, spam: whether a message is spam, as SQL and as a Polars expression.
+    Attributes:
+        channels: the codes that it covers; None where it covers all.
+        predicate, spam: whether a message is spam, as SQL and as a Polars expression.
     """
 
     code: str

@@ -98,8 +98,11 @@ class Thresholds:
 def unite_signatures(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:
     """The signatures that are like others of their operator, day and channel, each with its campaign.
 
-    signature: one row per operator, day, channel and signature_hash, with signature_sketch; null is like
-    none. Signatures that are like no other are left out, unless a full bucket may have hidden it.
+    Signatures that are like no other are left out, unless a full bucket may have hidden it.
+
+    Args:
+        signature: one row per operator, day, channel and signature_hash, with signature_sketch; null is like
+            none.
     """
     sketched = signature.filter(pl.col("signature_sketch").is_not_null()).select(*SIGNED, "signature_sketch")
     parts = [unite_part(part, thresholds) for part in sketched.partition_by(CHANNEL_DAY) if part.height > 1]
@@ -194,9 +197,12 @@ def count_neighbours(signature: pl.DataFrame, thresholds: Thresholds, windows: I
     """For each signature of a day, and each number of days that end with it: its copies (own_N), and the
     copies of others in its buckets (near_N), counted once in each bucket.
 
-    signature: one row per operator, day, channel and signature_hash, with signature_sketch, is_text_short
-    (which stays) and copies. Of two texts of a likeness s one is counted in 8 s^4 of the other's 8 buckets on
-    average, and a text of which there are many near ones shares at least one bucket with a part of them.
+    Of two texts of a likeness s one is counted in 8 s^4 of the other's 8 buckets on average, and a text of
+    which there are many near ones shares at least one bucket with a part of them.
+
+    Args:
+        signature: one row per operator, day, channel and signature_hash, with signature_sketch, is_text_short
+            (which stays) and copies.
     """
     windows = list(windows)
     kept = [*SIGNED, "is_text_short"]

@@ -86,8 +86,11 @@ def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dic
 def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> bool:
     """Whether all of a question's amount was stated: its sum, or parts of which none is withheld.
 
-    without: the status of each answer without a value. A sum that is not available beside parts holds nothing
-    back; one that is refused does. Person days stand for the cost of staff.
+    A sum that is not available beside parts holds nothing back; one that is refused does. Person days stand
+    for the cost of staff.
+
+    Args:
+        without: the status of each answer without a value.
     """
     own, whole = f"{question}.", f"{question}._T"
     if whole in answers:
@@ -242,7 +245,10 @@ def bands_of_base(
 ) -> dict[str, tuple[float, float | None]]:
     """Bands of a year's international dollars in those of the base year, as amounts are.
 
-    prices: by country and year. Raises ObservatoryError if they lack the United States.
+    Raises ObservatoryError if they lack the United States.
+
+    Args:
+        prices: by country and year.
     """
     rise = 1.0
     if year != base_year:
@@ -267,9 +273,12 @@ def account_rows(
 ) -> list[dict[str, object]]:
     """The account of one respondent and year, a row for each channel and strategy; none if it gave no figure.
 
-    subscriptions: by channel, from the frame; they split what the respondent does not. prices: of the year
-    and of the base year. bands: in international dollars of the base year. without: status of the answers
-    without a value. since: how many times prices rose since so many years ago, 0 among them.
+    Args:
+        subscriptions: by channel, from the frame; they split what the respondent does not.
+        prices: of the year and of the base year.
+        bands: in international dollars of the base year.
+        without: status of the answers without a value.
+        since: how many times prices rose since so many years ago, 0 among them.
     """
     now, base = prices
     has_amount = any(name.split(".")[0] in (*AMOUNTS, DAYS) for name in answers)
@@ -313,8 +322,9 @@ def spending_bounds(
     of it; None where nothing is known. A band below the amount stated is ignored: the range then has no upper
     bound.
 
-    answered: its capital at central rate, lives and shares. The lower bound depends on these three: with the
-    lowest that jobs/base/stats/imputation.py draws for capital, it would be lower.
+    Args:
+        answered: its capital at central rate, lives and shares. The lower bound depends on these three: with
+            the lowest that jobs/base/stats/imputation.py draws for capital, it would be lower.
     """
     low, high = 0.0, None
     if BAND in answers:

@@ -21,7 +21,11 @@ SHOWN = 8
 
 
 def note_left_out(frames: Mapping[str, pl.DataFrame]) -> list[str]:
-    """All lines. frames: logs and answers, and the frame of operators that answers are held against."""
+    """All lines.
+
+    Args:
+        frames: logs and answers, and the frame of operators that answers are held against.
+    """
     return [
         *few_days(frames[SUBMISSION]),
         *note_subscriptions_apart(frames[ANSWERS], frames[FRAME]),

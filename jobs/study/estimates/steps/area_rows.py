@@ -43,10 +43,11 @@ def estimate_areas(
     """A row for each area and measure, those of an area together, `measure` its place: estimate, interval,
     band, counts, nature, status.
 
-    y: respondents x measures, or replicates x respondents x measures where values were imputed; least: what
-    is certain of imputed ones, respondents x measures; imputed_freedom: see estimate_figures(). Areas with
-    fewer than SMALLEST respondents, and all countries, are what was reported and the rest at a rate; the
-    others are ratio totals.
+    Args:
+        y: respondents x measures, or replicates x respondents x measures where values were imputed.
+        least: what is certain of imputed ones, respondents x measures.
+        imputed_freedom: see estimate_figures(). Areas with fewer than SMALLEST respondents, and all
+            countries, are what was reported and the rest at a rate; the others are ratio totals.
     """
     own = y[0] if y.ndim == 3 else y
     certain = own if least is None else least
@@ -128,8 +129,11 @@ def area_terms(sample: Sample, factors: Array) -> dict[str, list[float]]:
 
 def public_factors(sample: Sample, y: Array) -> Array:
     """Each area's factor. Of imputed values a respondent's own is uncertain, too: IMPUTED times the sum of
-    squares of the subscriptions that respondents stand for is added, over the square of all subscriptions. y:
-    of estimate_areas()."""
+    squares of the subscriptions that respondents stand for is added, over the square of all subscriptions.
+
+    Args:
+        y: of estimate_areas().
+    """
     if y.ndim == 2:
         return sample.factors
     people = sample.weighted.operators
@@ -142,8 +146,12 @@ def public_factors(sample: Sample, y: Array) -> Array:
 def public_terms(sample: Sample, y: Array) -> dict[str, Array]:
     """Return the terms of each measure's errors beside an area's factor: the variance of rates, rounded up,
     its degrees of freedom, and the largest p that it is safe for; none where nothing shows a variance. Of
-    imputed values the variance has that of the world's total by imputation alone, as if it were one of rates,
-    too. y: of estimate_areas()."""
+    imputed values the variance has that of the world's total by imputation alone, as if it were one of
+    rates, too.
+
+    Args:
+        y: of estimate_areas().
+    """
     own = y[0] if y.ndim == 3 else y
     spread = spread_of(sample.weighted, own)
     variance = spread.variance
@@ -197,7 +205,11 @@ def describe_figures(
     sample: Sample, figures: EstimateTable, reported: Array, is_certain: Array
 ) -> dict[str, Array]:
     """Columns of areas x measures; of figures not a number where no operator is known, or where nothing shows
-    an error. is_certain: whether all that respondents reported is."""
+    an error.
+
+    Args:
+        is_certain: whether all that respondents reported is.
+    """
     estimate, known = figures.estimate, sample.known[:, None]
     answered = sample.member & sample.weighted.operators.is_respondent
     covered = (answered * sample.weighted.operators.subscriptions).sum(axis=1)[:, None]
@@ -260,7 +272,11 @@ def cells_of(sample: Sample, values: Array, labels: list[str]) -> tuple[Array, A
     """The rates of these cells (region and class), the world's where nobody of one answered: the ratio of
     each measure to subscriptions, cells x measures; the sum of its respondents' squared shares of the
     subscriptions that they stand for; and, where values were imputed, replicates of the ratio at the
-    estimate's weights, cells x measures x replicates. values: y of estimate_areas()."""
+    estimate's weights, cells x measures x replicates.
+
+    Args:
+        values: y of estimate_areas().
+    """
     y = values[0] if values.ndim == 3 else values
     people, weights = sample.weighted.operators, sample.weighted.weights[0]
     stands = weights * people.subscriptions[people.is_respondent]

@@ -50,10 +50,13 @@ AUDIT = "audit"
 class Corrected:
     """Corrected spam of respondents, in their order.
 
-    y: the estimate and its replicates x respondents x 1. least: what is certain of it, respondents x 1.
-    has_quality: whether an own audit or test covers any month. content_seen: messages whose content the
-    filter had. content_seen_with_quality: those of months that an audit or test covers. donors: how many
-    operators were audited.
+    Attributes:
+        y: the estimate and its replicates x respondents x 1.
+        least: what is certain of it, respondents x 1.
+        has_quality: whether an own audit or test covers any month.
+        content_seen: messages whose content the filter had.
+        content_seen_with_quality: those of months that an audit or test covers.
+        donors: how many operators were audited.
     """
 
     y: Array
@@ -92,10 +95,15 @@ def count_audited(months: pl.DataFrame) -> int:
 
 @dataclass(frozen=True)
 class Drawn:
-    """The results of audits by month: rows, of respondents in the order of their ids; index: the place of
-    each month's respondent. rates: shares of spam in each call, the estimate and its replicates x months x
-    calls; before: of what logs leave undecided before there was content, x months. has_quality: whether an
-    audit or a test covers the month. donors: how many operators were audited."""
+    """The results of audits by month: rows, of respondents in the order of their ids.
+
+    Attributes:
+        index: the place of each month's respondent.
+        rates: shares of spam in each call, the estimate and its replicates x months x calls.
+        before: of what logs leave undecided before there was content, x months.
+        has_quality: whether an audit or a test covers the month.
+        donors: how many operators were audited.
+    """
 
     rows: pl.DataFrame
     index: Array
@@ -171,9 +179,12 @@ def draw_corrections(months: pl.DataFrame, seed: int, replicates: int = REPLICAT
 def correct_parts(drawn: Drawn, parts: Array) -> Array:
     """Corrected spam of respondents in parts: the estimate and its replicates x respondents x parts.
 
-    parts: months x parts x calls, counts whose sums over parts are the month's certain, undecided and other
-    units. No label says of which part a message is, so a call's share of spam is that of all its parts, and
+    No label says of which part a message is, so a call's share of spam is that of all its parts, and
     corrected spam of all parts together is that of the whole, in each replicate.
+
+    Args:
+        parts: months x parts x calls, counts whose sums over parts are the month's certain, undecided and
+            other units.
     """
     whole = parts.sum(axis=1)
     share = drawn.correct_calls() / np.where(whole > 0, whole, 1.0)
@@ -190,8 +201,11 @@ def draw_audited_shares(
 ) -> Array:
     """Shares of spam, the estimate and its replicates x months x calls.
 
-    person: the place of each month's respondent. An audit is of its own month, and its calls are labelled
-    apart; a test is the same one in all months and calls of a respondent.
+    An audit is of its own month, and its calls are labelled apart; a test is the same one in all months and
+    calls of a respondent.
+
+    Args:
+        person: the place of each month's respondent.
     """
     value, low, high = (
         rows.select(pl.col(f"{call}_spam_share{end}").cast(pl.Float64).fill_null(otherwise) for call in CALLS)
@@ -218,7 +232,9 @@ def donor_rates(rates: Array, units: Array, weights: Array, random: np.random.Ge
     """Each audited operator's shares over its audited months, by messages; replicates x donors x calls.
 
     A donor without messages of a call has the mean of the others'; where none has any, nothing is known.
-    weights: months x donors, 1 in a donor's audited months.
+
+    Args:
+        weights: months x donors, 1 in a donor's audited months.
     """
     of_donor = weights.T @ units
     # Months of others count for no donor.

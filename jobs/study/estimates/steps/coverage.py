@@ -23,8 +23,11 @@ CHANNEL = "channel_code"
 
 
 def cover_rows(rows: pl.DataFrame, table: str, have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """The rows with those of COLUMNS that the table's contract names. have: the frame, the denominators, and
-    reference tables that replace the project's."""
+    """The rows with those of COLUMNS that the table's contract names.
+
+    Args:
+        have: the frame, the denominators, and reference tables that replace the project's.
+    """
     contract = read_contract(table)
     wanted = [name for name in COLUMNS if name in contract.columns]
     if not wanted:

@@ -135,10 +135,12 @@ def record_decisions(
     """Record a decision on each of some findings, or on none. Raises ObservatoryError if there is no such
     finding, or no reason or name.
 
-    A decision may be changed later, also on a figure that is left out, which has no finding any more. now:
-    the time of deciding; where earlier decisions have it or a later one, as with a fixed `read_at`, the first
-    moment after theirs, since the latest decision stands.
-    list_unfit: of figures that the study's files do not fit, which stop the estimate and can be left out.
+    A decision may be changed later, also on a figure that is left out, which has no finding any more.
+
+    Args:
+        now: the time of deciding; where earlier decisions have it or a later one, as with a fixed `read_at`,
+            the first moment after theirs, since the latest decision stands.
+        list_unfit: of figures that the study's files do not fit, which stop the estimate and can be left out.
     """
     for name, words in (("--reason", reason), ("--by", by)):
         if not words.strip():
@@ -242,10 +244,16 @@ def respondents_questions(
     sign: Callable[[str], Sequence[str]] = lambda language: (),
     price_level: pl.DataFrame | None = None,
 ) -> dict[str, str]:
-    """The text for each respondent with findings, by respondent_id. answers: study.questionnaire_answer.
-    indicators: ref.indicator_measure. listed: respondents by id, of whom name and language are taken; one
-    that is not among them is asked in English. sign: who asks, in a language. price_level: its wages are
-    named beside posts that were computed with them."""
+    """The text for each respondent with findings, by respondent_id.
+
+    Args:
+        answers: study.questionnaire_answer.
+        indicators: ref.indicator_measure.
+        listed: respondents by id, of whom name and language are taken; one that is not among them is asked in
+            English.
+        sign: who asks, in a language.
+        price_level: its wages are named beside posts that were computed with them.
+    """
     of: dict[str, list[DecidedFinding]] = {}
     for each in findings:
         of.setdefault(each.respondent_id, []).append(each)
@@ -267,8 +275,13 @@ def write_question(
     language: str,
     signed: Sequence[str],
 ) -> str:
-    """The question to a respondent, by its name, in a language. tables: study.questionnaire_answer and
-    ref.indicator_measure. prices: by country and year. signed: the lines below it."""
+    """The question to a respondent, by its name, in a language.
+
+    Args:
+        tables: study.questionnaire_answer and ref.indicator_measure.
+        prices: by country and year.
+        signed: the lines below it.
+    """
 
     def say(key: str, **values: str) -> str:
         return translate_key(language, "finding", key, **values)
@@ -372,7 +385,11 @@ def explain_posts(
     finding: DecidedFinding, rows: pl.DataFrame, prices: Mapping[tuple[str, int], Price], language: str
 ) -> list[str]:
     """How posts were computed, as accounts.count_posts() does: nothing of other figures, or where the wage is
-    not known. rows: the answers behind them."""
+    not known.
+
+    Args:
+        rows: the answers behind them.
+    """
     if not is_posts(finding):
         return []
     assumed = dict(reference_table("ref.investment_assumption").select("assumption_code", "central").rows())

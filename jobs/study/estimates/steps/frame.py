@@ -43,9 +43,11 @@ def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Who has to be in the frame: a row for each respondent, channel, period and table of volumes or spending
     that an estimate is of.
 
-    have: submissions, answers and reference tables. Logs of a quarter's or year's months need those of the
-    months alone. An answer of nothing is none; a channel is null where an account of spending has to be in
-    the frame with any.
+    Logs of a quarter's or year's months need those of the months alone. An answer of nothing is none; a
+    channel is null where an account of spending has to be in the frame with any.
+
+    Args:
+        have: submissions, answers and reference tables.
     """
     answers = have["study.questionnaire_answer"]
     columns = ("respondent_id", "channel_code", "period_code")
@@ -141,8 +143,12 @@ def propose_line(
     known: Mapping[str, Mapping[str, str]],
     answers: pl.DataFrame,
 ) -> str:
-    """Remedy for a row of refuse_missing(): the line to add, or to correct. frame: the rows of its
-    respondent, and others. known: of describe_people()."""
+    """Remedy for a row of refuse_missing(): the line to add, or to correct.
+
+    Args:
+        frame: the rows of its respondent, and others.
+        known: of describe_people().
+    """
     respondent, channel = row["respondent_id"], row["channel_code"]
     spans = sorted(
         f"{each['valid_from']} to {each['valid_to'] or 'now'}"
@@ -160,7 +166,11 @@ def propose_line(
 
 
 def propose_leaving_out(row: Mapping[str, Any], unfit: pl.DataFrame) -> str:
-    """The options that leave out what a row of refuse_missing() rests on. unfit: as unfit_figures()."""
+    """The options that leave out what a row of refuse_missing() rests on.
+
+    Args:
+        unfit: as unfit_figures().
+    """
     is_own = pl.col("respondent_id") == row["respondent_id"]
     if row["channel_code"] is not None:
         is_own &= pl.col("channel_code") == row["channel_code"]
@@ -188,8 +198,11 @@ def name_answers(answers: pl.DataFrame, asked: Mapping[str, Any]) -> str:
 
 
 def refuse_wrong_subscriptions(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
-    """Raise ObservatoryError for what describe_wrong_subscriptions() finds in a folder's files. have: their
-    rows, in the order of the files."""
+    """Raise ObservatoryError for what describe_wrong_subscriptions() finds in a folder's files.
+
+    Args:
+        have: their rows, in the order of the files.
+    """
     wrong = []
     for table in (DENOMINATOR, FRAME):
         rows = have[table]
@@ -205,7 +218,11 @@ def refuse_wrong_subscriptions(have: Mapping[str, pl.DataFrame], folder: Path) -
 def describe_wrong_subscriptions(rows: pl.DataFrame, places: Sequence[str]) -> list[str]:
     """A line for each rule that rows of the denominators or the frame of operators break: a period that is
     none, subscriptions that are not between their low and high, one of these alone, and rows of one error
-    class with different shared errors. places: of each row, as a line names it."""
+    class with different shared errors.
+
+    Args:
+        places: of each row, as a line names it.
+    """
     given, low, high = (pl.col(name) for name in ("subscriptions", *ENDS))
     is_alone = low.is_null() != high.is_null()
     is_outside = ~((low > 0) & (low <= given) & (given <= high))

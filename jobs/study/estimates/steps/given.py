@@ -40,7 +40,11 @@ class Given:
         return self.table_name == MONEY
 
     def of_table(self, table: str, rows: pl.DataFrame, indicators: pl.DataFrame) -> pl.Expr:
-        """Which rows of packages' tables or of answers it is. indicators: ref.indicator_measure."""
+        """Which rows of packages' tables or of answers it is.
+
+        Args:
+            indicators: ref.indicator_measure.
+        """
         is_own = pl.col("respondent_id") == self.respondent_id
         if self.is_money:
             is_account = pl.col("period_code") == self.period_code
@@ -61,7 +65,11 @@ class Given:
 
 
 def finding_id(figure: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame) -> str:
-    """A hash of whose, when and what: of another figure it is another one. have: packages and answers."""
+    """A hash of whose, when and what: of another figure it is another one.
+
+    Args:
+        have: packages and answers.
+    """
     channel = "_T" if figure.is_money else figure.channel_code
     found = hashlib.sha256(
         "\x1f".join((figure.respondent_id, figure.period_code, channel, figure.table_name)).encode()

@@ -19,8 +19,10 @@ def hidden_rows(
     """Decide, by line, area and answer, whether its class of the share may not leave: line, area_code,
     answer_code and is_hidden.
 
-    inside: the areas that each member is in. given: one answer of each member to each line (columns line).
-    offered: the answers of a line that rows are asked for.
+    Args:
+        inside: the areas that each member is in.
+        given: one answer of each member to each line (columns line).
+        offered: the answers of a line that rows are asked for.
     """
     codes = sorted(set(inside[AREA]))
     place = {code: at for at, code in enumerate(codes)}

@@ -29,7 +29,11 @@ def authority_code(source: str) -> str:
 
 
 def read_targets(options: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataFrame:
-    """The targets in force. options: what the command line says; it comes before the settings."""
+    """The targets in force.
+
+    Args:
+        options: what the command line says; it comes before the settings.
+    """
     rows: list[Row] = []
     wanted: list[str] = [*(options.targets or settings.targets or TARGETS)]
     for target in wanted:

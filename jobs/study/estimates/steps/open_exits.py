@@ -52,7 +52,11 @@ def without_exits(
 
 def compare_exits(lake: Lake, folder: Path, period: str) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The open exits of a period, and the rows of study.spam_volume of their groups beside those without
-    these countries, whose columns end in `_left`. folder: holds the study's own files."""
+    these countries, whose columns end in `_left`.
+
+    Args:
+        folder: holds the study's own files.
+    """
     names = [f"ref.{each.name}" for each in fields(Reference)]
     files = read_tables(folder, tuple(names))
     reference = Reference(*(files[name] for name in names))

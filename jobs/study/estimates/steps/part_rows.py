@@ -77,7 +77,11 @@ def seen_by(part: Sequence[str]) -> int:
 
 
 def count_owners(own: Array, holding: Array) -> Array:
-    """Count the owners that have any of each measure. own: respondents x measures."""
+    """Count the owners that have any of each measure.
+
+    Args:
+        own: respondents x measures.
+    """
     names, place = np.unique(holding.astype(str), return_inverse=True)
     given = np.zeros((len(names), own.shape[1]))
     np.add.at(given, place, own)

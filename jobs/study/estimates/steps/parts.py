@@ -47,9 +47,13 @@ CLASSES = ("certain", "undecided", "clean")
 class Breakdown:
     """The division of volumes in a table.
 
-    kind: of the rows of study.respondent_part. by: the columns that name a part. margins: the places of the
-    columns whose codes have rows of their own, those of all but the last first. published: the codes of a
-    part in a series; None for one whose figures never leave. countries: with rows of countries.
+    Attributes:
+        kind: of the rows of study.respondent_part.
+        by: the columns that name a part.
+        margins: the places of the columns whose codes have rows of their own, those of all but the last
+            first.
+        published: the codes of a part in a series; None for one whose figures never leave.
+        countries: with rows of countries.
     """
 
     table: str
@@ -65,9 +69,10 @@ class Breakdown:
 class Parted:
     """Respondents' months in parts.
 
-    months: rows of study.respondent_figure by logs, of respondents whose parts are known. parts: for each of
-    them and each part (columns breakdown.by, RESPONDENT_CELL) the counts of CLASSES, which add up to the
-    month's.
+    Attributes:
+        months: rows of study.respondent_figure by logs, of respondents whose parts are known.
+        parts: for each of them and each part (columns breakdown.by, RESPONDENT_CELL) the counts of CLASSES,
+            which add up to the month's.
     """
 
     breakdown: Breakdown
@@ -79,10 +84,13 @@ class Parted:
 class PartCell:
     """The parts of one channel, unit, definition and period.
 
-    names: the codes of each part and of their sums, all together last. people: a row for each respondent,
-    with its volumes. values: of each quantity respondents x parts, with replicates before where they were
-    imputed; least: what is certain of it. freedom: of what was imputed. sees: which respondents place any
-    units by each column, respondents x columns.
+    Attributes:
+        names: the codes of each part and of their sums, all together last.
+        people: a row for each respondent, with its volumes.
+        values: of each quantity respondents x parts, with replicates before where they were imputed.
+        least: what is certain of it.
+        freedom: of what was imputed.
+        sees: which respondents place any units by each column, respondents x columns.
     """
 
     names: tuple[tuple[str, ...], ...]
@@ -256,7 +264,11 @@ def join_regions(part: pl.DataFrame, country: pl.DataFrame, of: str, region: str
 
 def part_contributions(given: Parted, whole: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
     """Contributions of each respondent to the figures of a table of parts, zeros included; none of months,
-    which never leave. whole: the contributions to study.spam_volume."""
+    which never leave.
+
+    Args:
+        whole: the contributions to study.spam_volume.
+    """
     quantities, published = given.breakdown.quantities, given.breakdown.published
     found = [whole.clear()]
     labelled = labelled_definitions(definition)

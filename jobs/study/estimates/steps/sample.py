@@ -173,8 +173,12 @@ class Denominator:
 
 @dataclass(frozen=True)
 class Stated:
-    """The stated errors of subscriptions and days: of countries; framed: of each operator in the frame, as
-    own_error() has it; missing: of each respondent the share of days without logs."""
+    """The stated errors of subscriptions and days: of countries.
+
+    Attributes:
+        framed: of each operator in the frame, as own_error() has it.
+        missing: of each respondent the share of days without logs.
+    """
 
     denominators: Mapping[str, Denominator]
     framed: Array
@@ -225,9 +229,10 @@ def sample_of(
 ) -> tuple[Sample, pl.DataFrame]:
     """The operators of a channel and period, weighted; and the answers in the order of the respondents.
 
-    answered: a row for each respondent, with respondent_id and, where it gave them, its subscriptions. key:
-    of the cell; the random numbers of its replicates are drawn from it. replicates: none of them for point
-    estimates.
+    Args:
+        answered: a row for each respondent, with respondent_id and, where it gave them, its subscriptions.
+        key: of the cell; the random numbers of its replicates are drawn from it.
+        replicates: none of them for point estimates.
     """
     day = last_day(period)
     people = (
@@ -283,8 +288,11 @@ def sample_of(
 def weigh_operators(
     operators: Operators, stated: Stated, countries: pl.DataFrame, seed: int, replicates: int
 ) -> Sample:
-    """The sample of operators with the subscriptions that they or the frame reported. countries: of
-    classify_countries()."""
+    """The sample of operators with the subscriptions that they or the frame reported.
+
+    Args:
+        countries: of classify_countries().
+    """
     country, is_respondent = operators.country, operators.is_respondent
     known = {name: of.subscriptions for name, of in stated.denominators.items()}
     stands = assign_subscriptions(operators.subscriptions, country, is_respondent, known)
@@ -336,7 +344,8 @@ def known_variance(countries: Sequence[Denominator]) -> float:
 def point_estimates(sample: Sample, y: Array) -> dict[str, list[float | None]]:
     """Each area's estimates alone, one for each measure, as area_rows.estimate_areas() has them.
 
-    y: respondents x measures.
+    Args:
+        y: respondents x measures.
     """
     people = sample.weighted.operators
     enough = sample.by_ratio

@@ -65,8 +65,10 @@ def draw_capital(answered: pl.DataFrame, classes: Sequence[str], points: Samples
     """Replicates x respondents: each one's capital cost with the drawn rate, lives and shares over that with
     the central ones, which is 1 for those of whom no asset is known. What it stated itself is not drawn.
 
-    answered: as by_respondent() gives it. classes: of the respondents' countries. points: of
-    investment_assumptions.points(), the central values first.
+    Args:
+        answered: as by_respondent() gives it.
+        classes: of the respondents' countries.
+        points: of investment_assumptions.points(), the central values first.
     """
     stated = (
         answered.select("assets")
@@ -94,8 +96,12 @@ def draw_capital(answered: pl.DataFrame, classes: Sequence[str], points: Samples
 
 
 def draw_spending(answered: pl.DataFrame, seed: int, capital: Array) -> Spending:
-    """The respondents' amounts, with bands imputed. answered: as by_respondent() gives them. capital: of
-    draw_capital()."""
+    """The respondents' amounts, with bands imputed.
+
+    Args:
+        answered: as by_respondent() gives them.
+        capital: of draw_capital().
+    """
     is_band = answered["is_band"].to_numpy()
     high = pl.when(pl.col("is_band")).then(pl.col("band_high").fill_null(np.inf)).otherwise(0.0)
     return impute_spending(
@@ -126,7 +132,8 @@ def of_strategies(
 def dollar_prices(to_dollars: Array) -> Array:
     """Respondents x PARTS x CONVERSIONS: what one international dollar of a part is in each.
 
-    to_dollars: US dollars for one international dollar, of each respondent's country.
+    Args:
+        to_dollars: US dollars for one international dollar, of each respondent's country.
     """
     parity = np.ones_like(to_dollars)
     mixed = {"labour": parity}
@@ -151,8 +158,10 @@ def certain_factors(parts: Array, price: Array, is_band: Array) -> Array:
 def spending_measures(amounts: Array, share: Array, factor: Array) -> Array:
     """(replicates x) respondents x measures, ordered as measure_names() lists them.
 
-    amounts: (replicates x) respondents. share: respondents x strategies.
-    factor: as component_factors() gives it.
+    Args:
+        amounts: (replicates x) respondents.
+        share: respondents x strategies.
+        factor: as component_factors() gives it.
     """
     wide = amounts[..., None, None, None] * share[:, :, None, None] * factor[..., None, :, :]
     return wide.reshape(*amounts.shape, -1)

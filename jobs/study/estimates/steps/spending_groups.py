@@ -60,8 +60,12 @@ def spending_by_respondent(exact: pl.DataFrame, frame: pl.DataFrame) -> pl.DataF
 @dataclass(frozen=True)
 class GroupSpending:
     """Spending of a group of respondents for each subscription: labour in international dollars, the rest
-    and, by development class of who pays, capital in US dollars. count, owners: how many they are.
-    strategies: the share of each, the largest first."""
+    and, by development class of who pays, capital in US dollars.
+
+    Attributes:
+        count, owners: how many they are.
+        strategies: the share of each, the largest first.
+    """
 
     labour: float
     capital: Mapping[str, float]
@@ -73,9 +77,13 @@ class GroupSpending:
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """A group whose spending is a target. of: how many there were to choose from; with too few nothing else
-    is known. draws: None of one owner. Of the best alone least, the smallest share of spam that one
-    stopped, and right, the share of what they flagged that was spam."""
+    """A group whose spending is a target.
+
+    Attributes:
+        of: how many there were to choose from; with too few nothing else is known.
+        draws: None of one owner. Of the best alone least, the smallest share of spam that one stopped, and
+            right, the share of what they flagged that was spam.
+    """
 
     of: int
     spending: GroupSpending | None = None
@@ -85,7 +93,11 @@ class TargetGroup:
 
 
 def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame) -> GroupSpending:
-    """Spending of a group of spending_by_respondent(). costs: of investment_gap.capital_costs()."""
+    """Spending of a group of spending_by_respondent().
+
+    Args:
+        costs: of investment_gap.capital_costs().
+    """
     subscriptions = float(group["subscriptions"].sum())
     spent = exact.join(group, on="respondent_id", how="semi").select(
         "strategy_code", amount=pl.sum_horizontal("labour", "capital", "rest")
@@ -136,7 +148,11 @@ def placed_spending(
 @dataclass(frozen=True)
 class TargetDraws:
     """Spending of a group for each subscription, draw by draw: labour in international dollars, the rest and,
-    by development class of who pays, capital in US dollars. owners: how many could be drawn."""
+    by development class of who pays, capital in US dollars.
+
+    Attributes:
+        owners: how many could be drawn.
+    """
 
     labour: Array
     rest: Array
@@ -144,8 +160,12 @@ class TargetDraws:
     owners: int
 
     def necessary(self, subscriptions: float, parity: float, of_class: Mapping[str, float]) -> Array:
-        """The target of an area, draw by draw. parity: its subscriptions, each times what an international
-        dollar is in US dollars there. of_class: its subscriptions by development class."""
+        """The target of an area, draw by draw.
+
+        Args:
+            parity: its subscriptions, each times what an international dollar is in US dollars there.
+            of_class: its subscriptions by development class.
+        """
         assets = [self.capital[name] * count for name, count in of_class.items() if name in self.capital]
         return self.rest * subscriptions + self.labour * parity + np.sum(assets, axis=0)
 
@@ -153,8 +173,10 @@ class TargetDraws:
 def draw_target(ordered: pl.DataFrame, costs: pl.DataFrame, choose: Choice, seed: int) -> TargetDraws | None:
     """The draws of a group; None of one owner, whose spending shows no variance.
 
-    ordered: respondents to choose from, as spending_by_respondent() gives them, in the order that choose()
-    goes by. costs: of investment_gap.capital_costs().
+    Args:
+        ordered: respondents to choose from, as spending_by_respondent() gives them, in the order that
+            choose() goes by.
+        costs: of investment_gap.capital_costs().
     """
     owners, of = np.unique(ordered["holding_id"].to_numpy().astype(str), return_inverse=True)
     if len(owners) < 2:

@@ -133,10 +133,12 @@ def estimate_tables(
 ) -> dict[str, pl.DataFrame]:
     """Compute, validate and write the study's tables; the frames that were written.
 
-    folder: holds the frame of operators, denominators and price levels. gap_options: the targets of spending
-    on the command line, which override those of the settings. Raises ObservatoryError if the folder's files
-    lack a respondent of a package or answer, and ValidationHeld if a rule is broken: no table is written
-    then.
+    Raises ObservatoryError if the folder's files lack a respondent of a package or answer, and ValidationHeld
+    if a rule is broken: no table is written then.
+
+    Args:
+        folder: holds the frame of operators, denominators and price levels.
+        gap_options: the targets of spending on the command line, which override those of the settings.
     """
     undo_unfinished(lake)
     started = record.utc_now()
