@@ -129,7 +129,8 @@ def sensitivity(
 
 
 def is_study(name: str) -> bool:
-    """Whether a name is a table of the study. Not imported from the study, which takes a moment to load."""
+    """Return whether a name is a table of the study. Not imported from the study, which takes a moment to
+    load."""
     return name.startswith("study.")
 
 

@@ -82,7 +82,7 @@ def room_for(fs: Any, path: str) -> Iterator[None]:
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether a disk without room is behind an error."""
+    """Return whether a disk without room is behind an error."""
     return any(
         # An OSError of delta-rs has no number.
         getattr(each, "errno", None) in NUMBERS

@@ -15,7 +15,7 @@ TELEPHONE = re.compile(r"(?<![\w.,/-])\(?(?:\+|0)\)?[ ./-]?\d(?:[ ()./-]{0,2}\d)
 
 
 def has_identifier(words: str) -> bool:
-    """Whether a text contains a mail address, an IP address or a telephone number."""
+    """Return whether a text contains a mail address, an IP address or a telephone number."""
     # Digits of other scripts as Western ones.
     plain = "".join(str(unicodedata.digit(each, each)) if each.isdigit() else each for each in words)
     if MAIL_ADDRESS.search(plain) or TELEPHONE.search(DATE.sub(" ", plain)):

@@ -29,7 +29,7 @@ BY_SETTINGS = BySettings()
 
 
 def is_by_settings() -> bool:
-    """Whether the environment names the key file that settings put there."""
+    """Return whether the environment names the key file that settings put there."""
     return os.environ.get(KEY_FILE) == BY_SETTINGS.key_file
 
 

@@ -37,7 +37,7 @@ def last_day(period_code: str) -> dt.date:
 
 
 def is_whole(days: int, part_count: int) -> bool:
-    """Whether so many days of a month stand for all of it."""
+    """Return whether so many days of a month stand for all of it."""
     return 100 * days >= LEAST_DAYS_PCT * part_count
 
 

@@ -150,7 +150,7 @@ def reason_against_adding(one: Explained, other: Explained) -> str | None:
 
 
 def are_components(one: Explained, other: Explained) -> bool:
-    """Whether two figures are the capital and the running part of one account."""
+    """Return whether two figures are the capital and the running part of one account."""
     if not one.scope.quantity or not other.scope.quantity:
         return False
     (first, *rest), (second, *others) = one.scope.quantity, other.scope.quantity
@@ -185,7 +185,7 @@ def reason_against_estimates(one: Explained, other: Explained) -> str | None:
 
 
 def differ_in_unit(one: Explained, other: Explained) -> bool:
-    """Whether two volumes differ in their unit alone, and ref.measure has a sum of both units."""
+    """Return whether two volumes differ in their unit alone, and ref.measure has a sum of both units."""
     units = {one.scope.quantity[-1], other.scope.quantity[-1]}
     if one.scope.quantity[:-1] != other.scope.quantity[:-1]:
         return False
@@ -201,12 +201,13 @@ def quantity_phrase(code: str) -> str:
 
 
 def holds_other(one: str, other: str) -> bool:
-    """Whether one of two codes of a column holds the other: the whole all of them, FRAUD FRAUD.loan."""
+    """Return whether one of two codes of a column holds the other: the whole all of them, FRAUD
+    FRAUD.loan."""
     return one == other or "_T" in (one, other) or one.startswith(f"{other}.") or other.startswith(f"{one}.")
 
 
 def have_overlap(one: Explained, other: Explained) -> bool:
-    """Whether two figures of one kind have anything in common."""
+    """Return whether two figures of one kind have anything in common."""
     if one.estimate is not None:
         return (
             one.scope.quantity == other.scope.quantity

@@ -190,7 +190,7 @@ def relative_deviation(figure: ModelFigure, estimate: EvaluatedFigure | None) ->
 
 
 def judge_reproduction(figure: ModelFigure, estimate: EvaluatedFigure | None) -> tuple[str, str]:
-    """Whether the formula gives the printed figure, as a code of its list, and the reason.
+    """Return whether the formula gives the printed figure, as a code of its list, and the reason.
 
     No tolerance is chosen by hand: a figure is printed to its last digit, and so are its inputs.
     """

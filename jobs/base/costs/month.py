@@ -219,7 +219,7 @@ def choose_row(name: str, rows: pl.DataFrame, part: list[str]) -> Row:
 
 
 def compare_with_lake(month: Month, points: tuple[float, float, float]) -> str:
-    """Whether the lake holds the points that were computed now."""
+    """Return whether the lake holds the points that were computed now."""
     stored = tuple(month.stored[each] for each in POINTS)
     is_same = stored == tuple(to_money(each) for each in points)
     if is_same and month.stored["bound_code"] == month.bound.code:

@@ -22,7 +22,7 @@ def base_year() -> int:
 
 
 def count_prices() -> tuple[int, int]:
-    """How many prices of measured effort are judgement without a source, and how many there are."""
+    """Count prices of measured effort, and those that are judgement without a source."""
     rows = reference_rows("cost_parameter")
     prices = [
         row for row in rows if row["countermeasures"] and not row["valid_to"] and not row["price_area_code"]
@@ -67,7 +67,8 @@ class Prices:
     biases: Mapping[str, str]
 
     def has_own(self, channel: str, measure: str) -> bool:
-        """Whether the operator states a fixed cost of the measure, or of all measures of the channel."""
+        """Return whether the operator states a fixed cost of the measure, or of all measures of the
+        channel."""
         return any(
             each.channel_code == channel and each.countermeasure_code in (measure, "_T")
             for each in self.fixed

@@ -81,7 +81,7 @@ class UserModel:
 
     @property
     def is_judgement(self) -> bool:
-        """Whether one of its inputs has no published source."""
+        """Return whether one of its inputs has no published source."""
         return any(each["source_kind"] == "assumption" for each in self.inputs)
 
     @property

@@ -77,7 +77,7 @@ def refuse_missing() -> None:
 
 
 def is_submitted() -> bool:
-    """Whether spark-submit started this program."""
+    """Return whether spark-submit started this program."""
     return "PYSPARK_GATEWAY_PORT" in os.environ
 
 

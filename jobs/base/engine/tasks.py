@@ -324,7 +324,7 @@ def remove_staged(folder: str) -> None:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether the run of a staging folder is alive."""
+    """Return whether the run of a staging folder is alive."""
     try:
         with open(folder / LOCK, "rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -349,7 +349,7 @@ def leave_finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
 
 
 def is_in_periods(periods: Mapping[str, set[str]], table: str) -> pl.Expr:
-    """Whether a row of a table belongs to one of the operator-periods."""
+    """Return whether a row of a table belongs to one of the operator-periods."""
     period = read_contract(table).period
     assert period is not None
     parts = [

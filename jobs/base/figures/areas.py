@@ -44,7 +44,7 @@ def rows_on_day(dated: pl.DataFrame, day: dt.date) -> pl.DataFrame:
 
 
 def holds_on(day: pl.Expr) -> pl.Expr:
-    """Whether a dated row holds on a day; `valid_to` is the first day on which it no longer does."""
+    """Return whether a dated row holds on a day; `valid_to` is the first day on which it no longer does."""
     return (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (day < pl.col("valid_to")))
 
 
@@ -111,8 +111,8 @@ def are_in_area(area: Area, country: np.ndarray) -> np.ndarray:
 
 
 def has_whole_area() -> pl.Expr:
-    """Whether a row is of its whole area: a country, or an area of whose people COVERED_PCT live in the
-    countries of the frame."""
+    """Return whether a row is of its whole area: a country, or an area of whose people COVERED_PCT live in
+    the countries of the frame."""
     is_covered = (pl.col("population_pct") >= COVERED_PCT).fill_null(False)
     return is_covered | (pl.col("area_kind_code") == COUNTRY)
 

@@ -2,7 +2,7 @@
 
 
 def is_mcc_mnc(code: str) -> bool:
-    """Whether it is a mobile country code and a mobile network code, as in 234-15."""
+    """Return whether it is a mobile country code and a mobile network code, as in 234-15."""
     country, _, network = code.partition("-")
     digits = country + network
     return digits.isascii() and digits.isdigit() and len(country) == 3 and len(network) in (2, 3)

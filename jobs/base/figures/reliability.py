@@ -21,5 +21,5 @@ def published_mark(band: str | None) -> str:
 
 
 def may_be_quoted(band: str | None) -> bool:
-    """Whether a sentence may have an estimate of this band. One that is not known may be low."""
+    """Return whether a sentence may have an estimate of this band. One that is not known may be low."""
     return bool(band) and band not in LOW

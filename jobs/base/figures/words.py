@@ -53,12 +53,13 @@ def bound_sign(code: str | None) -> str:
 
 
 def has_missing_part(code: str | None) -> bool:
-    """Whether a bound lacks a part of the cost: then the percentiles of the rest are none of the cost."""
+    """Return whether a bound lacks a part of the cost: then the percentiles of the rest are none of the
+    cost."""
     return code in ("lower", "neither")
 
 
 def is_unpriced(code: str | None, amount: Decimal | float) -> bool:
-    """Whether nothing of a cost has a price: it lacks a part, and the rest is nothing."""
+    """Return whether nothing of a cost has a price: it lacks a part, and the rest is nothing."""
     return has_missing_part(code) and not amount
 
 

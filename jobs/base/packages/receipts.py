@@ -45,7 +45,7 @@ class Receipt(PackagePart):
     notes: Sentences
 
     def says_same(self, other: "Receipt") -> bool:
-        """Whether the other one answers the same, whenever."""
+        """Return whether the other one answers the same, whenever."""
         return self == other.model_copy(update={"answered_at": self.answered_at})
 
 

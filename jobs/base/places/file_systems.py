@@ -66,7 +66,7 @@ def refuse_missing_bucket(fs: Any, path: str) -> None:
 
 
 def keeps_versions(fs: Any, bucket: str) -> bool:
-    """Whether a bucket keeps earlier versions of objects that are replaced or removed."""
+    """Return whether a bucket keeps earlier versions of objects that are replaced or removed."""
     try:
         return bool(fs.call_s3("get_bucket_versioning", Bucket=bucket).get("Status") == "Enabled")
     except NotImplementedError:

@@ -41,5 +41,5 @@ def lease_token(root: str) -> str | None:
 
 
 def others_died(root: str) -> bool:
-    """Whether the writer before this one died."""
+    """Return whether the writer before this one died."""
     return root in HELD and HELD[root].others_died

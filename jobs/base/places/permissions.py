@@ -29,7 +29,7 @@ def folder_of(root: str) -> Path | None:
 
 
 def is_shared(folder: Path) -> bool:
-    """Whether a group may read the lake."""
+    """Return whether a group may read the lake."""
     try:
         return bool(folder.stat().st_mode & stat.S_ISGID)
     except OSError:

@@ -252,5 +252,5 @@ def point_rate(reported: Array, answered: Array, silent: Array, cell_ratio: Arra
 
 
 def has_own_rate(answered: Array, silent: Array) -> bool:
-    """Whether a small area's respondents have half of its subscriptions."""
+    """Return whether a small area's respondents have half of its subscriptions."""
     return bool(0 < answered.sum() >= silent.sum())

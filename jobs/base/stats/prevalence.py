@@ -211,7 +211,7 @@ def estimate_type(strata: Sequence[Stratum], seed: str) -> Quality | None:
 
 
 def has_enough_labels(side: Sequence[Stratum]) -> bool:
-    """Whether enough of the units with one flag were labelled."""
+    """Return whether enough of the units with one flag were labelled."""
     units, labelled = (sum(getattr(each, name) for each in side) for name in ("units", "labelled"))
     return labelled >= min(LEAST_LABELS_OF_SIDE, units)
 

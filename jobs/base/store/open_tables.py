@@ -67,7 +67,7 @@ def open_in_folder(path: str) -> DeltaTable:
 
 
 def has_table(root: str, path: str) -> bool:
-    """Whether there is a table."""
+    """Return whether there is a table."""
     options = store_options(root)
     if options is None:
         return DeltaTable.is_deltatable(path)
@@ -83,7 +83,7 @@ def has_table(root: str, path: str) -> bool:
 
 
 def is_open(root: str, path: str) -> bool:
-    """Whether a log is open: then its table is there."""
+    """Return whether a log is open: then its table is there."""
     options = store_options(root)
     return options is not None and key_of(path, options) in _latest
 

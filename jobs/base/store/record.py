@@ -153,8 +153,8 @@ def finished_stages(lake: Lake, run_id: str) -> list[str]:
 
 
 def has_changed(lake: Lake, tables: Iterable[str], since: dt.datetime) -> bool:
-    """Whether a stage that finished after a time left another version of one of the tables. To remove what is
-    older than the settings keep is no change."""
+    """Return whether a stage that finished after a time left another version of one of the tables. To remove
+    what is older than the settings keep is no change."""
     wanted, known = set(tables), dict[str, int]()
     runs = lake.read("meta.run", columns=["stage_name", "finished_at", "table_versions"])
     for stage, finished, versions in runs.sort("finished_at", maintain_order=True).iter_rows():

@@ -277,7 +277,7 @@ def engines_of_format(name: str) -> tuple[str, ...]:
 
 
 def names_signatures(name: str) -> bool:
-    """Whether the symbols in verdicts of a format are names of viruses."""
+    """Return whether the symbols in verdicts of a format are names of viruses."""
     return codelist_rows("format").get(name, {"names_signatures": ""})["names_signatures"] == "true"
 
 

@@ -42,7 +42,7 @@ def renew(
 
 
 def is_confirmed(question: str) -> bool:
-    """Whether a person says yes; no where nobody is there to answer."""
+    """Return whether a person says yes; no where nobody is there to answer."""
     try:
         return typer.confirm(question)
     except typer.Abort:

@@ -263,7 +263,7 @@ def describe_result(outcome: FileOutcome, is_loaded: bool) -> str:
 
 
 def is_early(outcome: FileOutcome) -> bool:
-    """Whether a form came in before its period had ended."""
+    """Return whether a form came in before its period had ended."""
     return outcome.received_at.astimezone(dt.UTC).date() <= period_bounds(outcome.period)[1]
 
 

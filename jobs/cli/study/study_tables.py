@@ -21,7 +21,7 @@ def latest_period(frame: pl.DataFrame) -> str | None:
 
 
 def is_of_period(period: str | None) -> pl.Expr:
-    """Whether a row is of the period; false for all rows if it is None."""
+    """Return whether a row is of the period; false for all rows if it is None."""
     return pl.col("period_code") == pl.lit(period, pl.String)
 
 

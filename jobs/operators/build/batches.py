@@ -95,7 +95,7 @@ def record_intent(fs: Any, area: str, ingest_id: str, keys: set[str], again: boo
 
 
 def has_intent(lake: Lake) -> bool:
-    """Whether a batch was begun and is not finished."""
+    """Return whether a batch was begun and is not finished."""
     fs, area = open_landing(lake.root)
     fs.invalidate_cache()
     return bool(fs.glob(f"{intents_of(area)}/*.json"))

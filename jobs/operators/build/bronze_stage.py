@@ -117,7 +117,8 @@ def replace_files(lake: Lake, written: list[NewFile], ingest_id: str, where: str
 
 
 def is_written(lake: Lake, table: str, ingest_id: str) -> bool:
-    """Whether a table has rows of a batch; no batch newer than it can have been written since it began."""
+    """Return whether a table has rows of a batch; no batch newer than it can have been written since it
+    began."""
     if not lake.exists(table):
         return False
     is_of_batch = (pl.col("ingest_id") == ingest_id).any()

@@ -54,7 +54,7 @@ class Run:
 
     @property
     def is_asked(self) -> bool:
-        """Whether certain days were asked for, whatever changed."""
+        """Return whether certain days were asked for, whatever changed."""
         return bool(self.since or self.until)
 
     def report_share(self, stage: str, share: float) -> None:

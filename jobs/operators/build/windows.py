@@ -206,11 +206,11 @@ class TakenParts:
     ever: frozenset[str]
 
     def is_latest(self, part: pl.Expr) -> pl.Expr:
-        """Whether a part, a struct of PART, was taken as it is."""
+        """Return whether a part, a struct of PART, was taken as it is."""
         return is_named(part, self.latest)
 
     def is_ever(self, part: pl.Expr) -> pl.Expr:
-        """Whether a part was taken, as it is or as it was."""
+        """Return whether a part was taken, as it is or as it was."""
         return is_named(part, self.ever)
 
 
@@ -242,13 +242,13 @@ def taken_parts(lake: Lake) -> TakenParts:
 
 
 def holds_partition(days: Days, partition: Partition) -> bool:
-    """Whether the rows of a partition by operator and day are of one of the operators' days."""
+    """Return whether the rows of a partition by operator and day are of one of the operators' days."""
     operator, day = partition.values()
     return operator is not None and day is not None and is_within(days, operator, day)
 
 
 def is_within(days: Days, operator: str, day: str) -> bool:
-    """Whether a day is one of the operator's."""
+    """Return whether a day is one of the operator's."""
     if operator not in days or day == "None":
         return False
     first, last = days[operator]

@@ -65,7 +65,7 @@ class Subscribers:
         return token.join(names.filter(self.has_name(names["name"])), on="token").unique().select(*FOUND)
 
     def has_name(self, names: pl.Series) -> pl.Series:
-        """Whether each of these names is that of an erased subscriber."""
+        """Return whether each of these names is that of an erased subscriber."""
         known = pl.repeat(False, len(names), dtype=pl.Boolean, eager=True)
         for key_file, hashes in self.hashes.items():
             hashed = hash_names(names, self.operator_id, key_file)
@@ -126,5 +126,5 @@ def normalise_address(text: str) -> str:
 
 
 def by_rows(found: pl.DataFrame, count: int) -> pl.Series:
-    """Whether each of so many texts was found to name somebody."""
+    """Return whether each of so many texts was found to name somebody."""
     return pl.int_range(count, dtype=pl.UInt32, eager=True).is_in(found["row"].unique().implode())

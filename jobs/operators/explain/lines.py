@@ -84,7 +84,7 @@ def find_records(search: LakeSearch, match: Match) -> Records:
 
 
 def holds_place(format_name: str, places: pl.DataFrame) -> pl.Expr:
-    """Whether a bronze row begins at one of these places, or has one of its lines there."""
+    """Return whether a bronze row begins at one of these places, or has one of its lines there."""
     offsets = places["offset"].implode()
     found = pl.col("stream_id").is_in(places["stream_id"].implode()) & pl.col("offset").is_in(offsets)
     for name, kind in polars_schema(f"bronze.{format_name}").items():
@@ -125,7 +125,7 @@ def rows_of_match(
 
 
 def within_times(silver: list[pl.DataFrame], slack: dt.timedelta) -> list[pl.Expr]:
-    """Whether a bronze row begins while one of these rows lasts, give or take `slack`."""
+    """Return whether a bronze row begins while one of these rows lasts, give or take `slack`."""
     return [
         pl.col("first_at").is_between(begin - slack, end + slack)
         for frame in silver

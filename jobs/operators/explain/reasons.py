@@ -142,7 +142,7 @@ def explain_message(row: Mapping[str, Any], match: Match) -> list[str]:
 
 
 def describe_decider(row: Mapping[str, Any], match: Match) -> str:
-    """Whether a filter's verdict or the server's log decided the outcome."""
+    """Return whether a filter's verdict or the server's log decided the outcome."""
     verdicts = match.silver_rows(VERDICT)
     if row["engine_code"] is None or verdicts.is_empty():
         return "as the server logged it"

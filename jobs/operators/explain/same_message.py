@@ -84,7 +84,7 @@ def silver_table(rows: pl.DataFrame) -> str:
 
 
 def names_transmission(sent: pl.DataFrame, table: str) -> pl.Expr:
-    """Whether a row of a table names one of these transmissions: by queue id, else by message-id."""
+    """Return whether a row of a table names one of these transmissions: by queue id, else by message-id."""
     ids, names = (sent[name].drop_nulls().unique().implode() for name in ("queue_id", "message_id_hash"))
     by_id = pl.col("message_id_hash").is_in(names)
     if "queue_id" not in read_contract(table).columns:

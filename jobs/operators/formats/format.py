@@ -96,7 +96,8 @@ class Requests:
     slack: dt.timedelta
 
     def are_counted_there(self, options: Options) -> bool:
-        """Whether a source with these options leaves it to the other log to count what was accepted."""
+        """Return whether a source with these options leaves it to the other log to count what was
+        accepted."""
         return bool(options.get(self.option, True))
 
 

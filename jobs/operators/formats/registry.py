@@ -78,7 +78,7 @@ def score_by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
 
 
 def is_mostly_stamped(sample: bytes) -> bool:
-    """Whether most lines of a sample have a stamp in front."""
+    """Return whether most lines of a sample have a stamp in front."""
     lines = sample_lines(sample)
     return bool(lines.str.contains(ANY_STAMP).sum() >= MOSTLY_STAMPED * max(len(lines), 1))
 

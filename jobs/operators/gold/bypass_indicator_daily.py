@@ -25,7 +25,7 @@ SKETCHES = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
 
 
 def has_links(operator: pl.DataFrame) -> bool:
-    """Whether any operator has links, without which nothing is examined."""
+    """Return whether any operator has links, without which nothing is examined."""
     return not operator_links(operator).is_empty()
 
 

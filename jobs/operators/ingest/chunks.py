@@ -114,7 +114,7 @@ class Chunks:
 
 
 def is_json(line: bytes) -> bool:
-    """Whether a line is a whole JSON document or object: then it has no more to come than its end."""
+    """Return whether a line is a whole JSON document or object: then it has no more to come than its end."""
     if line.strip()[:1] not in (b"{", b"["):
         return False
     try:

@@ -137,7 +137,7 @@ class HttpFiles:
         raise AnswerRefused(f"the server sends on more than {HOPS} times")
 
     def is_own(self, url: str) -> bool:
-        """Whether a URL is of this server, by the same scheme."""
+        """Return whether a URL is of this server, by the same scheme."""
         here, there = urlsplit(self.origin), urlsplit(url)
         usual = {"http": 80, "https": 443}
         with contextlib.suppress(ValueError):
@@ -526,7 +526,7 @@ class Links(HTMLParser):
 
 
 def is_matched(name: str, step: str) -> bool:
-    """Whether a name, written as in a URL or as it is, matches a part of a pattern."""
+    """Return whether a name, written as in a URL or as it is, matches a part of a pattern."""
     return fnmatch.fnmatchcase(unquote(name), step) or fnmatch.fnmatchcase(name, step)
 
 

@@ -75,7 +75,7 @@ def loss_first(start: Chunks) -> Iterator[None]:
 
 @dataclass
 class LastLine:
-    """Whether a last line without its end is read.
+    """Decide whether a last line without its end is read.
 
     Afterwards `waiting` and `waiting_bytes` are what is left to wait.
 
@@ -91,7 +91,7 @@ class LastLine:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether it waits since an earlier pull, or with it all of its file."""
+        """Return whether it waits since an earlier pull, or with it all of its file."""
         return self.waiting is not None and (self.waiting is self.before or self.waiting.offset == 0)
 
     def describe_wait(self, name: str) -> str:
@@ -102,7 +102,7 @@ class LastLine:
         )
 
     def is_whole(self, offset: int, line: bytes) -> bool:
-        """Whether a line that begins at this byte of its file and has no end is read all the same."""
+        """Return whether a line that begins at this byte of its file and has no end is read all the same."""
         if self.is_closed or is_json(line):
             return True
         found = Waiting(offset, hashlib.sha256(line).hexdigest(), self.now.isoformat())

@@ -70,7 +70,7 @@ def ends_of(fs: Any, stream: Stream) -> dict[int, str]:
 
 
 def is_known_by_digest(stream: Stream, piece: Piece) -> bool:
-    """Whether a stream would be recognised without the piece."""
+    """Return whether a stream would be recognised without the piece."""
     return not stream.removed or bool(piece.sha256) or piece.offset + piece.bytes == stream.bytes
 
 

@@ -162,7 +162,7 @@ def open_file(fs: Any, name: str) -> Iterator[Any]:
 
 
 def is_connected(fs: Any) -> bool:
-    """Whether files come from another host as they are read."""
+    """Return whether files come from another host as they are read."""
     return "file" not in fs.protocol and "memory" not in fs.protocol
 
 
@@ -206,7 +206,7 @@ def rotation_order(name: str) -> tuple[int, str]:
 
 
 def is_closed(name: str) -> bool:
-    """Whether no more lines will be written to a file of this name."""
+    """Return whether no more lines will be written to a file of this name."""
     return bool(ROTATED.search(name)) or name.endswith((".gz", ".bz2", ".xz", ".zst"))
 
 

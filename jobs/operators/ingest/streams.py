@@ -50,7 +50,7 @@ def find_stream(
 
 
 def is_beginning(fs: Any, stream: Stream, raw: IO[bytes], digest: Digest) -> bool:
-    """Whether a file of these bytes holds the first ones of a stream.
+    """Return whether a file of these bytes holds the first ones of a stream.
 
     Of bytes that retention removed only the ends of pieces are known, so that no file is known by fewer. One
     that ends before them is landed anew, whatever it holds: its days are closed, and its lines are late.

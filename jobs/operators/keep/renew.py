@@ -38,7 +38,7 @@ DAY = dt.timedelta(days=1)
 
 
 def is_kept(table: str) -> bool:
-    """Whether a table is computed from nothing that is in the lake, and is no record of what was."""
+    """Return whether a table is computed from nothing that is in the lake, and is no record of what was."""
     contract = read_contract(table)
     return table != "meta.run" and contract.layer in ("silver", "study", "meta") and not contract.reads
 

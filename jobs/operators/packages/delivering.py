@@ -41,7 +41,7 @@ def find_sent(lake: Lake, inbox: DropFolder, made: MadePackage, is_signed: bool)
 
 
 def holds_file(inbox: DropFolder, sent: Delivery) -> bool:
-    """Whether the inbox still has the file as it was sent."""
+    """Return whether the inbox still has the file as it was sent."""
     data = inbox.read_file(sent.file_name, LARGEST + ENCRYPTION)
     return data is not None and hashlib.sha256(data).hexdigest() == sent.delivered_sha256
 

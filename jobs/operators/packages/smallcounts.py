@@ -112,7 +112,7 @@ def move_counts(counts: Array, reported: Array) -> Array:
 
 
 def has_small(counts: Array, least: int) -> Array:
-    """Whether any class of a row of classes is small or, after a move, negative."""
+    """Return whether any class of a row of classes is small or, after a move, negative."""
     return ((counts != 0) & (counts < least)).any(axis=-1)
 
 

@@ -241,8 +241,8 @@ def conclude_proposal(proposal: Proposal, numbers: list[pl.Series]) -> None:
 
 
 def is_beside(one: FoundSource, other: FoundSource) -> bool:
-    """Whether a source without a time zone takes that of the other: a log in the same folder whose ids hold
-    UTC."""
+    """Return whether a source without a time zone takes that of the other: a log in the same folder whose ids
+    hold UTC."""
     same_folder = one.url.rpartition("/")[0] == other.url.rpartition("/")[0]
     return one.zone_by is None and other.is_by_ids and same_folder
 

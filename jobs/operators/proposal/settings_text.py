@@ -185,7 +185,7 @@ def link_lines(proposal: Proposal) -> list[str]:
 
 
 def is_alone(source: FoundSource) -> bool:
-    """Whether the source reads a growing log but not its rotations."""
+    """Return whether the source reads a growing log but not its rotations."""
     return not (source.format in DOCUMENTS or is_pattern(source.url) or is_closed(source.url))
 
 

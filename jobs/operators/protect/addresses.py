@@ -45,7 +45,7 @@ def locate_clients(addresses: pl.Series, space: OperatorSpace, protection: Prote
 
 
 def is_own_address(addresses: pl.Series, space: OperatorSpace) -> pl.Series:
-    """Whether each address is in the operator's networks; null for what is no address."""
+    """Return whether each address is in the operator's networks; null for what is no address."""
     return location.in_networks(addresses, [*HOST_ITSELF, *space.networks])
 
 

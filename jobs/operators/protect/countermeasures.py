@@ -97,7 +97,7 @@ def countermeasure_of_refusals(frame: pl.DataFrame, rules: Rules | None = None) 
 
 
 def is_refusal(columns: Collection[str]) -> pl.Expr:
-    """Whether a row is about something that did not get through."""
+    """Return whether a row is about something that did not get through."""
     if "outcome_code" in columns:
         return pl.col("outcome_code").is_in(PASSED).not_().fill_null(False)
     return pl.any_horizontal(pl.col("reply_text", "log_text", "dnsbl_zone", "event").is_not_null())
@@ -221,7 +221,7 @@ def verdict_measure(
 
 
 def is_passed(action: str, is_spam: bool) -> bool:
-    """Whether a verdict lets the message pass, whatever its symbols name."""
+    """Return whether a verdict lets the message pass, whatever its symbols name."""
     return action in PASSING or not (action or is_spam)
 
 

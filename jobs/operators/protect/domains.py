@@ -132,12 +132,12 @@ def decode_label(label: str) -> str | None:
 
 
 def is_written(label: str) -> bool:
-    """Whether a label is of letters, marks, digits and hyphens."""
+    """Return whether a label is of letters, marks, digits and hyphens."""
     return all(sign == "-" or unicodedata.category(sign)[0] in "LM" or sign.isdecimal() for sign in label)
 
 
 def is_revealing(label: str) -> bool:
-    """Whether a label may reveal a number or an address."""
+    """Return whether a label may reveal a number or an address."""
     digits = max(
         sum(sign.isdigit() for sign in form) for form in (label, decode_label(label)) if form is not None
     )

@@ -50,7 +50,7 @@ def hosts_in_texts(
 
 
 def is_own_domain(column: str, space: OperatorSpace) -> pl.Expr:
-    """Whether a host's whole name is the operator's own domain or below one of its own."""
+    """Return whether a host's whole name is the operator's own domain or below one of its own."""
     column_or_empty = pl.col(column).fill_null("")
     domains = sorted({form for domain in space.domains for form in written_forms(domain)})
     below = [column_or_empty.str.ends_with("." + domain) for domain in domains]

@@ -74,8 +74,8 @@ def link_kind(column: str, kinds: dict[str, str]) -> pl.Expr:
 
 
 def find_handoffs(raw: pl.DataFrame, space: OperatorSpace) -> pl.Series:
-    """Whether each delivery was to a filter: as the kernel found, or to an address of the operator's own that
-    answered with a queue id, as a filter on another host does."""
+    """Return whether each delivery was to a filter: as the kernel found, or to an address of the operator's
+    own that answered with a queue id, as a filter on another host does."""
     known = raw["is_handoff"]
     rows = (raw["next_queue_id"].is_not_null() & ~known.fill_null(False)).arg_true()
     if not len(rows):

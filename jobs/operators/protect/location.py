@@ -207,7 +207,7 @@ def locate_in_ranges(ips: pl.Series, ranges: Ranges) -> pl.DataFrame:
 
 
 def in_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
-    """Whether each address is in one of the networks; null for what is no address."""
+    """Return whether each address is in one of the networks; null for what is no address."""
     rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
     inside = rows.select(pl.when(pl.col("row") != -2).then(pl.col("row") >= 0))
     return inside.to_series().alias(ips.name)

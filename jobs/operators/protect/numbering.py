@@ -69,7 +69,8 @@ def numbering_plan(country: str) -> NumberingPlan | None:
 
 
 def has_short_numbers(region: str) -> bool:
-    """Whether the usual number of a subscriber, fixed or mobile, has fewer than SHORTEST_NUMBER digits.
+    """Return whether the usual number of a subscriber, fixed or mobile, has fewer than SHORTEST_NUMBER
+    digits.
 
     Elsewhere plans have such numbers, too, but rare old ones and services; short codes fit them as well.
     """
@@ -148,7 +149,7 @@ def codes_before_trunk() -> str:
 
 
 def may_be_short(text: pl.Expr, digits: pl.Expr, plan: NumberingPlan | None, is_national: bool) -> pl.Expr:
-    """Whether fewer than SHORTEST_NUMBER digits may be a national number: no short code is."""
+    """Return whether fewer than SHORTEST_NUMBER digits may be a national number: no short code is."""
     if plan is None or not plan.is_short or not is_national:
         return pl.lit(False)
     return ~text.str.starts_with("+") & ~digits.str.contains(f"^{plan.short_codes}$")
@@ -184,7 +185,7 @@ def with_e164(raw: pl.DataFrame, space: OperatorSpace, *columns: str) -> pl.Data
 
 
 def is_own_number(column: str, space: OperatorSpace) -> pl.Expr:
-    """Whether a number starts with one of the operator's own prefixes."""
+    """Return whether a number starts with one of the operator's own prefixes."""
     if not space.number_prefixes:
         return pl.lit(False)
     digits = pl.col(column).fill_null("").str.strip_chars_start("+")

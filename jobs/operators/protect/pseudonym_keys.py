@@ -16,7 +16,7 @@ from jobs.operators.protect.operators import OperatorSpace, Protection
 
 
 def has_key() -> bool:
-    """Whether the environment names a key."""
+    """Return whether the environment names a key."""
     return bool(os.environ.get(KEY) or os.environ.get(KEY_FILE))
 
 

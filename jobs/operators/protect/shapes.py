@@ -147,7 +147,7 @@ def enforce_shapes(frame: pl.DataFrame, table: str, protection: Protection) -> p
 
 
 def check_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | None:
-    """Whether all numbers of a column may pass, and those that may; None where it has no `most`."""
+    """Return whether all numbers of a column may pass, and those that may; None where it has no `most`."""
     if field.most is None:
         return None
     column, most = pl.col(field.name), field.most
@@ -156,7 +156,7 @@ def check_number(field: Field, is_needed: bool) -> tuple[pl.Expr, pl.Expr] | Non
 
 
 def check_texts(field: Field, kind: Any, protection: Protection) -> tuple[pl.Expr, pl.Expr] | None:
-    """Whether all texts of a column may pass, and those that may; None where it has none, or only the
+    """Return whether all texts of a column may pass, and those that may; None where it has none, or only the
     program's own."""
     column, element = pl.col(field.name), pl.element()
     if not has_texts(kind):
@@ -198,7 +198,7 @@ def fitting_texts(field: Field, value: pl.Expr, protection: Protection) -> dict[
 
 
 def is_queue_id(value: pl.Expr, before: str = "^", just_before: str = "^") -> pl.Expr:
-    """Whether each text is a queue id that reveals nothing.
+    """Return whether each text is a queue id that reveals nothing.
 
     Args:
         before, just_before: what stands before it in each, and the end of that, as regular expressions.

@@ -186,7 +186,7 @@ def long_enough(texts: pl.Series) -> pl.Series:
 
 
 def few_letters(texts: pl.Series, least: int) -> pl.Series:
-    """Whether texts have fewer letters; one that there is not has none."""
+    """Return whether texts have fewer letters; one that there is not has none."""
     return texts.str.count_matches(r"\p{L}").fill_null(0) < least
 
 

@@ -99,7 +99,7 @@ def list_unlabelled(definition: str) -> tuple[str, ...]:
 
 
 def is_audited(report: Report, channel: str) -> bool:
-    """Whether an audit or a test covers any of a channel's spam."""
+    """Return whether an audit or a test covers any of a channel's spam."""
     return int(errors_of(report, channel, words.TOTAL)["audited_units"].sum()) > 0
 
 
@@ -165,7 +165,7 @@ def add_parts(rows: list[Row]) -> Row:
 
 
 def has_audit(rows: list[Row]) -> bool:
-    """Whether an audit covers any of these parts; if none does, a table has no corrected column."""
+    """Return whether an audit covers any of these parts; if none does, a table has no corrected column."""
     return any(row["audited_units"] for row in rows)
 
 
@@ -222,7 +222,7 @@ def with_filter_error(report: Report, channel: str, counted: Spam) -> Spam:
 
 
 def describe_error(found: CorrectedChannel) -> str:
-    """Whether a channel's interval includes filter error, and by what."""
+    """Return whether a channel's interval includes filter error, and by what."""
     if not found.share:
         return "Not audited: the range does not include filter error."
     how = words.join_words("by audit" if code == "audit" else "by a test elsewhere" for code in found.methods)

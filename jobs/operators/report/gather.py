@@ -152,7 +152,7 @@ def sum_or_null(name: str) -> pl.Expr:
 
 
 def is_measured(has_stage: bool = True, measure: str = ATTEMPTED) -> pl.Expr:
-    """Whether a row counts in a measure of ref.measure."""
+    """Return whether a row counts in a measure of ref.measure."""
     return measures.is_in_measure(reference_table("ref.measure"), has_stage, measure)
 
 

@@ -77,7 +77,7 @@ def columns_without_sketches(table: str) -> list[str]:
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether all files of a page are there as they were written."""
+    """Return whether all files of a page are there as they were written."""
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
         return False

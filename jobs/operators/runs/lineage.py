@@ -47,7 +47,7 @@ INSTALL = f"Install it with `make setup-sources`, or with pip as {PROJECT}[linea
 
 
 def is_configured(work: Run) -> bool:
-    """Whether the settings or OpenLineage's own variables and files say where events go."""
+    """Return whether the settings or OpenLineage's own variables and files say where events go."""
     if os.environ.get("OPENLINEAGE_DISABLED", "").strip().lower() == "true":
         return False
     return (

@@ -40,7 +40,7 @@ KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
 
 
 def is_held(format_name: str) -> pl.Expr:
-    """Whether a bronze row of the format waits for settle_rows()."""
+    """Return whether a bronze row of the format waits for settle_rows()."""
     held = KERNELS[format_name].is_held
     return pl.lit(False) if held is None else held.fill_null(False)
 

@@ -89,7 +89,7 @@ class Apart:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether the clocks disagree, so that what belongs together is not joined."""
+        """Return whether the clocks disagree, so that what belongs together is not joined."""
         far = sum(each.ids for each in self.steps if not -self.before_s <= each.ahead_s <= self.after_s)
         return min(far, self.apart) >= max(LEAST_IDS, MOST_APART * self.ids)
 

@@ -31,7 +31,7 @@ def time_of(events: pl.DataFrame) -> str:
 
 
 def is_line(events: pl.DataFrame, format_name: str) -> pl.Expr:
-    """Whether a row is that of its line: some lines have a second one."""
+    """Return whether a row is that of its line: some lines have a second one."""
     second = KERNELS[format_name].copies.second_row
     return pl.lit(True) if second is None else pl.col("event_code") != second
 

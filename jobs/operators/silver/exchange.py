@@ -58,7 +58,7 @@ class StepParameters:
 
 
 def mask_days(rows: pl.DataFrame, days: Days | None, day: pl.Expr) -> pl.Series:
-    """Whether each row belongs to one of the operators' days.
+    """Return whether each row belongs to one of the operators' days.
 
     Args:
         day: the row's day.
@@ -177,7 +177,7 @@ class Exchange(ABC):
 
     @abstractmethod
     def has_frame(self, name: str) -> bool:
-        """Whether some step left a frame of this name."""
+        """Return whether some step left a frame of this name."""
 
     @abstractmethod
     def call_once(self, step: Step, takes: Sequence[str], what: str) -> None:

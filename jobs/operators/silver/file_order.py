@@ -57,7 +57,7 @@ def rename_streams(rows: pl.DataFrame, name: Callable[[pl.Expr], pl.Expr]) -> pl
 
 
 def holds_streams(kind: pl.DataType) -> bool:
-    """Whether a column is a list of events that may be of other streams than their row."""
+    """Return whether a column is a list of events that may be of other streams than their row."""
     return (
         isinstance(kind, pl.List)
         and isinstance(kind.inner, pl.Struct)

@@ -97,7 +97,8 @@ def link_ends(rows: pl.DataFrame, bucket: int) -> pl.DataFrame:
 
 
 def may_follow() -> pl.Expr:
-    """Whether a transmission may be a later hop: its client is own, or says by XFORWARD that it is a filter.
+    """Return whether a transmission may be a later hop: its client is own, or says by XFORWARD that it is a
+    filter.
 
     Mail of all other clients would make the frames of ends as long as the log.
     """

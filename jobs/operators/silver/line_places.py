@@ -13,7 +13,7 @@ def is_list_of_lines(kind: Any) -> bool:
 
 
 def has_lists(rows: pl.DataFrame) -> bool:
-    """Whether rows of a format hold several lines."""
+    """Return whether rows of a format hold several lines."""
     return any(is_list_of_lines(kind) for kind in rows.schema.values())
 
 

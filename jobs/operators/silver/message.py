@@ -50,8 +50,8 @@ def attribute_column(name: str, kind: Any, rules: list[Row]) -> pl.Expr:
 
 
 def rule_matches(rule: Row) -> pl.Expr:
-    """Whether the rule holds on a row's day and the row has its symbol, a type by a strong rule, or its
-    measure. A pattern that ends in * matches every value with that beginning."""
+    """Return whether the rule holds on a row's day and the row has its symbol, a type by a strong rule, or
+    its measure. A pattern that ends in * matches every value with that beginning."""
     found = pattern_fits(rule["match_on"], rule["pattern"], rule["value"])
     # Most rules have no start and no end: they cost no comparison.
     if rule["valid_from"] is not None and rule["valid_from"] > NO_START:
@@ -62,7 +62,7 @@ def rule_matches(rule: Row) -> pl.Expr:
 
 
 def pattern_fits(match_on: str, pattern: str, value: str) -> pl.Expr:
-    """Whether a row has the pattern.
+    """Return whether a row has the pattern.
 
     Of types, only those by a strong rule on the server's or a filter's evidence: a weak keyword may name a
     type, but not decide that something is spam, and another's type does not withdraw it. `cause` means that

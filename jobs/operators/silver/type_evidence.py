@@ -65,15 +65,15 @@ def strong_type() -> pl.Expr:
 
 
 def is_pure() -> pl.Expr:
-    """Whether one row of a server or a filter names no type that is advertising for money, or a fraud that
-    looks like it."""
+    """Return whether one row of a server or a filter names no type that is advertising for money, or a fraud
+    that looks like it."""
     code = pl.element()
     is_sold = (code.str.starts_with("AD.") | code.str.starts_with("FRAUD.")) & (code != NOT_SELLING)
     return ~pl.col("spam_type_codes").list.eval(is_sold).list.any().fill_null(False)
 
 
 def tells_strongly(types: str, pattern: str) -> pl.Expr:
-    """Whether a column of joined strong types has the type; a pattern that ends in * matches every type with
-    that beginning."""
+    """Return whether a column of joined strong types has the type; a pattern that ends in * matches every
+    type with that beginning."""
     wanted = "," + (pattern[:-1] if pattern.endswith("*") else pattern + ",")
     return pl.col(types).str.contains(wanted, literal=True)

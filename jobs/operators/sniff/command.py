@@ -85,8 +85,8 @@ def refuse_unreadable(kind: str | None, profile: str | None) -> None:
 
 
 def settings_fit(answers: list[LogSurvey]) -> bool:
-    """Whether `init` and `report` can use the logs: files of formats that they recognise by themselves, not
-    read through a profile."""
+    """Return whether `init` and `report` can use the logs: files of formats that they recognise by
+    themselves, not read through a profile."""
     return bool(answers) and all(
         each.format is not None
         and each.log.url != "-"

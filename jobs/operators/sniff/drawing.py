@@ -170,7 +170,7 @@ def range_of(answer: LogSurvey) -> Range:
 
 
 def is_range_known(answer: LogSurvey) -> bool:
-    """Whether both ends of the log were seen: a compressed file is read from its beginning alone."""
+    """Return whether both ends of the log were seen: a compressed file is read from its beginning alone."""
     return not answer.recognised[-1].compression or all(each.sees_end for each in answer.progress)
 
 

@@ -71,7 +71,7 @@ class LogFile:
 
     @property
     def is_closed(self) -> bool:
-        """Whether no more lines will be written to it."""
+        """Return whether no more lines will be written to it."""
         return self.content is not None or is_closed(self.name)
 
 
@@ -184,7 +184,8 @@ def list_sizes(fs: Any, pattern: str, argument: str, problems: list[FileProblem]
 
 
 def is_there(path: str) -> bool:
-    """Whether there is something of this name, or it may not be known: local_file() says what is wrong."""
+    """Return whether there is something of this name, or it may not be known: local_file() says what is
+    wrong."""
     try:
         os.lstat(path)
     except PermissionError:
@@ -245,7 +246,7 @@ def read_pipe(name: str, stream: Any, until: float) -> LogFile:
 
 
 def is_ready(stream: Any, until: float) -> bool:
-    """Whether there is something to read, or the end, before the time is over."""
+    """Return whether there is something to read, or the end, before the time is over."""
     left = until - time.monotonic()
     try:
         number = stream.fileno()

@@ -78,7 +78,8 @@ def head_and_tail(file: LogFile) -> tuple[bytes, bytes, str | None]:
 
 
 def begins_with(whole: LogFile, part: LogFile) -> bool:
-    """Whether a file begins with all of another, both decompressed. Very large ones are not compared."""
+    """Return whether a file begins with all of another, both decompressed. Very large ones are not
+    compared."""
     if max(whole.size or 0, part.size or 0) > COMPARED:
         return False
     with whole.open_file() as one, part.open_file() as other:

@@ -41,7 +41,8 @@ BESIDE = rf"^(?:\S+ +){{1,5}}{PROGRAMS_BESIDE.removeprefix('^')}"
 
 
 def look_like_refusals(lines: pl.Series, kernel: LineFormat) -> pl.Series:
-    """Whether each of a log's ignored lines looks like a refusal; none of a log that has verdicts alone."""
+    """Return whether each of a log's ignored lines looks like a refusal; none of a log that has verdicts
+    alone."""
     if kernel.transmissions is None or not len(lines):
         return pl.Series([False]).new_from_index(0, len(lines))
     found = lines.str.contains(REFUSES)

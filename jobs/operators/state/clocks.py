@@ -108,7 +108,7 @@ def compared_requests(
 
 
 def is_sampled(files: list[DataFile]) -> pl.Expr:
-    """Whether a mark is compared: all of few rows, a sample of many."""
+    """Return whether a mark is compared: all of few rows, a sample of many."""
     parts = sum(file.rows for file in files) // LOOKED_AT + 1
     return pl.col("id") % parts == 0
 

@@ -171,7 +171,7 @@ class Program:
         return [at for at in order if by_cone[at] > PRICED] or order
 
     def is_inside(self, change: Array, most: Array) -> bool:
-        """Whether a change fulfils every row and bound."""
+        """Return whether a change fulfils every row and bound."""
         found, both = self.rows @ change, np.concatenate([change, -change])
         is_low, is_high = found >= self.low - FEASIBLE, found <= self.high + FEASIBLE
         return bool(is_low.all() and is_high.all() and (both <= most + FEASIBLE).all())

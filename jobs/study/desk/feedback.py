@@ -88,7 +88,7 @@ def compare_rows(
 
 
 def has_spam(answers: pl.DataFrame, periods: Sequence[str]) -> bool:
-    """Whether a respondent answered how much spam it has, by whatever definition."""
+    """Return whether a respondent answered how much spam it has, by whatever definition."""
     is_spam = pl.col("indicator_code").is_in(list(SPAM.values())) & pl.col("period_code").is_in(list(periods))
     return latest_answers(answers).filter(is_spam, pl.col("value").is_not_null()).height > 0
 

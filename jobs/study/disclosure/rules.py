@@ -43,7 +43,7 @@ def by_holding(contribution: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
 def judge_cells(
     contribution: pl.DataFrame, cell: Sequence[str], least: pl.Expr, p_pct: float
 ) -> pl.DataFrame:
-    """Whether each cell has enough holdings, and whether none of them dominates it.
+    """Return whether each cell has enough holdings, and whether none of them dominates it.
 
     Args:
         contribution: a row for each respondent in each cell that it is in.
@@ -81,7 +81,7 @@ def is_month(period: pl.Expr) -> pl.Expr:
 
 
 def has_own_rate(coverage_pct: pl.Expr) -> pl.Expr:
-    """Whether a country's silent operators are estimated at its own operators' rate."""
+    """Return whether a country's silent operators are estimated at its own operators' rate."""
     return coverage_pct.cast(pl.Float64).fill_nan(None) >= OWN_RATE_PCT
 
 
@@ -110,5 +110,5 @@ def count_changed(before: pl.DataFrame, now: pl.DataFrame, cell: Sequence[str]) 
 
 
 def may_change(changed: pl.Expr) -> pl.Expr:
-    """Whether a figure may change after so many holdings changed."""
+    """Return whether a figure may change after so many holdings changed."""
     return (changed == 0) | (changed >= REVISED)

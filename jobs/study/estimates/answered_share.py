@@ -69,7 +69,8 @@ def form_lines() -> pl.DataFrame:
 
 
 def is_divided(question: Question) -> bool:
-    """Whether an item without an answer is 0: items add up to 100, are answers of a choice, or are ranked."""
+    """Return whether an item without an answer is 0: items add up to 100, are answers of a choice, or are
+    ranked."""
     adds_up = any(relation.is_equal and str(relation.target) == "100" for relation in question.relations)
     return adds_up or question.kind == "choice" or question.id in (NAMED, SHARE)
 

@@ -104,8 +104,8 @@ def draw_components(
 
 
 def wage_levels(country: Array, price_level: pl.DataFrame, period: str) -> Array:
-    """Whether a day's wage in US dollars is above the median of the frame's operators' countries; "" where it
-    is not known."""
+    """Return whether a day's wage in US dollars is above the median of the frame's operators' countries; ""
+    where it is not known."""
     wage = daily_wages(price_level, period)
     known = [wage[name] for name in sorted(set(country.tolist())) if name in wage]
     middle = float(np.median(known)) if known else 0.0

@@ -83,7 +83,7 @@ def respondent_part(
 
 
 def name_fate() -> tuple[pl.Expr, pl.Expr]:
-    """Whether the respondent had the content of a row's messages, and whether it stopped them."""
+    """Return whether the respondent had the content of a row's messages, and whether it stopped them."""
     stopped = pl.col("outcome_code").is_in(STOPPED)
     return (
         pl.when(parse_expression(HAD_CONTENT)).then(pl.lit(CONTENT)).otherwise(pl.lit(BEFORE)).alias("seen"),

@@ -193,8 +193,8 @@ def make_public_tables(
 
 
 def rests_on_earlier(finding: Finding, release: str) -> bool:
-    """Whether a finding follows from figures of releases before this one. One without figures rests on none
-    that is known, and holds the release back."""
+    """Return whether a finding follows from figures of releases before this one. One without figures rests on
+    none that is known, and holds the release back."""
     return bool(finding.cells) and all(cell.release != release for cell in finding.cells)
 
 

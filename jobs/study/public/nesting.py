@@ -41,7 +41,8 @@ def find_nested(codes: frozenset[str]) -> tuple[tuple[str, str], ...]:
 
 
 def is_within(narrow: str, wide: str) -> bool:
-    """Whether a predicate is within another. One that compares columns or numbers counts as within none."""
+    """Return whether a predicate is within another. One that compares columns or numbers counts as within
+    none."""
     values = list_values([narrow, wide])
     if values is None or math.prod(map(len, values.values())) > MOST:
         return False

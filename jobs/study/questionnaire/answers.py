@@ -227,7 +227,7 @@ def read_cell(cell: FormCell, question: Question, asker: Asker) -> Number | str 
 
 
 def find_day_first(cells: Iterable[FormCell]) -> bool | None:
-    """Whether dates such as 30/09/2026 among cells begin with the day; None if none shows it, or they
+    """Return whether dates such as 30/09/2026 among cells begin with the day; None if none shows it, or they
     differ."""
     found = set()
     for cell in cells:

@@ -74,8 +74,8 @@ class Assessment:
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing of the form can count: an error in whose figures they are or of which days, or no
-        answer beside these."""
+        """Return whether nothing of the form can count: an error in whose figures they are or of which days,
+        or no answer beside these."""
         asked = form_for(self.respondent.role, period=self.filing.period).indicators
         own = {code for code, question in asked.items() if question.section == IDENTITY_SECTION}
         is_unclear = any(fault.indicator in own and fault.lost and not fault.is_gap for fault in self.faults)

@@ -94,8 +94,8 @@ def check_days(
 
 
 def is_own_year(first: Any, last: Any, start: Any, end: Any) -> Any:
-    """Whether days are a year of which most days are in a calendar year. All are numbers of days, or formulas
-    (Formula) for them."""
+    """Return whether days are a year of which most days are in a calendar year. All are numbers of days, or
+    formulas (Formula) for them."""
     days = last - first + 1
     is_year = (days >= SHORTEST_YEAR) & (days <= LONGEST_YEAR)
     return is_year & (2 * (end - first + 1) > days) & (2 * (last - start + 1) > days)
@@ -108,8 +108,8 @@ def name_indicator(indicator: str, form: Form, asker: Asker) -> str:
 
 
 def is_missing(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]) -> bool:
-    """Whether a part is not available, not disclosed, or could not be read: then it has a fault of its own,
-    and the sum may be right."""
+    """Return whether a part is not available, not disclosed, or could not be read: then it has a fault of its
+    own, and the sum may be right."""
     if code in answers:
         return answers[code].status in ("NA", "R")
     cell = lines[code].cells.get("answer") if code in lines else None

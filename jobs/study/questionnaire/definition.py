@@ -62,8 +62,8 @@ class Relation:
     within: Decimal = Decimal(0)
 
     def is_broken(self, total: Any, target: Any, missing: Any) -> Any:
-        """Whether the parts' total breaks the relation: of numbers a truth value, of formulas (Formula) the
-        formula for it.
+        """Return whether the parts' total breaks the relation: of numbers a truth value, of formulas
+        (Formula) the formula for it.
 
         Args:
             missing: the number of parts that are not available: the others may add up to less, but not to
@@ -79,7 +79,7 @@ class Relation:
 
     @property
     def has_sum(self) -> bool:
-        """Whether the form must show the sum, because no line of the respondent holds it."""
+        """Return whether the form must show the sum, because no line of the respondent holds it."""
         return len(self.parts) > 1 and not str(self.target).endswith(TOTAL)
 
     @property
@@ -145,7 +145,7 @@ class Form:
 
     @property
     def has_money(self) -> bool:
-        """Whether any answer is an amount of money."""
+        """Return whether any answer is an amount of money."""
         return any(each.kind == "money" for each in self.questions)
 
     @property
@@ -205,7 +205,7 @@ def form_for(role: str, core: bool = False, period: str | None = None) -> Form:
 
 
 def may_waive(role: str) -> bool:
-    """Whether a role may waive confidentiality of any of its answers."""
+    """Return whether a role may waive confidentiality of any of its answers."""
     return any(role in question.waiver for question in all_questions())
 
 

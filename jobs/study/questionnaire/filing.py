@@ -61,7 +61,7 @@ class FormLine:
 
     @property
     def is_open(self) -> bool:
-        """Whether it has neither an answer nor a status."""
+        """Return whether it has neither an answer nor a status."""
         return all(self.cells[name].is_empty for name in ("answer", "status") if name in self.cells)
 
 
@@ -86,7 +86,7 @@ class Fault:
 
     @property
     def is_gap(self) -> bool:
-        """Whether nothing is wrong, but an answer is missing."""
+        """Return whether nothing is wrong, but an answer is missing."""
         return self.key in GAPS
 
     @property

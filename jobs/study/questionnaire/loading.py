@@ -49,12 +49,12 @@ class FileOutcome:
 
     @property
     def is_refused(self) -> bool:
-        """Whether nothing of the file can count."""
+        """Return whether nothing of the file can count."""
         return self.refused is not None or (self.assessment is not None and self.assessment.is_refused)
 
     @property
     def is_to_correct(self) -> bool:
-        """Whether the file was refused, and no later form of its respondent and period is loaded."""
+        """Return whether the file was refused, and no later form of its respondent and period is loaded."""
         return self.is_refused and self.later_at is None
 
 

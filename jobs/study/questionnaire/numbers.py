@@ -240,7 +240,7 @@ def join_groups(whole: str, fraction: str) -> Decimal | NumberProblem:
 
 
 def are_groups(lengths: list[int]) -> bool:
-    """Whether figures in groups of these lengths are thousands, or lakh and crore."""
+    """Return whether figures in groups of these lengths are thousands, or lakh and crore."""
     first, *rest = lengths
     threes = 1 <= first <= 3 and all(length == 3 for length in rest)
     lakhs = 1 <= first <= 2 and rest[-1] == 3 and all(length == 2 for length in rest[:-1])

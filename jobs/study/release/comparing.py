@@ -63,7 +63,8 @@ def areas_in(folder: Path) -> dict[str, list[str]]:
 
 
 def count_logged(folder: Path) -> dict[str, int]:
-    """How many rows the revision log of a release names, by kind: changed, new, gone; empty without a log."""
+    """Count rows that the revision log of a release names, by kind: changed, new, gone; empty without a
+    log."""
     file = next(iter(folder.glob("revisions*.csv")), None)
     if file is None:
         return {}

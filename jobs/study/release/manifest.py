@@ -144,7 +144,7 @@ def refuse_other_name(folder: Path, period: str, version: str) -> None:
 
 
 def is_list_of_files(value: object) -> bool:
-    """Whether this is what `files` of a manifest holds: a SHA-256 for each name."""
+    """Return whether this is what `files` of a manifest holds: a SHA-256 for each name."""
     return isinstance(value, dict) and all(
         isinstance(each, dict) and isinstance(each.get("sha256"), str) for each in value.values()
     )

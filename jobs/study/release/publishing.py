@@ -110,7 +110,7 @@ def refuse_unready(folder: Path, restricted: Path, digest: str, today: dt.date) 
 
 
 def is_whole(target: Path, digest: str) -> bool:
-    """Whether a published folder is there with all of its files, and is the release of this digest."""
+    """Return whether a published folder is there with all of its files, and is the release of this digest."""
     return (target / manifest.NAME).is_file() and manifest.verify_release(target) == digest
 
 
@@ -257,7 +257,7 @@ def write_index(public_root: Path, restricted_root: Path) -> None:
 
 
 def is_listed(public_root: Path, restricted_root: Path) -> bool:
-    """Whether the index says what is recorded."""
+    """Return whether the index says what is recorded."""
     file = public_root / manifest.INDEX
     return file.is_file() and file.read_bytes() == format_index(public_root, restricted_root)
 

@@ -141,7 +141,7 @@ def periods_of(release: PublishedRelease) -> str:
 
 
 def count_rules(folder: Path) -> tuple[int, int]:
-    """How many rules on public tables passed, of how many."""
+    """Count rules on public tables, and those that passed."""
     results = json.loads((folder / "validation.json").read_bytes())["results"]
     each = [bool(rule["success"]) for table in results for rule in table["results"]]
     return sum(each), len(each)

@@ -175,7 +175,7 @@ def change_cell(row: Row) -> Cell:
 
 
 def direction_cell(row: Row) -> Cell:
-    """Whether a change is a rise, a fall, or either."""
+    """Return whether a change is a rise, a fall, or either."""
     return Cell(name_listed("change", row["change_code"]) if row["change_code"] else "")
 
 
@@ -561,7 +561,7 @@ def beside_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:
 
 
 def has_both(rows: pl.DataFrame, area: str) -> bool:
-    """Whether an area and all countries together have a share."""
+    """Return whether an area and all countries together have a share."""
     areas = set(rows.filter(pl.col("share_pct").is_not_null())[AREA])
     return area in areas - set(WHOLE) and not areas.isdisjoint(WHOLE)
 

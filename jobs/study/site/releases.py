@@ -96,7 +96,7 @@ def link_to(listed: Listed) -> str:
 
 
 def describe_state(listed: Listed, to_use: Mapping[str, str]) -> str:
-    """Whether to use a version. Marks keep the direction of the reason, which is in any language."""
+    """Return whether to use a version. Marks keep the direction of the reason, which is in any language."""
     if listed["status"] == "withdrawn":
         reason = f"\u2068{listed['reason']}\u2069"
         return say("releases.withdrawn", day=name_day(listed["withdrawn_at"]), reason=reason)

@@ -81,7 +81,7 @@ def name_area(row: Row) -> str:
 
 
 def name_holdings(code: str) -> str:
-    """How many holdings reported, by their class."""
+    """Name a class of holdings, by the ends of its code."""
     low, _, high = code.partition("_")
     return say("holdings.from", low=high) if low == "FROM" else say("holdings.between", low=low, high=high)
 
@@ -124,7 +124,7 @@ def has_interval(row: Row) -> bool:
 
 
 def has_share(row: Row | None) -> bool:
-    """Whether a sentence may have the share of a row."""
+    """Return whether a sentence may have the share of a row."""
     return bool(row and row["share_pct"] and may_be_quoted(row["share_cv_band_code"]))
 
 
@@ -303,7 +303,7 @@ def why_unquoted(row: Row) -> str:
 
 
 def count_revisions(release: PublishedRelease) -> dict[str, int]:
-    """How many protected figures are new, revised, unchanged, or stand as they were."""
+    """Count protected figures that are new, revised, unchanged, or stand as they were."""
     count: dict[str, int] = {}
     for rows in release.tables.values():
         if "revision_code" in rows.columns:
@@ -341,7 +341,7 @@ def revisions(release: PublishedRelease) -> str:
 
 
 def count_low(rows: pl.DataFrame) -> int:
-    """How many rows no sentence may have."""
+    """Count rows that no sentence may have."""
     may_be = pl.col("cv_band_code").map_elements(may_be_quoted, pl.Boolean, skip_nulls=False)
     return rows.filter(~may_be).height
 
@@ -469,7 +469,7 @@ def whole_row(rows: pl.DataFrame) -> Row | None:
 
 
 def protected_counts(release: PublishedRelease) -> tuple[int, int]:
-    """How many protected estimates there are, and how many are of low reliability."""
+    """Count protected estimates, and those of low reliability."""
     own = [
         rows for name, rows in release.tables.items()
         if public_contract(f"public.{name}").protect is not None and "cv_band_code" in rows.columns

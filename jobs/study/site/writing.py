@@ -48,7 +48,7 @@ def write_site(folder: Path, output: Path) -> str:
 
 
 def is_site(folder: Path) -> bool:
-    """Whether a folder is empty or holds a site."""
+    """Return whether a folder is empty or holds a site."""
     return folder.is_dir() and ((folder / SUMS).is_file() or not any(folder.iterdir()))
 
 

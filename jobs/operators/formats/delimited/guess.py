@@ -141,7 +141,8 @@ def rows_of(lines: list[str], delimiter: str, quote: str) -> list[list[str]]:
 
 
 def has_header(rows: list[list[str]]) -> bool:
-    """Whether the first row holds names: words, each once, without a time, number or address among them."""
+    """Return whether the first row holds names: words, each once, without a time, number or address among
+    them."""
     if len(rows) < 2:
         return False
     first = [field.strip() for field in rows[0]]
@@ -314,7 +315,7 @@ def assign_ends(found: Assignment) -> None:
 
 
 def is_outcome_word(value: str) -> bool:
-    """Whether it is an outcome in one to three words."""
+    """Return whether it is an outcome in one to three words."""
     return re.fullmatch(r"[A-Za-z_]+(?: [A-Za-z_]+){0,2}", value) is not None and is_outcome(value)
 
 

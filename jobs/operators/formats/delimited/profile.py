@@ -325,7 +325,7 @@ class Profile(ProfileSection):
 
 
 def tells_a_time(form: str) -> bool:
-    """Whether a format holds all that a time needs, down to the minute."""
+    """Return whether a format holds all that a time needs, down to the minute."""
     if form in EPOCHS:
         return True
     moment = dt.datetime(2026, 11, 24, 13, 47)

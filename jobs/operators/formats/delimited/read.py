@@ -160,7 +160,7 @@ def rule_columns(profile: Profile) -> dict[str, pl.Expr]:
 
 
 def is_ignored(profile: Profile) -> pl.Expr:
-    """Whether a line is no message: empty, a comment, the header, or what the profile ignores."""
+    """Return whether a line is no message: empty, a comment, the header, or what the profile ignores."""
     line = pl.col("_line")
     tests = [line.str.strip_chars() == ""]
     if profile.comment:

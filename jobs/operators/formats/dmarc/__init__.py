@@ -127,7 +127,7 @@ def _read_mail(data: bytes, source: Source, budget: Budget, is_unpacked: bool) -
 
 
 def is_report_mail(mail: Message) -> bool:
-    """Whether a mail brings an aggregate report, by its subject or what it attaches."""
+    """Return whether a mail brings an aggregate report, by its subject or what it attaches."""
     if _SUBJECT.match(str(mail.get("subject", ""))):
         return True
     for part in leaf_parts(mail):

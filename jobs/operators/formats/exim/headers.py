@@ -96,7 +96,7 @@ def with_open(records: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def is_cut() -> pl.Expr:
-    """Whether a bronze row waits for settle()."""
+    """Return whether a bronze row waits for settle()."""
     return pl.col("assembly_key").str.starts_with(CUT)
 
 

@@ -158,7 +158,7 @@ def read_discards(some: pl.DataFrame) -> pl.DataFrame:
 
 
 def is_closed_door(text: pl.Series) -> pl.Series:
-    """Whether a line without an id says of a connection that it was refused or dropped."""
+    """Return whether a line without an id says of a connection that it was refused or dropped."""
     return text.str.contains(_CLOSED)
 
 

@@ -98,7 +98,7 @@ def decode_octets(octets: bytes) -> tuple[str | None, bool]:
 
 
 def is_wide(octets: bytes) -> bool:
-    """Whether octets are likely UCS-2.
+    """Return whether octets are likely UCS-2.
 
     Half of the pairs begin as the small scripts do, or the whole is a text of East Asia that is neither
     UTF-8 nor mostly letters.

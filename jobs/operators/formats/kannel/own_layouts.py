@@ -47,7 +47,7 @@ FIELDS = ("event", "smsc", "service", "account", "sender", "recipient", "text")
 
 
 def is_access_log(head: bytes) -> bool:
-    """Whether most lines name an event of bearerbox."""
+    """Return whether most lines name an event of bearerbox."""
     lines = lines_of(head)
     return bool(lines) and len(events_of(head)) >= len(lines) / 2
 
@@ -70,8 +70,9 @@ def guess_options(head: bytes) -> Options | None:
 
 
 def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
-    """Whether what a format makes of the lines can be: events of bearerbox, numbers where numbers stand and
-    nowhere else, texts as long as the log says, or else in words and without the sign that parts fields."""
+    """Return whether what a format makes of the lines can be: events of bearerbox, numbers where numbers
+    stand and nowhere else, texts as long as the log says, or else in words and without the sign that parts
+    fields."""
     # The sign that stands before the text and parts it from other fields.
     before = own.partition("%b")[0]
     mark = before[-1:]
@@ -93,12 +94,12 @@ def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
 
 
 def is_text(value: str, mark: str) -> bool:
-    """Whether a field may be the text of an SMS, whose length the log does not say."""
+    """Return whether a field may be the text of an SMS, whose length the log does not say."""
     return mark not in value and LIKE_A_NUMBER.fullmatch(value) is None
 
 
 def has_length(line: dict[str, str]) -> bool:
-    """Whether a text is as long as its line says, in bytes."""
+    """Return whether a text is as long as its line says, in bytes."""
     size = len(line.get("text", "").encode())
     return line["length"] in (str(size), str(size // 2) if line.get("coding") in IN_HEX else "")
 

@@ -123,7 +123,7 @@ def delimiter_of(header: str) -> str:
 
 
 def are_known(names: list[str]) -> bool:
-    """Whether these are columns of such a file, the day among them, each once."""
+    """Return whether these are columns of such a file, the day among them, each once."""
     return DAY in names and set(names) <= set(COLUMNS) and len(set(names)) == len(names)
 
 

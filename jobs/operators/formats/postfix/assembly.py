@@ -124,8 +124,8 @@ def _with_owners(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _is_plain(events: pl.DataFrame) -> pl.Expr:
-    """Whether a key's events are one lifetime: an entry only at the beginning, a removal only at the end, no
-    clock set back."""
+    """Return whether a key's events are one lifetime: an entry only at the beginning, a removal only at the
+    end, no clock set back."""
     code = pl.col("event_code")
     entries = (code == "entry").sum()
     removals = (code == "removal").sum()
@@ -169,7 +169,7 @@ def pick_rows(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
 
 
 def _are_apart(frame: pl.DataFrame, many: pl.Series) -> pl.Series:
-    """Whether each row stands as it is, whatever other rows its key has.
+    """Return whether each row stands as it is, whatever other rows its key has.
 
     An smtpd process serves many sessions, so that nearly all rows of sessions share their key. A row of a
     session begins a lifetime if the row before it ended, by a removal, in an earlier second than it begins,
@@ -257,13 +257,13 @@ def event_times(rows: pl.DataFrame, of_file: pl.Series) -> pl.DataFrame:
 
 
 def has_event_at(seconds: pl.Series) -> pl.Expr:
-    """Whether a row has an event in one of these seconds."""
+    """Return whether a row has an event in one of these seconds."""
     at = pl.element().struct.field("at").dt.truncate("1s").is_in(seconds.implode())
     return pl.any_horizontal(pl.col(name).list.eval(at).list.any() for name in EVENTS.values())
 
 
 def is_of_several(rows: pl.DataFrame) -> pl.Series:
-    """Whether a row has events of other streams than its own."""
+    """Return whether a row has events of other streams than its own."""
     is_other = pl.element().struct.field("stream_id").is_not_null()
     return rows.select(
         pl.any_horizontal(pl.col(name).list.eval(is_other).list.any() for name in EVENTS.values())
@@ -320,7 +320,7 @@ def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def _opens_lifetime() -> pl.Expr:
-    """Whether an event, in order within its key and notices apart, begins a lifetime."""
+    """Return whether an event, in order within its key and notices apart, begins a lifetime."""
     code, before = pl.col("event_code"), pl.col("event_code").shift(1)
     is_queue = pl.col("row_code") == "queue"
     # smtpd logs a hold or discard of the first RCPT just before it opens the queue file.

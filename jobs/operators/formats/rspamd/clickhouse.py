@@ -83,7 +83,7 @@ def sniff(sample: bytes) -> float:
 
 
 def is_head(line: pl.Expr) -> pl.Expr:
-    """Whether a line names the columns of the rows after it."""
+    """Return whether a line names the columns of the rows after it."""
     return (line.str.contains(_HAS_INSERT) & ~line.str.contains(_ROW)) | line.str.contains(_NAMES)
 
 

@@ -34,7 +34,7 @@ def fuzzy_hash_in_list(listed: pl.Expr) -> pl.Expr:
 
 
 def are_plain(listed: pl.Expr, ends: pl.Expr) -> pl.Expr:
-    """Whether lists can be split at `},`, of which they have so many."""
+    """Return whether lists can be split at `},`, of which they have so many."""
     return (_count_part(listed, "){") == ends + 1) & (
         _count_part(listed, ";},") + _count_part(listed, "{},") == ends
     )

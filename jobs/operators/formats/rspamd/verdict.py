@@ -39,7 +39,7 @@ def scan_key(*names: str) -> pl.Expr:
 
 
 def is_spam(action: pl.Expr, flag: pl.Expr | None = None) -> pl.Expr:
-    """Whether Rspamd holds a message to be spam.
+    """Return whether Rspamd holds a message to be spam.
 
     Args:
         flag: that of the task log, T for a custom action that stands for spam. Without it, nothing is known

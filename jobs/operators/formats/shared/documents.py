@@ -142,7 +142,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, budget: Budg
 
 
 def is_mail(data: bytes) -> bool:
-    """Whether a file starts as a mail or a mailbox does."""
+    """Return whether a file starts as a mail or a mailbox does."""
     return _HEADER.match(data) is not None or _MBOX.match(data) is not None
 
 

@@ -100,7 +100,7 @@ def frame_lines(block: bytes, offset: int, is_raw: bool = False) -> pl.DataFrame
 
 
 def may_be_wrapped(data: np.ndarray, starts: np.ndarray) -> bool:
-    """Whether a line begins as an object does, or with the stamp that a container's runtime writes."""
+    """Return whether a line begins as an object does, or with the stamp that a container's runtime writes."""
     tenth = data[np.minimum(starts + 10, len(data) - 1)]
     return bool((data[starts] == ord("{")).any() or (tenth == ord("T")).any())
 

@@ -80,7 +80,7 @@ def under_names(values: pl.DataFrame, names: list[str] | None) -> pl.DataFrame:
 
 
 def _is_custom() -> pl.Expr:
-    """Whether a row has the order of cdr_custom.conf.sample: a duration where cdr_csv has the end."""
+    """Return whether a row has the order of cdr_custom.conf.sample: a duration where cdr_csv has the end."""
     duration, billed, disposition = (
         pl.col(str(CUSTOM.index(name))) for name in ("duration", "billsec", "disposition")
     )

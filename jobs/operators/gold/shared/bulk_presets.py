@@ -56,8 +56,8 @@ class Preset:
         return self.is_in_force() & (is_near_enough | (pl.col("is_text_short") & (near > 0)))
 
     def has_unseen_days(self) -> pl.Expr:
-        """Whether some of its days are not on record, or have another key: no text of theirs is known again.
-        A message's own day is."""
+        """Return whether some of its days are not on record, or have another key: no text of theirs is known
+        again. A message's own day is."""
         is_short = pl.col(f"days_{self.window_days}") < self.window_days
         return self.is_in_force() & (is_short | pl.col(f"is_cut_{self.evidence_days}"))
 

@@ -244,7 +244,7 @@ def choose_part(condition: pl.Expr, one: CorrectedPart, other: CorrectedPart) ->
 
 
 def is_test() -> pl.Expr:
-    """Whether the rates come from a test elsewhere, which is one for all months and calls."""
+    """Return whether the rates come from a test elsewhere, which is one for all months and calls."""
     return (pl.col("quality_method_code") != "audit").fill_null(False)
 
 

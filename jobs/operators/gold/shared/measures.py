@@ -13,7 +13,7 @@ from jobs.base.tables.contracts import Row
 
 
 def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATTEMPTED) -> pl.Expr:
-    """Whether ref.measure permits a row's unit, stage and outcome in the sum, on the row's day.
+    """Return whether ref.measure permits a row's unit, stage and outcome in the sum, on the row's day.
 
     In a table without stages: whether all stages and outcomes of its unit are in the sum.
     """
@@ -38,7 +38,8 @@ def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATT
 
 
 def is_counted() -> pl.Expr:
-    """Whether totals over operators add a row: inbound and internal, by the operators' own definition."""
+    """Return whether totals over operators add a row: inbound and internal, by the operators' own
+    definition."""
     return pl.col("direction_code").is_in(RECEIVED) & (pl.col("definition_code") == OPERATOR)
 
 

@@ -90,7 +90,7 @@ class Thresholds:
         return found
 
     def is_in_force(self) -> pl.Expr:
-        """Whether a row's day is one of theirs."""
+        """Return whether a row's day is one of theirs."""
         begun = pl.col("period_date") >= self.first_day
         return begun if self.end_day is None else begun & (pl.col("period_date") < self.end_day)
 

@@ -84,7 +84,7 @@ def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dic
 
 
 def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> bool:
-    """Whether all of a question's amount was stated: its sum, or parts of which none is withheld.
+    """Return whether all of a question's amount was stated: its sum, or parts of which none is withheld.
 
     A sum that is not available beside parts holds nothing back; one that is refused does. Person days stand
     for the cost of staff.

@@ -238,7 +238,7 @@ def describe_figures(
 
 
 def owners_of(sample: Sample, chosen: Array) -> int:
-    """How many owners these operators have."""
+    """Count the owners of these operators."""
     return len(set(sample.holding[chosen].tolist()))
 
 

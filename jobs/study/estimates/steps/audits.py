@@ -89,7 +89,7 @@ def select_period(figures: pl.DataFrame, period: str) -> pl.DataFrame:
 
 
 def count_audited(months: pl.DataFrame) -> int:
-    """How many respondents have an audit."""
+    """Count respondents that have an audit."""
     return months.filter(pl.col("quality_method_code") == AUDIT)["respondent_id"].n_unique()
 
 

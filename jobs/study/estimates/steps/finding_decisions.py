@@ -60,7 +60,7 @@ class DecidedFinding:
     decision_code: str | None
 
     def is_open(self, open_share: float) -> bool:
-        """Whether a release has to wait for a decision on it."""
+        """Return whether a release has to wait for a decision on it."""
         return self.decision_code != CONFIRMED and self.influence_pct > 100 * open_share
 
 

@@ -37,7 +37,7 @@ def last_day(period: pl.Expr) -> pl.Expr:
 
 
 def is_month(period: pl.Expr) -> pl.Expr:
-    """Whether a period's code is a month's."""
+    """Return whether a period's code is a month's."""
     return period.str.contains(r"^\d{4}-\d{2}$")
 
 
