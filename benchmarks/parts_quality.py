@@ -16,7 +16,7 @@ from jobs.base.figures.areas import classify_countries
 from jobs.base.stats.estimation import Array, seed_of, weight_respondents
 from jobs.base.stats.intervals import estimate_figures, estimated_totals
 from jobs.base.tables.contracts import reference_table
-from jobs.study.estimates.steps.part_rows import count_owners
+from jobs.study.estimates.steps.part_estimates import count_owners
 from sample_data.membership import (
     ANSWERS_ONLY,
     DAY,

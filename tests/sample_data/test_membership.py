@@ -14,8 +14,8 @@ from jobs.base.packages.quality import QUALITY
 from jobs.base.tables.contracts import conform_frame, polars_schema, reference_table
 from jobs.base.tables.csv_tables import read_table
 from jobs.study.estimates import mirror, volume_change
-from jobs.study.estimates.other_answers import DAYS as DAYS_WORKED
-from jobs.study.estimates.other_answers import MONEY, public_spending
+from jobs.study.estimates.figures_of_others import DAYS as DAYS_WORKED
+from jobs.study.estimates.figures_of_others import MONEY, public_spending
 from jobs.study.estimates.respondent_figure import CELL, LOGS
 from jobs.study.estimates.spam_volume import estimate_cells
 from jobs.study.estimates.steps.rows import MEASURES

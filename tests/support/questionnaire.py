@@ -10,8 +10,8 @@ import openpyxl
 
 from jobs.study.questionnaire.assessment import Assessment, assess_filing
 from jobs.study.questionnaire.filing import COLUMNS
+from jobs.study.questionnaire.filled_forms import read_book, read_filing, read_workbook
 from jobs.study.questionnaire.order import Order
-from jobs.study.questionnaire.reading import read_book, read_filing, read_workbook
 from jobs.study.questionnaire.respondents import Respondent, read_respondents
 from jobs.study.questionnaire.texts import translate_key
 from jobs.study.questionnaire.workbook import make_workbook

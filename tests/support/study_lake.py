@@ -14,7 +14,7 @@ from jobs.base.tables.contracts import (
     reference_table,
     rows_frame,
 )
-from jobs.study.estimates.published import row_of
+from jobs.study.estimates.figures_of_others import row_of
 from jobs.study.estimates.steps.study_stage import run_kernel
 from tests.support.delta import write_delta
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from jobs.base.engine import silver_buckets
 from jobs.base.engine.embedded import Embedded
+from jobs.base.engine.silver_buckets import EXPANSION
 from jobs.base.store.lake import Lake
-from jobs.operators.build import buckets
-from jobs.operators.build.buckets import EXPANSION
 from jobs.operators.build.gold_steps import narrow_bucket_count
 from tests.conftest import KEY, ROOT
 from tests.support.memory_of import peak_of
@@ -42,7 +42,7 @@ def test_less_memory_or_more_logs_make_more_buckets(workers: int) -> None:
     ]
     assert sizes == sorted(sizes)
     for log_bytes in (1_000_000, 100_000_000, 10_000_000_000):
-        counts = [buckets.bucket_count(log_bytes, size, workers) for size in sizes]
+        counts = [silver_buckets.bucket_count(log_bytes, size, workers) for size in sizes]
         assert counts == sorted(counts, reverse=True)
         for count, size in zip(counts, sizes, strict=True):
             # A bucket's share of the logs, as it is in memory, fits the task.
@@ -72,7 +72,7 @@ def test_a_run_keeps_to_its_memory(tmp_path: Path) -> None:
     assert lake.read("bronze.file")["line_count"].sum() > 400_000
     # Each bucket writes a file of its messages: there are as many as little memory asks for.
     tight, wide = (
-        buckets.bucket_count(MEGABYTES * 10**6, engine.task_bytes, engine.workers)
+        silver_buckets.bucket_count(MEGABYTES * 10**6, engine.task_bytes, engine.workers)
         for engine in (Embedded(2, MEMORY), Embedded(2, 16 * MEMORY))
     )
     assert len(lake.files("silver.message")) >= tight > 2 * wide

@@ -20,7 +20,7 @@
     contributions   the table_name of study.contribution
     series          the columns that with period, area and channel name a figure
     figure          the column that is a linear function of contributions
-    least_holdings  the threshold: at least that of jobs/base/core/thresholds.py, for money its own
+    least_holdings  the threshold: at least that of jobs/base/tables/thresholds.py, for money its own
     countries       a SQL condition: the rows of countries that may leave
     leave_out       a SQL condition: the rows that are left out one by one where the attack finds something;
                     none without it
@@ -45,7 +45,6 @@ from typing import Any
 
 from jobs.base.core.column_types import ColumnTypes, polars_type
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.thresholds import HOLDINGS, MEMBERS, MONEY_HOLDINGS, SHARE_EDGES
 from jobs.base.tables.contracts import (
     SCHEMAS,
     Field,
@@ -57,6 +56,7 @@ from jobs.base.tables.contracts import (
 )
 from jobs.base.tables.series import Shape
 from jobs.base.tables.sql import parse_condition
+from jobs.base.tables.thresholds import HOLDINGS, MEMBERS, MONEY_HOLDINGS, SHARE_EDGES
 
 PUBLIC = SCHEMAS / "public"
 ROLES = ("dimension", "measure", "attribute")

@@ -75,7 +75,7 @@ def print_days(config_file: Path, operator: str | None, day: dt.date | None) -> 
 
     from jobs.base.store.lake import open_lake
     from jobs.base.store.record import utc_now
-    from jobs.operators.report.day_text import VOLUME, write_day
+    from jobs.operators.state.day_text import VOLUME, write_day
     from jobs.operators.state.jumps import find_jumps
 
     settings = load_with_options(config_file)

@@ -319,7 +319,7 @@ def name_stem(outcome: FileOutcome) -> str:
 
 def confirm(outcome: FileOutcome, folder: Path) -> None:
     """Write the receipt of a form that was loaded."""
-    from jobs.study.desk.receipts import write_receipt
+    from jobs.study.desk.letters import write_receipt
 
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name_stem(outcome)}.receipt.txt").write_text(write_receipt(outcome), encoding="utf-8")

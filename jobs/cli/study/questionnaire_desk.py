@@ -20,7 +20,7 @@ from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
 from jobs.cli.rows import OutputFormat
-from jobs.study.questionnaire.reading import PERIOD
+from jobs.study.questionnaire.filled_forms import PERIOD
 from jobs.study.questionnaire.respondents import load_respondents
 
 if TYPE_CHECKING:

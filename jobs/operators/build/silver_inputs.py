@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from jobs.base.engine.silver_buckets import LARGEST_BUCKET
 from jobs.base.engine.tasks import Engine, StagedFrame, Task, group_by_bytes
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import DataFile, read_files
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.operators.build import windows
 from jobs.operators.build.batches import Ingested
-from jobs.operators.build.buckets import LARGEST_BUCKET
 from jobs.operators.build.staged_exchange import StagedShelf
 from jobs.operators.silver import steps
 from jobs.operators.silver.exchange import Days

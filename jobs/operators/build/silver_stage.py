@@ -12,11 +12,12 @@ from dataclasses import dataclass
 import polars as pl
 
 from expectations import native
+from jobs.base.engine import silver_buckets
 from jobs.base.store import record
 from jobs.base.store.record import Periods
 from jobs.base.store.table_files import NewFile, remove_files
 from jobs.base.tables import checksum
-from jobs.operators.build import buckets, checks, silver_settings, windows
+from jobs.operators.build import checks, silver_settings, windows
 from jobs.operators.build.batches import Ingested
 from jobs.operators.build.run import Outcome, Run, keep_results
 from jobs.operators.build.settings_tables import read_reference
@@ -138,12 +139,12 @@ def compute_days(
     """
     lake, engine = work.lake, work.engine
     log_bytes = windows.log_bytes(lake, days.read)
-    count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
+    count = silver_buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
     operator = read_reference(work.settings, "ref.operator")
     parameters = StepParameters(
         protection=under_key(Protection.from_operators(operator), days.period.key_file),
         buckets=count,
-        cuts=buckets.cut_count(count),
+        cuts=silver_buckets.cut_count(count),
         read=days.read,
         computed=days.computed,
         is_narrowed=True,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
+from jobs.base.engine import silver_buckets
 from jobs.base.engine.tasks import Engine, StagedFrame, Task, group_by_bytes, leave_buckets
 from jobs.base.store.table_files import DataFile, NewFile, folder_of, read_files, write_files
 from jobs.base.tables.buckets import Bucket, ByBucket
 from jobs.base.tables.checksum import Fingerprints, fingerprint_periods
-from jobs.operators.build import buckets
 from jobs.operators.build.checks import Broken, check_rows
 from jobs.operators.silver.exchange import Exchange, Halving, Place, Shelf, Step, StepParameters
 from jobs.operators.silver.frames import TRANSMISSION, VERDICT
@@ -194,7 +194,7 @@ class StagedExchange(Exchange):
             else []
         )
         tasks = []
-        for group in group_by_bytes(frames, buckets.largest_bucket(self.engine.task_bytes)):
+        for group in group_by_bytes(frames, silver_buckets.largest_bucket(self.engine.task_bytes)):
             numbers = dict.fromkeys(each.bucket for each in group)
             others = [
                 each

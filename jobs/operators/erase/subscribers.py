@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.protect.keyed_hashes import keyed_hashes
+from jobs.base.tables.keyed_hashes import keyed_hashes
 from jobs.operators.protect.numbering import LONGEST_NUMBER, to_e164
 from jobs.operators.protect.pseudonym_keys import make_pseudonyms, operator_key
 

@@ -28,7 +28,7 @@ from jobs.operators.formats.shared.lines import (
     is_erased_file,
     rest_of_line,
 )
-from jobs.operators.ingest import clock, future
+from jobs.operators.ingest import clock
 from jobs.operators.ingest.packed import open_landed
 from jobs.operators.ingest.piece_ranges import Range
 from jobs.operators.ingest.small_files import SMALL, RowPlace, lines_of, small_together
@@ -242,7 +242,7 @@ def set_apart(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """codes and records with the records from the future quarantined. Raises FilesDiffer where lines of
     several files are after the earliest of the times that each of them has for that."""
-    codes, kept = future.set_apart(codes, records, place.source)
+    codes, kept = clock.set_apart(codes, records, place.source)
     if len(place.parts) > 1 and kept.height < records.height:
         raise FilesDiffer
     return codes, kept

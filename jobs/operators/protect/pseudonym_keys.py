@@ -11,7 +11,7 @@ import polars as pl
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.key_names import KEY, KEY_FILE, key_setting
 from jobs.base.core.master_key import master_key
-from jobs.operators.protect.keyed_hashes import keyed_hashes
+from jobs.base.tables.keyed_hashes import keyed_hashes
 from jobs.operators.protect.operators import OperatorSpace, Protection
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 
 from jobs.base.tables.contracts import Field, list_codes, polars_schema, read_contract, reference_rows
+from jobs.base.tables.keyed_hashes import keyed_hashes
 from jobs.operators.protect.domains import FEWEST_DIGITS, LONGEST_NAME
-from jobs.operators.protect.keyed_hashes import keyed_hashes
 from jobs.operators.protect.operators import Protection
 
 # Queue ids in which no number can stand, as Postfix makes its long ones (seconds, of which these are 2020 to

@@ -42,8 +42,8 @@ import numpy as np
 import polars as pl
 
 from jobs.base.tables.contracts import column_types
+from jobs.base.tables.keyed_hashes import keyed_hashes
 from jobs.base.tables.matching import by_distinct, map_texts
-from jobs.operators.protect.keyed_hashes import keyed_hashes
 
 # Values of a sketch, 16 bits each. The error of a likeness of 0.75 is 0.08.
 LANES = 32

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jobs.base.core.errors import ValidationHeld
-from jobs.base.engine import tasks
+from jobs.base.engine import silver_buckets, tasks
 from jobs.base.engine.embedded import LITTLE, Embedded, Inline
 from jobs.base.store import record
 from jobs.base.store.compaction import sweep_files
@@ -24,7 +24,7 @@ from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import read_contract
-from jobs.operators.build import bronze_stage, buckets, checks, silver_settings
+from jobs.operators.build import bronze_stage, checks, silver_settings
 from jobs.operators.build.batches import Ingest, Ingested, pending_pieces
 from jobs.operators.build.rereading import read_quarantined
 from jobs.operators.build.run import Outcome, Run
@@ -75,7 +75,7 @@ def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
             sweep_tables(lake, started)
         ingested = Ingested()
         if "bronze" in wanted:
-            count = buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
+            count = silver_buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
             with trace.stage("bronze"):
                 ingested = run_bronze(work, count if has_silver else None)
             found += Outcome(notes=ingested.unreadable, batches=ingested.batches)

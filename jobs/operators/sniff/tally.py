@@ -22,7 +22,7 @@ from jobs.operators.formats import Source
 from jobs.operators.formats.format import DocumentFormat, Format, LineFormat
 from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE
-from jobs.operators.ingest import future
+from jobs.operators.ingest import clock
 from jobs.operators.ingest.parsing import bronze_rows, classify_lines
 from jobs.operators.ingest.piece_ranges import Range
 from jobs.operators.ingest.small_files import RowPlace
@@ -227,7 +227,7 @@ class Tally:
 def parse_stamps(kernel: LineFormat, lines: pl.DataFrame, source: Source) -> pl.DataFrame:
     """The rows of parse() of lines that are not quarantined: ignored lines have a time, too."""
     parsed = kernel.parse(lines.select("offset", "line").lazy(), source).collect()
-    return future.quarantine_future(parsed, source).filter(pl.col("line_code") != "quarantined")
+    return clock.quarantine_future(parsed, source).filter(pl.col("line_code") != "quarantined")
 
 
 def see_times(counts: Lines, parsed: pl.DataFrame) -> None:

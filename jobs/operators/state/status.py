@@ -14,7 +14,7 @@ from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import Periods
 from jobs.base.store.table_files import naming_damage, query_files, scan_files
-from jobs.operators.ingest import future
+from jobs.operators.ingest import clock
 from jobs.operators.ingest.manifest import (
     UnreadableManifest,
     has_manifest,
@@ -361,7 +361,7 @@ def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> lis
     found = lost_manifests(lake, settings, operators)
     by = ["operator_id", "source_id"]
     found += unread_sources(lake, settings, operators)
-    quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == future.REASON))
+    quarantined = lake.read("bronze.quarantine", where=mine & (pl.col("reason_code") == clock.REASON))
     for operator, source, count in quarantined.group_by(by).len().sort(by).rows():
         found.append(
             f"operator '{operator}', source '{source}': {count:,} line{'s' if count > 1 else ''} with a time"

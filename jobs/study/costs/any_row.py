@@ -8,9 +8,9 @@ from jobs.base.costs.figure import Explained, FormulaStep, Scope
 from jobs.base.figures import words
 from jobs.base.tables.contracts import Contract, Field, Row, read_contract
 from jobs.base.tables.series import ALL, PARTS
+from jobs.study.costs.breakdown import divide
 from jobs.study.costs.facts import estimate_of, list_facts, name_units
 from jobs.study.costs.study_rows import StudyRow, area_name, computed_when, countries_of, versions_of
-from jobs.study.costs.total_parts import divide
 
 # Columns that every table of estimates has.
 ESTIMATED = {"estimate", "reported", "at_050", "per_subscription"}

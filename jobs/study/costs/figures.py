@@ -21,6 +21,7 @@ from jobs.base.figures.areas import COUNTRY, rows_on_day
 from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import Row, read_contract, reference_table, stage_tables
 from jobs.study.costs.any_row import explain_row
+from jobs.study.costs.breakdown import by_area, divide, rows_beside
 from jobs.study.costs.facts import (
     ASSUMPTION,
     PARAMETER,
@@ -36,7 +37,6 @@ from jobs.study.costs.facts import (
     strategy_name,
 )
 from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, versions_of
-from jobs.study.costs.total_parts import by_area, divide, rows_beside
 from jobs.study.estimates.steps.sample import Reference
 
 FRAME = tuple(f"ref.{field.name}" for field in fields(Reference))

@@ -12,8 +12,8 @@ from jobs.base.store.lake import Lake
 from jobs.base.store.lock import as_only_writer
 from jobs.base.tables.contracts import Row, read_contract, rows_frame
 from jobs.study.questionnaire.filing import Fault
+from jobs.study.questionnaire.filled_forms import PERIOD
 from jobs.study.questionnaire.loading import FileOutcome
-from jobs.study.questionnaire.reading import PERIOD
 from jobs.study.questionnaire.respondents import Respondent
 
 FORMS = "study.returned_form"

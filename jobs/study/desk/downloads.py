@@ -16,7 +16,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.countries import country_codes
 from jobs.base.tables.contracts import read_yaml
 from jobs.study.questionnaire.filing import Refused
-from jobs.study.questionnaire.reading import decode_text
+from jobs.study.questionnaire.filled_forms import decode_text
 
 # The World Bank's files have four lines before their headings.
 HEADED = 10

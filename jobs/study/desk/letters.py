@@ -1,4 +1,5 @@
-"""Letters to respondents as text files, each in its respondent's language. The program sends none of them."""
+"""Letters to respondents and receipts for their forms as text files, each in its respondent's language. The
+program sends none of them."""
 
 import datetime as dt
 import textwrap
@@ -7,10 +8,12 @@ from dataclasses import dataclass
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import format_day, use_language
+from jobs.base.core.patterns import escape_unseen
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.release import Release
 from jobs.study.desk.asking import Standing
 from jobs.study.questionnaire.definition import form_for, load_definition, may_waive
+from jobs.study.questionnaire.loading import FileOutcome
 from jobs.study.questionnaire.texts import translate_key
 
 # The states that each kind of letter is for.
@@ -127,3 +130,30 @@ def wrap(text: str, language: str) -> str:
     if language == "zh":
         return text
     return textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+
+
+def write_receipt(outcome: FileOutcome) -> str:
+    """The text of the receipt of a loaded form."""
+    about, language = outcome.assessment, outcome.language
+    assert about is not None and not outcome.is_refused
+
+    def say(key: str, **values: object) -> str:
+        return translate_key(language, "receipt", key, **values)
+
+    at = f"{outcome.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}"
+    lines = [
+        say("received", name=about.respondent.name, period=about.filing.period),
+        say("file", file=escape_unseen(outcome.file.name), at=at, digest=about.filing.sha256),
+        say("counted", count=len(set(about.answers) - about.lost)),
+    ]
+    if outcome.faults:
+        lines.append(say("open", count=len(outcome.faults)))
+    if about.readings:
+        lines += ["", say("readings")]
+        for each in about.readings:
+            cell = each.line.cells["answer"]
+            words = translate_key(language, "reading", each.key, value=cell.written, read=each.read)
+            lines.append(f"- {each.line.indicator}: {words}")
+    if language not in load_definition()["reviewed"]:
+        lines += ["", f"({translate_key(language, 'word', 'unofficial')})"]
+    return "\n".join([*lines, ""])

@@ -12,7 +12,7 @@ from bisect import bisect_right
 
 import numpy as np
 
-from jobs.base.core.thresholds import MEMBERS, SHARE_EDGES
+from jobs.base.tables.thresholds import MEMBERS, SHARE_EDGES
 
 
 def share_bounds(chosen: np.ndarray, answered: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -27,7 +27,6 @@ from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.respondent_waiver import MONEY as OF_MONEY
 from jobs.study.estimates.spam_part import BREAKDOWNS
-from jobs.study.estimates.steps.parts import part_contributions, split_volumes
 from jobs.study.estimates.steps.rows import MEASURES, fill_columns, periods_of, typed_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending import (
@@ -42,6 +41,7 @@ from jobs.study.estimates.steps.spending import (
     of_strategies,
     spending_measures,
 )
+from jobs.study.estimates.steps.volume_parts import part_contributions, split_volumes
 from jobs.study.estimates.volume_change import matched_contributions
 
 TABLE = "study.contribution"

@@ -13,9 +13,9 @@ import polars as pl
 
 from jobs.base.figures.counting_rules import OPERATOR, RECEIVED
 from jobs.base.tables.contracts import polars_schema, read_contract
+from jobs.study.disclosure.hidden_answers import MEMBER, hidden_rows
 from jobs.study.estimates.answered_share import answered_shares, place_shares, summarise_shares
 from jobs.study.estimates.steps.days import keep_covered_months
-from jobs.study.estimates.steps.hidden import MEMBER, hidden_rows
 from jobs.study.estimates.steps.rows import OWNERS, is_month, to_decimal
 
 TABLE = "study.countermeasure"

@@ -41,7 +41,7 @@ from jobs.study.estimates.respondent_cost import (
 )
 from jobs.study.estimates.respondent_figure import UNIT
 from jobs.study.estimates.steps.area_rows import estimate_areas
-from jobs.study.estimates.steps.part_rows import count_owners
+from jobs.study.estimates.steps.part_estimates import count_owners
 from jobs.study.estimates.steps.rows import conf_status_code, typed_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
 

@@ -15,8 +15,8 @@ import polars as pl
 from jobs.base.figures.areas import holds_on
 from jobs.base.figures.counting_rules import RECEIVED_MEASURES, SENT_MEASURES
 from jobs.study.estimates.steps.days import keep_covered_months
-from jobs.study.estimates.steps.parts import join_regions
 from jobs.study.estimates.steps.rows import OWNERS, last_day, sum_or_null, to_decimal
+from jobs.study.estimates.steps.volume_parts import join_regions
 
 FIGURE = ["period_code", "channel_code", "measure_code", "definition_code"]
 REGIONS = ["origin_region_code", "destination_region_code"]

@@ -15,7 +15,7 @@ import polars as pl
 from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas, rows_on_day
 from jobs.base.tables.contracts import polars_schema
-from jobs.study.estimates.steps.hidden import MEMBER, hidden_rows
+from jobs.study.disclosure.hidden_answers import MEMBER, hidden_rows
 from jobs.study.estimates.steps.rows import to_decimal
 from jobs.study.questionnaire.definition import Question, all_questions, list_options
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code

@@ -7,8 +7,8 @@ estimated from, study.respondent_part: parts of each respondent's volumes by typ
 - A route has the region that inbound traffic came from, the kind of link that it came in by, and the kind of
   network that it crossed before (docs/counting.md). Packages of the form before have no transit: unknown.
 
-How parts are estimated: jobs/study/estimates/steps/parts.py. In parts: all respondents of a channel, unit and
-definition and all periods of a year, as spam_volume.
+How parts are estimated: jobs/study/estimates/steps/volume_parts.py. In parts: all respondents of a channel,
+unit and definition and all periods of a year, as spam_volume.
 
 Counts of study.respondent_part are those of the days with logs, of what came in. A month whose parts do not
 add up to its volumes has none of their kind. Who reads it scales parts to the volumes of
@@ -25,10 +25,10 @@ from jobs.base.tables.sql import parse_expression
 from jobs.study.estimates.respondent_figure import CELL, RESPONDENT_CELL
 from jobs.study.estimates.spam_volume import CORRECTED
 from jobs.study.estimates.steps.days import keep_covered_months
-from jobs.study.estimates.steps.part_rows import estimate_parts
-from jobs.study.estimates.steps.parts import JOINED, Breakdown, join_regions, split_volumes
+from jobs.study.estimates.steps.part_estimates import estimate_parts
 from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.estimates.steps.sample import Reference, known_subscriptions
+from jobs.study.estimates.steps.volume_parts import JOINED, Breakdown, join_regions, split_volumes
 
 REGION, COUNTRY = "source_region_code", "source_country_code"
 ORIGIN, LINK, TRANSIT = "origin_region_code", "link_code", "transit_code"

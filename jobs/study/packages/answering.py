@@ -26,7 +26,7 @@ from jobs.base.packages.receipts import (
 from jobs.base.places.file_systems import is_remote
 from jobs.base.settings.config import Observatory
 from jobs.base.store.record import utc_now
-from jobs.study.packages.judging import Judged, public_reasons
+from jobs.study.packages.package_checks import Judged, public_reasons
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.texts import translate_key
 

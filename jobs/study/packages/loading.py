@@ -22,7 +22,7 @@ from jobs.base.store.lake import Lake, any_of
 from jobs.base.store.lock import as_only_writer
 from jobs.base.store.record import add_stage, utc_now
 from jobs.base.tables.contracts import Row, rows_frame
-from jobs.study.packages.judging import (
+from jobs.study.packages.package_checks import (
     SIGN_IT,
     UNREADABLE,
     Judged,

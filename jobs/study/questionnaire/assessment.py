@@ -24,7 +24,7 @@ from jobs.study.questionnaire.definition import (
     load_definition,
 )
 from jobs.study.questionnaire.filing import Fault, FilePlace, Filing, FormLine, file_refusal
-from jobs.study.questionnaire.reading import PERIOD
+from jobs.study.questionnaire.filled_forms import PERIOD
 from jobs.study.questionnaire.respondents import Respondent
 
 # The period in the name of a form, behind its respondent's.

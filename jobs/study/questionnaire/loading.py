@@ -14,8 +14,8 @@ from jobs.study.questionnaire.assessment import Assessment, assess_filing
 from jobs.study.questionnaire.checks import CLAIMS, double_claims, split_operators
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.filing import FILLED, Fault, Refused
+from jobs.study.questionnaire.filled_forms import PERIOD, guess_language, read_filing
 from jobs.study.questionnaire.landing import TABLE, answer_rows
-from jobs.study.questionnaire.reading import PERIOD, guess_language, read_filing
 from jobs.study.questionnaire.respondents import Respondent
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from jobs.study.questionnaire.definition import (
     may_waive,
 )
 from jobs.study.questionnaire.filing import COLUMNS, FILLED
+from jobs.study.questionnaire.filled_forms import IDENTITY
 from jobs.study.questionnaire.order import Layout, Order
 from jobs.study.questionnaire.pages import write_errors, write_instructions, write_lists
-from jobs.study.questionnaire.reading import IDENTITY
 from jobs.study.questionnaire.texts import group_keys, line_label, translate_key, unit_label
 
 

@@ -15,7 +15,7 @@ from jobs.study.site import sentences
 from jobs.study.site.figures import TABLES, SiteFigure, text_column
 from jobs.study.site.names import describe_code, name_code
 from jobs.study.site.pages import RULES, Page, PageSection, english_texts, links_to
-from jobs.study.site.reading import QUANTITIES, PublishedRelease
+from jobs.study.site.published_release import QUANTITIES, PublishedRelease
 from jobs.study.site.texts import ESMS, GLOSSARY, about_table, say
 
 SQL = (

@@ -19,7 +19,7 @@ from jobs.base.core.periods import last_day
 from jobs.study.release.about import MADE_UP
 from jobs.study.site import sentences
 from jobs.study.site.about_pages import publisher_of
-from jobs.study.site.reading import PublishedRelease, read_release
+from jobs.study.site.published_release import PublishedRelease, read_release
 from jobs.study.site.sentences import name_period
 from jobs.study.site.texts import say
 

@@ -30,7 +30,7 @@ from jobs.study.site.names import (
     own_area_codes,
     sort_key,
 )
-from jobs.study.site.reading import (
+from jobs.study.site.published_release import (
     QUANTITIES,
     SPENDING_BAND,
     PublishedRelease,

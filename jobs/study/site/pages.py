@@ -22,7 +22,7 @@ from jobs.study.site.names import (
     name_type,
     sort_key,
 )
-from jobs.study.site.reading import KINDS, PublishedRelease
+from jobs.study.site.published_release import KINDS, PublishedRelease
 from jobs.study.site.sentences import ChannelCard, name_period
 from jobs.study.site.texts import about_table, page_file, say
 

@@ -16,7 +16,7 @@ from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, UNKNOWN
 from jobs.study.release.released_tables import AREA, AREAS, WHOLE
 from jobs.study.site.names import first_large, name_class, name_listed, name_place
-from jobs.study.site.reading import (
+from jobs.study.site.published_release import (
     CHANNELS,
     QUANTITIES,
     UNITS,

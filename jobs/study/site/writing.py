@@ -12,7 +12,7 @@ from jobs.base.page.templates import SHARED, render_template
 from jobs.study.release.folders import OPEN_FILE, OPEN_FOLDER, make_folder, site_of
 from jobs.study.site.about_pages import about_pages, publisher_of
 from jobs.study.site.pages import SUBJECTS, Page, main_pages
-from jobs.study.site.reading import PublishedRelease, read_release
+from jobs.study.site.published_release import PublishedRelease, read_release
 from jobs.study.site.texts import load_texts, page_file, say
 
 TEMPLATES = Path(__file__).parent / "templates"

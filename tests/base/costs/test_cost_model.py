@@ -28,7 +28,7 @@ from jobs.base.costs.published import area_name, explain_published
 from jobs.base.stats.sensitivity import rank_parameters
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import list_codes, polars_schema, read_contract, reference_table
-from jobs.study.estimates.published import row_of
+from jobs.study.estimates.figures_of_others import row_of
 from tests.conftest import ROOT
 
 MODELS, PARAMETERS = reference_table("ref.cost_model"), reference_table("ref.cost_model_parameter")

@@ -413,7 +413,7 @@ def test_a_run_whose_every_task_dies_once_gives_the_same_tables(
     settings: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = run_on(settings, tmp_path / "whole", Inline(), monkeypatch)
-    monkeypatch.setattr("jobs.operators.build.buckets.SMALLEST_BUCKET", 100_000)
+    monkeypatch.setattr("jobs.base.engine.silver_buckets.SMALLEST_BUCKET", 100_000)
     monkeypatch.setattr("jobs.operators.build.ranges.SMALLEST_RANGE", 50_000)
     deadly = Deadly(2, MEMORY)
     lake = run_on(settings, tmp_path / "deadly", deadly, monkeypatch)

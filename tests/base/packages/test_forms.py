@@ -14,8 +14,8 @@ from jobs.base.packages.forms import PackageForm
 from jobs.base.packages.package import FORM, MANIFEST
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import polars_schema
-from jobs.study.packages.judging import Judged
 from jobs.study.packages.loading import land_packages
+from jobs.study.packages.package_checks import Judged
 from tests.base.packages.test_packages import again, contents, judged
 from tests.base.packages.test_packages import package as package
 from tests.base.packages.test_packages import root as root

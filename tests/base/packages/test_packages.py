@@ -30,8 +30,8 @@ from jobs.cli.main import app
 from jobs.operators.packages.gold_counts import as_seen_by, count_days, logged_days, partial_sources
 from jobs.operators.packages.making import package_of, subscriptions_of, write_package
 from jobs.operators.packages.smallcounts import groups_of, protect_rows
-from jobs.study.packages.judging import Judged, judge_file
 from jobs.study.packages.loading import RECEIPT, land_packages, refuse_same_time
+from jobs.study.packages.package_checks import Judged, judge_file
 from jobs.study.questionnaire.respondents import Respondent
 from tests.support.delta import read_delta, write_delta
 from tests.support.examples import examples

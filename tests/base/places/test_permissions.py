@@ -13,7 +13,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.places import permissions
 from jobs.cli import main as command_line
 from jobs.operators.runs import runner
-from tests.operators.ingest.test_future import Site, message
+from tests.operators.ingest.test_clock import Site, message
 
 DAY = "2026-11-23"
 

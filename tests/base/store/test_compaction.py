@@ -18,7 +18,7 @@ from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.keep import retention, vacuum
 from jobs.operators.keep.retention import QUARANTINE
 from jobs.operators.silver.frames import SILVER
-from tests.operators.ingest.test_future import message
+from tests.operators.ingest.test_clock import message
 from tests.operators.keep.test_retention import BRONZE, NO_TIME, Site, day, midnight
 
 TABLES = (BRONZE, "bronze.file", "bronze.quarantine", *SILVER, *GOLD)

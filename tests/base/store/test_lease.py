@@ -27,7 +27,7 @@ from jobs.base.tables.contracts import rows_frame
 from jobs.operators.ingest.manifest import open_landing, read_manifest
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.source_options import load_with_options
-from tests.operators.ingest.test_future import NOW, message
+from tests.operators.ingest.test_clock import NOW, message
 from tests.support.held_lock import start_holder
 from tests.support.lakes_on_s3 import ROOT, end_lease, start_store
 from tests.support.servers import S3

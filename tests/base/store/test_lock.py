@@ -30,7 +30,7 @@ from jobs.study.estimates.steps import study_stage
 from jobs.study.packages import loading as submission
 from jobs.study.questionnaire import loading as questionnaire
 from tests.conftest import ROOT
-from tests.operators.ingest.test_future import NOW, message
+from tests.operators.ingest.test_clock import NOW, message
 from tests.support.held_lock import start_holder
 from tests.support.landed import data_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml

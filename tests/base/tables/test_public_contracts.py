@@ -9,9 +9,9 @@ import polars as pl
 import pytest
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.thresholds import MONEY_HOLDINGS
 from jobs.base.tables.contracts import read_contract, read_yaml
 from jobs.base.tables.public_contracts import NEVER, PUBLIC, parse_contract, public_contract, public_tables
+from jobs.base.tables.thresholds import MONEY_HOLDINGS
 from jobs.study.public.gate import BY_GATE
 from jobs.study.public.tables import coarsen_rows
 

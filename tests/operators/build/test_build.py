@@ -18,14 +18,14 @@ import pytest
 
 from jobs.base.core.disk import DiskFull
 from jobs.base.core.errors import ValidationHeld
-from jobs.base.engine import embedded, tasks
+from jobs.base.engine import embedded, silver_buckets, tasks
 from jobs.base.engine.embedded import Embedded, Inline
 from jobs.base.settings import config
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import write_files
 from jobs.base.tables.contracts import rows_frame
-from jobs.operators.build import buckets, checks, staged_exchange
+from jobs.operators.build import checks, staged_exchange
 from jobs.operators.build.batches import pending_pieces, record_intent
 from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.build.run import Run
@@ -409,8 +409,8 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
     asked: list[Any] = []
-    monkeypatch.setattr(buckets, "bucket_count", lambda *arguments: asked.append(arguments) or count)
-    monkeypatch.setattr("jobs.operators.build.buckets.BUCKETS_OF_A_CUT", 4)
+    monkeypatch.setattr(silver_buckets, "bucket_count", lambda *arguments: asked.append(arguments) or count)
+    monkeypatch.setattr("jobs.base.engine.silver_buckets.BUCKETS_OF_A_CUT", 4)
     monkeypatch.setattr("jobs.operators.build.ranges.SMALLEST_RANGE", 20_000)
     monkeypatch.setattr("jobs.operators.build.ranges.LARGEST_RANGE", 20_000)
     monkeypatch.setattr("jobs.operators.build.gold_steps.narrow_bucket_count", lambda *arguments: count)
@@ -426,7 +426,7 @@ def test_any_number_of_buckets_and_workers_gives_the_same_tables(
 def test_buckets_of_stages_that_run_alone_give_the_same_tables(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(buckets, "bucket_count", lambda *arguments: 4)
+    monkeypatch.setattr(silver_buckets, "bucket_count", lambda *arguments: 4)
     settings = landed(mixed, tmp_path / "lake")
     for stage in STAGES:
         work = run_on(Inline(), settings, [stage])

@@ -14,7 +14,7 @@ from jobs.operators.ingest.manifest import Stream, open_landing, read_manifest
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.state import status
 from jobs.operators.state.sources import source_rows
-from tests.operators.ingest.test_future import NOW, Site, message
+from tests.operators.ingest.test_clock import NOW, Site, message
 
 pytestmark = pytest.mark.long
 

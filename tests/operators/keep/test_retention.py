@@ -32,7 +32,7 @@ from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.silver.frames import SILVER
 from jobs.operators.state.sources import source_rows
-from tests.operators.ingest.test_future import message
+from tests.operators.ingest.test_clock import message
 from tests.operators.state.test_status import kept
 from tests.support.in_process import Told, command_line_of
 from tests.support.whole_runs import MAIL_NETWORK, operator_toml, rows_in, source_toml

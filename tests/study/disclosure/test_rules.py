@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs.base.core.thresholds import HOLDINGS, MONEY_HOLDINGS
+from jobs.base.tables.thresholds import HOLDINGS, MONEY_HOLDINGS
 from jobs.study.disclosure import rules
 
 CELL = ["cell"]

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.base.core.thresholds import MEMBERS, SHARE_EDGES
+from jobs.base.tables.thresholds import MEMBERS, SHARE_EDGES
 from jobs.study.disclosure.shares import find_hidden, share_bounds
 from tests.support.examples import examples
 

@@ -18,8 +18,8 @@ from jobs.base.tables.contracts import conform_frame, read_contract, reference_t
 from jobs.operators.packages.making import package_of, write_package
 from jobs.study.estimates import mirror
 from jobs.study.estimates.steps import study_stage
-from jobs.study.packages.judging import judge_file
 from jobs.study.packages.loading import land_packages
+from jobs.study.packages.package_checks import judge_file
 from jobs.study.questionnaire.respondents import Respondent
 from sample_data.membership import FOLDER
 from tests.support.submission_lake import AT, Rows, put_gold

@@ -17,7 +17,7 @@ from jobs.base.store.lake import Lake
 from jobs.study.estimates.steps import study_stage
 from jobs.study.packages.loading import RECEIPT, land_packages
 from tests.base.packages.test_packages import OPERATOR, OTHER, day_of, loaded, months_in, state
-from tests.study.packages.test_judging import good, received, sent, with_manifest
+from tests.study.packages.test_package_checks import good, received, sent, with_manifest
 from tests.support.submission_lake import AT, COMPUTED
 
 pytestmark = pytest.mark.long

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.thresholds import HOLDINGS
 from jobs.base.tables.public_contracts import public_contract
+from jobs.base.tables.thresholds import HOLDINGS
 from jobs.study.attack.known import Finding
 from jobs.study.attack.search import Attack
 from jobs.study.disclosure import rules

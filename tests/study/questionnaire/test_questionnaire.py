@@ -22,10 +22,10 @@ from jobs.study.questionnaire.assessment import Assessment
 from jobs.study.questionnaire.checks import double_claims
 from jobs.study.questionnaire.definition import all_questions, form_for, load_definition
 from jobs.study.questionnaire.filing import Refused
+from jobs.study.questionnaire.filled_forms import read_filing
 from jobs.study.questionnaire.landing import answer_rows
 from jobs.study.questionnaire.loading import EarlierFilings, check_claims, form_cells, new_rows, read_files
 from jobs.study.questionnaire.order import Letterhead, Order
-from jobs.study.questionnaire.reading import read_filing
 from jobs.study.questionnaire.respondents import country_names, read_respondents
 from jobs.study.questionnaire.sheet_checks import group_range
 from jobs.study.questionnaire.texts import (

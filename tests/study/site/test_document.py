@@ -18,7 +18,7 @@ from jobs.cli.main import app
 from jobs.cli.study.release import DocumentLanguage
 from jobs.study.site import sentences
 from jobs.study.site.document import FORMS, write_document
-from jobs.study.site.reading import read_release
+from jobs.study.site.published_release import read_release
 from jobs.study.site.texts import load_texts
 from tests.support.release import ABOUT
 from tests.support.site_release import write_whole

@@ -17,7 +17,7 @@ import pytest
 from jobs.base.core.languages import LANGUAGES
 from jobs.study.release import folders, manifest, publishing
 from jobs.study.site.document import write_document
-from jobs.study.site.reading import read_release
+from jobs.study.site.published_release import read_release
 from jobs.study.site.releases import write_releases
 from jobs.study.site.texts import load_texts
 from jobs.study.site.writing import write_site

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.base.core import languages
 from jobs.study.site.figures import apart_notes, policy_figures, volume_figures
-from jobs.study.site.reading import read_release
+from jobs.study.site.published_release import read_release
 from jobs.study.site.sentences import cards, headline, revisions
 from jobs.study.site.writing import write_site
 from tests.support.site_numbers import recompute_sentences

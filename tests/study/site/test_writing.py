@@ -25,7 +25,7 @@ from jobs.study.release.manifest import compute_digest
 from jobs.study.site import names
 from jobs.study.site.about_pages import lines_to_run
 from jobs.study.site.pages import SUBJECTS
-from jobs.study.site.reading import read_release
+from jobs.study.site.published_release import read_release
 from jobs.study.site.texts import load_texts
 from jobs.study.site.writing import write_site
 from tests.conftest import ROOT

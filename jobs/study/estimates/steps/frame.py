@@ -18,13 +18,13 @@ from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
 from jobs.base.packages.subscriptions import describe_distance, far_apart
 from jobs.base.tables.contracts import Row, codelist_rows, read_contract, reference_table
 from jobs.base.tables.csv_tables import file_of
+from jobs.study.estimates.figures_of_others import public_answers
 from jobs.study.estimates.investment_account import (
     AccountTables,
     account_all,
     operators_answers,
     standing_money_answers,
 )
-from jobs.study.estimates.other_answers import public_answers
 from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, UNIT, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
 from jobs.study.estimates.steps.given import MONEY, VOLUMES, Given, finding_id

@@ -8,10 +8,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.base.engine import silver_buckets
 from jobs.base.engine.embedded import Inline
 from jobs.base.engine.tasks import R, StagedFrame, Task
 from jobs.base.settings import config
-from jobs.operators.build import buckets
 from jobs.operators.ingest.pull import pull_operator
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.runs import runner
@@ -64,7 +64,7 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
     amavis: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Parents of all later hops were joined for each part of the children: 3,955 parts times 437,000."""
-    monkeypatch.setattr(buckets, "BUCKETS_OF_A_CUT", 4)
+    monkeypatch.setattr(silver_buckets, "BUCKETS_OF_A_CUT", 4)
     found: dict[int, dict[str, int]] = {}
     tables: dict[int, dict[str, list[str]]] = {}
     for count in (1, 16):
@@ -74,7 +74,7 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
         pull_operator(operator, settings.lake.root, settings.lake.read_at)
         rows: Counter[str] = Counter()
         with monkeypatch.context() as patch:
-            patch.setattr(buckets, "bucket_count", lambda *arguments, count=count: count)
+            patch.setattr(silver_buckets, "bucket_count", lambda *arguments, count=count: count)
             counted(patch, rows, hops, "find_parents", 0)
             counted(patch, rows, steps, "open_rows", 2)
             counted(patch, rows, refusals, "find_followed", 0)
@@ -84,11 +84,11 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
             move = lambda stage, share, size, to=shares: to.append(share)  # noqa: E731
             work = run_on(engine, settings, runner.STAGES[:2], report_progress=move)
         # Each bucket leaves a frame for each cut, not for each bucket.
-        assert {left.count for left in engine.moving} == {buckets.cut_count(count)}
+        assert {left.count for left in engine.moving} == {silver_buckets.cut_count(count)}
         # The line of a long stage moves with each cut, and never back.
         silver = shares[shares.index(1.0) + 1 :]
         assert silver == sorted(silver)
-        assert len([share for share in silver if 0.55 < share <= 0.6]) >= 3 * buckets.cut_count(count)
+        assert len([share for share in silver if 0.55 < share <= 0.6]) >= 3 * silver_buckets.cut_count(count)
         found[count], tables[count] = dict(rows), rows_in(work.lake, SILVER)
     assert tables[16] == tables[1]
     assert min(found[1].values()) > 0

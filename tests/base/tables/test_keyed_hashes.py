@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.operators.protect.keyed_hashes import keyed_hashes
+from jobs.base.tables.keyed_hashes import keyed_hashes
 
 TEXTS = st.none() | st.text(max_size=90)
 

@@ -20,9 +20,9 @@ from jobs.base.tables.public_contracts import public_contract
 from jobs.base.tables.series import ALL, PARTS
 from jobs.study.estimates import respondent_figure, spam_part, spam_volume
 from jobs.study.estimates.steps import audits
-from jobs.study.estimates.steps.parts import Parted, list_cells, list_sums, split_volumes
 from jobs.study.estimates.steps.sample import Reference, sample_of
 from jobs.study.estimates.steps.study_stage import run_kernel
+from jobs.study.estimates.steps.volume_parts import Parted, list_cells, list_sums, split_volumes
 from sample_data.membership import FOLDER
 from tests.support.examples import examples
 

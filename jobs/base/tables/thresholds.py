@@ -1,6 +1,6 @@
 """Thresholds of disclosure control that contracts name, and the edges of published shares.
 
-The reasons are in docs/disclosure.md; jobs/study/disclosure/rules.py and shares.py apply them.
+The reasons are in docs/disclosure.md; jobs/study/disclosure applies them.
 """
 
 # So many holdings have to be behind a figure; behind one of money.

@@ -5,7 +5,7 @@ import polars as pl
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.base.tables.public_contracts import public_contract, public_tables
-from jobs.study.estimates.other_answers import MEMBERS
+from jobs.study.estimates.figures_of_others import MEMBERS
 from jobs.study.estimates.steps import study_stage
 from jobs.study.estimates.steps.study_stage import ANSWERS, compute_table
 from sample_data.membership import FOLDER

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.base.tables.contracts import rows_frame
 from jobs.operators.formats import PRECEDENCE
-from jobs.operators.report.day_text import LINES, WIDTH, write_day
+from jobs.operators.state.day_text import LINES, WIDTH, write_day
 from jobs.operators.state.jumps import Jump
 
 DAY = dt.date(2026, 11, 24)

@@ -1,5 +1,5 @@
 """Rows of the tables of parts: estimates of each area's parts beside their whole. How volumes are split, and
-what parts add up to: jobs/study/estimates/steps/parts.py."""
+what parts add up to: jobs/study/estimates/steps/volume_parts.py."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,9 +14,9 @@ from jobs.base.tables.series import ALL, PARTS
 from jobs.study.estimates.respondent_figure import CELL
 from jobs.study.estimates.spam_volume import CORRECTED, labelled_definitions
 from jobs.study.estimates.steps.area_rows import estimate_areas
-from jobs.study.estimates.steps.parts import PartCell, Parted, list_cells, sum_of
 from jobs.study.estimates.steps.rows import OWNERS, fill_columns, type_columns
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
+from jobs.study.estimates.steps.volume_parts import PartCell, Parted, list_cells, sum_of
 
 # The band of a part that fewer than three holdings had any of.
 FEW_HOLDINGS = "few_holdings"

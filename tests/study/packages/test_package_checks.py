@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from jobs.base.packages.package import FORM, LARGEST, MANIFEST, MOST_LINES, MOST_UNITS, SIGNATURE, pack_files
 from jobs.operators.packages.making import package_of, write_package
 from jobs.study.packages import loading
-from jobs.study.packages.judging import Judged, judge_file
+from jobs.study.packages.package_checks import Judged, judge_file
 from tests.base.packages.test_packages import (
     OPERATOR,
     RESPONDENTS,
@@ -148,7 +148,7 @@ JUDGE = """
 import sys
 from pathlib import Path
 from jobs.base.settings.config import Observatory
-from jobs.study.packages.judging import judge_file
+from jobs.study.packages.package_checks import judge_file
 found = judge_file(Path(sys.argv[1]), Observatory(), {}, None)
 print("\\n".join(found.wrong))
 """
