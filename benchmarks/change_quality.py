@@ -42,9 +42,7 @@ they are taken to be independent. In the last two settings who grew more answers
 
 The least developed countries' e-mail is below 95% because one operator of this membership has {share:.0f}% of
 their spam, which fell by a third while others' grew. `largest matched` and `largest not` are the samples in
-which it answered twice, and the others: no interval from other operators can know of it. A wider quantile
-would not help: intervals have Student's t with Satterthwaite's degrees of freedom by holding, and with half
-of these degrees of freedom the same samples miss.
+which it answered twice, and the others: no interval from other operators can know of it.
 """
 OTHERS = """
 {count} other memberships, drawn in the same way, {samples} samples each, who answers again does not depend on

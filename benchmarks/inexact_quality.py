@@ -80,8 +80,6 @@ respondents' logs lack 1 to 9 days of {days}, their busiest; days' logarithms ha
 Where subscriptions are off by twice what is stated, intervals are too short: no column shows it. If in doubt,
 state more. That a missing day errs by as much as a day has is a judgement, and so is what a study states
 without a source. Countries' rates are taken to be alike in how the errors of their subscriptions add up.
-Where a dozen owners' operators are alike and answer together, all that the study's own intervals of the world
-miss lies above them: their arms are of one length, those of a release are not.
 
 | membership | intervals | world | regions | groups | acceptable | caution | unreliable |
 |---|---|--:|--:|--:|--:|--:|--:|"""

@@ -147,28 +147,19 @@ countries are those whose rows may leave and whose operators did not all answer:
 `below` are regions whose truth is above the interval, and below it.
 
 An interval's upper arm is 1.3 times as long as t says, the lower one 0.9 times. Rates have a long tail
-upwards: a sample without the few operators that have most shows too little, and too small a variance. With
-arms of one length the truth was above the intervals of 3.8% of 1,200 regions, and below none (e-mail); where
-Africa has twice the spread, 90.7% of 1,600 intervals of the world and 85.2% of Africa held it; where rates
-rise with size 90.5% of 200 of the world. Intervals of the world, regions and groups are 10% wider for
-it, those of countries 13% narrower, whose factors were multiplied by 1.6 instead. An area's factor counts
-operators or their owners, whichever gives more. Counting operators alone, with these arms, 89% of 200
-intervals of the world held the truth where a dozen owners have 40% of the large operators, each with one rate
-for all, and these answer together; with owners they are 23% wider. The study's own intervals once counted
-operators alone: of 150 of the world 82.7% held the truth there, of regions 93.7%. Now owners are drawn,
-which is better and [not enough](#subscriptions-owners-and-days).
+upwards: a sample without the few operators that have most shows too little, and too small a variance. An
+area's factor counts operators or their owners, whichever gives more.
 
-They are still too short where rates have tails that few respondents show (Pareto), and in a region whose
-rates differ more than all others': the one number cannot know of it, and an interval that did would bound
-what its operators contributed. Of cells that the study itself finds more than twice as uncertain as this,
-1.5% of all, 69% contained the truth (measured once, with arms of one length).
+Intervals are still too short where rates have tails that few respondents show (Pareto), and in a region whose
+rates differ more than all others': an interval that included this would bound what its operators contributed.
+Of cells that the study itself finds more than twice as uncertain as this, 1.5% of all, 69% contained the truth
+(measured once, with arms of one length).
 
 Corrected spam and money take v from the world's total, with what was imputed, over the world's factor; to all
 factors a hundredth of the squares of respondents' shares is added, since their own figures are imputed, too.
-Without it 86.1% of countries' intervals of corrected text messages held the truth, 91.7% by e-mail. Prices
-err for all operators alike, which is no matter of an area's factor, so that intervals of marginal cost, and
-of total cost where most is marginal, are far too wide for regions and groups. In this table subscriptions
-are right and no days are missing; [other cases](#subscriptions-owners-and-days) are below.
+Prices err for all operators alike, which is no matter of an area's factor, so that intervals of marginal
+cost, and of total cost where most is marginal, are far too wide for regions and groups. In this table
+subscriptions are right and no days are missing; [other cases](#subscriptions-owners-and-days) are below.
 
 | figure and membership | world | regions | groups | countries | large | Africa | above | below |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|"""
