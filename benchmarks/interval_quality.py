@@ -152,8 +152,8 @@ area's factor counts operators or their owners, whichever gives more.
 
 Intervals are still too short where rates have tails that few respondents show (Pareto), and in a region whose
 rates differ more than all others': an interval that included this would bound what its operators contributed.
-Of cells that the study itself finds more than twice as uncertain as this, 1.5% of all, 69% contained the truth
-(measured once, with arms of one length).
+Of cells that the study itself finds more than twice as uncertain as this, 1.5% of all, 69% contained the
+truth (measured once, with arms of one length).
 
 Corrected spam and money take v from the world's total, with what was imputed, over the world's factor; to all
 factors a hundredth of the squares of respondents' shares is added, since their own figures are imputed, too.
