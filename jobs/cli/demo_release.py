@@ -115,8 +115,8 @@ def correct_membership(membership: Path, corrected: Path) -> None:
     of one of two servers; once."""
     if corrected.is_dir():
         return
-    with tempfile.TemporaryDirectory(dir=corrected.parent) as staged:
-        new = Path(staged) / "membership"
+    with tempfile.TemporaryDirectory(dir=corrected.parent) as folder:
+        new = Path(folder) / "membership"
         shutil.copytree(membership, new)
         for name in COUNTED:
             file = new / f"{name}.csv.gz"

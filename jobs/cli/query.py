@@ -94,16 +94,16 @@ def add_views(connection: duckdb.DuckDBPyConnection, lake: Lake, tables: list[st
 
 def select_files(connection: duckdb.DuckDBPyConnection, table: str, files: list[Any]) -> str:
     """SQL that selects the contract's columns from the files; a column that they lack is null."""
-    about = contracts.read_contract(table)
-    kinds = {field.name: field.type for field in about.fields}
-    by = {name: "DATE" if kinds[name] == "date" else "VARCHAR" for name in about.partition_by}
+    contract = contracts.read_contract(table)
+    kinds = {field.name: field.type for field in contract.fields}
+    by = {name: "DATE" if kinds[name] == "date" else "VARCHAR" for name in contract.partition_by}
     hive = ", ".join(f"'{name}': {kind}" for name, kind in by.items())
     source = f"read_parquet({sql_list([file.path for file in files])}, union_by_name = true"
     source += (
         f", hive_partitioning = true, hive_types = {{{hive}}})" if by else ", hive_partitioning = false)"
     )
     there = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-    columns = [f'"{name}"' if name in there else f'NULL AS "{name}"' for name in about.columns]
+    columns = [f'"{name}"' if name in there else f'NULL AS "{name}"' for name in contract.columns]
     return f"SELECT {', '.join(columns)} FROM {source}"
 
 

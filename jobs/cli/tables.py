@@ -112,25 +112,25 @@ def show_released(
     write_rows(rows.head(limit), table, format, output, out, err, rows.height, *([] if columns else first))
 
 
-def key_first(about: contracts.Contract) -> list[str]:
+def key_first(contract: contracts.Contract) -> list[str]:
     """The columns of a table in the order of reading: its key first."""
-    return list(dict.fromkeys((*about.key, *about.columns)))
+    return list(dict.fromkeys((*contract.key, *contract.columns)))
 
 
-def measures_first(about: contracts.Contract) -> tuple[list[str], list[str]]:
+def measures_first(contract: contracts.Contract) -> tuple[list[str], list[str]]:
     """The columns that a narrow terminal shows before others: the first measure, the key, and the day or
     month; then the other measures."""
     kinds = ("bigint", "int", "double", "decimal")
-    numbers = [each.name for each in about.fields if each.type.startswith(kinds)]
-    measures = [name for name in numbers if name not in (*about.key, *NAMES)]
-    period = [about.period] if about.period else []
-    return [*measures[:1], *about.key, *period], measures[1:]
+    numbers = [each.name for each in contract.fields if each.type.startswith(kinds)]
+    measures = [name for name in numbers if name not in (*contract.key, *NAMES)]
+    period = [contract.period] if contract.period else []
+    return [*measures[:1], *contract.key, *period], measures[1:]
 
 
 def tables() -> None:
     """List every table, with its key and what a row is."""
     table = Table("table", "a row is", "key", title="Tables", title_justify="left")
     for name in contracts.list_tables():
-        about = contracts.read_contract(name)
-        table.add_row(name, about.description, ", ".join(about.key))
+        contract = contracts.read_contract(name)
+        table.add_row(name, contract.description, ", ".join(contract.key))
     out.print(table)

@@ -96,8 +96,8 @@ def draw_map(places: list[MapCountry], title: str, width: int, labels: int) -> M
     dots = "".join(
         f"M{(column + 0.5) * pitch:.1f} {(row + 0.5) * pitch:.1f}h0"
         for row, line in enumerate(load_land())
-        for column, mark in enumerate(line)
-        if mark == "#"
+        for column, point in enumerate(line)
+        if point == "#"
     )
     ordered = sorted((p for p in places if p.value > 0), key=lambda p: (-p.value, p.name))
     largest = ordered[0].value if ordered else 1

@@ -157,12 +157,12 @@ def has_changed(lake: Lake, tables: Iterable[str], since: dt.datetime) -> bool:
     what is older than the settings keep is no change."""
     wanted, known = set(tables), dict[str, int]()
     runs = lake.read("meta.run", columns=["stage_name", "finished_at", "table_versions"])
-    for stage, finished, versions in runs.sort("finished_at", maintain_order=True).iter_rows():
+    for stage, finished_at, versions in runs.sort("finished_at", maintain_order=True).iter_rows():
         for row in versions or []:
             table, version = row["table_name"], row["version"]
             if table in wanted and version > known.get(table, -1):
                 known[table] = version
-                if finished > since and stage != "vacuum":
+                if finished_at > since and stage != "vacuum":
                     return True
     return False
 

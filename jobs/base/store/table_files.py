@@ -102,7 +102,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     kinds = polars_schema(table)
     by = list(read_contract(table).partition_by)
     stored = {name: kind for name, kind in kinds.items() if name not in by}
-    together: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
+    by_schema: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
     files = list(files)
     # Its credentials are those that all else of the lake uses; Polars would look for others.
     options = store_options(files[0].path) if files else None
@@ -110,7 +110,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
         {"storage_options": for_polars(options), "credential_provider": None} if options else {}
     )
     for file in files:
-        together.setdefault(file.partition, []).append(file.path)
+        by_schema.setdefault(file.partition, []).append(file.path)
     frames = [
         pl.scan_parquet(
             paths,
@@ -126,7 +126,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
             else pl.lit(value, kinds[name]).alias(name)
             for name, value in partition
         )
-        for partition, paths in together.items()
+        for partition, paths in by_schema.items()
     ]
     if not frames:
         return pl.LazyFrame(schema=kinds)

@@ -94,13 +94,15 @@ def list_assumptions(proposal: Proposal, answers: Answers) -> list[tuple[str, st
 
 def describe_domains(domains: Domains, part: str) -> str:
     """The own domains and the evidence for them; without own domains, the domains of recipients."""
-    told = []
+    statements = []
     if domains.local:
-        told.append(f"{name_few(domains.local)}: mail to them is delivered here")
+        statements.append(f"{name_few(domains.local)}: mail to them is delivered here")
     if domains.relayed:
-        told.append(f"{name_few(domains.relayed)}: mail of strangers to them is taken here, to go elsewhere")
-    if told:
-        return "; ".join(told) + part
+        statements.append(
+            f"{name_few(domains.relayed)}: mail of strangers to them is taken here, to go elsewhere"
+        )
+    if statements:
+        return "; ".join(statements) + part
     others = f". Recipients are in {name_few(domains.others)}" if domains.others else ""
     return f"none: the logs show no mail that ends here, and none that is taken from strangers{others}"
 

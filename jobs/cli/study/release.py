@@ -186,7 +186,7 @@ def list_(config_file: Config = SETTINGS) -> None:
             waiting += [f"{name} may not leave: {line}" for line in unready]
         asked = clearance.read_clearance(restricted)
         answered = (
-            f"{len(asked.leaving) - len(asked.waited)} of {len(asked.leaving)}" if asked else "not asked"
+            f"{len(asked.concerned) - len(asked.waited)} of {len(asked.concerned)}" if asked else "not asked"
         )
         table.add_row(period, version, state, answered, found["reason"] if found else "")
     out.print(table)
@@ -332,7 +332,7 @@ def publish(
     out.say(f"Published: {target}\nsigned by {signed.fingerprint} ({signed.key_file})")
     asked = clearance.read_clearance(restricted)
     assert asked is not None, "publish_release() refuses a release that was not cleared"
-    for line in clearance.describe_leaving(asked):
+    for line in clearance.describe_grounds(asked):
         out.print(line, markup=False, highlight=False)
     print_site(beside, write_site(target, beside))
     write_releases(*roots)
@@ -411,7 +411,7 @@ def clear_make(
     if found.undecided:
         file = restricted / clearance.SHEETS / clearance.UNASKED_FILE
         out.say(
-            f"Rows of {len(found.undecided)} of {len(found.leaving)} countries leave without an"
+            f"Rows of {len(found.undecided)} of {len(found.concerned)} countries leave without an"
             f" administration to ask. Decide on each in {file}, then"
             f" `observatory release clear unasked {name} {file}`."
         )

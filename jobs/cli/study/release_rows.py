@@ -54,20 +54,24 @@ def released_rows(
             rows = rows.filter(parse_condition(where, name, dict(rows.schema)))
         except ObservatoryError as error:
             raise ObservatoryError(f"--where: {error}") from None
-    about = public_contract(f"public.{name}") if f"public.{name}" in public_tables() else None
-    measures = [] if about is None else [each.field.name for each in about.columns if each.role == "measure"]
-    key = [] if about is None else [AREA_NAME if each == AREA else each for each in about.key]
-    if with_names and about is not None:
-        rows = name_codes(rows, about)
+    contract = public_contract(f"public.{name}") if f"public.{name}" in public_tables() else None
+    measures = (
+        [] if contract is None else [each.field.name for each in contract.columns if each.role == "measure"]
+    )
+    key = [] if contract is None else [AREA_NAME if each == AREA else each for each in contract.key]
+    if with_names and contract is not None:
+        rows = name_codes(rows, contract)
         rows = rows.drop(AREA) if {AREA, AREA_NAME} <= set(rows.columns) and AREA not in columns else rows
     return rows.select(columns) if columns else rows, [*measures[:1], *key], measures[1:]
 
 
-def name_codes(rows: pl.DataFrame, about: PublicContract) -> pl.DataFrame:
+def name_codes(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     """The rows with the names of codes, but those of areas, whose names stand beside them. Regions of sources
     and origins have no list of their own."""
     regions = {code: name.removesuffix(" (ITU region)") for code, (_, name) in AREAS.items()} | COMMON
-    coded = [each for each in about.columns if each.field.name.endswith("_code") and each.field.name != AREA]
+    coded = [
+        each for each in contract.columns if each.field.name.endswith("_code") and each.field.name != AREA
+    ]
     return rows.with_columns(
         pl.col(each.field.name).replace(published_codes(each) or regions)
         for each in coded
@@ -80,6 +84,6 @@ def list_released(folder: Path) -> Table:
     found = Table("table", "rows", "a row is", title=f"Tables of {folder}", title_justify="left")
     for name, file in verified_tables(folder).items():
         known = f"public.{name}" in public_tables()
-        about = public_contract(f"public.{name}").description.split(". ")[0] if known else ""
-        found.add_row(name, f"{pl.scan_parquet(file).select(pl.len()).collect().item():,}", about)
+        row_is = public_contract(f"public.{name}").description.split(". ")[0] if known else ""
+        found.add_row(name, f"{pl.scan_parquet(file).select(pl.len()).collect().item():,}", row_is)
     return found

@@ -110,11 +110,11 @@ def parse_gap(target: list[SpendingTarget] | None, norm: list[str] | None, best_
              "best_share": best_share}
         )  # fmt: skip
     except ValidationError as error:
-        told = [
+        problems = [
             f"--{str(each['loc'][0]).replace('_', '-')}: {each['msg'].removeprefix('Value error, ')}"
             for each in error.errors()
         ]
-        raise ObservatoryError("\n".join(told)) from None
+        raise ObservatoryError("\n".join(problems)) from None
 
 
 app.command()(study_check.check)
@@ -211,13 +211,13 @@ def packages_table(found: list[Any], is_check: bool) -> Table:
     table.title = "Submissions"
     for each in found:
         result = "in order" if is_check else "loaded before" if each.is_known else "loaded"
-        told = each.package is not None
-        has_signature = told and each.package.signature is not None
+        is_read = each.package is not None
+        has_signature = is_read and each.package.signature is not None
         signed = f"by {each.signer[-16:]}" if each.signer else "not verified" if has_signature else "no"
         table.add_row(
             Text(escape_unseen(each.file.name)),
             each.respondent_id,
-            Text(each.manifest.period_code if told else ""),
+            Text(each.manifest.period_code if is_read else ""),
             signed,
             "refused" if each.wrong else result,
         )

@@ -89,11 +89,11 @@ def route_tables(frame: pl.DataFrame) -> list[Table]:
         )
         whole = next(row for row in rows if row.area_code == WORLD and row.link_code == ALL)
         seeing = f"{whole.seeing_count} of {whole.respondent_count} operators"
-        told = f"{seeing} name the inbound link of some spam.{say_crossed(crossed)}"
+        coverage = f"{seeing} name the inbound link of some spam.{say_crossed(crossed)}"
         links = [row for row in rows if row.link_code != ALL]
         for code, row, poor in most_first(links, lambda row: row.link_code):
             add_part(table, words.code_name("route", code), row, poor, share_of_known)
-        table.caption = "\n".join(filter(None, (told, explain_marks(row.cv_band_code for row in links))))
+        table.caption = "\n".join(filter(None, (coverage, explain_marks(row.cv_band_code for row in links))))
         tables.append(table)
     return tables
 
@@ -163,6 +163,6 @@ def share_of_known(row: Any) -> str:
 
 
 def share_of_all(wholes: dict[str, Any], row: Any) -> str:
-    """The share of all parts together, by area."""
-    together = wholes[row.area_code].estimate
-    return format_whole_percent(100 * row.estimate / together if together else None)
+    """The share of all parts whole, by area."""
+    whole = wholes[row.area_code].estimate
+    return format_whole_percent(100 * row.estimate / whole if whole else None)

@@ -146,12 +146,12 @@ def spending_assumptions(found: list[Any]) -> list[RenderableType]:
     from jobs.base.costs.investment_assumptions import list_assumptions
     from jobs.base.tables.contracts import reference_table
 
-    told = list_assumptions(
+    assumptions = list_assumptions(
         reference_table("ref.cost_parameter"), reference_table("ref.investment_assumption")
     )
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(overflow="fold")
-    for sentence in told:
+    for sentence in assumptions:
         table.add_row(Text(sentence))
     return [Text("Spending is an estimate. Assumptions:"), table]
 
@@ -169,17 +169,17 @@ def public_spending_table(frame: pl.DataFrame) -> list[RenderableType]:
     """Public spending of the last year by administration, in US dollars, and person days: the answered total
     of a question, else the sum of its parts."""
     period = latest_period(frame)
-    told: dict[str, dict[str, list[Any]]] = {}
+    answers: dict[str, dict[str, list[Any]]] = {}
     for row in to_objects(frame.filter(is_of_period(period))):
         whose = f"{row.country_code} {row.respondent_id}"
-        told.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
-    if not told:
+        answers.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
+    if not answers:
         return []
-    asked = [code for code in PUBLIC if any(code in of for of in told.values())]
+    asked = [code for code in PUBLIC if any(code in of for of in answers.values())]
     table = estimates_table(f"Public money in {period}, US dollars", *(PUBLIC[code] for code in asked))
-    for whose, of in sorted(told.items())[:ADMINISTRATIONS]:
+    for whose, of in sorted(answers.items())[:ADMINISTRATIONS]:
         table.add_row(Text(whose), *(question_total(of.get(code, [])) for code in asked))
-    more = len(told) - ADMINISTRATIONS
+    more = len(answers) - ADMINISTRATIONS
     rest = f" And {more} more: `observatory show study.public_spending`." if more > 0 else ""
     table.caption = PUBLIC_SPENDING_NOTE + rest
     return [table]
@@ -195,21 +195,21 @@ def question_total(rows: list[Any]) -> str:
 def gap_assumptions(held: list[Any]) -> list[RenderableType]:
     """Assumptions behind the gaps, deduplicated: first those of all targets and channels, then the others
     with the targets and channels that they belong to."""
-    told = {(row.target_code, row.channel_code): row.assumptions for row in held}
+    of_targets = {(row.target_code, row.channel_code): row.assumptions for row in held}
     where: dict[str, list[tuple[str, str]]] = {}
-    for key in sorted(told):
-        for sentence in told[key]:
+    for key in sorted(of_targets):
+        for sentence in of_targets[key]:
             where.setdefault(sentence, []).append(key)
-    if not told:
+    if not of_targets:
         return []
     head = Text("The gap is an estimate of the investment that is necessary in addition. Assumptions:")
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="dim", vertical="top")
     table.add_column(overflow="fold")
-    for sentence, keys in sorted(where.items(), key=lambda item: len(item[1]) < len(told)):
+    for sentence, keys in sorted(where.items(), key=lambda item: len(item[1]) < len(of_targets)):
         channels = sorted({channel for _, channel in keys})
         targets = sorted({target for target, _ in keys})
-        every = sorted({channel for target, channel in told if target in targets})
-        whose = "all" if len(keys) == len(told) else ", ".join(targets)
+        every = sorted({channel for target, channel in of_targets if target in targets})
+        whose = "all" if len(keys) == len(of_targets) else ", ".join(targets)
         table.add_row(whose if channels == every else f"{whose}, {', '.join(channels)}", Text(sentence))
     return [head, table]

@@ -119,7 +119,7 @@ def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[Renderab
     )
     found = [row for row in rows if row.quantity_code == "spam_corrected"]
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
-    told: list[Table] = []
+    tables: list[Table] = []
     for channel, of_channel in by_channel(found):
         table = estimates_table(spam_title(channel, period, CORRECTED, "attempted"), *CORRECTED_HEADS)
         for row in of_channel:
@@ -130,10 +130,10 @@ def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[Renderab
                 format_compact(before.estimate) if before else "", format_whole_percent(row.coverage_pct),
                 f"{row.audit_count}", format_whole_percent(row.audit_pct),
             )  # fmt: skip
-        told.append(table)
-    for table in told[-1:]:
+        tables.append(table)
+    for table in tables[-1:]:
         table.caption = "\n".join([WITH_ERRORS, *explain_signs(found)])
-    return [*told, *note_few_audits(period, audits, {row.channel_code for row in rows}, found)]
+    return [*tables, *note_few_audits(period, audits, {row.channel_code for row in rows}, found)]
 
 
 def note_few_audits(
@@ -155,12 +155,12 @@ def note_few_audits(
         number = count.get(channel, 0)
         if number >= SMALLEST:
             # The estimate is of those that have a row for the whole period.
-            told = (
+            reason = (
                 f"not corrected for filter error: {number} operators audited, but fewer than {SMALLEST} of"
                 f" them sent every month of {period}"
             )
         else:
             has = f"{number} operator{'s' if number > 1 else ''} audited" if number else "no operator audited"
-            told = f"not corrected for filter error: {has}, {SMALLEST} are needed"
-        lines.append(Text(f"{channel}: {told}"))
+            reason = f"not corrected for filter error: {has}, {SMALLEST} are needed"
+        lines.append(Text(f"{channel}: {reason}"))
     return lines

@@ -33,14 +33,14 @@ def stage_bronze(
         waiting: parts of batches whose rows are left out.
     """
     versions = lake.versions()
-    staged = {f"{lake.path(file.table)}/{file.path}" for file in ingested.files} if ingested.frames else set()
+    fresh = {f"{lake.path(file.table)}/{file.path}" for file in ingested.files} if ingested.frames else set()
     read = {name for table in SILVER for name in read_contract(table).reads}
     tasks = []
     for table in list_tables():
         if table not in read or table not in versions or not table.startswith("bronze."):
             continue
         files = lake.files(table, versions[table], lambda partition: windows.holds_partition(days, partition))
-        for part in group_by_bytes([file for file in files if file.path not in staged], LARGEST_BUCKET // 8):
+        for part in group_by_bytes([file for file in files if file.path not in fresh], LARGEST_BUCKET // 8):
             tasks.append(
                 Task(
                     f"silver, files of {table}",

@@ -96,21 +96,21 @@ def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[Gol
     contract = read_contract(table)
     merged = merge_parts(parts, table)
     # Which domains are summed up depends on all units of the day.
-    finished = conform_frame(merged, table) if table == DOMAIN else finish_rows(merged, table)
-    if finished.is_empty():
+    gold_rows = conform_frame(merged, table) if table == DOMAIN else finish_rows(merged, table)
+    if gold_rows.is_empty():
         return []
     # The lake's rows of a table on the days of these rows.
-    days = finished["period_date"]
+    days = gold_rows["period_date"]
     first, last = days.min(), days.max()
     assert isinstance(first, dt.date) and isinstance(last, dt.date)
     there = search.find_rows(table, pl.lit(True), (first, last))
     if table == DOMAIN:
-        finished = merge_parts(group_others(finished, there), table)
+        gold_rows = merge_parts(group_others(gold_rows, there), table)
     kinds = polars_schema(table).items()
     measures = [name for name, kind in kinds if kind.is_integer() and name not in contract.key]
     totals = {tuple(row[name] for name in contract.key): row for row in there.to_dicts()}
     found = []
-    for row in finished.select(*contract.key, *measures).sort(contract.key).to_dicts():
+    for row in gold_rows.select(*contract.key, *measures).sort(contract.key).to_dicts():
         key = {name: row[name] for name in contract.key}
         total = totals.get(tuple(key.values()), {})
         counts = {name: row[name] for name in measures if row[name]}

@@ -223,5 +223,5 @@ def last_gold(lake: Lake) -> tuple[dt.datetime, str]:
     gold = lake.read("meta.run", where=pl.col("stage_name") == "gold").sort("finished_at")
     if gold.is_empty():
         raise ObservatoryError("no run has finished gold yet: run `observatory run` to its end")
-    finished: dt.datetime = gold["finished_at"][-1]
-    return finished, str(gold["code_revision"][-1])
+    finished_at: dt.datetime = gold["finished_at"][-1]
+    return finished_at, str(gold["code_revision"][-1])

@@ -133,7 +133,7 @@ def routes_section(report: Report) -> Section:
         notes.append(SIGNS)
     # Without this note one could take the absence of these kinds for zero.
     kinds = words.codelist_rows("bypass").values()
-    unrecorded = [words.lower_first(row["name"]) for row in kinds if row["is_told"] == "false"]
+    unrecorded = [words.lower_first(row["name"]) for row in kinds if row["is_recorded"] == "false"]
     notes += [
         f"Not examined, because no log records it: {words.join_words(unrecorded)}.",
         SIM_BOXES_OF_CALLS,

@@ -148,8 +148,10 @@ def last_run(lake: Lake) -> LastRun:
     if runs.is_empty():
         return LastRun()
     row = runs.sort("finished_at", "run_id", "stage_name").row(-1, named=True)
-    finished: dt.datetime = row["finished_at"]
-    return LastRun(row["run_id"], row["code_revision"] or "unknown", finished.strftime("%Y-%m-%dT%H:%M:%SZ"))
+    finished_at: dt.datetime = row["finished_at"]
+    return LastRun(
+        row["run_id"], row["code_revision"] or "unknown", finished_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
 
 
 def code_digest() -> str:

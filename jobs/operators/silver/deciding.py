@@ -105,7 +105,7 @@ def decide_outcome(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         is_marked=by_mark | (pl.col("outcome_code") == "tagged"),
         is_by_verdict=by_verdict,
         is_verified=pl.col("symbols").list.set_intersection([*VERIFIED]).list.len() > 0,
-        told_best=pl.min_horizontal("filters_told", row_evidence(names)),
+        best_evidence=pl.min_horizontal("filters_evidence", row_evidence(names)),
     )
 
     def acting_column(name: str) -> pl.Expr:
@@ -132,8 +132,8 @@ def decide_outcome(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         is_antispam=pl.when("is_passed").then(False).otherwise(acting_column("is_antispam")),
         countermeasure_codes=pl.col("countermeasure_codes").fill_null(none),
         join_quality_code=pl.coalesce("said_quality", "join_quality_code", pl.lit("none")),
-        spam_type_code=type_of("told_best", names),
-        is_type_strong=is_strong("told_best"),
+        spam_type_code=type_of("best_evidence", names),
+        is_type_strong=is_strong("best_evidence"),
         strong_types=pl.concat_str(strong_type(), "filters_strong", ignore_nulls=True),
         pure_types=pl.concat_str(pl.when(is_pure()).then(strong_type()), "filters_pure", ignore_nulls=True),
         spam_type_codes=all_types(rows),

@@ -184,7 +184,7 @@ def contribution_columns() -> tuple[list[pl.Expr], list[pl.Expr]]:
         pl.col("named_recipients").alias("v_named"),
         pl.col("strong").alias("filters_strong"),
         pl.col("pure").alias("filters_pure"),
-        pl.col("evidence").alias("filters_told"),
+        pl.col("evidence").alias("filters_evidence"),
         pl.col("spam_type_codes").alias("filters_types"),
         pl.when("is_of_spam")
         .then(pl.concat_list("engine_type"))
@@ -194,7 +194,7 @@ def contribution_columns() -> tuple[list[pl.Expr], list[pl.Expr]]:
         quality_column(pl.col("is_exact")),
     ]
     flat = {"keep_nulls": False, "empty_as_null": False}
-    is_told = pl.col("is_of_spam") & pl.col("is_last")
+    is_last_spam = pl.col("is_of_spam") & pl.col("is_last")
     grouped = [
         *(pl.col(name).last().alias(new) for new, name in STANDS.items()),
         pl.col("symbols").list.explode(**flat),
@@ -202,11 +202,11 @@ def contribution_columns() -> tuple[list[pl.Expr], list[pl.Expr]]:
         pl.col("named_recipients").list.explode(**flat).alias("v_named"),
         pl.col("strong").str.join("").alias("filters_strong"),
         pl.col("pure").str.join("").alias("filters_pure"),
-        pl.col("evidence").min().alias("filters_told"),
+        pl.col("evidence").min().alias("filters_evidence"),
         pl.col("spam_type_codes").list.explode(**flat).alias("filters_types"),
         pl.col("engine_type")
-        .filter(is_told)
-        .sort_by(pl.col("engine_code").filter(is_told))
+        .filter(is_last_spam)
+        .sort_by(pl.col("engine_code").filter(is_last_spam))
         .alias("engine_types"),
         pl.col(*hashes).max(),
         pl.when(pl.col("filter_us").count() > 0).then(pl.col("filter_us").sum()).alias("filter_us"),

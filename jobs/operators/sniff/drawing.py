@@ -75,7 +75,11 @@ def draw_first(console: Console, answer: LogSurvey) -> Range | None:
 
 
 def draw_rest(console: Console, answer: LogSurvey, printed: Range | None) -> None:
-    """The totals, and what to do next. told: the range that draw_first() told."""
+    """The totals, and what to do next.
+
+    Args:
+        printed: the range returned by draw_first().
+    """
     if answer.format is None:
         draw_unknown(console, answer)
         return

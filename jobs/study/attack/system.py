@@ -29,8 +29,8 @@ from jobs.study.attack.known import (
 )
 from jobs.study.attack.unknowns import Codes, Unknowns, join_pairs, replace_code, shared_places
 from jobs.study.attack.versions import (
+    Coefficients,
     Contributions,
-    Terms,
     express_versions,
     list_factors,
     list_orders,
@@ -256,19 +256,19 @@ def build_system(
 def add_unpublished(
     behind: dict[Series, list[str]],
     groups: set[tuple[Series, tuple[str, ...]]],
-    terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+    terms: Mapping[tuple[int, str, str], Mapping[Codes, Coefficients]],
 ) -> None:
     """Add to the published figures those that were not published and are made of what these are made of: a
     part that stayed is its whole less the parts that left. It is sought as they are."""
-    together: dict[tuple[int, str], set[str]] = defaultdict(set)
+    respondents: dict[tuple[int, str], set[str]] = defaultdict(set)
     seen: dict[tuple[int, str], set[int]] = defaultdict(set)
     for (number, period, name), members in behind.items():
         codes = tuple(name.split("/"))
-        together[number, period].update(members)
+        respondents[number, period].update(members)
         for person in members:
             seen[number, period].update(terms[number, period, person][codes])
     added: dict[Series, list[str]] = defaultdict(list)
-    for (number, period), everyone in together.items():
+    for (number, period), everyone in respondents.items():
         for person in sorted(everyone):
             for codes, of in terms[number, period, person].items():
                 series = (number, period, "/".join(codes))
@@ -284,7 +284,7 @@ def add_unpublished(
     behind |= added
 
 
-def gather_terms(rows: Sequence[Terms], count: int) -> csr_array:
+def gather_terms(rows: Sequence[Coefficients], count: int) -> csr_array:
     """Sums of atoms as rows of a matrix."""
     starts = np.cumsum([0, *map(len, rows)])
     entries = [entry for terms in rows for entry in terms.items()]
@@ -352,7 +352,7 @@ def write_equations(
 
 def list_targets(
     figures: Sequence[Mapping[tuple[str, str], Contributions]],
-    terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+    terms: Mapping[tuple[int, str, str], Mapping[Codes, Coefficients]],
     behind: Mapping[Series, Sequence[str]],
     groups: set[tuple[Series, tuple[str, ...]]],
     unknowns: Unknowns,

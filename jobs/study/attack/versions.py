@@ -24,7 +24,7 @@ from jobs.study.attack.unknowns import (
     split_figure,
 )
 
-Terms = dict[int, float]
+Coefficients = dict[int, float]
 # The conversion whose figures are those at parity times the country's price.
 MARKET = "market"
 
@@ -92,16 +92,18 @@ def express_versions(
     periods: Container[str],
     shape: Shape,
     factors: Mapping[str, Mapping[str, float]],
-) -> tuple[dict[tuple[int, str, str], dict[Codes, Terms]], list[Terms]]:
+) -> tuple[dict[tuple[int, str, str], dict[Codes, Coefficients]], list[Coefficients]]:
     """The expression of each contribution by release, period and respondent, and equations between versions:
     differences that are zero. Parts come before what they are the sum of.
 
     Args:
         factors: of list_factors().
     """
-    found: dict[tuple[int, str, str], dict[Codes, Terms]] = {}
-    seen: dict[tuple[str, str], list[tuple[dict[Codes, float], dict[Codes, Terms]]]] = defaultdict(list)
-    links: list[Terms] = []
+    found: dict[tuple[int, str, str], dict[Codes, Coefficients]] = {}
+    seen: dict[tuple[str, str], list[tuple[dict[Codes, float], dict[Codes, Coefficients]]]] = defaultdict(
+        list
+    )
+    links: list[Coefficients] = []
     for number, of_release in enumerate(figures):
         for (period, person), each in sorted(
             of_release.items(), key=lambda item: (-len(item[0][0]), item[0])
@@ -129,13 +131,13 @@ def express_versions(
 
 def list_orders(
     figures: Sequence[Mapping[tuple[str, str], Contributions]],
-    terms: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+    terms: Mapping[tuple[int, str, str], Mapping[Codes, Coefficients]],
     shape: Shape,
-) -> list[Terms]:
+) -> list[Coefficients]:
     """List the differences of two figures of a respondent that are never negative, by chains and codes within
     others, but could be by its unknowns alone: such as what was attempted less what was received, where the
     first is a sum of parts."""
-    found: dict[tuple[tuple[int, float], ...], Terms] = {}
+    found: dict[tuple[tuple[int, float], ...], Coefficients] = {}
     for (number, period, person), of in terms.items():
         values = figures[number][period, person].values
         for codes in values:
@@ -149,11 +151,11 @@ def list_orders(
 
 
 def extend_version(
-    before: Sequence[tuple[Mapping[Codes, float], dict[Codes, Terms]]],
+    before: Sequence[tuple[Mapping[Codes, float], dict[Codes, Coefficients]]],
     values: Mapping[Codes, float],
     shape: Shape,
     factors: Mapping[str, float],
-) -> dict[Codes, Terms] | None:
+) -> dict[Codes, Coefficients] | None:
     """The expression of figures as an earlier version has them, with those that came since and are sums of
     these; None where none has them all."""
     for older, terms in before:
@@ -171,13 +173,13 @@ def extend_version(
 
 
 def of_parts(
-    found: Mapping[tuple[int, str, str], Mapping[Codes, Terms]],
+    found: Mapping[tuple[int, str, str], Mapping[Codes, Coefficients]],
     number: int,
     period: str,
     person: str,
     values: Mapping[Codes, float],
     unknowns: Unknowns,
-) -> dict[Codes, Terms] | None:
+) -> dict[Codes, Coefficients] | None:
     """The contributions of a year or quarter as the sums of its parts'; None where they are not."""
     for names in reversed(period_divisions(period)):
         parts = [found.get((number, name, person), {}) for name in names]
@@ -192,9 +194,9 @@ def of_parts(
     return None
 
 
-def sum_terms(parts: Iterable[tuple[Terms, float]]) -> Terms:
+def sum_terms(parts: Iterable[tuple[Coefficients, float]]) -> Coefficients:
     """The sum of expressions, each times a factor."""
-    found: Terms = defaultdict(float)
+    found: Coefficients = defaultdict(float)
     for terms, by in parts:
         for atom, factor in terms.items():
             found[atom] += by * factor

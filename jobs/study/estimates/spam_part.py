@@ -77,8 +77,8 @@ def respondent_part(
         ]
     )
     whole = sum_parts(covered, "", ()).select(*RESPONDENT_CELL, *MEASURES)
-    together = parts.group_by(*RESPONDENT_CELL, "part_kind_code").agg(pl.col(MEASURES).sum())
-    added_up = together.join(whole, on=[*RESPONDENT_CELL, *MEASURES], how="semi")
+    sums = parts.group_by(*RESPONDENT_CELL, "part_kind_code").agg(pl.col(MEASURES).sum())
+    added_up = sums.join(whole, on=[*RESPONDENT_CELL, *MEASURES], how="semi")
     return parts.join(added_up, on=[*RESPONDENT_CELL, "part_kind_code"], how="semi")
 
 

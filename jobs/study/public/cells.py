@@ -148,8 +148,8 @@ def hold_halves(rule: pl.Expr) -> pl.Expr:
     """Extend what holds one half of the world back to the other, which with the world's row reveals it; and
     hold a half back without the other, which nobody answered for or is nowhere in the frame."""
     is_half = pl.col("area_code").is_in(HALVES)
-    leaving = (is_half & rule.is_null()).sum().over(SERIES)
-    return pl.when(is_half & (leaving < len(HALVES))).then(rule.fill_null(HALF)).otherwise(rule)
+    passing = (is_half & rule.is_null()).sum().over(SERIES)
+    return pl.when(is_half & (passing < len(HALVES))).then(rule.fill_null(HALF)).otherwise(rule)
 
 
 def refuse_rows(

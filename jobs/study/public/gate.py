@@ -101,13 +101,13 @@ class Unprotectable(ObservatoryError):
 
 
 def write_tables(
-    leaving: Mapping[str, pl.DataFrame],
+    passing: Mapping[str, pl.DataFrame],
     guarded: Mapping[str, PublicContract],
     earlier: Sequence[EarlierRelease],
 ) -> dict[str, pl.DataFrame]:
     """The protected tables as readers see them, of the rows that leave."""
     coarse = {
-        contract.table: with_earlier(transform_rows(leaving[name], contract), contract, earlier)
+        contract.table: with_earlier(transform_rows(passing[name], contract), contract, earlier)
         for name, contract in guarded.items()
     }
     return {
@@ -141,7 +141,7 @@ def make_public_tables(
         refuse_apart(refuse_rows(rows[name], inside, contract, p_pct), rows[name], inside, contract, earlier)
         for name, contract in guarded.items()
     ]
-    leaving = {
+    passing = {
         name: choose_variances(
             revise_rows(rows[name].join(refusal, on=CELL, how="anti"), inside, contract, earlier),
             basis,
@@ -156,7 +156,7 @@ def make_public_tables(
     now = known_release(
         basis,
         pl.concat(
-            read_rows(name_cells(transform_rows(leaving[name], contract), contract), contract)
+            read_rows(name_cells(transform_rows(passing[name], contract), contract), contract)
             for name, contract in guarded.items()
         ),
     )
@@ -175,18 +175,18 @@ def make_public_tables(
         if variances:
             # No interval leaves of these series.
             attack.drop_variances(basis.release, name_series(variances, guarded))
-            leaving = {name: without_variances(each, variances) for name, each in leaving.items()}
+            passing = {name: without_variances(each, variances) for name, each in passing.items()}
             continue
-        dropped = choose_dropped(findings, leaving, guarded, basis.release, leave_out_areas)
+        dropped = choose_dropped(findings, passing, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
             raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
-        attack.drop_figures(basis.release, set(name_both(dropped, leaving, guarded)))
+        attack.drop_figures(basis.release, set(name_both(dropped, passing, guarded)))
         # Without a series all rows of a table, period, channel and area.
         whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
-        for name in leaving:
-            leaving[name] = leaving[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
+        for name in passing:
+            passing[name] = passing[name].join(whole, on=GROUP, how="anti").join(single, on=CELL, how="anti")
         held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
-    public = write_tables(leaving, guarded, earlier)
+    public = write_tables(passing, guarded, earlier)
     return Protected(
         public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
     )
@@ -210,7 +210,7 @@ def rests_on(findings: Sequence[Finding], release: str) -> set[tuple[str, ...]]:
 
 def choose_dropped(
     findings: Sequence[Finding],
-    leaving: Mapping[str, pl.DataFrame],
+    passing: Mapping[str, pl.DataFrame],
     guarded: Mapping[str, PublicContract],
     release: str,
     leave_out_areas: bool,
@@ -224,14 +224,14 @@ def choose_dropped(
     columns = (*CELL, "area_kind_code", "estimate")
     figures = {
         row[:5]: (str(row[5]), float(row[6]))
-        for each in leaving.values()
+        for each in passing.values()
         for row in each.select(columns).rows()
     }
     single = {
         row
         for name, contract in guarded.items()
         if contract.protect is not None
-        for row in leaving[name].filter(parse_expression(contract.protect.leave_out)).select(CELL).rows()
+        for row in passing[name].filter(parse_expression(contract.protect.leave_out)).select(CELL).rows()
     }
     cells = [
         [cell for each in finding.cells if each.release == release and (cell := each.name) in figures]
@@ -249,7 +249,7 @@ def choose_dropped(
             dropped = pl.DataFrame(
                 sorted(chosen, key=repr), schema=dict.fromkeys(CELL, pl.String), orient="row"
             )
-            return with_definition(dropped, leaving)
+            return with_definition(dropped, passing)
     return pl.DataFrame(schema=dict.fromkeys(CELL, pl.String))
 
 
@@ -290,12 +290,12 @@ def all_series(cell: CellName) -> CellName:
     return (*cell[:3], None, cell[4])
 
 
-def with_definition(dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def with_definition(dropped: pl.DataFrame, passing: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Dropped figures, with those of the same country by the same definition."""
     by = [*GROUP, DEFINITION]
     more = [
         rows.join(rows.join(dropped, on=CELL, how="semi").filter(area_kind_code=COUNTRY), on=by, how="semi")
-        for rows in leaving.values()
+        for rows in passing.values()
         if DEFINITION in rows.columns
     ]
     return pl.concat([dropped, *(rows.select(CELL) for rows in more)]).unique(maintain_order=True)

@@ -207,17 +207,17 @@ def name_series(
 
 
 def name_both(
-    dropped: pl.DataFrame, leaving: Mapping[str, pl.DataFrame], guarded: Mapping[str, PublicContract]
+    dropped: pl.DataFrame, passing: Mapping[str, pl.DataFrame], guarded: Mapping[str, PublicContract]
 ) -> list[tuple[str, ...]]:
     """Dropped figures, those of wholes under all of their names.
 
     Each series is named: where all of a table's go, figures of another table stay that have its name.
 
     Args:
-        leaving: with them.
+        passing: with them.
     """
-    together = dropped.filter(pl.col("series").is_null())
-    of_tables = [rows.select(CELL).join(together, on=GROUP, how="semi") for rows in leaving.values()]
+    whole_groups = dropped.filter(pl.col("series").is_null())
+    of_tables = [rows.select(CELL).join(whole_groups, on=GROUP, how="semi") for rows in passing.values()]
     figures = pl.concat([dropped.select(CELL).drop_nulls("series"), *of_tables])
     found: list[tuple[str, ...]] = figures.rows()
     for link in list_links(guarded):

@@ -122,9 +122,9 @@ def assess_filing(
     answers, lines = found.answers, found.lines
     faults = [*filing.faults, *found.faults]
     faults += broken_relations(asked, answers, lines, asker)
-    told = {indicator for fault in faults for indicator in fault.lost}
+    faulty = {indicator for fault in faults for indicator in fault.lost}
     missing = missing_answers(asked, found.filled, answers, lines, asker, filing.file_name)
-    faults += [each for each in missing if each.indicator not in told]
+    faults += [each for each in missing if each.indicator not in faulty]
     faults += changed_givens(asked, answers, lines, respondent)
     faults += foreign_claims(answers, lines, respondent, respondents)
     wrong, readings = check_days(answers, lines, filing.period)

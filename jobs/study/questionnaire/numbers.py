@@ -132,10 +132,10 @@ def plain_characters(text: str) -> str:
 
 def strip_dash(text: str, currency: str | None) -> str:
     """The text without the currency's dash for no hundredths after its last figure."""
-    mark = DASHED.get(currency or "")
-    if mark is None:
+    sign = DASHED.get(currency or "")
+    if sign is None:
         return text
-    return re.sub(rf"(?<=\d){re.escape(mark)}[{re.escape(MINUSES)}]+(?!\S)(?=\D*$)", "", text)
+    return re.sub(rf"(?<=\d){re.escape(sign)}[{re.escape(MINUSES)}]+(?!\S)(?=\D*$)", "", text)
 
 
 def split_unit(text: str) -> tuple[int, str, str] | None:

@@ -122,8 +122,8 @@ def write_section(
         row += 1
     last = row - 1
     checks = f"H{styles.FIRST_ROW + 1}:H{last + 1}"
-    for mark, made in (("✗", style.bad), ("✓", style.good)):
-        condition = {"type": "text", "criteria": "begins with", "value": mark, "format": made}
+    for sign, made in (("✗", style.bad), ("✓", style.good)):
+        condition = {"type": "text", "criteria": "begins with", "value": sign, "format": made}
         sheet.conditional_format(checks, condition)
     sheet.print_area(1, 0, last, len(COLUMNS) - 1)
     return f"'{translate_key(language, 'sheet', section)}'!$H${styles.FIRST_ROW + 1}:$H${last + 1}", opened

@@ -89,7 +89,7 @@ class Clearance:
     @property
     def unanswered(self) -> list[Cleared]:
         """The administrations that are waited for: rows of their countries would leave."""
-        return [each for each in self.leaving if each.administration and each.answer == NONE]
+        return [each for each in self.concerned if each.administration and each.answer == NONE]
 
     @property
     def waited(self) -> list[Cleared]:
@@ -97,14 +97,14 @@ class Clearance:
         return [*self.unanswered, *self.undecided]
 
     @property
-    def leaving(self) -> list[Cleared]:
+    def concerned(self) -> list[Cleared]:
         """The countries whose rows leave."""
         return [each for each in self.asked.values() if each.rows]
 
     @property
     def unasked(self) -> list[Cleared]:
         """The countries whose rows leave and that have no administration here."""
-        return [each for each in self.leaving if not each.administration]
+        return [each for each in self.concerned if not each.administration]
 
     @property
     def undecided(self) -> list[Cleared]:
@@ -156,9 +156,9 @@ def make_clearance(
     folder = restricted / SHEETS
     folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     asked = {}
-    leaving = count_leaving(areas_of(tables))
+    row_counts = count_country_rows(areas_of(tables))
     for country, name in sorted(administrations.items()):
-        count = leaving.get(country, 0)
+        count = row_counts.get(country, 0)
         # Nobody is asked about what others published alone.
         own = own_rows(tables, country) if count else {}
         file = folder / f"{country.lower()}.xlsx"
@@ -169,7 +169,7 @@ def make_clearance(
             if country in kept and kept[country].administration
             else Cleared(country, name, count)
         )
-    for country, count in leaving.items():
+    for country, count in row_counts.items():
         if country not in asked:
             is_kept = country in kept and not kept[country].administration
             asked[country] = kept[country] if is_kept else Cleared(country, "", count)
@@ -192,7 +192,7 @@ def areas_of(tables: Sequence[ReleasedTable]) -> dict[str, list[str]]:
     return {table.name: table.rows[AREA].to_list() for table in tables if AREA in table.rows.columns}
 
 
-def count_leaving(areas: Mapping[str, Sequence[str]]) -> dict[str, int]:
+def count_country_rows(areas: Mapping[str, Sequence[str]]) -> dict[str, int]:
     """The countries that have rows in tables of a release, with how many; without what others published,
     which stands beside the study's own figures.
 
@@ -350,12 +350,12 @@ def decide_objection(
     return found
 
 
-def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], today: dt.date) -> None:
+def refuse_uncleared(restricted: Path, digest: str, row_counts: Mapping[str, int], today: dt.date) -> None:
     """Raise ObservatoryError unless every country whose rows leave was asked or decided on, the time to
     answer is over or all answered, and no objection is open or leaves rows out.
 
     Args:
-        leaving: count_leaving() of the release itself.
+        row_counts: count_country_rows() of the release itself.
     """
     clearance = read_clearance(restricted)
     if clearance is None or clearance.digest != digest:
@@ -373,7 +373,7 @@ def refuse_uncleared(restricted: Path, digest: str, leaving: Mapping[str, int], 
             f"rows of {', '.join(clearance.left_out)} are to be left out, and this version has them: make the"
             f" next version, `{make_command(restricted)}`"
         )
-    unlisted = sorted(set(leaving) - {each.country for each in clearance.leaving})
+    unlisted = sorted(set(row_counts) - {each.country for each in clearance.concerned})
     if unlisted:
         wrong.append(
             f"not in the clearance: {with_noun(len(unlisted), 'country', 'countries')} whose rows leave:"
@@ -405,12 +405,12 @@ def make_command(restricted: Path) -> str:
     return f"observatory release make --period {restricted.parent.name}{options}"
 
 
-def describe_leaving(clearance: Clearance) -> list[str]:
+def describe_grounds(clearance: Clearance) -> list[str]:
     """Describe whose rows leave on what ground, a line for each ground: all countries by name."""
     grounds: dict[str, list[str]] = {}
-    for each in clearance.leaving:
+    for each in clearance.concerned:
         grounds.setdefault(ground_of(each), []).append(each.country)
-    total = f"Rows of {with_noun(len(clearance.leaving), 'country', 'countries')} leave."
+    total = f"Rows of {with_noun(len(clearance.concerned), 'country', 'countries')} leave."
     return [
         total,
         *(f"{len(found)} {ground}: {', '.join(found)}" for ground, found in sorted(grounds.items())),

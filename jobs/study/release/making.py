@@ -142,13 +142,13 @@ def make_from_lake(
 
 def note_unasked(tables: Sequence[ReleasedTable], administrations: Mapping[str, str]) -> list[str]:
     """Lines on countries whose rows leave, if some of them have no administration that can be asked."""
-    leaving = clearance.count_leaving(clearance.areas_of(tables))
-    unasked = [country for country in leaving if country not in administrations]
+    row_counts = clearance.count_country_rows(clearance.areas_of(tables))
+    unasked = [country for country in row_counts if country not in administrations]
     if not unasked:
         return []
     return [
-        f"Rows of {with_noun(len(leaving), 'country', 'countries')} leave. Without an administration in the"
-        f" list of respondents: {len(unasked)}; each needs one, or a decision of its own, before publication:"
+        f"Rows of {with_noun(len(row_counts), 'country', 'countries')} leave. Without an administration in"
+        f" the list of respondents: {len(unasked)}; each needs one, or a decision of its own, before publication:"
         f" {', '.join(unasked)}."
     ]
 

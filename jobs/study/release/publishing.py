@@ -105,8 +105,8 @@ def refuse_unready(folder: Path, restricted: Path, digest: str, today: dt.date) 
             f"{', '.join(newer)} was published after this release was made, so the attack did not know it:"
             f" make the next version, `{clearance.make_command(restricted)}`"
         )
-    leaving = clearance.count_leaving(comparing.areas_in(folder))
-    clearance.refuse_uncleared(restricted, digest, leaving, today)
+    row_counts = clearance.count_country_rows(comparing.areas_in(folder))
+    clearance.refuse_uncleared(restricted, digest, row_counts, today)
 
 
 def is_whole(target: Path, digest: str) -> bool:

@@ -147,12 +147,12 @@ def describe_clearance(folder: Path, restricted: Path, digest: str) -> str:
     """
     asked = clearance.read_clearance(restricted)
     if asked is None or asked.digest != digest:
-        leaving = clearance.count_leaving(comparing.areas_in(folder))
-        named = f": {', '.join(leaving)}" if leaving else ""
-        countries = with_noun(len(leaving), "country", "countries")
+        row_counts = clearance.count_country_rows(comparing.areas_in(folder))
+        named = f": {', '.join(row_counts)}" if row_counts else ""
+        countries = with_noun(len(row_counts), "country", "countries")
         return f"The administrations were not asked yet. Rows of {countries} leave{named}"
     objections = f"{with_noun(len(asked.open_objections), 'objection')} open"
-    first, *grounds = clearance.describe_leaving(asked)
+    first, *grounds = clearance.describe_grounds(asked)
     return "\n".join(
         [f"Answers until {asked.deadline}; {objections}. {first}", "", *(f"- {each}" for each in grounds)]
     ).rstrip()

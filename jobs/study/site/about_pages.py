@@ -218,12 +218,12 @@ def glossary_page() -> Page:
     return Page("glossary", say("page.glossary"), say("glossary.lead"), sections)
 
 
-def code_of(release: PublishedRelease, template: str, equals: str, mark: str, between: str) -> str:
+def code_of(release: PublishedRelease, template: str, equals: str, quote: str, between: str) -> str:
     """Lines that find the share of the front page's headline, and those of regions and groups."""
     main = sentences.main_rows(release).get("EMAIL", {"quantity_code": QUANTITIES[-1]})
     wanted = CONDITION | {"quantity_code": main["quantity_code"]}
-    parts = [f"{name} {equals} {mark}{value}{mark}" for name, value in wanted.items()]
-    parts.append(f"area_kind_code != {mark}country{mark}")
+    parts = [f"{name} {equals} {quote}{value}{quote}" for name, value in wanted.items()]
+    parts.append(f"area_kind_code != {quote}country{quote}")
     return template.format(file=release.files["spam_volume"].name, condition=between.join(parts))
 
 

@@ -66,8 +66,8 @@ def render_releases(listed: Sequence[Listed], abouts: Sequence[About]) -> str:
         PageSection(texts=[say("releases.check")], code=COMMAND, links=[(manifest.INDEX, manifest.INDEX)]),
     ]
     lead = say("releases.none")
-    if standing := [each for each in listed if each["is_current"]]:
-        lead = say("releases.newest", name=name_release(standing[0]))
+    if current := [each for each in listed if each["is_current"]]:
+        lead = say("releases.newest", name=name_release(current[0]))
     return render_text(
         Page("index", say("releases"), lead, sections),
         is_made_up,

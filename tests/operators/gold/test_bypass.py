@@ -32,7 +32,7 @@ from tests.support.gold_tables import count_table
 def test_the_same_seed_gives_the_same_messages_and_every_sign() -> None:
     sent = bypass_sms.simulate(5, days=1)
     assert sent == bypass_sms.simulate(5, days=1) != bypass_sms.simulate(6, days=1)
-    told = {code for code, row in words.codelist_rows("bypass").items() if row["is_told"] == "true"}
+    told = {code for code, row in words.codelist_rows("bypass").items() if row["is_recorded"] == "true"}
     assert {sign for sms in sent for sign in sms.signs} == told
     # Domain facts, section 3: what no log tells has its code all the same, so that it is not taken for none.
     assert set(words.codelist_rows("bypass")) - told == {"SMS_BYPASS", "AIT"}

@@ -441,7 +441,7 @@ def test_a_country_without_an_administration_waits_for_a_decision_of_its_own(
     assert file.read_text() == "country,name,rows,decision,by,reason\nNPL,Nepal,1,,,\n"
     assert file.stat().st_mode & 0o077 == 0
     found = decided(place, 'NPL,published,A. Officer,"no focal point, letter of 3 January"')
-    assert clearance.describe_leaving(found) == [
+    assert clearance.describe_grounds(found) == [
         "Rows of 2\u00a0countries leave.",
         "1 asked, without an answer: FJI",
         "1 without an administration, published by decision of A. Officer"

@@ -75,7 +75,7 @@ def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
     fields."""
     # The sign that stands before the text and parts it from other fields.
     before = own.partition("%b")[0]
-    mark = before[-1:]
+    separator = before[-1:]
     usual = [
         EVENT.fullmatch(line["event"]) is not None
         and NUMBER.fullmatch(line["recipient"]) is not None
@@ -86,16 +86,16 @@ def is_plausible(lines: list[dict[str, str]], own: str) -> bool:
         sum(usual) >= FITS * len(lines)
         and all(
             not any(LIKE_A_NUMBER.fullmatch(line.get(name, "")) for name in NOT_NUMBERS)
-            and (has_length(line) if "length" in line else is_text(line.get("text", ""), mark))
+            and (has_length(line) if "length" in line else is_text(line.get("text", ""), separator))
             for line in lines
         )
         and ("%L" in own or any(" " in line.get("text", "") for line in lines))
     )
 
 
-def is_text(value: str, mark: str) -> bool:
+def is_text(value: str, separator: str) -> bool:
     """Return whether a field may be the text of an SMS, whose length the log does not say."""
-    return mark not in value and LIKE_A_NUMBER.fullmatch(value) is None
+    return separator not in value and LIKE_A_NUMBER.fullmatch(value) is None
 
 
 def has_length(line: dict[str, str]) -> bool:

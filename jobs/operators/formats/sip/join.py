@@ -151,9 +151,9 @@ def _attach_to_calls(rest: pl.DataFrame, opened: pl.DataFrame, pairs: pl.DataFra
     starts = opened.group_by("_call", *_KEY, "_caller").agg(first_at=pl.col("_opened").min())
     starts = starts.sort("first_at", *_KEY, "_caller", "_call")
     named = _order_tags(rest).join(pairs, on=[*_KEY, "_low", "_high"], how="left").sort("first_at", "_order")
-    is_told = pl.col("_caller").is_not_null() & (pl.col("method") == "BYE").fill_null(False)
-    by_tags = _join_nearest(named.filter(is_told), starts, [*_KEY, "_caller"], "backward")
-    loose = pl.concat([by_tags.filter(pl.col("_call").is_null()).drop("_call"), named.filter(~is_told)])
+    is_stated = pl.col("_caller").is_not_null() & (pl.col("method") == "BYE").fill_null(False)
+    by_tags = _join_nearest(named.filter(is_stated), starts, [*_KEY, "_caller"], "backward")
+    loose = pl.concat([by_tags.filter(pl.col("_call").is_null()).drop("_call"), named.filter(~is_stated)])
     by_id = _join_nearest(loose.sort("first_at", "_order"), starts.drop("_caller"), _KEY, "nearest")
     found = pl.concat(
         [by_tags.select(by_id.columns).with_columns(_is_by_id=False), by_id.with_columns(_is_by_id=True)]
@@ -215,7 +215,7 @@ def _decide_calls(whole: pl.DataFrame) -> pl.DataFrame:
         try_count=pl.col("to_tag").filter("_is_request").n_unique().cast(pl.Int32),
         _answered=pl.coalesce(pl.col("answered_at").min(), pl.col("_answer").min()),
         _ended=pl.coalesce(pl.col("_good_bye").max(), pl.col("_bye").max()),
-        _told_us=pl.col("talk_us").max(),
+        _stated_us=pl.col("talk_us").max(),
         # A Call-ID alone is what its caller chose, as a message-id is.
         join_quality=choose_code(
             by_message_id=pl.col("_is_by_id").any(), exact=pl.len() > 1, otherwise="none"
@@ -243,7 +243,7 @@ def _describe_calls(decided: pl.DataFrame, format_code: str) -> pl.LazyFrame:
     )
     passed = pl.col("outcome_code").is_in(["delivered", "queued"])
     span = (pl.col("_ended") - pl.col("_answered")).dt.total_microseconds()
-    talk = pl.coalesce("_told_us", pl.when(span >= 0).then(span))
+    talk = pl.coalesce("_stated_us", pl.when(span >= 0).then(span))
     keyed = decided.with_columns(outcome_code=outcome, queue=_digest_keys(decided))
     known = {
         "format_code": pl.lit(format_code),

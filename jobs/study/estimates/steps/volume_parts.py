@@ -118,8 +118,8 @@ def split_volumes(
     months = respondent_figure.filter(
         pl.col("given_by_code") == LOGS, pl.col("unit_code").is_in(list(UNIT.values()))
     )
-    together = parts.group_by(RESPONDENT_CELL).agg(pl.col(CLASSES).sum().name.suffix("_parts"))
-    factors = months.join(together, on=RESPONDENT_CELL).select(
+    sums = parts.group_by(RESPONDENT_CELL).agg(pl.col(CLASSES).sum().name.suffix("_parts"))
+    factors = months.join(sums, on=RESPONDENT_CELL).select(
         *RESPONDENT_CELL,
         *(
             pl.when(pl.col(f"{name}_parts") > 0).then(goal / pl.col(f"{name}_parts")).otherwise(1.0)
@@ -130,7 +130,7 @@ def split_volumes(
     found = parts.join(factors, on=RESPONDENT_CELL).select(
         *RESPONDENT_CELL, *by, *(pl.col(name) * pl.col(f"{name}_factor") for name in CLASSES)
     )
-    return Parted(breakdown, months.join(together, on=RESPONDENT_CELL, how="semi"), found)
+    return Parted(breakdown, months.join(sums, on=RESPONDENT_CELL, how="semi"), found)
 
 
 def list_cells(
