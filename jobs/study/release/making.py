@@ -148,8 +148,8 @@ def note_unasked(tables: Sequence[ReleasedTable], administrations: Mapping[str, 
         return []
     return [
         f"Rows of {with_noun(len(row_counts), 'country', 'countries')} leave. Without an administration in"
-        f" the list of respondents: {len(unasked)}; each needs one, or a decision of its own, before publication:"
-        f" {', '.join(unasked)}."
+        f" the list of respondents: {len(unasked)}; each needs one, or a decision of its own, before"
+        f" publication: {', '.join(unasked)}."
     ]
 
 
