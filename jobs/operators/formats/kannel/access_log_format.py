@@ -25,6 +25,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_case
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.contracts import read_csv_rows
 from jobs.operators.formats import TIMESTAMP, Options
 from jobs.operators.formats.shared.fields import local_time
 from jobs.operators.formats.shared.syslog import LEVEL, LEVEL_IN_BRACKETS
@@ -39,38 +40,11 @@ SYSLOG = (
 )
 
 _FREE, _EVENT, _TEXT = "free", "event", "text"
-_NUMBER, _HEX, _ID = r"-?\d*", "[0-9A-Fa-f]*", "[0-9A-Fa-f-]*"
-# What each code stands for here, and what it may look like; null: read and left.
+_SHAPES = {"stamp": STAMP, "number": r"-?\d*", "hex": "[0-9A-Fa-f]*", "id": "[0-9A-Fa-f-]*"}
+# The field of each code, None where it is read and left; and what a value may look like.
 CODES: dict[str, tuple[str | None, str]] = {
-    "t": ("message_stamp", STAMP),
-    "T": ("message_epoch", _NUMBER),
-    "l": ("event", _EVENT),
-    "i": ("smsc", _FREE),
-    "n": ("service", _FREE),
-    "A": ("account", _FREE),
-    "B": (None, _FREE),  # billing information
-    "F": ("foreign_id", _FREE),
-    "I": (None, _ID),  # bearerbox's own id; a DLR has another than its SMS
-    "D": (None, _FREE),  # meta data
-    "R": (None, _FREE),  # URL that DLRs go to
-    "x": (None, _FREE),  # box
-    "p": ("sender", _FREE),
-    "P": ("recipient", _FREE),
-    "m": (None, _NUMBER),
-    "c": ("coding", _NUMBER),
-    "M": (None, _NUMBER),
-    "C": (None, _NUMBER),
-    "d": ("dlr_mask", _NUMBER),
-    "L": ("length", _NUMBER),
-    "b": ("text", _TEXT),
-    "a": ("squeezed_text", _TEXT),
-    "k": (None, _FREE),  # first word of the text, then the next, and the rest
-    "s": (None, _FREE),
-    "S": (None, _FREE),
-    "r": (None, _TEXT),
-    "N": (None, _TEXT),  # text of a DLR, once more
-    "U": (None, _NUMBER),
-    "u": ("udh", _HEX),
+    row["code"]: (row["field"] or None, _SHAPES.get(row["shape"], row["shape"]))
+    for row in read_csv_rows(Path(__file__).with_name("access_log_codes.csv"))
 }
 # Without these a line records no SMS.
 _NEEDED = {"l": "the event words", "p": "the sender", "P": "the recipient"}

@@ -1,37 +1,17 @@
 """Transmissions of Postfix's queue files: a row for each recipient, and for what was refused of a file."""
 
+from pathlib import Path
+
 import polars as pl
 
 from jobs.base.core.codes import choose_code
+from jobs.base.tables.contracts import read_csv_rows
 from jobs.operators.formats import OUTCOME_RANK
 from jobs.operators.formats.postfix.assembly import pick_rows
 from jobs.operators.formats.postfix.refusals import subject_of
 
 # Relays without an address that are mailboxes; another name is a pipe(8) transport to a filter.
-_FINAL_RELAYS = [
-    "virtual",
-    "local",
-    "none",
-    "dovecot",
-    "maildrop",
-    "procmail",
-    "cyrus",
-    "mailman",
-    "vacation",
-    "autoreply",
-    "spawn",
-    "uucp",
-    "ifmail",
-    "bsmtp",
-    "vmail",
-    "vpopmail",
-    "deliver",
-    "discard",
-    "error",
-    "retry",
-    "sympa",
-    "mlmmj",
-]
+_FINAL_RELAYS = [row["relay"] for row in read_csv_rows(Path(__file__).with_name("final_relays.csv"))]
 
 _QUEUE_ID = (
     r"queued(?: mail for delivery)?(?: as|_as:?) <?"

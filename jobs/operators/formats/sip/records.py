@@ -15,9 +15,11 @@ configuration, so what a caller controls (User-Agent, Reason) should be configur
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 
+from jobs.base.tables.contracts import read_csv_rows
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.shared.fields import as_assembled, none_if_empty, typed_columns
 from jobs.operators.protect.numbering import to_e164, without_trunk
@@ -31,27 +33,11 @@ COUNTED_METHODS = ["INVITE", "BYE", "MESSAGE"]
 
 # Where a role's value may stand; the first list that is logged and not empty counts. The called number
 # is what was dialled, not what routing made of it: a lookup leaves a device's contact in the request URI.
-ROLES: dict[str, list[list[str]]] = {
-    # Set by the network (RFC 3325), so it is believed before From, which the caller chooses.
-    "asserted": [["pai", "p_asserted_identity", "asserted_identity", "asserted_id"]],
-    "from": [["src_user", "from_user", "src_uri", "from_uri", "caller_id", "caller", "from"]],
-    "from_domain": [["src_domain", "from_domain"]],
-    "to": [
-        ["dst_ouser", "dst_user_orig", "i-uri", "ouri"],
-        ["dst_user", "to_user", "dst_uri", "to_uri", "callee_id", "callee", "r_uri", "ruri", "o-uri", "to"],
-    ],
-    "to_domain": [["dst_odomain", "dst_domain", "to_domain"]],
-    "client_ip": [["src_ip", "srcip", "source_ip", "sourceip", "src_addr"]],
-    "inbound_link": [["inbound_link", "src_gw", "in_gw", "src_trunk", "in_trunk", "src_carrier"]],
-    "outbound_link": [
-        ["outbound_link", "dst_gw", "out_gw", "gateway", "dst_trunk", "out_trunk", "dst_carrier", "target"]
-    ],
-    "account": [["account", "accountcode", "auth_user", "customer", "uid"]],
-    "display_name": [["display_name", "from_name", "caller_name", "cnam", "from_display"]],
-    "user_agent": [["ua", "user_agent", "useragent"]],
-    "verstat": [["verstat", "stir_verstat"]],
-    "identity": [["ident", "identity", "passport", "identity_hdr"]],
-}
+# An identity that the network asserted (RFC 3325) is believed before From, which the caller chooses.
+_NAMES = [
+    (row["role"], row["names"].split(" ")) for row in read_csv_rows(Path(__file__).with_name("roles.csv"))
+]
+ROLES = {role: [names for of, names in _NAMES if of == role] for role, _ in _NAMES}
 # Names that a Kamailio CDR's own extras may give to what ties it to its call.
 CDR_NAMES = {
     "call_id": ["call_id", "callid", "ci"],
