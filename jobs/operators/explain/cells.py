@@ -14,13 +14,15 @@ from jobs.operators.build.gold_steps import GOLD_DAILY
 from jobs.operators.build.gold_tasks import BULK, BYPASS, CAMPAIGN, count_partials
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.explain.search import MESSAGE, LakeSearch, Match
-from jobs.operators.gold import bypass_indicator_daily
+from jobs.operators.gold import bypass_indicator_daily, campaign_daily
 from jobs.operators.gold.kernels import finish_rows
 from jobs.operators.gold.shared import bulk, bulk_presets, bypass
 
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"
 EFFORT = "gold.countermeasure_effort_daily"
+# Columns of a campaign that its members have, too.
+MEMBER = ("signature_kind_code", "is_bucket_capped", "spam_type_code")
 COUNT_TABLES = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, BULK, CAMPAIGN)))
 # Domains with few units are summed up under this code.
 OTHERS = "_O"
@@ -128,23 +130,14 @@ def group_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
 
 def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
     """The cells of campaigns that list a signature of the messages."""
-    signed = message.filter(pl.col("signature_hash").is_not_null())
-    if signed.is_empty():
-        return []
-    by_signature = signed.partition_by("period_date", "channel_code", "signature_hash", as_dict=True)
-    copies = {key: rows.height for key, rows in by_signature.items()}
-    listed = pl.col("signature_hashes").list.set_intersection(signed["signature_hash"].unique().to_list())
-    rows = search.find_rows(CAMPAIGN, listed.list.len() > 0, days_before(message, 1))
-    contract = read_contract(CAMPAIGN)
-    found = []
-    for row in rows.to_dicts():
-        count = sum(
-            copies.get((row["period_date"], row["channel_code"], name), 0) for name in row["signature_hashes"]
-        )
-        if count:
-            key = {name: row[name] for name in contract.key}
-            found.append(GoldCell(CAMPAIGN, key, {"copy_count": count}, {"copy_count": row["copy_count"]}))
-    return found
+    signatures = message["signature_hash"].drop_nulls().unique().to_list()
+    listed = pl.col("signature_hashes").list.set_intersection(signatures).list.len() > 0
+    # Members as the lake has them: which texts are alike depends on all messages of a day.
+    member = search.find_rows(CAMPAIGN, listed, days_before(message, 1)).select(
+        *campaign_daily.CAMPAIGN, *MEMBER, signature_hash="signature_hashes"
+    )
+    counted = campaign_daily.partial(message, member.explode("signature_hash"))
+    return table_cells(search, CAMPAIGN, counted)
 
 
 # Monthly tables, each with the daily table that it is computed from.

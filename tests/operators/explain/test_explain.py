@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from jobs.base.settings.operator import Operator
 from jobs.operators.build.run import Run
 from jobs.operators.explain.assembled import find_decisions
-from jobs.operators.explain.cells import COUNT_TABLES, find_cells
+from jobs.operators.explain.cells import CAMPAIGN, COUNT_TABLES, find_cells
 from jobs.operators.explain.finding import find_matches
 from jobs.operators.explain.lines import read_line
 from jobs.operators.explain.search import MESSAGE, TRANSMISSION, VERDICT, LakeSearch, Match, SearchQuestion
@@ -147,17 +147,18 @@ def whole(work: Run, operator: Operator) -> tuple[LakeSearch, Match]:
 def test_what_all_messages_add_is_what_gold_has(mixed_run: Run) -> None:
     """In every cell of every table: so each message alone adds what the kernels count of it."""
     seen = set()
+    tables = (*COUNT_TABLES, CAMPAIGN)
     for operator in mixed_run.settings.operator:
         search, match = whole(mixed_run, operator)
         for cell in find_cells(search, match):
-            if cell.table in COUNT_TABLES:
+            if cell.table in tables:
                 assert {name: cell.totals[name] for name in cell.counts} == cell.counts, cell
                 assert not any(value for name, value in cell.totals.items() if name not in cell.counts)
                 seen.add((cell.table, operator.id))
-        for table in COUNT_TABLES:
+        for table in tables:
             rows = search.find_rows(table, pl.lit(True)).height
             assert (rows > 0) == ((table, operator.id) in seen)
-    assert len({table for table, _ in seen}) == len(COUNT_TABLES) - 1
+    assert len({table for table, _ in seen}) == len(tables) - 1
 
 
 def test_the_rules_that_are_named_say_what_silver_has(mixed_run: Run) -> None:
