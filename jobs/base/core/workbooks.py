@@ -83,7 +83,11 @@ LARGE = WorkbookLimits(bytes=256 * 2**20, elements=10_000_000, cells=5_000_000)
 
 
 class TooLarge(Exception):
-    """A workbook over a limit. where: the cell or range that makes it so, if one does."""
+    """A workbook over a limit.
+
+    Attributes:
+        where: the cell or range that makes it so, if one does.
+    """
 
     def __init__(self, where: str = "") -> None:
         super().__init__(where)

@@ -47,9 +47,10 @@ R = TypeVar("R")
 class Task(Generic[R]):
     """One piece of work: `Task("silver, bucket 3 of 8", assemble, bucket=bucket, parts=parts)`.
 
-    about: its file or bucket, for messages. function: one that a module defines at its top, for processes and
-    Spark's workers get its name. smaller: makes tasks that together do the same in less memory; None where
-    it cannot be cut.
+    Attributes:
+        about: its file or bucket, for messages.
+        function: one that a module defines at its top, for processes and Spark's workers get its name.
+        smaller: makes tasks that together do the same in less memory; None where it cannot be cut.
     """
 
     def __init__(self, about: str, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> None:

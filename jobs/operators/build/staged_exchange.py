@@ -109,7 +109,8 @@ def run_step(*, step: Step, place: StagedPlace) -> StepOutput:
 class StagedExchange(Exchange):
     """Calls steps as tasks of an engine. made: what they made for tables.
 
-    reach: takes the share of silver's time that is over.
+    Attributes:
+        reach: takes the share of silver's time that is over.
     """
 
     def __init__(

@@ -65,7 +65,11 @@ MAGIC = re.compile(r"[*\[]")
 
 
 class AnswerRefused(ObservatoryError, OSError):
-    """An answer that a server will give again: a setting or a right is to be mended. status: of HTTP."""
+    """An answer that a server will give again: a setting or a right is to be mended.
+
+    Attributes:
+        status: of HTTP.
+    """
 
     def __init__(self, text: str, status: int = 0) -> None:
         super().__init__(text)

@@ -33,7 +33,12 @@ class DamagedExport(OSError):
 
 
 class JournalExport:
-    """Reads the lines that an export holds. raw: a binary file. before: bytes that were read of it."""
+    """Reads the lines that an export holds.
+
+    Attributes:
+        raw: a binary file.
+        before: bytes that were read of it.
+    """
 
     def __init__(self, raw: Any, before: bytes = b"") -> None:
         self.raw = raw

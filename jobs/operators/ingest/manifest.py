@@ -290,7 +290,8 @@ class Alike:
 class KnownStreams:
     """The streams of one source, found by what a file holds.
 
-    is_document: whether the files of a format are documents.
+    Attributes:
+        is_document: whether the files of a format are documents.
     """
 
     def __init__(self, streams: Iterable[Stream], is_document: Callable[[str], bool]) -> None:

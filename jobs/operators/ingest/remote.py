@@ -87,7 +87,11 @@ class RemoteFile(io.RawIOBase):
 
 
 class Copy(RemoteFile):
-    """A copy of a file of a web server. lost: why it is not whole."""
+    """A copy of a file of a web server.
+
+    Attributes:
+        lost: why it is not whole.
+    """
 
     def __init__(self, file: Any, lost: SourceLost | None) -> None:
         super().__init__(file)

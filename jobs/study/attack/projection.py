@@ -69,8 +69,13 @@ class Moves:
 
 
 class Projection:
-    """The projection of a program's rows, and of sums that cones bound. mass: what anyone has not seen of
-    each class, as far as cones let it move. sums: of changes in parts of this mass. most: of each."""
+    """The projection of a program's rows, and of sums that cones bound.
+
+    Attributes:
+        mass: what anyone has not seen of each class, as far as cones let it move.
+        sums: of changes in parts of this mass.
+        most: of each.
+    """
 
     def __init__(self, program: Program, mass: Array, sums: Array, most: Array) -> None:
         spare = np.minimum(-program.low, program.high)

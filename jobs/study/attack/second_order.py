@@ -27,8 +27,10 @@ class SecondOrder:
     """The program, around a change that is within all cones. Its unknowns: the changes that are free, then r
     of each cell, then what (r - T)² / 4 is at most.
 
-    linear: rows, low and high of low <= rows @ change <= high. rise, fall: how far changes may go.
-    enough: the most gain that is looked for.
+    Attributes:
+        linear: rows, low and high of low <= rows @ change <= high.
+        rise, fall: how far changes may go.
+        enough: the most gain that is looked for.
     """
 
     def __init__(

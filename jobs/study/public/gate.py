@@ -85,8 +85,11 @@ REVEALED = (
 
 
 class Unprotectable(ObservatoryError):
-    """Areas alone reveal a contribution: nothing leaves. held_rows, findings: as Protected has them, for the
-    restricted log; the message names no cell."""
+    """Areas alone reveal a contribution: nothing leaves.
+
+    Attributes:
+        held_rows, findings: as Protected has them, for the restricted log; the message names no cell.
+    """
 
     exit_code = 1
 

@@ -113,7 +113,11 @@ class Filing:
 
 
 class Refused(Exception):
-    """A file that cannot be read at all; the fault has the reason. identity: whose form it is, if it says."""
+    """A file that cannot be read at all; the fault has the reason.
+
+    Attributes:
+        identity: whose form it is, if it says.
+    """
 
     def __init__(self, fault: Fault, identity: Mapping[str, str] | None = None) -> None:
         super().__init__(fault.key)
