@@ -1,4 +1,4 @@
-"""Where commands print: tables and results to `out`, progress and problems to `err`.
+"""Consoles that commands print to: tables and results to `out`, progress and problems to `err`.
 
 No word of a table is broken: a table that is too wide for the longest word of each of its columns loses its
 padding, and is printed as lists, one for each row, if that is not enough.
@@ -34,7 +34,7 @@ class FittingConsole(Console):
 
 
 def fit_tables(drawn: Any, width: int) -> Any:
-    """The same, with tables that are too wide turned into lists."""
+    """Return the renderables, with tables too wide for the terminal shown as lists."""
     if isinstance(drawn, Padding):
         inner = fit_tables(drawn.renderable, width - drawn.left - drawn.right)
         return Padding(inner, (drawn.top, drawn.right, drawn.bottom, drawn.left), expand=drawn.expand)

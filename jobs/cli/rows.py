@@ -93,7 +93,7 @@ def read_rows(
 
 
 def sketch_estimates(sketches: Iterable[str]) -> list[pl.Expr]:
-    """For each sketch the count that it estimates; exact below 4,096."""
+    """Return an expression for each sketch's distinct count: an estimate, exact below 4,096."""
     import polars as pl
 
     from jobs.base.tables.sketch import estimate_distinct, from_bytes
@@ -237,7 +237,7 @@ def find_constant(frame: pl.DataFrame, cells: dict[str, list[str]]) -> list[str]
 
 
 def word_width(name: str, cells: Sequence[str]) -> int:
-    """How wide a column has to be that breaks no word."""
+    """Return the least width of a column that breaks no word."""
     return max(map(cell_len, [name, *(word for cell in cells for word in cell.split())])) + EDGE
 
 

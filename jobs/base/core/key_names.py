@@ -1,4 +1,4 @@
-"""Where the key of pseudonyms comes from, environment variables or a setting, and the days of each key.
+"""Source of the key of pseudonyms, environment variables or a setting, and the days of each key.
 
 The key of a row is that of its UTC day. A day is computed under one key, and with it whatever its messages
 need of the days around it (jobs/operators/build/windows.py): no join of silver meets two keys. See decision

@@ -1,5 +1,5 @@
-"""How numbers, dates and countries are written in the six languages of the United Nations: English as
-core/numbers has it, the others by CLDR, through Babel."""
+"""Numbers, dates and names of countries in the six languages of the United Nations: English as core/numbers
+writes it, the others by CLDR, through Babel."""
 
 import datetime as dt
 import re
@@ -46,18 +46,18 @@ def format_count(number: Number) -> str:
 
 
 def format_rounded(number: Number) -> str:
-    """For prose, with three digits and the name of the size."""
+    """Format a number for prose, with three digits and the name of the size."""
     return numbers.format_rounded(number) if is_english() else format_size(number, "long", current.get())
 
 
 def format_before_noun(number: Number) -> str:
-    """As format_rounded(), before what is counted: 22,9 millions de (dollars)."""
+    """Format a number as format_rounded() does, before the noun it counts: 22,9 millions de (dollars)."""
     of = " de" if current.get() in ("fr", "es") and abs(round_significant(number)) >= 1_000_000 else ""
     return format_rounded(number) + of
 
 
 def format_compact(number: Number) -> str:
-    """For a table or a chart, with three digits and a short name of the size."""
+    """Format a number for a table or a chart, with three digits and a short name of the size."""
     return numbers.format_compact(number) if is_english() else format_size(number, "short", current.get())
 
 

@@ -1,4 +1,4 @@
-"""How numbers are written for people: one function for each kind of number.
+"""Functions that write numbers for people, one for each kind of number.
 
 A number is an int, a Decimal, a float or the text of a file. It is read as the decimal that it shows, and
 rounded once, half away from zero. A missing number is a dash, or the word that its column has for it.

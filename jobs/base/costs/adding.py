@@ -1,4 +1,4 @@
-"""Which cost figures may be added, and the sum of those that may.
+"""Cost figures that may be added, and their sum.
 
 Estimates of the study are added over areas, channels or strategies that have nothing in common, if they are
 of one table, component and conversion or definition; units of volume as ref.measure permits. How their errors

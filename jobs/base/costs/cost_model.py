@@ -113,7 +113,7 @@ class PublishedModels:
 
     @property
     def figures(self) -> list[ModelFigure]:
-        """Those in force."""
+        """Return the figures in force."""
         return list(figures_in_force(self.cost_model, self.cost_model_parameter).values())
 
 

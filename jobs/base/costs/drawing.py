@@ -1,4 +1,4 @@
-"""How an explained cost figure looks on a terminal."""
+"""Layout of an explained cost figure on a terminal."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -69,7 +69,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Simulation:
-    """How a figure comes from its parameters, so that several can be simulated together.
+    """Formula of a figure and its parameters, so that several figures can be simulated together.
 
     Attributes:
         table: the parameters, as sampling.sample_parameters takes them.

@@ -113,7 +113,7 @@ def rate_facts(month: Month) -> list[tuple[str, str]]:
 
 
 def bound_facts(month: Month) -> list[tuple[str, str]]:
-    """Which bound the figure is, what it lacks and what is too high in it; nothing of an estimate."""
+    """List the bound, the inputs it lacks and those too high or too low; empty for an estimate."""
     bound = month.bound
     if bound.code == "estimate":
         return []

@@ -72,7 +72,7 @@ class Month:
 
     @property
     def bound(self) -> Bound:
-        """Which way the figure is known to err."""
+        """Return the direction in which the figure is known to err."""
         simulated = self.simulate_cost(central_samples(self.priced.table))
         return bound_of(self.channel, self.measure, "total", simulated, self.priced.biases)
 

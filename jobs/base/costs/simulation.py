@@ -246,7 +246,7 @@ def sum_by_component(
 
 @dataclass(frozen=True)
 class Bound:
-    """Which way an amount is known to err.
+    """Direction in which an amount is known to err.
 
     Attributes:
         priceless: measures whose work could not be priced.

@@ -106,7 +106,7 @@ def join_classes(operators: pl.DataFrame, countries: pl.DataFrame) -> pl.DataFra
 
 
 def are_in_area(area: Area, country: np.ndarray) -> np.ndarray:
-    """Which operators are in the area, by their countries."""
+    """Return a mask of the operators in the area, by their countries."""
     return np.isin(country.astype(str), area.countries)
 
 

@@ -1,4 +1,4 @@
-"""How far an estimate may be relied on, by its band: its mark, and whether it may be quoted.
+"""Reliability of an estimate, by its band: its mark, and whether it may be quoted.
 
 One of low reliability (OBS_STATUS U) stands in tables alone, with its interval: no sentence and no headline
 has it, as Eurostat's labour force survey does with imprecise estimates.

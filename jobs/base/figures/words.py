@@ -1,4 +1,4 @@
-"""How figures are put into words: bounds, dates and names for codes. For numbers see core/numbers."""
+"""Words for figures: bounds, dates and names of codes. For numbers see core/numbers."""
 
 import datetime as dt
 from collections.abc import Iterable

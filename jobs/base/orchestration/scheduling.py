@@ -139,7 +139,7 @@ def pipeline_task(
 
 
 def choose_task(settings: dict[str, Any]) -> Callable[..., BashOperator | SparkSubmitOperator]:
-    """How a stage becomes a task: pipeline_task, or spark_task where the engine is Spark."""
+    """Return the maker of a stage's task: pipeline_task, or spark_task where the engine is Spark."""
     given = {"name": "embedded", "master": "", **settings.get("engine", {})}
     engine = {key: os.environ.get(variable) or given[key] for key, variable in ENGINE.items()}
     return partial(spark_task, master=engine["master"]) if engine["name"] == "spark" else pipeline_task

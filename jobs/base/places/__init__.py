@@ -1,4 +1,4 @@
-"""Where bytes lie, and with which rights and credentials they are reached: folders, SFTP, object stores.
+"""Places that store bytes, with rights and credentials to reach them: folders, SFTP, object stores.
 
 Any room above may import it.
 """

@@ -1,5 +1,5 @@
-"""How much of what a filter saw was spam, from a stratified sample that a person labelled; and how often the
-filter was right. From a test elsewhere: jobs/base/stats/prevalence_by_test.py.
+"""Prevalence of spam in the traffic that a filter saw, and the filter's accuracy, from a stratified sample
+that a person labelled. From a test elsewhere: jobs/base/stats/prevalence_by_test.py.
 
 Numbers in, numbers out: no table, no engine. A stratum's units were alike in the logs; a group
 is the strata with one call of the filter. Prevalence is design-weighted: each stratum counts by its units,

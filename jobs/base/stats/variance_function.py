@@ -46,7 +46,7 @@ def area_factors(
 
 @dataclass(frozen=True)
 class Spread:
-    """How much rates differ, by measure.
+    """Variance of rates, by measure.
 
     Attributes:
         variance: v, not a number where one respondent shows none.

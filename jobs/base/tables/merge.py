@@ -1,4 +1,4 @@
-"""How parts of a table add up, as its contract says: `merge` names a rule for each column outside the key.
+"""Sums of a table's parts: `merge` in its contract names a rule for each column outside the key.
 
 A table that is computed in parts is finish(merge_rows(partial(messages))). The law that makes it true,
 whatever the cut: merge_rows(partial(a) + partial(b)) == merge_rows(partial(a + b)), as sets of rows.

@@ -112,7 +112,7 @@ class PublicColumn:
 
 @dataclass(frozen=True)
 class Protect:
-    """How the gate and the attacker see a table; see the module."""
+    """Properties of a table that the gate and the attacker use; see the module."""
 
     contributions: str
     shape: Shape

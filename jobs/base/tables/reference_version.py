@@ -1,4 +1,4 @@
-"""Which state of a reference table a figure was computed from."""
+"""Version of the reference table that a figure was computed from."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""How the series of a table hang together: its contract states it, and an attacker knows it from the
+"""Links between the series of a table: its contract states them, and an attacker knows them from the
 published codebook."""
 
 from __future__ import annotations

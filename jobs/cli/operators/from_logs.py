@@ -131,7 +131,7 @@ def report_logs(
     compute: Callable[[config.Observatory], list[str]],
     write: Callable[[config.Observatory, Path, Sequence[str]], Path],
 ) -> None:
-    """From logs to the report page, with a temporary lake.
+    """Compute the report page from logs, with a temporary lake.
 
     Args:
         compute: pulls, runs all stages, and returns the problems of sources.

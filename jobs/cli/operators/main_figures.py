@@ -93,7 +93,7 @@ def volume_table(rows: Rows) -> Table:
 
 
 def format_share(row: Row) -> str:
-    """As on the page: 0% of nothing alone."""
+    """Format the share as the page does: 0% only where no unit is spam."""
     return format_parts(row["spam_certain"], row["spam_possible"], row["units"])
 
 

@@ -34,7 +34,7 @@ def site(
 
 
 def print_site(folder: Path, digest: str) -> None:
-    """Where a site is, and the digest of its list of files."""
+    """Print a site's path and the digest of its list of files."""
     out.say(f"Site: {folder / 'index.html'}\ndigest of its files {digest}")
 
 

@@ -87,7 +87,7 @@ def note_filter_error(frame: pl.DataFrame, period: str | None) -> str:
 
 
 def note_subscriptions(rows: list[Any]) -> str:
-    """Which part of the world's squared coefficient of variation is due to errors of subscriptions."""
+    """Report the part of the world's squared coefficient of variation due to errors of subscriptions."""
     parts = {
         row.channel_code: 1e6 * (row.subscriptions_variance or 0.0) / max(float(row.cv_pct) ** 2, 1e-9)
         for row in rows

@@ -35,8 +35,8 @@ class AuditDue:
 
 
 def list_audits(lake: Lake, operators: Collection[str], period: str) -> list[AuditDue]:
-    """For each operator, month of the period and channel with content that its filter could see, how far its
-    audit is. drawn and labelled are of the month's one sample, whatever the channel."""
+    """List the state of the audit of each operator, month of the period and channel with content that the
+    filter could see. drawn and labelled count the month's one sample, whatever the channel."""
     first, last = map(str, period_bounds(period))
     files = lake.files(
         VOLUME,

@@ -1,4 +1,4 @@
-"""From bronze to gold: the stages, their tasks and checks, and which days they compute.
+"""Stages from bronze to gold, their tasks and checks, and the days that they compute.
 
 Any room above may import it.
 """

@@ -194,7 +194,7 @@ def ledger_rows(
 
 
 def open_since(lake: Lake, settings: Observatory, ingest_id: str) -> dict[str, dt.date]:
-    """For each operator, the first day that late lines of a batch may still change: by the batches before."""
+    """Return each operator's first day that late lines of a batch may still change, by earlier batches."""
     before = lake.read("bronze.file", where=pl.col("ingest_id") < ingest_id)
     newest = before.group_by("operator_id").agg(pl.col("last_event_date").max()).drop_nulls()
     days = dt.timedelta(days=settings.lake.open_days)

@@ -42,7 +42,7 @@ def with_history(
     messages: dict[Day, str],
     days_of_texts: Mapping[str, int],
 ) -> dict[Day, str]:
-    """For each operator-day a checksum of its inputs: its own messages, the campaigns that it looks at, and
+    """Return a checksum of each operator-day's inputs: its own messages, the campaigns that it looks at, and
     the messages of the days whose texts it looks at.
 
     Args:

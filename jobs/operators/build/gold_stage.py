@@ -174,7 +174,7 @@ def commit_gold(
 
 
 def own_inputs(settings: Observatory, recorded: State) -> dict[bulk_days.Day, str]:
-    """For each operator-day of silver a checksum of its messages, of reference tables and of settings."""
+    """Return a checksum of each silver operator-day: its messages, reference tables and settings."""
     digest = describe_definitions(settings)
     return {
         (operator, day): record.digest_text(f"{checksum}/{digest}")
@@ -208,7 +208,7 @@ def messages_of(recorded: State) -> dict[bulk_days.Day, str]:
 
 
 def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_days.Day, str]) -> Periods:
-    """Of these operator-days those that were counted from something else than is on record now."""
+    """Return the operator-days that were counted from inputs other than those on record now."""
     due = record.stale_periods(CAMPAIGN, known, day_checksums)
     recorded = bulk_days.campaign_checksums(known, {}, {})
     inputs = bulk_days.with_history(day_checksums, recorded, messages_of(known), days_of_texts(settings))

@@ -40,7 +40,7 @@ def settled_in_gold(lake: Lake) -> Days:
 
 
 def looks_back() -> dt.timedelta:
-    """How long before a day of gold the messages are that it looks at."""
+    """Return the time before a day of gold from which it uses messages."""
     # Its rules take long to import, for commands that do not need them.
     from jobs.operators.gold.shared.bulk_presets import LONGEST_DAYS
 

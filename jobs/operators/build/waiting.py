@@ -66,8 +66,8 @@ def find_waiting(lake: Lake, limits: LimitSettings, operators: set[str]) -> Wait
 def new_of(
     lake: Lake, files: pl.DataFrame, broken: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame, set[str]]:
-    """Of sources over the limit those with something that silver has not taken; the parts that are new; and
-    the operators of parts that were read again since silver took them."""
+    """Return the sources over the limit with parts that silver has not taken; the parts that are new; and the
+    operators of parts that were read again since silver took them."""
     if broken.is_empty():
         return broken, windows.no_parts(), set()
     taken = windows.taken_parts(lake)

@@ -134,7 +134,7 @@ def lake_rows(table: str, file: DataFile) -> pl.DataFrame:
 
 
 def rows_with(pseudonyms: Iterable[str]) -> Callable[[pl.DataFrame], pl.Series]:
-    """Of rows, the numbers of those that hold one of these pseudonyms in any column."""
+    """Return a function that finds the numbers of the rows with one of these pseudonyms in any column."""
     known = sorted(pseudonyms)
 
     def find(rows: pl.DataFrame) -> pl.Series:

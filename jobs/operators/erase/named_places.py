@@ -166,8 +166,8 @@ def find_rows(
     batches: set[str] | None,
     places: NamedPlaces,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Of a format's bronze rows those that go, those that lose lines, and those that name a subscriber and
-    stay, because their events are later."""
+    """Find a format's bronze rows that go, those that lose lines, and those that name a subscriber and stay,
+    because their events are later."""
     table = f"bronze.{name}"
     parts = [lake.read(table, where=pl.lit(False))]
     for file in lake.files(table, is_wanted=lambda each: each["operator_id"] == subscribers.operator_id):

@@ -92,7 +92,7 @@ class Story:
         return {state: sorted(set(names)) for state, names in found.items()} if self.cells else {}
 
     def gold_lines(self) -> list[tuple[str, str, str]]:
-        """For each row of gold, without definition and unit: table, key, and the counts of the match."""
+        """List the rows of gold, without definition and unit: table, key, and the counts of the match."""
         groups: dict[tuple[Any, ...], dict[str, str]] = {}
         for cell in self.cells:
             period = cell.key.get("period_date") or cell.key.get("period_code")

@@ -26,7 +26,7 @@ FileToDocuments = Callable[[bytes, str, Source, int], Iterator[Document]]
 
 @dataclass(frozen=True)
 class Events:
-    """Of a format whose bronze rows hold several events, which copies may have in other rows.
+    """Functions of a format whose bronze rows hold several events; a copy may have them in other rows.
 
     Attributes:
         key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
@@ -74,7 +74,7 @@ class CopyRules:
 
 @dataclass(frozen=True)
 class Requests:
-    """Of a format that records requests for SMS, which another format records and counts as messages.
+    """Requests for SMS that a format records, and that another format records and counts as messages.
 
     Attributes:
         format: that other format.
@@ -103,7 +103,7 @@ class Requests:
 
 @dataclass(frozen=True)
 class Profiles:
-    """Of a format that is read through a mapping profile, which a source names in its options.
+    """Mapping profiles of a format; a source names its profile in its options.
 
     recognise(sample): the name of a shipped profile that fits, and how sure that is.
     draft(sample): a profile to start from, as TOML.
@@ -115,7 +115,7 @@ class Profiles:
 
 @dataclass(frozen=True)
 class OwnLayouts:
-    """Of a format that operators may lay out themselves: how a log's layout is found by its first bytes.
+    """Layouts of a format that operators may define themselves, found by a log's first bytes.
 
     Attributes:
         log: what people call such a log.
@@ -222,7 +222,7 @@ class Format:
 
     @property
     def to_silver(self) -> dict[str, RowsToRows]:
-        """For each silver table that its bronze rows become, the function that returns those rows."""
+        """Return the functions that return silver rows of its bronze rows, by silver table."""
         hooks = {
             "silver.transmission": self.transmissions,
             "silver.verdict": self.verdicts,

@@ -68,8 +68,8 @@ def score_whole_log(shares: dict[str, float], sample: bytes) -> dict[str, float]
 
 
 def score_by_shape(shares: dict[str, float], sample: bytes) -> dict[str, float]:
-    """Where no format has enough lines of a stamped log, those that have some are half sure, and surer the
-    more they have."""
+    """Score formats where none has enough lines of a stamped log: those with some are half sure, and surer
+    the more lines they have."""
     if max(shares.values()) >= SURE_ENOUGH or not any(shares.values()):
         return shares
     if not is_mostly_stamped(sample):

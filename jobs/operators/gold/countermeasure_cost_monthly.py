@@ -79,7 +79,7 @@ def positive(count: str) -> pl.Expr:
 
 
 def monthly_traffic(spam_volume_daily: pl.DataFrame) -> pl.DataFrame:
-    """Of each operator, month and channel the recipients of messages, or the calls, that it received."""
+    """Count the recipients of messages, or the calls, that each operator received by month and channel."""
     unit = pl.when(pl.col("channel_code").is_in(CALLS)).then(pl.lit("call")).otherwise(pl.lit("recipient"))
     by = ["operator_id", "channel_code", "period_code"]
     return (

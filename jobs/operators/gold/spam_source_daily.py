@@ -18,7 +18,7 @@ from jobs.operators.gold.shared.origins import origin_code
 
 
 def sender_sketches(message: pl.DataFrame, definition: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """For each group, unit and definition with certain spam a sketch of its senders.
+    """A row per group, unit and definition with certain spam: a sketch of its senders.
 
     Units are recipients, attempts and calls: messages and segments have the senders of the recipients. Only
     spam is sketched, and each sender of a group once, whatever the number of definitions. key_id: the key of

@@ -156,7 +156,7 @@ class Files:
 
 
 def read_files(fs: Any, folder: str) -> Files:
-    """Of the last pull; nothing where it cannot be read."""
+    """Read the files of the last pull from its manifest; none where it cannot be read."""
     try:
         found = json.loads(fs.cat_file(f"{folder}/{MANIFEST}"))
         return Files(

@@ -155,7 +155,7 @@ class Unpacked(io.RawIOBase):
 
 
 def table_of(file: IO[bytes], path: str) -> list[tuple[int, int]]:
-    """Of each frame its bytes in the file, and unpacked. Raises DamagedPiece for a file that was cut."""
+    """Return each frame's bytes in the file, and unpacked. Raises DamagedPiece for a file that was cut."""
     end = file.seek(0, io.SEEK_END)
     count, _, magic = FOOTER.unpack(read_at(file, max(end - FOOTER.size, 0), FOOTER.size))
     start = end - FOOTER.size - count * ENTRY.size

@@ -85,7 +85,7 @@ class RowPlace:
         return {name: pl.lit(value) for name, value in self.parts[0].stream.items()}
 
     def number_ranges(self, offsets: pl.Series) -> pl.Series:
-        """For each offset in the block, which of the ranges it lies in."""
+        """Return the number of the range that each offset in the block lies in."""
         if len(self.parts) == 1:
             return pl.zeros(len(offsets), pl.Int64, eager=True).alias("part")
         return pl.Series("part", np.searchsorted(self.begins, offsets.to_numpy(), side="right") - 1)

@@ -211,7 +211,7 @@ def is_closed(name: str) -> bool:
 
 
 def newest_times(fs: Any, names: list[str]) -> dict[str, dt.datetime]:
-    """For each file, a UTC time that none of its lines is newer than: for stamps without a year.
+    """Return for each file a UTC time that none of its lines is newer than: for stamps without a year.
 
     The time in a gzip header, else the file's own; and no older rotation is newer than a younger one.
     `names` stand oldest first. A file that cannot be read, or whose time cannot be, has none.

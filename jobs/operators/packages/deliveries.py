@@ -50,7 +50,7 @@ class Delivery:
 
 
 def last_deliveries(lake: Lake, operators: Collection[str]) -> list[Delivery]:
-    """For each operator and period the package that was sent last."""
+    """Return the last package sent by each operator for each period."""
     rows = (
         lake.read(TABLE, where=pl.col("operator_id").is_in(list(operators)))
         .sort("operator_id", "period_code", "sent_at")

@@ -136,8 +136,8 @@ def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
 
 
 def count_days(volume: pl.DataFrame, files: pl.DataFrame) -> list[Row]:
-    """For each month and channel the days with logs: such on which something was counted, and such that lie
-    within a log file of the channel. A small operator has quiet days, which are no gap."""
+    """Count the days with logs of each month and channel: days with any count, and days within a log file of
+    the channel. A small operator has quiet days, which are no gap."""
     by = ["period_code", "channel_code"]
     counted = volume.select(*by, "period_date").unique()
     quiet = logged_days(files, counted).join(counted.select(by).unique(), on=by)
@@ -203,7 +203,7 @@ def logged_days(files: pl.DataFrame, counts: pl.DataFrame) -> pl.DataFrame:
 
 
 def count_sources(files: pl.DataFrame, months: tuple[str, ...], threshold: int) -> list[Row]:
-    """For each log format the sources and their lines, of pieces of files with records of the period.
+    """Count the sources and lines of each log format, of pieces of files with records of the period.
 
     Lines leave in multiples of the threshold, as counts do: a line of an SMS log is a message.
     The sources' own names stay where they are: they may reveal hosts.

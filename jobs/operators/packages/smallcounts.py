@@ -96,7 +96,7 @@ def count_classes(units: int, certain: int, possible: int) -> list[int]:
 
 
 def counted_as(counts: Array, least: int) -> Array:
-    """For each class the one that it counts as, so that none is small where all together are not."""
+    """Return the class that each class counts as, so that none is small where all together are not."""
     classes = np.broadcast_to(np.arange(3), counts.shape).copy()
     for side in (CERTAIN, CLEAN):
         classes[..., side][counts[..., side] < least] = UNDECIDED
@@ -149,7 +149,7 @@ def protect_rows(
 def count_cells(
     rows: pl.DataFrame, groups: Mapping[CellKey, Group], levels: Sequence[Sequence[str]]
 ) -> dict[CellKey, dict[CellPath, Array]]:
-    """Of each group the smallest parts of cells, with classes as the group counts them."""
+    """Count each group's smallest parts of cells, with classes as the group counts them."""
     found: dict[CellKey, dict[CellPath, Array]] = {}
     columns = [name for level in levels for name in level]
     ends = np.cumsum([len(GROUP), *(len(level) for level in levels)]).tolist()

@@ -24,7 +24,8 @@ def ranges_database(protection: Protection) -> tuple[str | None, dt.date | None]
 
 
 def locate_clients(addresses: pl.Series, space: OperatorSpace, protection: Protection) -> pl.DataFrame:
-    """Of each address its pseudonym, network, country and autonomous system, and whether it is the operator's
+    """Look up each address's pseudonym, network, country, autonomous system, and whether it is the operator's
+    own.
 
     Each distinct address is looked up once.
 

@@ -157,7 +157,7 @@ def find_acting_rules(
 
 
 def best_places(values: pl.Series, match: Matcher) -> pl.Series:
-    """For each value the place of the best rule that matches; null where none does."""
+    """Return for each value the place of the best rule that matches; null where none does."""
     if values.null_count() == len(values) or match.is_empty:
         return pl.Series(values.name, [None] * len(values), dtype=pl.Int32)
     return map_texts(values, lambda value: found[0] if (found := match(value)) else None, pl.Int32)

@@ -28,8 +28,8 @@ def hosts_in_addresses(addresses: pl.Series, space: OperatorSpace) -> pl.DataFra
 def hosts_in_texts(
     texts: pl.Series, space: OperatorSpace, host: Callable[[pl.Expr], pl.Expr] = read_host
 ) -> pl.DataFrame:
-    """Of the host in each text its registered domain, the country that its last label names, and whether it
-    is the operator's space: host, domain, country_code, is_own. Each distinct text is looked up once."""
+    """Look up the host in each text, its registered domain, the country of its last label, and whether it is
+    in the operator's space: host, domain, country_code, is_own. Each distinct text is looked up once."""
 
     def looked_up(distinct: pl.Series) -> pl.DataFrame:
         codes = countries_by_suffix()
@@ -68,7 +68,7 @@ def countries_by_suffix() -> dict[str, str]:
 
 
 def recipient_structs(raw: pl.DataFrame, space: OperatorSpace, key: bytes) -> pl.Series:
-    """For each verdict its recipients as hash, domain and whether they are the operator's own."""
+    """Return each verdict's recipients as hash, domain and whether they are the operator's own."""
     listed = raw.select(pl.int_range(pl.len()).alias("row"), recipient=pl.col("recipients")).explode(
         "recipient"
     )

@@ -153,7 +153,7 @@ def ipv4_values(addresses: pl.Series) -> pl.Series:
 
 
 def find_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
-    """For each address the row of `ranges.labels`, -1 where there is none, -2 for what is no address.
+    """Look up the row of each address in `ranges.labels`: -1 where there is none, -2 where it is no address.
 
     To read an IPv4 address costs less than to find out whether it was read before; the others are few, are
     read by Python, and are read once each.
@@ -189,7 +189,7 @@ def find_other_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
 
 
 def find_segments(keys: np.ndarray, starts: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """For each key the label of the segment that it falls in, -1 where there is none."""
+    """Look up the label of the segment that each key falls in, -1 where there is none."""
     if not len(starts):
         return np.full(len(keys), -1, dtype=np.int64)
     # Sorted keys walk through the segments in order, which a cache likes.

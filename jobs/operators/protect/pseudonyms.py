@@ -1,4 +1,4 @@
-"""From bronze to silver: the last rows that hold raw identifiers.
+"""Step from bronze, the last rows that hold raw identifiers, to silver.
 
 Only this room matches text rules, locates addresses and numbers, and recognises an operator's own address
 space. It replaces identifiers by pseudonyms: HMAC-SHA256, cut to 128 bits, under a key of each operator.

@@ -187,7 +187,7 @@ def has_texts(kind: Any) -> bool:
 
 
 def fitting_texts(field: Field, value: pl.Expr, protection: Protection) -> dict[str, pl.Expr]:
-    """For each text of a value, by its name in a struct, whether it may pass; without the program's own."""
+    """Check whether each text of a value may pass, by its name in a struct; without the program's own."""
     found = {}
     for name, shape in column_shapes(field).items():
         assert shape is not None, f"schemas/fields.yaml states no shape of {field.name}"

@@ -56,8 +56,8 @@ def read_figures(printed: str) -> OtherCounts:
 
 
 def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
-    """For each line (offset, line) what it counts it for: kind, queue_id; is_read: whether it reads the line
-    at all. A line that it counts twice is there twice. is_outgoing: it is no refusal of the server's."""
+    """A row per line (offset, line), two where eximstats counts the line twice: kind, queue_id;
+    is_read: whether it reads the line at all; is_outgoing: whether the line is no refusal of the server's."""
     text = pl.col("line").str.extract(STAMP)
     rest = lines.select("offset", rest=text).with_columns(
         queue_id=pl.col("rest").str.extract(ID, 1),

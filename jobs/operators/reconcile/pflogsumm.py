@@ -99,9 +99,9 @@ def read_figures(printed: str) -> OtherCounts:
 
 
 def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
-    """For each line (offset, line) what it counts it for: kind, queue_id; null for a line that it counts for
-    nothing. service: the name of the daemon. is_read: whether it reads the line at all. is_outgoing: a line
-    that it counts for a refusal is none of the server's."""
+    """A row per line (offset, line): the kind and queue_id that pflogsumm counts it for, null where it counts
+    nothing. service: the name of the daemon. is_read: whether it reads the line at all. is_outgoing: whether
+    a line that it counts as a refusal is none of the server's."""
     text = pl.col("line").str.replace(r": \[ID \d+ [^\]]+\] ", ": ")
     rest = lines.select("offset", rest=pl.coalesce(text.str.extract(stamp) for stamp in STAMPS)).with_columns(
         service=pl.col("rest").str.extract(SERVICE, 1), queue_id=pl.col("rest").str.extract(SERVICE, 2)

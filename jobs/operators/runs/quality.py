@@ -143,8 +143,8 @@ def store_changed(
 
 
 def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:
-    """For each operator-month that has or had rows on record, of the table or of what it reads, a checksum of
-    what its rows come from: the rows that it reads, reference tables, and an operator's own settings."""
+    """Return a checksum of the inputs of each operator-month that has or had rows on record, of the table or
+    of the tables it reads. Inputs are the rows read, reference tables, and an operator's own settings."""
     made_of: dict[tuple[str, str], list[str]] = {}
     for (name, operator, period), (checksum, _) in sorted(known.items()):
         if operator not in own:

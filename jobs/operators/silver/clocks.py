@@ -248,7 +248,7 @@ def steps_of(pairs: pl.DataFrame) -> tuple[ClockStep, ...]:
 
 
 def count_answered(homes: pl.DataFrame, seen: pl.DataFrame) -> list[tuple[str, str, int, int]]:
-    """For each log of what belongs to messages: operator, log, ids, and those that any log's message has."""
+    """A row per log of message events: operator, log, count of ids, count of those in any log's messages."""
     has = seen.join(homes.select("operator_id", "id").unique(), on=["operator_id", "id"], how="semi")
     by = ["operator_id", "log"]
     whole = seen.group_by(by).agg(ids=pl.col("id").n_unique())

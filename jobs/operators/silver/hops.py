@@ -165,7 +165,7 @@ def find_unfolded(transmission: pl.LazyFrame) -> pl.DataFrame:
 
 
 def find_parents(found: pl.DataFrame) -> pl.DataFrame:
-    """For each file that may be a later hop the best parent, by the ends that share links.
+    """Find the best parent of each file that may be a later hop, by the ends that share links.
 
     The rows of one `link` must be together. Of the candidates of several cuts choose_earliest() chooses.
     """
@@ -180,13 +180,13 @@ def find_parents(found: pl.DataFrame) -> pl.DataFrame:
 
 
 def choose_earliest(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Of a file's parents the one that came first."""
+    """Choose the earliest of each file's parents."""
     order = ["parent_first_at", "parent_file_key", "parent_file"]
     return pairs.sort(order).unique("file", keep="first", maintain_order=True)
 
 
 def find_roots(found: pl.DataFrame) -> pl.DataFrame:
-    """From all candidates, for each file that is a later hop: the first hop's file and its depth."""
+    """Find, from all candidates, the first hop's file and the depth of each file that is a later hop."""
     step = choose_earliest(found)
     return join_roots(step, step)
 

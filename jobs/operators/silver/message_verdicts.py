@@ -54,7 +54,7 @@ def unplaced_verdicts(verdict: pl.DataFrame) -> pl.DataFrame:
 
 
 def find_routes(questions: pl.DataFrame, ids: pl.DataFrame) -> pl.DataFrame:
-    """For each message-id that a bucket asks for, each bucket with a file of it: id, bucket, to_bucket.
+    """A row per message-id that a bucket asks for and bucket with a file of it: id, bucket, to_bucket.
 
     The rows of one `id` must be together.
     """
@@ -69,8 +69,8 @@ def join_routes(verdict: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
 
 
 def choose_standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
-    """For each file with verdicts the one that stands (STANDS), found by queue id or message-id, and what all
-    verdicts contribute.
+    """Choose the verdict that stands (STANDS) for each file with verdicts, found by queue id or message-id,
+    and merge what all verdicts contribute.
 
     Of an engine its last verdict counts, and one that names the queue id before one that names the
     message-id, which a sender can choose; verdicts that call the message spam count beside each other and

@@ -55,7 +55,7 @@ def as_json(answer: LogSurvey) -> dict[str, object]:
 
 
 def read_lines(answer: LogSurvey) -> dict[str, object]:
-    """How much of the log was read, and what became of its lines."""
+    """Return how much of the log was read, and the number of its lines by outcome."""
     return {
         "is_exact": answer.is_exact,
         "share_read": round(answer.share_read, 6),

@@ -96,7 +96,7 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
 
 
 def begun_in_sample(sent: Frames, sampled: list[str]) -> Frames:
-    """Of sampled streams only messages whose beginning was read: the others belong to blocks before."""
+    """Keep of sampled streams the messages whose beginning was read: the others belong to blocks before."""
     if not sampled:
         return sent
     is_cut = (

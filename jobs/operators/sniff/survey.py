@@ -78,7 +78,7 @@ class LogSurvey:
 
     @property
     def share_read(self) -> float:
-        """Of the bytes, decompressed ones where a file is compressed, 0 to 1."""
+        """Return the share of bytes read, of decompressed bytes where a file is compressed, 0 to 1."""
         total = sum(each.total for each in self.progress)
         return sum(each.read for each in self.progress) / total if total else 1.0
 

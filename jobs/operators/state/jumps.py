@@ -235,5 +235,5 @@ def score_day(value: float, before: Sequence[float], least: float) -> float | No
 
 
 def log_odds(units: int, spam: int) -> float:
-    """Of a unit being spam. Half a unit on either side keeps it finite."""
+    """Return the log odds of a unit being spam. Half a unit on either side keeps them finite."""
     return math.log((spam + 0.5) / (units - spam + 0.5))

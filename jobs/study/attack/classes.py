@@ -43,7 +43,7 @@ class Known:
     among: int
 
     def find_knowing(self, entries: Array) -> Array:
-        """Which attackers have any of these entries."""
+        """Return a mask of the attackers that have any of these entries."""
         return np.bincount(self.attacker[entries], minlength=self.among) > 0
 
 
@@ -132,7 +132,7 @@ class Parts:
         self.starts = np.searchsorted(self.target, np.arange(len(targets) + 1))
 
     def find_touched(self, classes: Array) -> Array:
-        """Which targets are in any of these classes."""
+        """Return a mask of the targets in any of these classes."""
         found: Array = np.logical_or.reduceat(classes[self.of_class], self.starts[:-1])
         return found
 

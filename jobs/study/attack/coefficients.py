@@ -1,4 +1,4 @@
-"""How estimates depend on contributions: the coefficients, computed anew from what an attacker knows.
+"""Coefficients of estimates on contributions, computed anew from what an attacker knows.
 
 An estimate of the study is a linear function of its respondents' contributions. This module follows the
 estimator's published description (jobs/base/stats/estimation.py, docs/estimates.md) with code of its own.
@@ -56,7 +56,7 @@ class Linear:
         return found
 
     def find_members(self, area: str) -> Array:
-        """Which respondents are in an area."""
+        """Return a mask of the respondents in an area."""
         found: Array = self.member[self.areas.index(area)]
         return found
 

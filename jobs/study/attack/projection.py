@@ -1,4 +1,4 @@
-"""How far contributions can surely move: an argument of geometry, which needs no program.
+"""Distance that contributions can surely move: an argument of geometry, which needs no program.
 
 m is what an attacker has not seen of each class, s how far each row is from its nearer bound, and P the
 orthogonal projection onto the vectors that B = (rows diag(m), diag(s)) maps to nothing. For a target with the
@@ -63,7 +63,7 @@ class Moves:
         return found
 
     def find_short(self, lost: Array) -> Array:
-        """Which of them may not reach their goal."""
+        """Return a mask of the targets that may not reach their goal."""
         found: Array = self.square_reach(lost) < self.lack**2
         return found
 

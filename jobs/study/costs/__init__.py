@@ -1,4 +1,4 @@
-"""How a cost figure of the study's tables was computed, for `observatory cost explain`.
+"""Computation of a cost figure of the study's tables, for `observatory cost explain`.
 
 Only commands import it.
 """

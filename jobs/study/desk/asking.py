@@ -26,7 +26,7 @@ STATES = ("refused", "to correct", "gaps", "silent", "answered")
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a respondent stands in a period.
+    """State of a respondent in a period.
 
     Attributes:
         state: of STATES.
@@ -139,9 +139,9 @@ def stand(
     judged: Sequence[Mapping[str, Any]],
     heard_at: dt.datetime | None,
 ) -> Standing:
-    """Where a respondent stands, by its answers that are loaded, its packages and its judged forms of the
-    period, each in the order of receipt. The last form decides: an earlier one that counts stands beside a
-    later one that was refused."""
+    """Return a respondent's state, by its loaded answers, its packages and its judged forms of the period,
+    each in the order of receipt. The last form decides: an earlier form that counts stands beside a later one
+    that was refused."""
     last = judged[-1] if judged else None
     wrong, gaps = (last["to_correct_count"], last["open_count"]) if last else (0, 0)
     if last and not last["is_taken"]:

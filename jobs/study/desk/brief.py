@@ -112,8 +112,8 @@ def volume_lines(rows: Sequence[Row], figure: str, language: str) -> list[tuple[
 
 
 def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Sequence[tuple[str, ...]]:
-    """Of the smallest area with any, by channel: each strategy, how many operators have it and what it costs,
-    the cheapest first."""
+    """A row per channel and strategy, of the smallest area with any: how many operators have it and what it
+    costs, the cheapest first."""
     costs = {
         (row["channel_code"], row["area"], row["strategy_code"]): row
         for row in release.of_areas("countermeasure_cost", areas, release.period)

@@ -94,8 +94,8 @@ def has_spam(answers: pl.DataFrame, periods: Sequence[str]) -> bool:
 
 
 def own_figures(answers: pl.DataFrame) -> Mapping[tuple[str, str], float]:
-    """Of one respondent and period, by channel: spam for each subscription, and in % of all traffic; of spam
-    by the operator's own definition, which the published figures have."""
+    """Return one respondent's spam per subscription, and in % of all traffic, in a period, by channel: by the
+    operator's own definition of spam, which the published figures use."""
     latest = latest_answers(answers)
     values = dict(latest.select("indicator_code", "value").drop_nulls().rows())
     subscriptions = dict(answered_subscriptions(answers).select("channel_code", "subscriptions").rows())

@@ -435,7 +435,7 @@ def add_respondents(file: Path, rows: Sequence[Mapping[str, str]]) -> None:
 
 
 def largest_rows(frame: Sequence[Mapping[str, str]]) -> dict[str, Mapping[str, str]]:
-    """Of each operator the row of its most subscriptions that stands today."""
+    """Return each operator's row with the most subscriptions that stands today."""
     found: dict[str, Mapping[str, str]] = {}
     for row in frame:
         if not row.get("valid_to"):

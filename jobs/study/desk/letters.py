@@ -58,7 +58,7 @@ def read_sender(settings: Observatory, kind: str, today: dt.date) -> Sender:
 
 
 def choose_recipients(kind: str, standings: Iterable[Standing]) -> list[Standing]:
-    """Those to whom a letter of this kind goes."""
+    """Return the respondents who get a letter of this kind."""
     return [each for each in standings if each.state in KINDS[kind]]
 
 

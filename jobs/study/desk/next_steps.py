@@ -221,7 +221,7 @@ def list_publication_steps(settings: Observatory, period: str, version: str) -> 
 
 
 def made_at(restricted: Path) -> str:
-    """When a release was made; nothing if no record says so."""
+    """Return the time a release was made; empty if no record says so."""
     return next((each.at for each in read_decisions(restricted) if each.what == "made"), "")
 
 

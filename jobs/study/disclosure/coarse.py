@@ -1,4 +1,4 @@
-"""How figures are made coarse before they leave: digits, a fixed grid for intervals, and classes."""
+"""Coarsening of figures before they leave: digits, a fixed grid for intervals, and classes."""
 
 import math
 from bisect import bisect_right

@@ -211,8 +211,8 @@ def choose_logs_or_answers(
 
 
 def count_answers(sample: Sample, y: Array, status: Array) -> pl.DataFrame:
-    """For each area and quantity, in this order, how many respondents answered in place of logs, their part,
-    and the weakest status of these answers where it is not A.
+    """A row per area and quantity, in this order: the number of respondents who answered in place of logs,
+    their part, and the weakest status of these answers where it is not A.
 
     Args:
         y: respondents x quantities.

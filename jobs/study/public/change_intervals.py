@@ -89,8 +89,8 @@ def list_changes(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def growth_variance(ratios: Sequence[float], factors: Sequence[float]) -> float:
-    """How much growth differs: g, by the ratios of regions and their factors. 0 where all have no factor,
-    since all of their operators answered."""
+    """Return the variance of growth, g, by the ratios of regions and their factors. 0 where all factors are
+    0, since all of their operators answered."""
     logs, held = np.log(ratios), np.asarray(factors)
     if not held.any():
         return 0.0

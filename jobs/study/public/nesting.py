@@ -1,4 +1,4 @@
-"""Which definitions of spam are within others, whatever the logs record of a message.
+"""Definitions of spam that are within others, whatever the logs record of a message.
 
 Attackers are assumed to read this from the predicates of ref.definition. A definition is within another if
 every message that is spam under the first is spam under the second, and every one that is none under the

@@ -1,4 +1,4 @@
-"""Which figures that were published before may change, and which stay as published."""
+"""Revisions: published figures that may change, and those that stay as published."""
 
 from collections.abc import Sequence
 

@@ -61,8 +61,8 @@ class Assessment:
         return found
 
     def withdrawn(self, earlier: Collection[str]) -> dict[str, Answer]:
-        """Of indicators that the respondent answered earlier those of channels that it does not offer by this
-        form, which asks to leave their lines empty: not applicable."""
+        """Return earlier answered indicators of channels that the respondent does not offer by this form, as
+        not applicable: the form asks to leave their lines empty."""
         counted = self.counted
         absent = absent_channels(counted)
         return {

@@ -165,7 +165,7 @@ def absent_channels(answers: Mapping[str, Answer]) -> set[str]:
 
 
 def written_place(code: str, lines: dict[str, FormLine], file_name: str) -> tuple[FilePlace, str]:
-    """Where an indicator's answer stands, and its text; the file alone without its line."""
+    """Return the place of an indicator's answer and its text; the file alone if the line is missing."""
     if code not in lines:
         return FilePlace(file_name, ""), ""
     cell = lines[code].cells["answer"]

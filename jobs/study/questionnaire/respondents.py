@@ -117,7 +117,7 @@ def name_in_language(cells: Mapping[str, str]) -> str:
 
 
 def administration_name(country: str, language: str) -> str:
-    """How the administration of a country is called where nobody named it."""
+    """Return the name of a country's administration where nobody named it."""
     name = country_names(language).get(country, country)
     return translate_key(language, "word", "administration", country=name)
 

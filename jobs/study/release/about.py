@@ -46,7 +46,7 @@ class About:
 
     @property
     def own_address(self) -> str | None:
-        """Where readers find the pages of this release."""
+        """Return the address of this release's pages."""
         return f"{self.address.rstrip('/')}/{self.name}-site/" if self.address else None
 
     @property

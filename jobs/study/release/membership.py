@@ -1,4 +1,4 @@
-"""Which membership of the Resolution's groups a release uses, from which source, and how certain it is."""
+"""Membership of the Resolution's groups that a release uses, its source, and how certain it is."""
 
 import datetime as dt
 from collections import Counter

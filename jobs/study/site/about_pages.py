@@ -81,13 +81,13 @@ def publisher_of(release: PublishedRelease) -> dict[str, str]:
 
 
 def published(release: PublishedRelease) -> str:
-    """When a release was published, in a sentence."""
+    """Write a sentence with the date of publication of a release."""
     day = release.published
     return say("published.on", day=languages.format_day(day)) if day else say("published.not")
 
 
 def count_days(release: PublishedRelease) -> str:
-    """How long it took to publish; nothing of a release that is not published."""
+    """Write how long it took to publish; empty for a release that is not published."""
     if not release.published:
         return ""
     days = (release.published - last_day(release.period)).days

@@ -234,7 +234,7 @@ def reliability_column() -> ShownColumn:
 
 
 def class_columns() -> list[ShownColumn]:
-    """How much of an area answered."""
+    """Return the columns that show how much of an area answered."""
     return [
         (Column(say("holdings"), "text", True), partial(class_cell, codelist="holdings_class")),
         (Column(say("subscriptions"), "text", True), partial(class_cell, codelist="coverage_class")),
@@ -280,7 +280,7 @@ def use_columns() -> list[ShownColumn]:
 
 
 def cost_columns() -> list[ShownColumn]:
-    """Of both components together, and of each, the amount with the sign of its bound."""
+    """Return the columns of costs, of both components and of each: the amount with its bound's sign."""
     return [
         (Column(in_dollars("figure")), lambda row: amount_cell(row, COMPONENTS[row["cost_component_code"]])),
         interval_column(),
@@ -330,7 +330,7 @@ def user_columns() -> list[ShownColumn]:
 
 @dataclass(frozen=True)
 class TableView:
-    """How pages show a table.
+    """Layout of a table on pages.
 
     Attributes:
         title: the text that names it.
@@ -373,7 +373,7 @@ def shown_table(
 
 
 def reading_note(table: str, rows: pl.DataFrame) -> str:
-    """How to read the columns of a table's rows."""
+    """Write how to read the columns of a table's rows."""
     given = {"prices": prices_text()}
     if "target_per_subscription" in rows.columns:
         given["norm"] = short(rows["target_per_subscription"][0])
@@ -476,7 +476,7 @@ def volume_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 
 def country_figures(release: PublishedRelease) -> dict[str, SiteFigure]:
-    """Of each channel the volumes of countries that have a row of their own."""
+    """Return each channel's figure of volumes by country, of countries with a row of their own."""
     countries = release.volumes.filter(pl.col("area_kind_code") == "country")
     found = {}
     for channel, own in by_channel(countries):
@@ -692,7 +692,7 @@ def rank_cell(row: Row) -> Cell:
 
 
 def part_band_cell(row: Row) -> Cell:
-    """How reliable a share is, and of a total, which has none, its figure."""
+    """Return the cell of a share's reliability; for a total, which has no share, that of its figure."""
     return band_cell(row, "share_cv_band_code" if row["share_pct"] else "cv_band_code")
 
 
@@ -714,7 +714,7 @@ def matrix(
 
 
 def matrix_title(source: str, channel: str, rows: pl.DataFrame, column: str, names: Mapping[str, str]) -> str:
-    """How far areas differ in the part that is largest for all countries together."""
+    """Write the range of areas' shares of the part that is largest for all countries together."""
     key, given = (
         "sources.matrix" if source == "spam_source" else "part.matrix",
         {"channel": head_channel(channel)},

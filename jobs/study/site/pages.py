@@ -1,4 +1,4 @@
-"""Which pages the site has, and what stands on each: sections of sentences, figures and lists."""
+"""Pages of the site and their content: sections of sentences, figures and lists."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -212,7 +212,7 @@ def areas_page(release: PublishedRelease) -> Page:
 
 
 def list_without(release: PublishedRelease) -> str:
-    """Which countries have no page. A study of few countries does not publish which it covers."""
+    """List the countries without a page. A study of few countries does not publish which it covers."""
     world, countries_alone = WHOLE
     if countries_alone in release.areas and world not in release.areas:
         return say("areas.part")

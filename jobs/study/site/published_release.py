@@ -83,7 +83,7 @@ class PublishedRelease:
 
     @cached_property
     def rows_of_area(self) -> dict[str, dict[str, pl.DataFrame]]:
-        """Of each area its rows of this study, by table."""
+        """Return each area's rows of this study, by table."""
         found: dict[str, dict[str, pl.DataFrame]] = {}
         for name, rows in self.tables.items():
             if AREA in rows.columns and "area_kind_code" in rows.columns:
@@ -167,7 +167,7 @@ def add_spending_band(tables: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
 
 
 def total_spending(rows: pl.DataFrame) -> pl.DataFrame:
-    """Of the rows of investment those of all spending of a channel, at market rates."""
+    """Return the rows of investment for all spending of a channel, at market rates."""
     return rows.filter(
         pl.col("strategy_code") == ALL, pl.col("component_code") == ALL, pl.col("conversion_code") == "market"
     )

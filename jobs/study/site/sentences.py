@@ -132,7 +132,7 @@ def has_share(row: Row | None) -> bool:
 
 
 def main_rows(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> dict[str, Row]:
-    """Of each channel the volume of an area, of the better quantity that there is."""
+    """Return each channel's volume of an area, of the better quantity that there is."""
     rows = release.volumes.filter(pl.col(AREA).is_in(areas))
     return {channel: better_quantity(own).row(0, named=True) for channel, own in by_channel(rows)}
 
@@ -389,7 +389,7 @@ def unsure_changes(release: PublishedRelease) -> str:
 
 
 def subscriptions_share(row: Row) -> float | None:
-    """How much of an interval's squared width is due to errors of subscriptions, in percent."""
+    """Return the part of an interval's squared width due to errors of subscriptions, in percent."""
     terms = [row[name] for name in ("area_factor", "rates_variance", *KNOWN_ERRORS)]
     if None in terms:
         return None
@@ -446,7 +446,7 @@ def money_title(key: str, channel: str, row: Row | None) -> str:
 
 
 def part_title(channel: str, rows: pl.DataFrame, names: dict[str, str], column: str) -> str:
-    """Which part comes first, as far as intervals tell.
+    """Write which part comes first, as far as intervals allow.
 
     Args:
         rows: the parts of one area with their ranks.

@@ -280,7 +280,7 @@ def targets_of(columns: list[GuessedColumn]) -> dict[str, list[GuessedColumn]]:
 
 
 def assign_times(found: Assignment) -> None:
-    """Of several times the earliest is the first event, unless names show it."""
+    """Assign the columns of times: the earliest of several is the first event, unless names show it."""
     times, dates, clocks = found.of_kind("time"), found.of_kind("date"), found.of_kind("clock")
     if times:
         times.sort(key=_earliest_time)

@@ -174,7 +174,7 @@ def of_screens(bronze: pl.DataFrame) -> pl.DataFrame:
 
 
 def _first_listings(screens: pl.DataFrame, listings: pl.DataFrame) -> pl.DataFrame:
-    """For each session the first listing of its client in its time; of its own list where it names one.
+    """Find each session's first listing of its client in its time; in its own list where it names one.
 
     A search in order, not all pairs: a client that comes back all day has as many listings as sessions.
     """

@@ -21,9 +21,9 @@ _FUZZY_TEXT = r"^-?\d+:([0-9a-f]{4,128}):([01]\.\d\d):txt(?::[0-9a-f]*)?$"
 
 
 def fuzzy_hash(options: pl.Expr) -> pl.Expr:
-    """Of a list with the options of fuzzy symbols the hash that a part of text is most like.
+    """Return the hash that a part of text is most like, from a list with the options of fuzzy symbols.
 
-    Of equally like ones the greatest, so that the order in which storages answered tells nothing. Hashes of
+    Among equally like hashes the greatest, so that the order of storages' answers has no effect. Hashes of
     images, attachments and HTML structure are left out: a logo is in every mail of its owner.
     """
     likeness_first = options.list.eval(

@@ -208,7 +208,7 @@ def compose_lines(fields: pl.DataFrame) -> pl.Series:
 
 
 def first_of(fields: pl.DataFrame, names: tuple[str, ...]) -> pl.Series:
-    """Of each row the first of these fields that it has."""
+    """Return each row's first of these fields that it has."""
     used = [name for name in names if fields[name].null_count() < fields.height]
     if not used:
         return pl.Series("none", [None], dtype=pl.String).new_from_index(0, fields.height)

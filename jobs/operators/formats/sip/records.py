@@ -115,7 +115,7 @@ def shown_name(side: str) -> pl.Expr:
 
 
 def find_sides(*names: str) -> dict[str, pl.Expr]:
-    """For each column of a side, such as `_from`, its `_from_uri`: user and host without parameters.
+    """Return for each column of a side, such as `_from`, its `_from_uri`: user and host without parameters.
 
     A side is a number, a user, or a SIP or tel URI, also in angle brackets behind a display name.
     """

@@ -98,7 +98,7 @@ def presets_by_operator(bulk_preset: pl.DataFrame, operator: pl.DataFrame) -> li
 
 
 def days_of_texts(presets: list[Preset], operators: Iterable[str]) -> dict[str, int]:
-    """For each operator how many days of texts, a message's own last, are needed to disprove bulk."""
+    """Return each operator's number of days of texts, a message's own last, needed to disprove bulk."""
     return {
         operator: max(
             [FEWEST_DAYS]

@@ -36,8 +36,8 @@ Thresholds = Mapping[str, pl.Expr]
 
 
 def count_contacts(message: pl.DataFrame) -> pl.DataFrame:
-    """For each number and day how much it sent to each other and got from it (other_hash), and the cells that
-    it sent from (cell_hash; no counts)."""
+    """Count by number and day how much it sent to each other number and received from it (other_hash);
+    further rows for the cells that the number sent from (cell_hash; no counts)."""
     by_number = message.filter(
         (pl.col("sender_kind_code") == "number") & pl.col("sender_hash").is_not_null()
     ).select(CONTACT_COLUMNS)
@@ -80,8 +80,8 @@ def contact_side(
 
 
 def numbers_behaviour(contact: pl.DataFrame, bypass_parameter: pl.DataFrame) -> pl.DataFrame:
-    """For each number and day: how many others it reached, how many of them answered, what it sent and got,
-    and from how many cells (null where the log has none).
+    """A row per number and day: how many others it reached, how many of them answered, how much it sent and
+    received, and from how many cells (null where the log has none).
 
     Args:
         contact: all rows of each number. Numbers that reach fewer than any threshold and have no cells show
@@ -178,7 +178,7 @@ def can_be_simbox() -> pl.Expr:
 
 
 def is_simbox(at_most: Thresholds) -> pl.Expr:
-    """It reaches many, hardly anyone reaches it, and it stays where it is, where that is known."""
+    """Match numbers that reach many, that hardly anyone reaches, and that use few cells, where known."""
     return (
         (pl.col("recipients") >= at_most["simbox_recipients"])
         & (pl.col("answering") <= pl.col("recipients") * at_most["simbox_reply_share"])

@@ -249,8 +249,8 @@ def is_test() -> pl.Expr:
 
 
 def estimate_parts(is_decided_by_call: bool) -> dict[str, pl.Expr]:
-    """For one operator's month: what is audited and what stays as counted; squared distances of rates that
-    were drawn for this month alone, and distances of the others."""
+    """Return the parts of one operator's month, audited and as counted; squared distances of rates that were
+    drawn for this month alone, and distances of the others."""
     counts = call_counts(*SEEN_COLUMNS.values())
     # A call without a share, because the sample had none of it, stays as counted.
     audited = {
@@ -373,7 +373,7 @@ def call_counts(units: str, certain: str, possible: str) -> dict[str, pl.Expr]:
 
 
 def squared_distances() -> dict[str, pl.Expr]:
-    """For one operator, the squared distances, with those of rates that move together in all its months."""
+    """Return one operator's squared distances, with those of rates that move together in all its months."""
     found = {}
     for side in SIDES:
         distances = [pl.col(f"{side}_{each}").cast(pl.Float64) for each in TOGETHER]

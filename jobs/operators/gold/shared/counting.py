@@ -86,7 +86,7 @@ def unpack_state(place: int) -> pl.Expr:
 
 
 def states_by_mask(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    """For each mask that occurs in marked messages the definitions that cover it: place (of the definition),
+    """List the definitions that cover each mask of marked messages: place (of the definition),
     definition_code, state."""
     masks = message.select(mask_columns(message)).unique()
     parts = [

@@ -150,7 +150,7 @@ def sketch_table(sketches: pl.Series) -> npt.NDArray[np.uint16]:
 
 
 def band_buckets(table: npt.NDArray[np.uint16], thresholds: Thresholds) -> Iterator[npt.NDArray[np.uint64]]:
-    """For each band the bucket of each sketch: a number made of its values there.
+    """Yield for each band the bucket of each sketch: a number made of its values there.
 
     Buckets of two bands are never compared, and no bucket is stored.
     """
@@ -194,8 +194,8 @@ def pair_rows(order: Places, place: Numbers, cap: int) -> Iterator[tuple[Places,
 
 
 def count_neighbours(signature: pl.DataFrame, thresholds: Thresholds, windows: Iterable[int]) -> pl.DataFrame:
-    """For each signature of a day, and each number of days that end with it: its copies (own_N), and the
-    copies of others in its buckets (near_N), counted once in each bucket.
+    """Count for each signature of a day, and each number of days that end with it: its copies (own_N), and
+    the copies of others in its buckets (near_N), once in each bucket.
 
     Of two texts of a likeness s one is counted in 8 s^4 of the other's 8 buckets on average, and a text of
     which there are many near ones shares at least one bucket with a part of them.
@@ -234,7 +234,7 @@ def count_part(signature: pl.DataFrame, thresholds: Thresholds, windows: list[in
 def sum_windows(
     group: npt.NDArray[Any], day: Numbers, copies: Numbers, windows: Iterable[int]
 ) -> dict[int, Numbers]:
-    """For each row and number of days: the copies of its group in so many days that end with its own."""
+    """Count the copies of each row's group, by number of days that end with the row's own day."""
     windows = list(windows)
     if not len(day):
         return dict.fromkeys(windows, copies)

@@ -1,5 +1,5 @@
-"""How many of an area's countries the study's frame has, and their subscriptions: columns of every table of
-the study with areas.
+"""Number of an area's countries in the study's frame, and their subscriptions: columns of every table of the
+study with areas.
 
 A table has them if its contract names them; they follow from the frame of operators, denominators and
 populations alone, and no kernel computes them.

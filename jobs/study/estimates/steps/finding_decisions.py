@@ -384,8 +384,8 @@ def answers_behind(finding: DecidedFinding, answers: pl.DataFrame, indicators: p
 def explain_posts(
     finding: DecidedFinding, rows: pl.DataFrame, prices: Mapping[tuple[str, int], Price], language: str
 ) -> list[str]:
-    """How posts were computed, as accounts.count_posts() does: nothing of other figures, or where the wage is
-    not known.
+    """Explain how accounts.count_posts() computed posts; empty for other figures, or where the wage is not
+    known.
 
     Args:
         rows: the answers behind them.

@@ -40,7 +40,7 @@ class Given:
         return self.table_name == MONEY
 
     def of_table(self, table: str, rows: pl.DataFrame, indicators: pl.DataFrame) -> pl.Expr:
-        """Which rows of packages' tables or of answers it is.
+        """Match its rows of packages' tables or of answers.
 
         Args:
             indicators: ref.indicator_measure.

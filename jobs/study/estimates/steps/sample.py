@@ -85,14 +85,14 @@ class Sample:
 
     @cached_property
     def by_ratio(self) -> Array:
-        """Which areas have respondents enough for a ratio total; countries never."""
+        """Return a mask of the areas with enough respondents for a ratio total; countries never."""
         answered = self.member[:, self.weighted.operators.is_respondent].sum(axis=1)
         return np.array([area.kind != COUNTRY for area in self.areas]) & (answered >= SMALLEST)
 
     @cached_property
     def subscriptions(self) -> list[tuple[Array, Array, str]]:
-        """Of each area the subscriptions of its respondents and of its silent operators by their owners,
-        those that nobody listed as one of them; and the cell that it lies in, '' where in several."""
+        """Return each area's subscriptions of respondents and of silent operators by their owners, unlisted
+        ones as one silent owner; and the cell that the area lies in, '' where in several."""
         people, found = self.weighted.operators, []
         for inside, known in zip(self.member, self.known.tolist(), strict=True):
             both = (inside & people.is_respondent, inside & ~people.is_respondent)
@@ -146,7 +146,7 @@ class Sample:
 
     @cached_property
     def groups(self) -> dict[str, Array]:
-        """Which operators are in each group that weights are raked to."""
+        """Return a mask of operators for each group that weights are raked to."""
         listed = zip(self.areas, self.member, strict=True)
         return {area.code: member for area, member in listed if area.code in RAKED}
 
@@ -381,7 +381,7 @@ def cell_totals(sample: Sample, y: Array, weights: Array) -> dict[str, Array]:
 
 
 def in_cell(sample: Sample, label: str) -> Array:
-    """Which respondents are of a cell; all of them under ''."""
+    """Return a mask of a cell's respondents; all respondents under ''."""
     cells = sample.cell[sample.weighted.operators.is_respondent]
     return np.ones(len(cells), dtype=bool) if label == "" else cells == label
 

@@ -212,8 +212,8 @@ def over_own(ordered: pl.DataFrame, costs: pl.DataFrame, development: str) -> Ar
 
 
 def choose_place(size: Array, low: float, high: float) -> Choice:
-    """Those whose middle lies in a part of all subscriptions, in their order; who has more than the part
-    alone is it, as placed_spending() has it."""
+    """Return a function that chooses the operators whose middle lies in a part of all subscriptions, in their
+    order; an operator with more than the part alone is chosen, as in placed_spending()."""
 
     def choose(count: Array) -> Array:
         drawn = count * size

@@ -1,4 +1,4 @@
-"""From packages and answers to the study's tables: read, compute, validate, rewrite.
+"""Stage from packages and answers to the study's tables: read, compute, validate, rewrite.
 
 All rules of the study's tables are checked before one is written; Great Expectations evaluates the same ones
 on what a release publishes. Each table is computed and written anew from all submissions and answers: a
