@@ -167,7 +167,7 @@ def summarise_shares(placed: pl.DataFrame, people: pl.DataFrame, by: list[str]) 
     answered.
 
     Args:
-        placed, people: of place_shares().
+        placed, people: the result of place_shares().
     """
     weight, share = pl.col("weight").cast(pl.Float64), pl.col("share")
     of_all = people.group_by("period_code", "channel_code", *by).agg(of_all=pl.col("subscriptions").sum())

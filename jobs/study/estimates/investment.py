@@ -107,7 +107,7 @@ def channel_rows(
     Args:
         dollars: US for one international dollar, by country.
         drawn: what capital cost takes for granted, of investment_assumptions.points().
-        amounts: of the countries' economies, of amounts_of_year().
+        amounts: the countries' economies, as amounts_of_year() returns them.
     """
     period, channel = str(accounts["period_code"][0]), str(accounts["channel_code"][0])
     strategies = [ALL, *sorted(set(accounts["strategy_code"]))]
@@ -269,7 +269,7 @@ def with_shares(rows: pl.DataFrame, totals: dict[str, dict[str, Total]]) -> pl.D
     that amount's year.
 
     Args:
-        totals: of sum_areas().
+        totals: the result of sum_areas().
     """
     for name, (share, year, scale) in SHARES.items():
         known = [(area, *of_area[name]) for area, of_area in totals.items() if name in of_area]

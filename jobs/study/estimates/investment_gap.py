@@ -170,7 +170,7 @@ def capital_costs(
     its own: a row for each respondent with assets and each class.
 
     Args:
-        members: of jobs.base.figures.areas.classify_countries().
+        members: the result of jobs.base.figures.areas.classify_countries().
         parameters: ref.cost_parameter of the day.
     """
     classes = dict(members.select("country_code", "development_code").rows())
@@ -205,8 +205,8 @@ def best_respondents(
     LEAST_AUDITED to choose from nothing but their number, `of`, is known.
 
     Args:
-        costs: of capital_costs().
-        frame: of the period's last day.
+        costs: the result of capital_costs().
+        frame: the frame of the period's last day.
     """
     exact = exact_spending(accounts)
     each = (
@@ -304,10 +304,10 @@ def area_gap(
 
     Args:
         row: its columns of subscriptions and spending.
-        countries: of the area.
-        target: of each country, for a subscription.
+        countries: the area's countries.
+        target: each country's target per subscription.
         group: None of a norm, which is exact.
-        variance: as gap_interval() has it.
+        variance: the variance that gap_interval() takes.
     """
     subscriptions, spent = row["subscriptions"], row["spend"]
     necessary = sum(payers.subscriptions[name] * target[name] for name in countries)

@@ -42,7 +42,7 @@ class GivenCosts:
         means: operators x strategies x OPERATORS_OWN.
         points: the same x months x POINTS, none of SEVERAL.
         states_fixed: who stated a fixed cost.
-        bounds: of each operator, strategy and component the codes of what is known to be missing or too high.
+        bounds: codes of inputs known to be missing or too high, by operator, strategy and component.
     """
 
     strategies: tuple[str, ...]

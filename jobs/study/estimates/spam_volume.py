@@ -104,7 +104,7 @@ def cell_basis(
     respondents that reported each quantity, and their corrected spam where enough of them have audited.
 
     Args:
-        figures, labelled: as estimate_cells() has them.
+        figures, labelled: the arguments of estimate_cells(), figures of one cell alone.
     """
     cell = {name: figures[name][0] for name in CELL}
     people = choose_logs_or_answers(figures, period, reference, cell["channel_code"])
@@ -216,7 +216,7 @@ def count_answers(sample: Sample, y: Array, status: Array) -> pl.DataFrame:
 
     Args:
         y: respondents x quantities.
-        status: of a respondent's answer, None where its logs count. The part is of a country's reported
+        status: each answer's status, None where its logs count. The part is of a country's reported
             figures, and of the weighted ones of other areas.
     """
     is_answer = np.array([each is not None for each in status])

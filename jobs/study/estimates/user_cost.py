@@ -70,7 +70,7 @@ def model_rows(
     """A row for each area and channel of a model.
 
     Args:
-        factors: of hour_factors().
+        factors: the result of hour_factors().
     """
     schema = polars_schema(TABLE)
     counted = count_spam(model.driver, spam_volume, spam_type)

@@ -42,7 +42,7 @@ class MatchedPair:
 
     Attributes:
         periods: the earlier and the later.
-        quantities: those that these respondents reported.
+        quantities: the quantities that these respondents reported.
     """
 
     periods: tuple[str, str]

@@ -248,7 +248,7 @@ def bands_of_base(
     Raises ObservatoryError if they lack the United States.
 
     Args:
-        prices: by country and year.
+        prices: prices by country and year.
     """
     rise = 1.0
     if year != base_year:
@@ -274,9 +274,9 @@ def account_rows(
     """The account of one respondent and year, a row for each channel and strategy; none if it gave no figure.
 
     Args:
-        subscriptions: by channel, from the frame; they split what the respondent does not.
-        prices: of the year and of the base year.
-        bands: in international dollars of the base year.
+        subscriptions: subscriptions by channel, from the frame; they split what the respondent does not.
+        prices: prices of the year and of the base year.
+        bands: bands in international dollars of the base year.
         without: status of the answers without a value.
         since: how many times prices rose since so many years ago, 0 among them.
     """

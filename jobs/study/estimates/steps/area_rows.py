@@ -45,7 +45,7 @@ def estimate_areas(
 
     Args:
         y: respondents x measures, or replicates x respondents x measures where values were imputed.
-        least: what is certain of imputed ones, respondents x measures.
+        least: the certain part of imputed values, respondents x measures.
         imputed_freedom: see estimate_figures(). Areas with fewer than SMALLEST respondents, and all
             countries, are what was reported and the rest at a rate; the others are ratio totals.
     """
@@ -132,7 +132,7 @@ def public_factors(sample: Sample, y: Array) -> Array:
     squares of the subscriptions that respondents stand for is added, over the square of all subscriptions.
 
     Args:
-        y: of estimate_areas().
+        y: the argument of estimate_areas().
     """
     if y.ndim == 2:
         return sample.factors
@@ -150,7 +150,7 @@ def public_terms(sample: Sample, y: Array) -> dict[str, Array]:
     rates, too.
 
     Args:
-        y: of estimate_areas().
+        y: the argument of estimate_areas().
     """
     own = y[0] if y.ndim == 3 else y
     spread = spread_of(sample.weighted, own)

@@ -52,11 +52,11 @@ class Corrected:
 
     Attributes:
         y: the estimate and its replicates x respondents x 1.
-        least: what is certain of it, respondents x 1.
+        least: the certain part of it, respondents x 1.
         has_quality: whether an own audit or test covers any month.
         content_seen: messages whose content the filter had.
         content_seen_with_quality: those of months that an audit or test covers.
-        donors: how many operators were audited.
+        donors: the number of audited operators.
     """
 
     y: Array
@@ -102,7 +102,7 @@ class Drawn:
         rates: shares of spam in each call, the estimate and its replicates x months x calls.
         before: of what logs leave undecided before there was content, x months.
         has_quality: whether an audit or a test covers the month.
-        donors: how many operators were audited.
+        donors: the number of audited operators.
     """
 
     rows: pl.DataFrame

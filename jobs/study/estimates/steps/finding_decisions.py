@@ -279,7 +279,7 @@ def write_question(
 
     Args:
         tables: study.questionnaire_answer and ref.indicator_measure.
-        prices: by country and year.
+        prices: prices by country and year.
         signed: the lines below it.
     """
 

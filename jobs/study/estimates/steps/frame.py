@@ -147,7 +147,7 @@ def propose_line(
 
     Args:
         frame: the rows of its respondent, and others.
-        known: of describe_people().
+        known: the result of describe_people().
     """
     respondent, channel = row["respondent_id"], row["channel_code"]
     spans = sorted(
@@ -221,7 +221,7 @@ def describe_wrong_subscriptions(rows: pl.DataFrame, places: Sequence[str]) -> l
     class with different shared errors.
 
     Args:
-        places: of each row, as a line names it.
+        places: the place of each row, as a line names it.
     """
     given, low, high = (pl.col(name) for name in ("subscriptions", *ENDS))
     is_alone = low.is_null() != high.is_null()

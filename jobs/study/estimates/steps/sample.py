@@ -176,8 +176,8 @@ class Stated:
     """The stated errors of subscriptions and days: of countries.
 
     Attributes:
-        framed: of each operator in the frame, as own_error() has it.
-        missing: of each respondent the share of days without logs.
+        framed: the own_error() of each operator in the frame.
+        missing: each respondent's share of days without logs.
     """
 
     denominators: Mapping[str, Denominator]
@@ -231,7 +231,7 @@ def sample_of(
 
     Args:
         answered: a row for each respondent, with respondent_id and, where it gave them, its subscriptions.
-        key: of the cell; the random numbers of its replicates are drawn from it.
+        key: the cell's key; the random numbers of its replicates are drawn from it.
         replicates: none of them for point estimates.
     """
     day = last_day(period)
@@ -291,7 +291,7 @@ def weigh_operators(
     """The sample of operators with the subscriptions that they or the frame reported.
 
     Args:
-        countries: of classify_countries().
+        countries: the result of classify_countries().
     """
     country, is_respondent = operators.country, operators.is_respondent
     known = {name: of.subscriptions for name, of in stated.denominators.items()}

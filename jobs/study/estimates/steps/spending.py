@@ -66,9 +66,9 @@ def draw_capital(answered: pl.DataFrame, classes: Sequence[str], points: Samples
     the central ones, which is 1 for those of whom no asset is known. What it stated itself is not drawn.
 
     Args:
-        answered: as by_respondent() gives it.
-        classes: of the respondents' countries.
-        points: of investment_assumptions.points(), the central values first.
+        answered: the result of by_respondent().
+        classes: classes of the respondents' countries.
+        points: the result of investment_assumptions.points(), the central values first.
     """
     stated = (
         answered.select("assets")
@@ -99,8 +99,8 @@ def draw_spending(answered: pl.DataFrame, seed: int, capital: Array) -> Spending
     """The respondents' amounts, with bands imputed.
 
     Args:
-        answered: as by_respondent() gives them.
-        capital: of draw_capital().
+        answered: the result of by_respondent().
+        capital: the result of draw_capital().
     """
     is_band = answered["is_band"].to_numpy()
     high = pl.when(pl.col("is_band")).then(pl.col("band_high").fill_null(np.inf)).otherwise(0.0)
@@ -161,7 +161,7 @@ def spending_measures(amounts: Array, share: Array, factor: Array) -> Array:
     Args:
         amounts: (replicates x) respondents.
         share: respondents x strategies.
-        factor: as component_factors() gives it.
+        factor: an array like that of component_factors().
     """
     wide = amounts[..., None, None, None] * share[:, :, None, None] * factor[..., None, :, :]
     return wide.reshape(*amounts.shape, -1)

@@ -63,7 +63,7 @@ class GroupSpending:
     and, by development class of who pays, capital in US dollars.
 
     Attributes:
-        count, owners: how many they are.
+        count, owners: the number of respondents and of their owners.
         strategies: the share of each, the largest first.
     """
 
@@ -80,7 +80,7 @@ class TargetGroup:
     """A group whose spending is a target.
 
     Attributes:
-        of: how many there were to choose from; with too few nothing else is known.
+        of: the number to choose from; with too few nothing else is known.
         draws: None of one owner. Of the best alone least, the smallest share of spam that one stopped, and
             right, the share of what they flagged that was spam.
     """
@@ -96,7 +96,7 @@ def group_spending(group: pl.DataFrame, exact: pl.DataFrame, costs: pl.DataFrame
     """Spending of a group of spending_by_respondent().
 
     Args:
-        costs: of investment_gap.capital_costs().
+        costs: the result of investment_gap.capital_costs().
     """
     subscriptions = float(group["subscriptions"].sum())
     spent = exact.join(group, on="respondent_id", how="semi").select(
@@ -151,7 +151,7 @@ class TargetDraws:
     by development class of who pays, capital in US dollars.
 
     Attributes:
-        owners: how many could be drawn.
+        owners: the number of owners that could be drawn.
     """
 
     labour: Array
@@ -176,7 +176,7 @@ def draw_target(ordered: pl.DataFrame, costs: pl.DataFrame, choose: Choice, seed
     Args:
         ordered: respondents to choose from, as spending_by_respondent() gives them, in the order that
             choose() goes by.
-        costs: of investment_gap.capital_costs().
+        costs: the result of investment_gap.capital_costs().
     """
     owners, of = np.unique(ordered["holding_id"].to_numpy().astype(str), return_inverse=True)
     if len(owners) < 2:

@@ -48,12 +48,12 @@ class Breakdown:
     """The division of volumes in a table.
 
     Attributes:
-        kind: of the rows of study.respondent_part.
+        kind: the kind of rows of study.respondent_part.
         by: the columns that name a part.
         margins: the places of the columns whose codes have rows of their own, those of all but the last
             first.
         published: the codes of a part in a series; None for one whose figures never leave.
-        countries: with rows of countries.
+        countries: whether to include rows of countries.
     """
 
     table: str
@@ -87,9 +87,9 @@ class PartCell:
     Attributes:
         names: the codes of each part and of their sums, all together last.
         people: a row for each respondent, with its volumes.
-        values: of each quantity respondents x parts, with replicates before where they were imputed.
-        least: what is certain of it.
-        freedom: of what was imputed.
+        values: respondents x parts for each quantity, with replicates before where they were imputed.
+        least: the certain part of the values.
+        freedom: degrees of freedom of the imputed values.
         sees: which respondents place any units by each column, respondents x columns.
     """
 
