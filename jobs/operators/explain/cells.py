@@ -2,6 +2,7 @@
 the lake's value."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,13 +15,15 @@ from jobs.operators.build.gold_steps import GOLD_DAILY
 from jobs.operators.build.gold_tasks import BULK, BYPASS, CAMPAIGN, count_partials
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.explain.search import MESSAGE, LakeSearch, Match
-from jobs.operators.gold import bypass_indicator_daily, campaign_daily
+from jobs.operators.gold import bypass_indicator_daily, campaign_daily, spam_source_monthly
 from jobs.operators.gold.kernels import finish_rows
 from jobs.operators.gold.shared import bulk, bulk_presets, bypass
 
 DOMAIN = "gold.spam_sender_domain_daily"
 SOURCE = "gold.spam_source_daily"
 EFFORT = "gold.countermeasure_effort_daily"
+SOURCE_MONTH = "gold.spam_source_monthly"
+COST_MONTH = "gold.countermeasure_cost_monthly"
 # Columns of a campaign that its members have, too.
 MEMBER = ("signature_kind_code", "is_bucket_capped", "spam_type_code")
 COUNT_TABLES = (VOLUME, *(table for table in GOLD_DAILY if table not in (VOLUME, BULK, CAMPAIGN)))
@@ -54,9 +57,13 @@ def find_cells(search: LakeSearch, match: Match) -> list[GoldCell]:
     has_links = bypass_indicator_daily.has_links(operator)
     tables = [table for table in COUNT_TABLES if has_links or table != BYPASS]
     known = sender_behaviour(search, message) if has_links else None
-    parts = count_partials(proved, tables, operator, known)
-    found = [cell for table, part in parts for cell in table_cells(search, table, part)]
-    return [*found, *campaign_cells(search, message), *month_cells(search, found)]
+    rows = {
+        table: table_rows(search, table, merge_parts(part, table))
+        for table, part in count_partials(proved, tables, operator, known)
+    }
+    rows[CAMPAIGN] = campaign_rows(search, message)
+    found = [cell for table, frame in rows.items() for cell in table_cells(search, table, frame)]
+    return [*found, *source_months(search, rows[SOURCE], operator), *cost_months(rows[EFFORT])]
 
 
 def days_before(message: pl.DataFrame, count: int) -> tuple[dt.date, dt.date]:
@@ -89,31 +96,38 @@ def sender_behaviour(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
     return bypass.numbers_behaviour(bypass.count_contacts(rows), reference_table("ref.bypass_parameter"))
 
 
-def table_cells(search: LakeSearch, table: str, parts: pl.DataFrame) -> list[GoldCell]:
-    """The cells of a table.
+def table_rows(search: LakeSearch, table: str, merged: pl.DataFrame) -> pl.DataFrame:
+    """The rows of a daily table from merged counts of the messages."""
+    if table != DOMAIN:
+        return finish_rows(merged, table)
+    # Which domains are summed up depends on all units of the day.
+    rows = conform_frame(merged, table)
+    return merge_parts(group_others(rows, search.find_rows(table, pl.lit(True), days_before(rows, 1))), table)
+
+
+def table_cells(search: LakeSearch, table: str, rows: pl.DataFrame) -> list[GoldCell]:
+    """The cells of a daily table.
 
     Args:
-        parts: partial rows of the table, counted from the messages.
+        rows: the table's rows from the messages alone.
     """
-    contract = read_contract(table)
-    merged = merge_parts(parts, table)
-    # Which domains are summed up depends on all units of the day.
-    gold_rows = conform_frame(merged, table) if table == DOMAIN else finish_rows(merged, table)
-    if gold_rows.is_empty():
+    if rows.is_empty():
         return []
-    # The lake's rows of a table on the days of these rows.
-    days = gold_rows["period_date"]
-    first, last = days.min(), days.max()
-    assert isinstance(first, dt.date) and isinstance(last, dt.date)
-    there = search.find_rows(table, pl.lit(True), (first, last))
-    if table == DOMAIN:
-        gold_rows = merge_parts(group_others(gold_rows, there), table)
+    there = search.find_rows(table, pl.lit(True), days_before(rows, 1))
+    key = read_contract(table).key
     kinds = polars_schema(table).items()
-    measures = [name for name, kind in kinds if kind.is_integer() and name not in contract.key]
-    totals = {tuple(row[name] for name in contract.key): row for row in there.to_dicts()}
+    return compare_rows(table, rows, there, [n for n, kind in kinds if kind.is_integer() and n not in key])
+
+
+def compare_rows(
+    table: str, rows: pl.DataFrame, there: pl.DataFrame, measures: Sequence[str]
+) -> list[GoldCell]:
+    """A cell for each row from the messages alone, beside the lake's row of the same key."""
+    names = read_contract(table).key
+    totals = {tuple(row[name] for name in names): row for row in there.to_dicts()}
     found = []
-    for row in gold_rows.select(*contract.key, *measures).sort(contract.key).to_dicts():
-        key = {name: row[name] for name in contract.key}
+    for row in rows.select(*names, *measures).sort(names).to_dicts():
+        key = {name: row[name] for name in names}
         total = totals.get(tuple(key.values()), {})
         counts = {name: row[name] for name in measures if row[name]}
         found.append(GoldCell(table, key, counts, {name: total[name] for name in measures if total}))
@@ -128,8 +142,8 @@ def group_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
     return named.with_columns(sender_domain=domain.otherwise(pl.lit(OTHERS))).drop("is_there")
 
 
-def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
-    """The cells of campaigns that list a signature of the messages."""
+def campaign_rows(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
+    """The rows of campaigns that list a signature of the messages, counted from the messages alone."""
     signatures = message["signature_hash"].drop_nulls().unique().to_list()
     listed = pl.col("signature_hashes").list.set_intersection(signatures).list.len() > 0
     # Members as the lake has them: which texts are alike depends on all messages of a day.
@@ -137,32 +151,22 @@ def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
         *campaign_daily.CAMPAIGN, *MEMBER, signature_hash="signature_hashes"
     )
     counted = campaign_daily.partial(message, member.explode("signature_hash"))
-    return table_cells(search, CAMPAIGN, counted)
+    return finish_rows(merge_parts(counted, CAMPAIGN), CAMPAIGN)
 
 
-# Monthly tables, each with the daily table that it is computed from.
-MONTHS = {
-    "gold.spam_source_monthly": SOURCE,
-    "gold.countermeasure_cost_monthly": EFFORT,
-}
-# Their measures that are sums of days.
-SUMMED = ("units", "spam_certain", "spam_possible")
+def source_months(search: LakeSearch, daily: pl.DataFrame, operator: pl.DataFrame) -> list[GoldCell]:
+    """The cells of spam by source of whole months."""
+    rows = spam_source_monthly.transform(daily, operator)
+    there = search.find_rows(
+        SOURCE_MONTH, pl.col("period_code").is_in(rows["period_code"].unique().implode())
+    )
+    return compare_rows(SOURCE_MONTH, rows, there, spam_source_monthly.MEASURES)
 
 
-def month_cells(search: LakeSearch, cells: list[GoldCell]) -> list[GoldCell]:
-    """The monthly cells that daily cells count in."""
-    found: dict[tuple[Any, ...], GoldCell] = {}
-    for table, daily in MONTHS.items():
-        contract = read_contract(table)
-        for cell in (each for each in cells if each.table == daily):
-            key = cell.key | {"period_code": f"{cell.key['period_date']:%Y-%m}"}
-            kept = {name: key[name] for name in contract.key if name in key}
-            one = found.setdefault((table, *kept.values()), GoldCell(table, kept, {}, {}))
-            for name in SUMMED:
-                if name in cell.counts and name in contract.columns:
-                    one.counts[name] = one.counts.get(name, 0) + cell.counts[name]
-    for cell in (each for each in found.values() if each.counts):
-        where = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in cell.key.items())
-        for row in search.find_rows(cell.table, where).to_dicts():
-            cell.totals.update({name: row[name] for name in cell.counts})
-    return list(found.values())
+def cost_months(effort: pl.DataFrame) -> list[GoldCell]:
+    """The months of measures whose cost has an effort of the messages: a cost is simulated as a whole, so no
+    part of it is a message's."""
+    names = [name for name in read_contract(COST_MONTH).key if name in effort.columns]
+    months = effort.select(*names, period_code=pl.col("period_date").dt.strftime("%Y-%m")).unique()
+    key = [name for name in read_contract(COST_MONTH).key if name in months.columns]
+    return [GoldCell(COST_MONTH, row, {}, {}) for row in months.select(key).sort(key).to_dicts()]

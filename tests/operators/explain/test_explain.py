@@ -15,7 +15,7 @@ from rich.cells import cell_len
 from jobs.base.settings.operator import Operator
 from jobs.operators.build.run import Run
 from jobs.operators.explain.assembled import find_decisions
-from jobs.operators.explain.cells import CAMPAIGN, COUNT_TABLES, find_cells
+from jobs.operators.explain.cells import CAMPAIGN, COUNT_TABLES, SOURCE_MONTH, find_cells
 from jobs.operators.explain.finding import find_matches
 from jobs.operators.explain.lines import read_line
 from jobs.operators.explain.search import MESSAGE, TRANSMISSION, VERDICT, LakeSearch, Match, SearchQuestion
@@ -147,7 +147,7 @@ def whole(work: Run, operator: Operator) -> tuple[LakeSearch, Match]:
 def test_what_all_messages_add_is_what_gold_has(mixed_run: Run) -> None:
     """In every cell of every table: so each message alone adds what the kernels count of it."""
     seen = set()
-    tables = (*COUNT_TABLES, CAMPAIGN)
+    tables = (*COUNT_TABLES, CAMPAIGN, SOURCE_MONTH)
     for operator in mixed_run.settings.operator:
         search, match = whole(mixed_run, operator)
         for cell in find_cells(search, match):
