@@ -22,9 +22,13 @@ def quarantine_share(ledger: pl.DataFrame) -> pl.DataFrame:
     return totals.with_columns(share.alias("quarantined_pct"))
 
 
-def ledger_rules(limit_pct: float, least: int) -> list[Rule]:
-    """The rules on rows of quarantine_share(). least: so many quarantined lines a source has at least before
-    their share is judged."""
+def ledger_rules(limit_pct: float, least: int, limit: str) -> list[Rule]:
+    """The rules on rows of quarantine_share().
+
+    Args:
+        least: so many quarantined lines a source has at least before their share is judged.
+        limit: limit_pct as people read it.
+    """
     return [
         condition(
             "lines_conserved",
@@ -34,7 +38,7 @@ def ledger_rules(limit_pct: float, least: int) -> list[Rule]:
         condition(
             WITHIN_LIMIT,
             f"quarantined_pct <= {limit_pct} OR quarantined_count < {least}",
-            f"at most {limit_pct:g}% of a source's lines are quarantined (limits.quarantined_pct), or"
+            f"at most {limit} of a source's lines are quarantined (limits.quarantined_pct), or"
             f" fewer than {least} (limits.quarantined_lines);"
             " `observatory quarantine` shows what those look like; after a correction"
             " `observatory run --requarantine` reads them again",

@@ -12,7 +12,7 @@ def test_the_ledger_conserves_lines_and_limits_quarantine() -> None:
         names = {"operator_id": "a", "source_id": source, "format_code": "postfix"}
         return names | counts | {"quarantined_count": quarantined}
 
-    rules = ledger.ledger_rules(5.0, 6)
+    rules = ledger.ledger_rules(5.0, 6, "5%")
     files = [
         file("right", 100, 60, 35, 5),
         file("lost", 100, 60, 34, 5),

@@ -84,7 +84,7 @@ def test_a_key_may_occur_once_in_each_period() -> None:
 
 
 def test_who_is_held_back_reads_what_the_rule_says_and_what_to_do() -> None:
-    *_, rule = ledger.ledger_rules(5, 10)
+    *_, rule = ledger.ledger_rules(5, 10, "5%")
     examples = [{"operator_id": "lab", "source_id": "mx1"}]
     told = checks.format_broken("bronze.file", rule.name, 1, examples, rule.says)
     assert told.splitlines() == [
