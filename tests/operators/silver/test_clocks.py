@@ -11,11 +11,13 @@ from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from jobs.operators.silver.clocks import (
+    ID_TIMES,
     Apart,
     ClockStep,
     compare_logs,
     find_remedy,
     find_wrong_logs,
+    format_offset,
     id_times_of_mails,
     id_times_of_verdicts,
 )
@@ -154,3 +156,80 @@ def test_a_zone_of_the_operators_country_goes_before_others() -> None:
     # A clock that jumped has no remedy.
     jumped = find_remedy([ClockStep(4000, 50, winter, winter), ClockStep(-3000, 50, summer, summer)], "UTC")
     assert (jumped.time_zone, jumped.clock_offset) == (None, None)
+
+
+AT = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
+
+
+def clock_step(ahead_s: int, ids: int) -> ClockStep:
+    return ClockStep(ahead_s, ids, AT, AT)
+
+
+@pytest.mark.parametrize(
+    ("ids", "ahead_s", "far", "is_wrong"),
+    [
+        # Ten ids, and one in twenty of all.
+        (10, 4000, 10, True), (9, 4000, 9, False), (1000, 4000, 50, True), (1000, 4000, 49, False),
+        # A step at either end of the window is within it.
+        (100, -60, 100, False), (100, -61, 100, True), (100, 90, 100, False), (100, 91, 100, True),
+    ],
+)  # fmt: skip
+def test_clocks_disagree_from_enough_ids_beyond_the_window(
+    ids: int, ahead_s: int, far: int, is_wrong: bool
+) -> None:
+    pair = Apart("a", "rspamd", "server", ids, far, (clock_step(ahead_s, far),), before_s=60, after_s=90)
+    assert pair.is_wrong == is_wrong
+
+
+def id_times(log: str, seconds: list[float], last: float = 0) -> pl.DataFrame:
+    """Rows of a log with an id for each second, which its last row has so much later."""
+    times = [AT + dt.timedelta(seconds=each) for each in seconds]
+    rows = [("a", log, number, at, at + dt.timedelta(seconds=last)) for number, at in enumerate(times)]
+    return pl.DataFrame(rows, schema=ID_TIMES, orient="row")
+
+
+def compared(seconds: list[float]) -> Apart:
+    """Return the distance of a log whose ids are so many seconds after those of messages of one minute."""
+    window = (dt.timedelta(minutes=1), dt.timedelta(minutes=2))
+    homes = id_times("server", [0] * len(seconds), last=60)
+    (pair,) = compare_logs(homes, id_times("rspamd", seconds), *window)
+    return pair
+
+
+@pytest.mark.parametrize(("second", "apart"), [(-60, 0), (-60.001, 1), (180, 0), (180.001, 1)])
+def test_an_id_is_apart_beyond_its_messages_window(second: float, apart: int) -> None:
+    assert compared([second]).apart == apart
+
+
+@pytest.mark.parametrize(("count", "steps"), [(19, 1), (20, 2)])
+def test_a_distance_of_one_id_in_fifty_is_a_step(count: int, steps: int) -> None:
+    assert len(compared([0.0] * (1000 - count) + [4000.0] * count).steps) == steps
+
+
+@pytest.mark.parametrize(("second", "steps"), [(359, 1), (360, 2)])
+def test_distances_up_to_five_minutes_apart_are_one_step(second: float, steps: int) -> None:
+    assert len(compared([0.0] * 10 + [second] * 10).steps) == steps
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"),
+    [(3605, "1:00:00"), (3606, "1:00:06"), (3595, "1:00:00"), (3594, "0:59:54"), (-3605, "-1:00:00")],
+)
+def test_an_offset_within_five_seconds_of_a_quarter_is_shown_as_the_quarter(seconds: int, shown: str) -> None:
+    assert format_offset(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("ahead_s", "zone", "offset"), [(3720, "Etc/GMT-1", None), (3721, None, 3721), (3480, "Etc/GMT-1", None)]
+)
+def test_a_zone_explains_a_step_within_two_minutes_of_a_quarter(
+    ahead_s: int, zone: str | None, offset: int | None
+) -> None:
+    found = find_remedy([clock_step(ahead_s, 50)], "UTC")
+    assert (found.time_zone, found.clock_offset) == (zone, offset)
+
+
+@pytest.mark.parametrize(("count", "offset"), [(9, 4000), (10, None)])
+def test_a_step_of_less_than_a_tenth_of_the_ids_is_left_out(count: int, offset: int | None) -> None:
+    steps = [clock_step(4000, 100 - count), clock_step(9000, count)]
+    assert find_remedy(steps, "UTC", has_zone=False).clock_offset == offset
