@@ -1,6 +1,7 @@
 """Suspicious figures: what is found, how far it moves an area, and what is decided on it."""
 
 import datetime as dt
+import math
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -142,8 +143,9 @@ def row_of(values: dict[str, float], period: str = "2026-Q4") -> list[dict[str, 
     ]  # fmt: skip
 
 
-def rules_of(*rows: dict[str, Any]) -> dict[str, set[int]]:
-    """The rules that figures of the last quarter break, by respondent of a thousand subscriptions."""
+def rules_of(*rows: dict[str, Any], bounds: pl.DataFrame | None = None) -> dict[str, set[int]]:
+    """The rules that figures of the last quarter break, by respondent of a thousand subscriptions. bounds: of
+    ref.answer_bound, those of the project if None."""
     contributions = rows_frame(list(rows), "study.contribution")
     names = sorted(set(contributions["respondent_id"]))
     frame = rows_frame(
@@ -151,7 +153,8 @@ def rules_of(*rows: dict[str, Any]) -> dict[str, set[int]]:
           "size_code": "SMALL", "subscriptions": 1000, "valid_from": dt.date(2020, 1, 1), "source": "x"}
          for name in names], "ref.operator_frame",
     )  # fmt: skip
-    found = finding.find_suspicious(contributions, frame, reference_table("ref.answer_bound"))
+    bounds = reference_table("ref.answer_bound") if bounds is None else bounds
+    found = finding.find_suspicious(contributions, frame, bounds)
     rules: dict[str, set[int]] = {}
     for name, rule in found.filter(pl.col("period_code") == "2026-Q4").select("respondent_id", "rule").rows():
         rules.setdefault(name, set()).add(rule)
@@ -164,7 +167,9 @@ def rules_of(*rows: dict[str, Any]) -> dict[str, set[int]]:
         # A year cannot be less than one of its quarters, or than those that are known together.
         (257.0, [258.0], True), (257.0, [100.0, 258.0], True), (258.0, [258.0], False),
         # With all four it is their sum; with fewer it may be more.
-        (400.0, [100.0] * 4, False), (402.0, [100.0] * 4, False), (800.0, [100.0] * 4, True),
+        (400.0, [100.0] * 4, False), (800.0, [100.0] * 4, True),
+        (404.0, [100.0] * 4, False), (404.1, [100.0] * 4, True),
+        (396.0, [100.0] * 4, False), (395.9, [100.0] * 4, True),
         (800.0, [100.0] * 3, False),
     ],
 )  # fmt: skip
@@ -219,6 +224,44 @@ def test_where_a_size_class_has_few_a_figure_in_thousands_is_far_from_its_channe
     usual = {f"p{number}": 1000.0 * (1 + number / 2) for number in range(others)}
     rule = finding.RULES.index("size_class" if others >= 5 else "channel")
     assert rules_of(*row_of(usual | {"odd": 1000 * factor})) == ({"odd": {rule}} if is_found else {})
+
+
+@pytest.mark.parametrize(
+    ("others", "odd", "rules"),
+    [
+        # A size class takes five, and more than ten times its median.
+        (4, 9_999, set()), (4, 10_001, {"size_class"}), (4, 100.01, set()), (4, 99.99, {"size_class"}),
+        (3, 10_001, set()), (4, 100_001, {"size_class"}),
+        # A channel takes three, and more than a hundred times its median.
+        (3, 99_999, set()), (3, 100_001, {"channel"}), (2, 99_999, set()), (2, 100_001, {"channel"}),
+        (1, 10_000_001, set()),
+    ],
+)  # fmt: skip
+def test_peers_and_factors_at_their_limits(others: int, odd: float, rules: set[str]) -> None:
+    found = rules_of(*row_of({f"p{number}": 1000.0 for number in range(others)} | {"odd": odd}))
+    assert {finding.RULES[each] for each in found.get("odd", set())} == rules
+
+
+@pytest.mark.parametrize(("deviation", "is_found"), [(4 * 1.4826 - 1e-4, False), (4 * 1.4826 + 1e-4, True)])
+def test_a_figure_is_far_beyond_four_robust_standard_deviations(deviation: float, is_found: bool) -> None:
+    """The median absolute deviation of the logarithms is 1."""
+    logarithms = {"p0": -1.0, "p1": -1.0, "p2": 0.0, "p3": 1.0, "odd": deviation}
+    found = rules_of(*row_of({name: 1000 * math.exp(each) for name, each in logarithms.items()}))
+    assert found == ({"odd": {1}} if is_found else {})
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "is_found"),
+    [((2026, 12, 31), (2027, 1, 1), True), ((2026, 12, 31), (2026, 12, 31), False),
+     ((2027, 1, 1), None, False), ((2026, 12, 31), None, True)],
+)  # fmt: skip
+def test_a_bound_holds_if_it_holds_on_a_periods_last_day(
+    begin: tuple[int, int, int], end: tuple[int, int, int] | None, is_found: bool
+) -> None:
+    bounds = reference_table("ref.answer_bound").with_columns(
+        valid_from=pl.lit(dt.date(*begin)), valid_to=pl.lit(dt.date(*end) if end else None, pl.Date)
+    )
+    assert (rules_of(*row_of({"a": 1e12}), bounds=bounds) == {"a": {2}}) is is_found
 
 
 def test_a_bound_is_for_each_subscription_and_day() -> None:
@@ -313,6 +356,13 @@ def test_a_release_is_refused_while_a_finding_is_open(lake: Lake) -> None:
     assert (row["decided_by"], row["decided_at"]) == ("A. Officer", NOW)
     assert row["reason_text"] == "botnet of October"
     assert (row["respondent_id"], row["decision_code"]) == (ODD, "confirmed")
+
+
+@pytest.mark.parametrize(("influence_pct", "is_open"), [(2.0, False), (2.001, True)])
+def test_a_finding_that_moves_its_area_by_the_open_share_is_not_open(
+    lake: Lake, influence_pct: float, is_open: bool
+) -> None:
+    assert replace(only_finding(lake), influence_pct=influence_pct).is_open(0.02) == is_open
 
 
 def test_a_figure_left_out_is_open_until_it_is_computed_and_decisions_change(lake: Lake) -> None:

@@ -54,6 +54,23 @@ def test_a_group_is_chosen_in_each_draw_as_it_is_chosen_once() -> None:
         assert np.flatnonzero(first).tolist() == [place for place in places if rate[place] >= last]
 
 
+def test_a_middle_at_a_places_lower_end_is_outside_and_at_its_upper_end_inside() -> None:
+    """Six respondents of one size: the middles of the second and the fifth are 0.25 and 0.75."""
+    given = accounts([(name, "service", 9 * place, 9) for place, name in enumerate(NAMES[:6], 1)])
+    for place, names in (("middle", [2, 3, 4]), ("top", [5])):
+        inside = choose_place(np.full(6, 100.0), *PLACES[place])(np.ones((1, 6)))[0]
+        assert np.flatnonzero(inside).tolist() == names
+        group = placed_spending(given, NO_ASSETS, framed(NAMES[:6]), place, 5)
+        assert group.spending and group.spending.count == len(names)
+
+
+@pytest.mark.parametrize(("count", "is_known"), [(4, False), (5, True)])
+def test_a_group_is_chosen_from_five_or_more(count: int, is_known: bool) -> None:
+    given = accounts([(name, "service", 9 * place, 9) for place, name in enumerate(NAMES[:count], 1)])
+    group = placed_spending(given, NO_ASSETS, framed(NAMES), "middle", 5)
+    assert (group.of, group.spending is not None) == (count, is_known)
+
+
 def test_the_spread_of_draws_is_that_of_a_mean() -> None:
     """All respondents as one group: n - 1 of n owners drawn give the variance of a mean of n."""
     spent = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]
