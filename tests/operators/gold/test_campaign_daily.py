@@ -146,7 +146,10 @@ def test_a_host_for_each_recipient_changes_no_sketch(one: str, other: str) -> No
         ("Bring the blue folder and both of the house keys", True, True),
         ("Bring the blue folder and both of the house keys, too", True, False),
         ("Bring the blue folder and both of the keys: photos.example/house", True, True),
-        ("On my way", False, None),
+        ("a" * 11, False, None),
+        ("a" * 12, True, True),
+        ("a" * 39, True, True),
+        ("a" * 40, True, False),
         (None, False, None),
     ],
 )
@@ -155,6 +158,13 @@ def test_a_text_is_short_by_its_letters_without_links(
 ) -> None:
     signed = signatures.sign_transmissions(raw([text]), KEY).row(0, named=True)
     assert (signed["signature_sketch"] is not None, signed["is_text_short"]) == (has_sketch, is_short)
+
+
+@pytest.mark.parametrize(("place", "is_equal"), [(70, False), (71, True)])
+def test_a_sketch_looks_at_seventy_characters(place: int, is_equal: bool) -> None:
+    signed = signatures.sign_transmissions(raw(["a" * (place - 1) + last for last in "bc"]), KEY)
+    one, other = signed["signature_sketch"].to_list()
+    assert (one == other) is is_equal
 
 
 def test_sketches_agree_as_texts_do() -> None:
@@ -224,6 +234,7 @@ LONG = "Отчёт о проделанной работе за прошедши�
         ("AW: Ihr Angebot von heute", "Antw: WG: Ihr Angebot von heute"),
         ("回复：关于下周会议安排的通知请查收", "关于下周会议安排的通知请查收"),
         ("=?utf-8?q?Gr=C3=BC=C3=9Fe_aus_Aachen?=", "Grüße aus Aachen"),
+        ("Twelve letter", "re: twelve letter"),
         ("=?iso-8859-1?q?Gr=FC=DFe?= =?utf-8?b?IGF1cyBBYWNoZW4=?=", "Grüße aus Aachen"),
         # What Exim cuts, even within a character, other logs do not.
         (LONG, LONG.encode()[:100].decode("utf-8", "ignore")),
@@ -248,6 +259,12 @@ def test_subjects_that_say_another_thing(one: str, other: str) -> None:
     assert subject_hash(one) != subject_hash(other)
 
 
+@pytest.mark.parametrize(("place", "is_equal"), [(100, False), (101, True)])
+def test_subjects_are_compared_by_a_hundred_bytes(place: int, is_equal: bool) -> None:
+    one, other = (subject_hash("a" * (place - 1) + last) for last in "bc")
+    assert one is not None and (one == other) is is_equal
+
+
 @pytest.mark.parametrize(
     "subject",
     [
@@ -256,7 +273,7 @@ def test_subjects_that_say_another_thing(one: str, other: str) -> None:
         "Invoice",
         "Re: Fwd: Invoice",
         "Order 20261124-000017-A",
-        "Hello worlds",
+        "a" * 11,
         # Rspamd's hash of a subject.
         "obf:1f00cafe1f00cafe",
         "=?utf-8?b?!!!?=",

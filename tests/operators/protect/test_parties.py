@@ -20,7 +20,10 @@ from jobs.operators.protect import parties
         ("1NFO5M5", "name"),
         ("银行", "name"),
         ("alice@sip.example", "address"),
-        ("4477009001234567", None),
+        ("1" * 6, "short_code"),
+        ("1" * 7, "number"),
+        ("1" * 15, "number"),
+        ("1" * 16, None),
         ("", None),
         ("?", None),
         (None, None),
@@ -81,3 +84,6 @@ def test_networks_need_a_table(tmp_path: Path) -> None:
     numbers.write_text("prefix,mcc_mnc\n4477,234-30\n60,510-1\n".replace("510-1", "510-11"))
     # A short code is of no country, whatever range its digits look like.
     assert parties.networks_of_numbers(senders, str(numbers)).to_list() == ["234-30", None, None, None]
+    by_length = pl.Series(["4477" + "0" * (length - 4) for length in (6, 7, 15, 16)])
+    found = parties.networks_of_numbers(by_length, str(numbers))
+    assert found.to_list() == [None, "234-30", "234-30", None]

@@ -35,7 +35,8 @@ def test_a_queue_id_stays(id: str) -> None:
     keys = shapes.queue_keys(pl.Series([None, *(f"{host}{id}" for host in hosts)]), KEY).to_list()
     assert keys[0] is None
     assert {key.split("|")[1] for key in keys[1:]} == {id}
-    assert len({key.split("|")[0] for key in keys[1:]}) == len(hosts)
+    names = {key.split("|")[0] for key in keys[1:]}
+    assert len(names) == len(hosts) and {len(name) for name in names} == {12}
 
 
 @pytest.mark.parametrize("id", OTHER_IDS)
@@ -98,6 +99,8 @@ def test_codes_pass() -> None:
     assert passed("origin_claimed_code", "CHE", "ZZZ") == ["CHE", None]
     domains = ("shop.example", "nn--masked.example", "xn--bcher-kva.example", "shop", "447700900123.example")
     assert passed("sender_domain", *domains) == [*domains[:3], None, None]
+    longest = ".".join([*["x" * 63] * 3, "x" * 53, "example"])
+    assert passed("sender_domain", longest, f"{longest}x") == [longest, None]
 
 
 TELLING = (
@@ -138,6 +141,7 @@ def test_a_number_that_is_no_measure_goes() -> None:
     assert passed("message_bytes", 812, 447700900123, None) == [812, None, None]
     assert passed("filter_us", 1_000_000, 447700900123 * 1_000) == [1_000_000, None]
     assert passed("score", 1.5, -1e12) == [1.5, None]
+    assert passed("recipient_count", 10**6, 10**6 + 1, -(10**6) - 1) == [10**6, None, None]
     # What a table needs is the most that can be.
     assert passed("message_count", 3, 447700900123) == [3, 2**31 - 1]
 
