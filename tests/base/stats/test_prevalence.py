@@ -274,6 +274,16 @@ def test_few_labels_vary_by_one_less_than_they_are() -> None:
     assert (drawn / 1000).var() == pytest.approx(0.996 * 0.25 / 3, rel=0.06)
 
 
+def test_labels_are_drawn_again_from_a_rate_smoothed_by_two_and_by_one_of_either_kind() -> None:
+    """Two labels of the group's rate, (4 + 0.5) / (8 + 1), and one of either kind, of which the first stratum
+    has a quarter as it has a quarter of the units: (0 + 1 + 0.25) / (4 + 2 + 0.5)."""
+    cells = [Stratum("a", "passed", False, 1000, 4, 4, 0), Stratum("b", "passed", False, 3000, 4, 4, 4)]
+    _, drawn = draw_totals(cells, np.random.default_rng(1))
+    # Where no spam is drawn again the deviation is the smoothed rate alone.
+    scale = (0.996 * 4 / 3) ** 0.5
+    assert drawn[:, 0].min() / 1000 == pytest.approx(-scale * 1.25 / 6.5)
+
+
 def test_no_spam_among_the_labels_is_not_no_spam() -> None:
     strata = [
         Stratum("a", "blocked", True, 5_000, 50, 50, 50),
@@ -452,6 +462,9 @@ def test_the_correction_by_hand() -> None:
     # Fewer are flagged than the filter flags by mistake alone: cut to none, and said so.
     assert rogan_gladen(0.01, 0.9, 0.98) == (0.0, True)
     assert rogan_gladen(0.95, 0.9, 0.98) == (1.0, True)
+    # A float's rounding is no cut.
+    for value, is_cut in ((1 + 5e-10, False), (1 + 2e-9, True), (-5e-10, False), (-2e-9, True)):
+        assert rogan_gladen(value, 1.0, 1.0) == (round(value), is_cut)
     with pytest.raises(ValueError, match="more than 1"):
         rogan_gladen(0.5, 0.4, 0.6)
 

@@ -18,6 +18,7 @@ from typing import Any
 
 import fsspec
 import pytest
+import urllib3
 import zstandard
 
 from jobs.base.core.errors import Away
@@ -38,6 +39,14 @@ SHOP = (
     "2026-11-24T10:00:00+00:00 mx1 postfix/qmgr[7]: 4AFFE: from=<\"<a href='x'>\"@shop.example>,"
     " size=1, nrcpt=1 (queue active)\n"
 )
+
+
+@pytest.mark.parametrize(("seconds", "is_settled"), [(59, False), (60, True)])
+def test_a_time_of_writing_names_a_state_that_is_a_minute_old(seconds: int, is_settled: bool) -> None:
+    written = format_datetime(NOW - dt.timedelta(seconds=seconds), usegmt=True)
+    headers = {"Last-Modified": written, "Date": format_datetime(NOW, usegmt=True)}
+    found = http_files.version_of_answer(urllib3.HTTPResponse(headers=headers))
+    assert found == (written if is_settled else None)
 
 
 @pytest.fixture

@@ -32,16 +32,20 @@ from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.ingest import chunks, source_files, streams
 from jobs.operators.ingest import pull as pulling
 from jobs.operators.ingest.chunks import Chunks
+from jobs.operators.ingest.file_formats import OtherLog, check_named
+from jobs.operators.ingest.landing import LastLine
 from jobs.operators.ingest.manifest import Stream, read_manifest
 from jobs.operators.ingest.pull import Pulled, pull_operator
 from jobs.operators.ingest.source_files import is_closed, newest_times, rotation_order
 from jobs.operators.ingest.streams import SAMPLE
 from tests.conftest import ROOT
 from tests.support.examples import examples
+from tests.support.filter_logs import lab
 from tests.support.landed import data_of
 from tests.support.wrapped_logs import EXPORT, WRAPPERS
 
 NOW = dt.datetime(2026, 11, 24, 15, 0, tzinfo=dt.UTC)
+HOURS_20, MOMENT = dt.timedelta(hours=20), dt.timedelta(microseconds=1)
 REPORT = (ROOT / "tests" / "data" / "reports" / "rfc7489.xml").read_bytes()
 COMPRESS: dict[str, Callable[[bytes], bytes]] = {
     "gz": gzip.compress,
@@ -259,6 +263,15 @@ def test_a_last_line_that_stays_as_it_is_is_read(site: Site) -> None:
     assert pull_operator(site.operator, str(site.lake), NOW + 3 * day).notes == []
 
 
+@pytest.mark.parametrize(("wait", "is_read"), [(HOURS_20 - MOMENT, False), (HOURS_20, True)])
+def test_a_last_line_is_read_once_it_stayed_the_same_for_twenty_hours(
+    wait: dt.timedelta, is_read: bool
+) -> None:
+    first = LastLine(None, NOW, is_closed=False)
+    assert not first.is_whole(7, b"a line")
+    assert LastLine(first.waiting, NOW + wait, is_closed=False).is_whole(7, b"a line") == is_read
+
+
 def test_a_source_of_whole_files_is_read_to_the_end(site: Site) -> None:
     (source,) = site.operator.source
     whole = source.model_copy(update={"whole": True})
@@ -311,6 +324,17 @@ def test_a_mail_log_that_begins_with_a_filters_lines_is_a_mail_log(tmp_path: Pat
     named = Site(tmp_path / "named", format="postfix")
     named.write("mail.log", VERDICT)
     assert named.pull().notes == []
+
+
+@pytest.mark.parametrize(("count", "is_other"), [(19, False), (18, True)])
+def test_a_log_of_which_a_filter_reads_nineteen_in_twenty_lines_is_its_log(
+    count: int, is_other: bool
+) -> None:
+    filters = [line for line in lab("postfix/rspamd.log") if "rspamd_task_write_log" in line][:count]
+    server = [line for line in lab("postfix/mail.rfc3164.log") if "postfix/qmgr" in line][:1]
+    block = "\n".join([*filters, *server]).encode() + b"\n"
+    with pytest.raises(OtherLog) if is_other else contextlib.nullcontext():
+        check_named("rspamd", block)
 
 
 @pytest.mark.parametrize("kind", COMPRESS)

@@ -20,6 +20,7 @@ from jobs.operators.formats.registry import DOCUMENTS, FORMATS, recognise_format
 from jobs.operators.ingest import parsing
 from jobs.operators.ingest.parsing import Parsed, read_ranges
 from jobs.operators.ingest.piece_ranges import Range
+from jobs.operators.ingest.small_files import small_together
 from tests.conftest import ROOT
 from tests.support.examples import examples
 from tests.support.filter_logs import LAB, NEWEST, lab
@@ -79,6 +80,21 @@ def each_alone(ranges: list[Range]) -> Iterator[Parsed]:
 
 def assert_told_alike(ranges: list[Range]) -> None:
     assert told(read_ranges(FS, ranges, "batch")) == told(each_alone(ranges))
+
+
+@pytest.mark.parametrize(("hours", "count"), [(24, 1), (25, 2), (-24, 1), (-25, 2)])
+def test_files_written_within_a_day_are_read_together(tmp_path: Path, hours: int, count: int) -> None:
+    ranges = [file_of(tmp_path, number, b"a\n", "postfix", number * hours) for number in range(2)]
+    assert len(list(small_together([(each, b"a\n", 0) for each in ranges], 100))) == count
+
+
+@pytest.mark.parametrize(("limit", "sizes"), [(9, [3]), (8, [2, 1]), (6, [2, 1]), (5, [1, 1, 1])])
+def test_small_files_are_read_together_up_to_a_limit_of_bytes(
+    tmp_path: Path, limit: int, sizes: list[int]
+) -> None:
+    ranges = [file_of(tmp_path, number, b"ab\n", "postfix") for number in range(3)]
+    found = small_together([(each, b"ab\n", 0) for each in ranges], limit)
+    assert [len(each) for each in found] == sizes
 
 
 @pytest.mark.long
