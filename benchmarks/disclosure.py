@@ -25,7 +25,7 @@ from jobs.study.estimates.steps.sample import Reference
 from jobs.study.public import cells
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
-from jobs.study.public.knowledge import known_release, list_shapes, of_release
+from jobs.study.public.knowledge import known_release, list_shapes, release_numbers
 from sample_data.membership import FOLDER
 
 CHANNEL, PERIOD, P_PCT = "EMAIL", "2026-Q4", 13.7
@@ -86,7 +86,7 @@ def attack_rules(study: Basis, without: Collection[str]) -> tuple[int, int, int]
     ):
         made = EarlierRelease(study, make_public_tables(study, [], [PERIOD], RULES_PCT).public)
     rows = made.public["public.spam_volume"].filter(pl.col("area_kind_code") == COUNTRY)
-    known = known_release(study, of_release(made, guarded))
+    known = known_release(study, release_numbers(made, guarded))
     found = Attack([known], list_shapes(guarded, [study]), RULES_PCT).find_all()
     contributions, by_anyone = (
         {(each.respondents, each.channel_code, each.series) for each in found if not each.attacker or is_all}

@@ -25,7 +25,7 @@ from jobs.cli import demo_release
 from jobs.study.attack.known import Finding
 from jobs.study.attack.search import Attack
 from jobs.study.estimates.steps import study_stage
-from jobs.study.public.knowledge import known_release, list_shapes, of_release
+from jobs.study.public.knowledge import known_release, list_shapes, release_numbers
 from jobs.study.public.revisions import REVISED, STANDS
 from jobs.study.public.secret import VALUE
 from jobs.study.public.wholes import join_blocks
@@ -130,7 +130,7 @@ def attacked(
     }
     names = [f"{each.period}/{each.version}" for each in quarters.RELEASES[:count]]
     made = [making.read_earlier_release(restricted / name, name) for name in names]
-    releases = [known_release(each.basis, of_release(each, guarded)) for each in made]
+    releases = [known_release(each.basis, release_numbers(each, guarded)) for each in made]
     shapes = list_shapes(guarded, [each.basis for each in made])
     attack = Attack(join_blocks(releases, guarded), shapes, float(p_pct))
     found = attack.find_all()

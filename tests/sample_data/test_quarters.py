@@ -17,7 +17,7 @@ from jobs.study.attack.search import Attack
 from jobs.study.public import gate, knowledge
 from jobs.study.public.cells import CONTRIBUTION, Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
-from jobs.study.public.knowledge import known_release, of_release
+from jobs.study.public.knowledge import known_release, release_numbers
 from jobs.study.public.secret import VALUE
 from jobs.study.release import making, signatures
 from sample_data import quarters
@@ -223,7 +223,7 @@ def find_costs(bases: Sequence[Basis]) -> list[Finding]:
     for basis, release in zip(bases, RELEASES, strict=True):
         public = make_public_tables(basis, made, [release.period], float(four_releases.P_PCT), True).public
         made.append(EarlierRelease(basis, public))
-    known = [known_release(each.basis, of_release(each, GUARDED)) for each in made]
+    known = [known_release(each.basis, release_numbers(each, GUARDED)) for each in made]
     return Attack(known, knowledge.list_shapes(GUARDED, bases), float(four_releases.P_PCT)).find_all()
 
 

@@ -59,7 +59,7 @@ class DropFolder:
             fs, folder = open_place(self.url, self.access)
         return fs, folder.rstrip("/")
 
-    def beside(self, name: str) -> "DropFolder":
+    def open_sibling(self, name: str) -> "DropFolder":
         """A folder of another name in the same place, by the same connection."""
         fs, folder = self.opened
         other = DropFolder(f"{self.url.rstrip('/').rpartition('/')[0]}/{name}", self.access, self.setting)

@@ -57,7 +57,7 @@ class LakeSettings(Settings):
         return root
 
     @model_validator(mode="after")
-    def of_its_kind(self) -> Self:
+    def check_place(self) -> Self:
         check_access(self.root, self.access)
         if self.group is not None and "://" in self.root:
             raise ValueError("group is for a folder; who may read a bucket is set where the bucket is")

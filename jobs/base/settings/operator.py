@@ -126,7 +126,7 @@ class FilterQuality(Settings):
     """Who tested it, and when."""
 
     @model_validator(mode="after")
-    def of_use(self) -> FilterQuality:
+    def check_use(self) -> FilterQuality:
         for kind in ("spam", "ham"):
             if getattr(self, f"{kind}_flagged") > getattr(self, f"{kind}_tested"):
                 raise ValueError(f"{kind}_flagged must not be more than {kind}_tested")

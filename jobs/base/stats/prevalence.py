@@ -140,7 +140,7 @@ def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
         ends = known[places].sum(), possible[places].sum()
         return float(value[places].sum()), np.clip(drawn[:, places].sum(axis=1), *ends)
 
-    def of_call(places: Array) -> IntervalEstimate | None:
+    def estimate_call(places: Array) -> IntervalEstimate | None:
         """The share of spam in these strata; None where they hold no units."""
         here = units[places].sum()
         spam, drawn = sum_strata(places)
@@ -169,7 +169,7 @@ def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
             for each in strata
         )
         / whole,
-        calls=Calls(of_call(flagged), of_call(undecided), of_call(passed)),
+        calls=Calls(estimate_call(flagged), estimate_call(undecided), estimate_call(passed)),
     )
 
 

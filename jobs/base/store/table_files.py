@@ -107,7 +107,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     # Its credentials are those that all else of the lake uses; Polars would look for others.
     options = store_options(files[0].path) if files else None
     place: dict[str, Any] = (
-        {"storage_options": for_polars(options), "credential_provider": None} if options else {}
+        {"storage_options": polars_options(options), "credential_provider": None} if options else {}
     )
     for file in files:
         by_schema.setdefault(file.partition, []).append(file.path)
@@ -133,7 +133,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
     return pl.concat(frames).select(list(kinds))
 
 
-def for_polars(options: dict[str, str]) -> dict[str, Any]:
+def polars_options(options: dict[str, str]) -> dict[str, Any]:
     """Options of delta-rs as Polars takes them."""
     own = {"aws_conditional_put", "retry_timeout", "max_retries"}
     return {name: value for name, value in options.items() if name not in own} | {

@@ -81,7 +81,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
     if not pieces:
         return Ingested((ingest_id,))
-    where = of_sources(ingest_id, keys) if again else any_of("ingest_id", [ingest_id])
+    where = sources_predicate(ingest_id, keys) if again else any_of("ingest_id", [ingest_id])
     closed = open_since(lake, settings, ingest_id)
     ranges = ranges_of(
         pieces,
@@ -125,7 +125,7 @@ def is_written(lake: Lake, table: str, ingest_id: str) -> bool:
     return bool(lake.query_table(table, None, lambda rows: rows.select(is_of_batch)).item())
 
 
-def of_sources(ingest_id: str, keys: Iterable[str]) -> str:
+def sources_predicate(ingest_id: str, keys: Iterable[str]) -> str:
     """A predicate: what a batch wrote of the sources of these pieces."""
     sources: dict[str, set[str]] = {}
     for key in keys:

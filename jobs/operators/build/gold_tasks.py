@@ -161,7 +161,7 @@ def count_messages(
     message = read_files(MESSAGE, files, counting.READ)
     proof = take_matching(proved, message, SIGNED)
     if proof is None:
-        proof = bulk.no_evidence()
+        proof = bulk.empty_evidence()
     bases = leave_frame(bulk_daily.partial(message, proof), BULK, staging) if BULK in tables else []
     message = bulk.fill_bulk(message, proof)
     known = take_matching(behaviours, message, [*bypass.NUMBER, "sender_hash"])

@@ -25,7 +25,7 @@ from jobs.operators.build.silver_inputs import stage_bronze
 from jobs.operators.build.staged_exchange import StagedExchange, StepOutput
 from jobs.operators.build.waiting import WaitingParts, find_waiting
 from jobs.operators.protect.operators import Protection
-from jobs.operators.protect.pseudonym_keys import under_key
+from jobs.operators.protect.pseudonym_keys import replace_key
 from jobs.operators.silver import pipeline
 from jobs.operators.silver.exchange import StepParameters
 from jobs.operators.silver.frames import MESSAGE, SILVER
@@ -76,7 +76,7 @@ def run_silver(work: Run, ingested: Ingested, again: Mapping[str, list[str]]) ->
         # Staging has the rows of all sources together.
         ingested = Ingested()
     if not plan.computed:
-        if batches := not_held(plan.batches, held.held_operators):
+        if batches := drop_held(plan.batches, held.held_operators):
             work.report_step("silver: no records in what is new")
             record.add_stage(work.lake, work.run_id, "silver", started, (), [], batches)
         remember_computed(work, held.held_operators)
@@ -142,7 +142,7 @@ def compute_days(
     count = silver_buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
     operator = read_reference(work.settings, "ref.operator")
     parameters = StepParameters(
-        protection=under_key(Protection.from_operators(operator), days.period.key_file),
+        protection=replace_key(Protection.from_operators(operator), days.period.key_file),
         buckets=count,
         cuts=silver_buckets.cut_count(count),
         read=days.read,
@@ -218,7 +218,7 @@ def note_kept_days(work: Run, found: Mapping[str, windows.Window], mine: Collect
     return notes
 
 
-def not_held(batches: Sequence[str], held_operators: Collection[str]) -> list[str]:
+def drop_held(batches: Sequence[str], held_operators: Collection[str]) -> list[str]:
     """The parts of operators that do not wait."""
     return [batch for batch in batches if batch.split("/", 1)[0] not in held_operators]
 
@@ -258,7 +258,7 @@ def commit_silver(
         if changed:
             lake.replace_periods(table, changed, kept, {"run_id": work.run_id})
         remove_files(rest, lake.root)
-    batches = not_held(plan.batches, held_operators)
+    batches = drop_held(plan.batches, held_operators)
     record.add_stage(lake, work.run_id, "silver", started, SILVER, partitions, batches)
     return replaced
 

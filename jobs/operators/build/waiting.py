@@ -41,7 +41,7 @@ def find_waiting(lake: Lake, limits: LimitSettings, operators: set[str]) -> Wait
     where = pl.col("operator_id").is_in(sorted(operators))
     files = lake.read(ledger.TABLE, lake.versions().get(ledger.TABLE), where=where)
     shares = ledger.quarantine_share(files)
-    waits, parts, results = frozenset[str](), windows.no_parts(), []
+    waits, parts, results = frozenset[str](), windows.empty_parts(), []
     written = f"{format_significant(limits.quarantined_pct)}%"
     for each in ledger.ledger_rules(limits.quarantined_pct, limits.quarantined_lines, written):
         broken = shares.filter(~native.holds(each)).sort(ledger.KEY)
@@ -71,7 +71,7 @@ def new_of(
     """Return the sources over the limit with parts that silver has not taken; the parts that are new; and the
     operators of parts that were read again since silver took them."""
     if broken.is_empty():
-        return broken, windows.no_parts(), set()
+        return broken, windows.empty_parts(), set()
     taken = windows.taken_parts(lake)
     parts = files.join(broken, on=PART[:2], how="semi").select(PART).unique(maintain_order=True)
     parts = parts.filter(~taken.is_latest(pl.struct(PART)))

@@ -220,7 +220,7 @@ def is_named(part: pl.Expr, names: Collection[str]) -> pl.Expr:
     return pl.concat_str(*fields, separator="/").is_in(known)
 
 
-def no_parts() -> pl.DataFrame:
+def empty_parts() -> pl.DataFrame:
     return pl.DataFrame(schema=dict.fromkeys(PART, pl.String))
 
 

@@ -20,7 +20,7 @@ from jobs.operators.protect.countermeasures import (
 from jobs.operators.protect.message_types import places_of_verdicts, primary_rule
 from jobs.operators.protect.numbering import with_e164
 from jobs.operators.protect.operators import Protection
-from jobs.operators.protect.pseudonym_keys import under_key
+from jobs.operators.protect.pseudonym_keys import replace_key
 from jobs.operators.protect.rules import MeasureRule, Rules, TypeRule
 from jobs.operators.silver.assembling import raw_rows, with_key
 from jobs.operators.silver.frames import TRANSMISSION, VERDICT
@@ -115,7 +115,7 @@ def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRul
 def operator_protections(search: LakeSearch) -> list[Protection]:
     """The protection under each key."""
     protection = Protection.from_operators(read_reference(search.settings, "ref.operator"))
-    return [under_key(protection, period.key_file) for period in search.settings.key_periods]
+    return [replace_key(protection, period.key_file) for period in search.settings.key_periods]
 
 
 def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -> list[DecidingRules]:

@@ -282,10 +282,10 @@ def read_documents(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -
         found.append((part, documents))
         size += sum(document.size for document in documents)
         if size >= SMALL:
-            yield of_documents(found, name, ingest_id)
+            yield collect_documents(found, name, ingest_id)
             found, size = [], 0
     if found:
-        yield of_documents(found, name, ingest_id)
+        yield collect_documents(found, name, ingest_id)
 
 
 def documents_of(fs: Any, part: Range, name: str) -> list[Document]:
@@ -304,7 +304,7 @@ def documents_of(fs: Any, part: Range, name: str) -> list[Document]:
     return [*found, *(Document() for _ in range(erased))]
 
 
-def of_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id: str) -> Parsed:
+def collect_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id: str) -> Parsed:
     """The result of the documents of files."""
     from jobs.operators.formats.registry import DOCUMENTS
     from jobs.operators.formats.shared.documents import frame_of as rows_of

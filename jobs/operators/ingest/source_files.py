@@ -102,7 +102,7 @@ def list_files(source: SourceSettings, was_there: bool, before: Files) -> Listed
         return Listed(fs, [], [Away(f"{away} correct the url; the next pull looks again.")])
     if not names:
         return Listed(fs, [], [f"no file matches {url}. Check the url, and who may read it."])
-    left_out = {name: why for name in names if (why := no_file(fs, name))}
+    left_out = {name: why for name in names if (why := reason_left_out(fs, name))}
     problems = [f"{name} {why}" for name, why in left_out.items()]
     problems += [classify_problem(why, f"{name} cannot be read: {why}") for name, why in failed.items()]
     names = sorted((name for name in names if name not in left_out | failed), key=rotation_order)
@@ -166,7 +166,7 @@ def is_connected(fs: Any) -> bool:
     return "file" not in fs.protocol and "memory" not in fs.protocol
 
 
-def no_file(fs: Any, name: str) -> str | None:
+def reason_left_out(fs: Any, name: str) -> str | None:
     """The reason why a name on this machine is left out, if it leads to no file."""
     if "file" not in (fs.protocol if isinstance(fs.protocol, tuple) else (fs.protocol,)):
         return None

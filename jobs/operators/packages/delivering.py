@@ -97,7 +97,7 @@ def fetch_answers(
 
     What the study received stays so. A refusal is looked at again: the study may have changed its mind.
     """
-    receipts = inbox.beside(RECEIPTS)
+    receipts = inbox.open_sibling(RECEIPTS)
     found, wrong, changed = [], [], []
     for each in last_deliveries(lake, operators):
         answered = each

@@ -59,7 +59,7 @@ def make_pseudonyms(values: pl.Series, key: bytes) -> pl.Series:
     return keyed_hashes(values, key).alias(values.name)
 
 
-def under_key(protection: Protection, key_file: str | None) -> Protection:
+def replace_key(protection: Protection, key_file: str | None) -> Protection:
     """The protection with another key than the first: the one in this file, which a worker must have, too."""
     if key_file is None:
         return protection

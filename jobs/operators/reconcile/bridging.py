@@ -36,34 +36,36 @@ LEFT_OUT = (
 )
 
 
-def of_postfix(log: ComparedLog) -> list[Bridge]:
+def bridge_postfix(log: ComparedLog) -> list[Bridge]:
     """All that pflogsumm counts."""
     return [
         log.bridge_received(),
-        log.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
+        log.bridge_deliveries("delivered", "recipients, delivered or tagged", GOT),
         log.left_out("forwarded", reasons.FORWARDED),
-        log.of_deliveries("deferral", "recipients that still wait", WAITS),
+        log.bridge_deliveries("deferral", "recipients that still wait", WAITS),
         log.bridge_deferred(),
-        log.of_deliveries("bounced", "recipients, bounced", OUTCOME == "bounced"),
-        log.of_refusals(
+        log.bridge_deliveries("bounced", "recipients, bounced", OUTCOME == "bounced"),
+        log.bridge_refusals(
             "rejected", "attempts and recipients, refused", IS_EARLY & (IS_REFUSED | IS_TEMPORARY)
         ),
         log.left_out("reject_warning", reasons.WARNING),
-        log.of_refusals("held", "recipients, quarantined", OUTCOME == "quarantined"),
-        log.of_refusals("discarded", "recipients, discarded", OUTCOME == "discarded"),
+        log.bridge_refusals("held", "recipients, quarantined", OUTCOME == "quarantined"),
+        log.bridge_refusals("discarded", "recipients, discarded", OUTCOME == "discarded"),
     ]
 
 
-def of_exim(log: ComparedLog) -> list[Bridge]:
+def bridge_exim(log: ComparedLog) -> list[Bridge]:
     """All that eximstats counts."""
     discarded = OUTCOME == "discarded"
     return [
         log.bridge_received(),
-        log.of_deliveries("delivered", "recipients, delivered or tagged", GOT),
-        log.of_refusals(
+        log.bridge_deliveries("delivered", "recipients, delivered or tagged", GOT),
+        log.bridge_refusals(
             "rejected", "attempts and recipients, refused or discarded", (IS_EARLY & IS_REFUSED) | discarded
         ),
-        log.of_refusals("temp_rejected", "attempts and recipients, for now refused", IS_EARLY & IS_TEMPORARY),
+        log.bridge_refusals(
+            "temp_rejected", "attempts and recipients, for now refused", IS_EARLY & IS_TEMPORARY
+        ),
     ]
 
 
@@ -119,7 +121,7 @@ class ComparedLog:
         counts = named.group_by("rule").len().sort("rule").rows()
         return {rule.format(self.program): count for rule, count in counts}
 
-    def of_kind(self, kind: str, *names: str) -> pl.DataFrame:
+    def find_lines(self, kind: str, *names: str) -> pl.DataFrame:
         """The lines of a kind in their order, with the event that this project has of each, of some lists."""
         events = self.found.events.filter(pl.col("list").is_in(names))
         return (
@@ -137,7 +139,7 @@ class ComparedLog:
     # --- arrivals ---------------------------------------------------------------------------------------
 
     def bridge_received(self) -> Bridge:
-        lines = self.of_kind("received", "entries")
+        lines = self.find_lines("received", "entries")
         sent = self.found.sent
         of_row = sent.group_by("row").agg(
             pl.col("unit_hash").first(),
@@ -191,7 +193,7 @@ class ComparedLog:
         sent = self.found.sent.select(
             "row", "raw_recipient", "fate", "depth", "is_handoff", "unit_outcome", "unit_stage", *UNIT
         ).unique(["row", "raw_recipient"])
-        return self.of_kind(kind, "deliveries").join(
+        return self.find_lines(kind, "deliveries").join(
             sent,
             left_on=["row", "recipient"],
             right_on=["row", "raw_recipient"],
@@ -200,7 +202,7 @@ class ComparedLog:
             maintain_order="left",
         )
 
-    def of_deliveries(self, kind: str, counts: str, which: pl.Expr) -> Bridge:
+    def bridge_deliveries(self, kind: str, counts: str, which: pl.Expr) -> Bridge:
         units = self.units.filter(which)
         here = mark_units(self.list_tries(kind), units, *UNIT)
         is_unit = pl.col("is_unit")
@@ -268,17 +270,17 @@ class ComparedLog:
 
     def left_out(self, kind: str, rule: str) -> Bridge:
         """Lines that this project counts nothing for."""
-        here = self.of_kind(kind, "refusals").with_columns(rule=pl.lit(rule))
+        here = self.find_lines(kind, "refusals").with_columns(rule=pl.lit(rule))
         return self.make_bridge(kind, "none", here, self.units.clear(), {})
 
     # --- refusals ---------------------------------------------------------------------------------------
 
-    def of_refusals(self, kind: str, counts: str, which: pl.Expr) -> Bridge:
+    def bridge_refusals(self, kind: str, counts: str, which: pl.Expr) -> Bridge:
         sent = self.found.sent.select(
             *("row", "stream_id", "offset", "raw_sender", "raw_recipient", "fate", "depth", "unit_outcome"),
             *("unit_stage", "stage_code", "raw_queue", *UNIT),
         )
-        lines = self.of_kind(kind, "refusals", "deliveries")
+        lines = self.find_lines(kind, "refusals", "deliveries")
         units = self.units.filter(which)
         here = mark_units(attribute_lines(lines, sent), units, *UNIT)
         is_unit = pl.col("is_unit")

@@ -16,7 +16,7 @@ from jobs.operators.reconcile.units import count_log
 # The formats of mail servers that can be compared, each with the program that counts its log, and what is
 # compared.
 PROGRAMS: dict[str, ModuleType] = {"postfix": pflogsumm, "exim": eximstats}
-COMPARED = {"postfix": bridging.of_postfix, "exim": bridging.of_exim}
+COMPARED = {"postfix": bridging.bridge_postfix, "exim": bridging.bridge_exim}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from jobs.operators.formats.registry import KERNELS
 from jobs.operators.silver import hops, pipeline, refusals
 from jobs.operators.silver.assembling import settle_rows
 from jobs.operators.silver.frames import MESSAGE, TRANSMISSION, VERDICT, Frame
-from jobs.operators.silver.steps import no_links
+from jobs.operators.silver.steps import empty_links
 from jobs.operators.sniff.silver import PROTECTION
 
 # Lists of bronze rows of which each element is a line.
@@ -69,12 +69,12 @@ def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     memory = pipeline.make_messages_in_memory(sent, verdict)
     units, links = memory.table_rows(MESSAGE), memory.left_rows(Frame.LINKS)
     whole = place_units(
-        with_rows(sent.hstack(raw), rows, events, server), units, no_links() if links is None else links
+        with_rows(sent.hstack(raw), rows, events, server), units, empty_links() if links is None else links
     )
     return Counted(events, whole, units, copies.select("stream_id", "offset").unique())
 
 
-def of_postfix(rows: pl.DataFrame) -> pl.DataFrame:
+def postfix_lines(rows: pl.DataFrame) -> pl.DataFrame:
     """The lines of Postfix's bronze rows: elements of their lists."""
     return pl.concat(list_elements(rows.with_columns(row=postfix_row()), name) for name in LISTS)
 
@@ -108,7 +108,7 @@ def list_elements(rows: pl.DataFrame, name: str) -> pl.DataFrame:
     )
 
 
-def of_exim(rows: pl.DataFrame) -> pl.DataFrame:
+def exim_lines(rows: pl.DataFrame) -> pl.DataFrame:
     """The lines of Exim's bronze rows, of which each is one."""
     lists = {"arrival": "entries", "delivery": "deliveries", "refusal": "refusals"}
     return rows.filter(pl.col("event_code").is_in(list(lists))).select(
@@ -128,7 +128,7 @@ def exim_row(queue_id: str | pl.Expr, client: str) -> pl.Expr:
     return pl.coalesce(pl.format("queue {}", queue_id), pl.format("client {}", client), pl.lit("client"))
 
 
-EVENTS_OF: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {"postfix": of_postfix, "exim": of_exim}
+EVENTS_OF: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {"postfix": postfix_lines, "exim": exim_lines}
 
 
 def with_rows(sent: pl.DataFrame, rows: pl.DataFrame, events: pl.DataFrame, server: str) -> pl.DataFrame:

@@ -143,7 +143,7 @@ def id_of(kind: str, *values: str) -> pl.Expr:
     return pl.struct("operator_id", pl.lit(kind).alias("kind"), *values).hash(SEED).alias("id")
 
 
-def of_queue(message_id: str) -> list[tuple[str, str]]:
+def queue_kinds(message_id: str) -> list[tuple[str, str]]:
     """The kinds of ids that mails and verdicts share, each with its column."""
     return [("queue", "queue_id"), ("message", message_id)]
 
@@ -159,14 +159,14 @@ def id_times_of_mails(transmission: pl.LazyFrame, message_id: str = "message_id_
         rows.filter(pl.col(column).is_not_null()).select(
             "operator_id", "log", id_of(kind, column), "first_at", "last_at"
         )
-        for kind, column in of_queue(message_id)
+        for kind, column in queue_kinds(message_id)
     )
 
 
 def id_times_of_verdicts(verdict: pl.LazyFrame, message_id: str = "message_id_hash") -> pl.LazyFrame:
     """The id that each verdict names its message by: the queue id, else the message-id."""
     rows = verdict.with_columns(log="source_id", first_at="verdict_at", last_at="verdict_at")
-    (queue, by_queue), (message, by_message) = of_queue(message_id)
+    (queue, by_queue), (message, by_message) = queue_kinds(message_id)
     names_queue = pl.col(by_queue).is_not_null()
     columns = ("operator_id", "log", "first_at", "last_at")
     return pl.concat(

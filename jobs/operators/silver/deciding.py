@@ -168,15 +168,15 @@ def best_signature() -> tuple[pl.Expr, pl.Expr]:
     (jobs/operators/protect/signatures.py):
     text, fuzzy, digest, subject, envelope."""
 
-    def of_server(kind: str) -> pl.Expr:
+    def server_signature(kind: str) -> pl.Expr:
         return pl.when(pl.col("signature_kind_code") == kind).then("signature_hash")
 
     known = {
-        "text": of_server("text"),
+        "text": server_signature("text"),
         "fuzzy": pl.col("fuzzy_hash"),
         "digest": pl.col("digest_hash"),
-        "subject": pl.coalesce(of_server("subject"), "subject_hash"),
-        "behaviour": of_server("behaviour"),
+        "subject": pl.coalesce(server_signature("subject"), "subject_hash"),
+        "behaviour": server_signature("behaviour"),
     }
     kinds = (pl.when(value.is_not_null()).then(pl.lit(name)) for name, value in known.items())
     return pl.coalesce(*kinds), pl.coalesce(*known.values())

@@ -237,7 +237,7 @@ def open_messages(place: Place) -> None:
     """Keep the messages of a bucket. Temporary refusals wait: what follows them may lie elsewhere."""
     parameters = place.parameters
     known, later, by_id = (place.take_rows(name) for name in (Frame.LINKS, Frame.LATER, Frame.BY_ID))
-    links = no_links() if known is None else known
+    links = empty_links() if known is None else known
     transmission, verdict = rows_at_home(place, TRANSMISSION), rows_at_home(place, VERDICT)
     if place.parts > 1:
         key = pl.struct("operator_id", pl.coalesce("queue_id", "transmission_hash")).hash(bucketing.SEED)
@@ -264,7 +264,7 @@ def open_messages(place: Place) -> None:
 
 
 @cache
-def no_links() -> pl.DataFrame:
+def empty_links() -> pl.DataFrame:
     return hops.find_roots(hops.find_parents(pl.DataFrame(schema=hops.ENDS)))
 
 

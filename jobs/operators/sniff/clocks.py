@@ -42,7 +42,7 @@ class IdTimes:
     zone: Zone
     by_kind: Mapping[str, pl.DataFrame]
 
-    def of_kind(self, kind: str) -> pl.DataFrame:
+    def select_kind(self, kind: str) -> pl.DataFrame:
         return self.by_kind.get(kind, NONE)
 
     @property
@@ -128,7 +128,7 @@ def clocks_of(logs: Sequence[IdTimes], likely: Sequence[str] = ()) -> list[Clock
     left = {each.name: each for each in logs}
     # Servers before filters: of two whose zones are known, the filter's clock is the one that is named.
     of_messages = ("mails", *(f"submitted {name}" for name in REQUESTS))
-    order = sorted(logs, key=lambda each: -sum(each.of_kind(kind).height for kind in of_messages))
+    order = sorted(logs, key=lambda each: -sum(each.select_kind(kind).height for kind in of_messages))
     # Where no log shows its zone, the server's is taken as it was read.
     known = [each.name for each in order if each.is_known]
     sure = set(known)
@@ -162,7 +162,7 @@ def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
     """The distance between the clocks of each two logs."""
 
     def join_kind(kind: str) -> pl.DataFrame:
-        return pl.concat([each.of_kind(kind) for each in logs])
+        return pl.concat([each.select_kind(kind) for each in logs])
 
     found = clocks.compare_logs(join_kind("mails"), join_kind("verdicts"))
     for name, requests in REQUESTS.items():

@@ -130,7 +130,7 @@ def source_rows(
     for operator in chosen:
         for source in operator.source:
             of_source = read.get((operator.id, source.id), NOTHING_READ)
-            landed = Landed.of_folder(fs, f"{area}/{operator.id}/{source.id}", of_source)
+            landed = Landed.read_folder(fs, f"{area}/{operator.id}/{source.id}", of_source)
             last = last_record(lake, operator.id, source.id, of_source)
             days = stale_days(settings, source, of_source.formats)
             since: dt.datetime | None = last or first_run
@@ -176,7 +176,7 @@ class Landed(NamedTuple):
     is_known: bool
 
     @classmethod
-    def of_folder(cls, fs: Any, folder: str, read: Read) -> Self:
+    def read_folder(cls, fs: Any, folder: str, read: Read) -> Self:
         streams = read_streams(fs, folder) or []
         pieces = [piece for stream in streams for piece in stream.pieces]
         return cls(

@@ -137,7 +137,7 @@ def area_coefficients(
     mine, xs, ws = inside[answers], x[answers], weight[answers]
     if area.kind != COUNTRY and mine.sum() >= FEW:
         found = np.zeros(len(xs))
-        found[mine] = no_less_than_one(ws[mine], xs[mine], known)
+        found[mine] = scale_above_one(ws[mine], xs[mine], known)
         return found
     found = mine.astype(float)
     if not inside.any():
@@ -157,7 +157,7 @@ def area_coefficients(
     return found + (silent / below * np.where(is_cell, ws, 0.0) if below > 0 else 0.0)
 
 
-def no_less_than_one(weight: Array, x: Array, known: float) -> Array:
+def scale_above_one(weight: Array, x: Array, known: float) -> Array:
     """Weights scaled so that weighted subscriptions are those known, with none below 1."""
     fixed: set[int] = set()
     while True:

@@ -114,7 +114,7 @@ def express_versions(
             of_country = factors.get(each.country, {})
             same = extend_version(before, each.values, shape, of_country)
             if same is None:
-                same = of_parts(found, number, period, person, each.values, unknowns) or express_figures(
+                same = add_up_parts(found, number, period, person, each.values, unknowns) or express_figures(
                     unknowns, person, period, each.values, shape, of_country
                 )
                 for codes, value in each.values.items():
@@ -172,7 +172,7 @@ def extend_version(
     return None
 
 
-def of_parts(
+def add_up_parts(
     found: Mapping[tuple[int, str, str], Mapping[Codes, Coefficients]],
     number: int,
     period: str,

@@ -116,12 +116,12 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
     costs, the cheapest first."""
     costs = {
         (row["channel_code"], row["area"], row["strategy_code"]): row
-        for row in release.of_areas("countermeasure_cost", areas, release.period)
+        for row in release.select_areas("countermeasure_cost", areas, release.period)
         if row["cost_component_code"] == "stated" and row.get("cost_per_thousand")
     }
     shares = {
         (row["channel_code"], row["area"], row["strategy_code"]): row
-        for row in release.of_areas("countermeasure", areas, release.period)
+        for row in release.select_areas("countermeasure", areas, release.period)
     }
     known = set(group_keys("strategy"))
     found = []

@@ -52,7 +52,7 @@ class ReaderRelease:
         rows = self.tables.get("spam_volume")
         return [] if rows is None else sorted(set(rows["period_code"]))
 
-    def of_areas(self, table: str, areas: list[str], period: str) -> list[Row]:
+    def select_areas(self, table: str, areas: list[str], period: str) -> list[Row]:
         """The rows of a period of these areas, in their order, also where the study has a part of the area
         alone.
 
@@ -74,7 +74,7 @@ class ReaderRelease:
         """The rows of volume of a period that readers compare."""
         return [
             row
-            for row in self.of_areas("spam_volume", areas, period)
+            for row in self.select_areas("spam_volume", areas, period)
             if all(row[column] in codes for column, codes in COMPARED.items())
         ]
 

@@ -38,8 +38,8 @@ from jobs.study.estimates.steps.spending import (
     dollar_prices,
     draw_spending,
     measure_names,
-    of_strategies,
     spending_measures,
+    sum_by_strategy,
 )
 from jobs.study.estimates.steps.volume_parts import part_contributions, split_volumes
 from jobs.study.estimates.volume_change import matched_contributions
@@ -139,20 +139,20 @@ def spending_contributions(
         seed = seed_of("investment", channel, period, "bands")
         found = draw_spending(people, seed, np.ones((1, people.height)))
         price = dollar_prices(np.array([dollars[name] for name in people["country_code"]]))
-        share = of_strategies(own, "share", respondents, strategies)
+        share = sum_by_strategy(own, "share", respondents, strategies)
         y = spending_measures(found.mean, share, component_factors(found.parts, price))
         beside = {"table_name": MONEY, "period_code": period, "channel_code": channel, "waived_by": OF_MONEY}
-        rows += of_respondents(y, respondents, measure_names(strategies), beside)
+        rows += respondent_rows(y, respondents, measure_names(strategies), beside)
         with_posts = people.filter("has_posts")["respondent_id"].to_list()
         filled = own.filter(pl.col("respondent_id").is_in(with_posts)).with_columns(
             pl.col("posts").cast(pl.Float64)
         )
-        counted = of_strategies(filled, "posts", with_posts, strategies)
-        rows += of_respondents(counted, with_posts, [(name, POSTS, NO_MONEY) for name in strategies], beside)
+        counted = sum_by_strategy(filled, "posts", with_posts, strategies)
+        rows += respondent_rows(counted, with_posts, [(name, POSTS, NO_MONEY) for name in strategies], beside)
     return rows
 
 
-def of_respondents(
+def respondent_rows(
     y: np.ndarray, respondents: Sequence[str], series: Sequence[tuple[str, str, str]], beside: Row
 ) -> list[Row]:
     """Rows of respondents x series."""

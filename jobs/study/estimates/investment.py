@@ -30,8 +30,8 @@ from jobs.study.estimates.steps.spending import (
     draw_capital,
     draw_spending,
     measure_names,
-    of_strategies,
     spending_measures,
+    sum_by_strategy,
 )
 
 TABLE = "study.investment"
@@ -155,7 +155,7 @@ def money_rows(
     )
     capital = draw_capital(answered, [class_of[name] for name in answered["country_code"]], drawn)
     found = draw_spending(answered, seed_of(*key, "bands"), capital)
-    share = of_strategies(accounts, "share", answered["respondent_id"].to_list(), strategies)
+    share = sum_by_strategy(accounts, "share", answered["respondent_id"].to_list(), strategies)
     price = dollar_prices(np.array([dollars[name] for name in answered["country_code"]]))
     is_band = answered["is_band"].to_numpy()
     own = component_factors(found.parts, price)
@@ -213,7 +213,7 @@ def post_rows(
     sample, answered = sample_of(reference, with_posts, key[1], key[2], key)
     own = accounts.filter(pl.col("respondent_id").is_in(with_posts["respondent_id"].to_list()))
     filled = own.with_columns(pl.col("posts").cast(pl.Float64))
-    y = of_strategies(filled, "posts", answered["respondent_id"].to_list(), strategies)
+    y = sum_by_strategy(filled, "posts", answered["respondent_id"].to_list(), strategies)
     measures = [(strategy, POSTS, NO_MONEY) for strategy in strategies]
     return [with_measures(estimate_areas(sample, y), measures, sample, answered["is_band"].to_numpy())]
 

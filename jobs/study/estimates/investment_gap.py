@@ -30,7 +30,7 @@ from jobs.base.tables.contracts import Row
 from jobs.study.estimates.investment_account import PriceLevels, price_of, prices_of
 from jobs.study.estimates.spam_part import CONTENT, FATE, STOP
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
-from jobs.study.estimates.steps.investment_targets import authority_code, of_channel, value_of
+from jobs.study.estimates.steps.investment_targets import authority_code, channel_targets, value_of
 from jobs.study.estimates.steps.rows import conf_status_code, is_month, typed_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending_groups import (
@@ -91,7 +91,7 @@ def transform(
             (pl.col("period_code") == period) & (pl.col("channel_code") == channel)
         )
         protected = audited.filter((pl.col("channel_code") == channel) & (pl.col("year") == period))
-        wanted = of_channel(investment_target, str(channel))
+        wanted = channel_targets(investment_target, str(channel))
         groups: dict[str, TargetGroup] = {}
         if set(wanted) - {NORM}:
             costs = capital_costs(accounts, members, rows_on_day(cost_parameter, day), assumed)

@@ -20,7 +20,7 @@ from jobs.study.estimates.steps.rows import (
     MEASURES,
     WEAKNESS,
     fill_columns,
-    of_period,
+    period_volumes,
     periods_of,
     type_columns,
     typed_rows,
@@ -194,7 +194,9 @@ def choose_logs_or_answers(
     are used.
     """
     is_log = pl.col("answer_status_code").is_null()
-    logs, answers = (of_period(figures.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log))
+    logs, answers = (
+        period_volumes(figures.filter(each), period, ["respondent_id"]) for each in (is_log, ~is_log)
+    )
     frame = rows_on_day(reference.operator_frame, last_day(period))
     listed = frame.filter(pl.col("channel_code") == channel).select("respondent_id", framed="subscriptions")
     # That is asked of what it answered for the period itself: of parts that it answered, each has been asked.

@@ -153,7 +153,7 @@ def answer_packages(inbox: Inbox, judged: Iterable[Judged], key: str | None) -> 
         receipt = receipt_of(each, utc_now())
         name = receipt_name(each.delivered_sha256)
         try:
-            answers = folder.beside(RECEIPTS)
+            answers = folder.open_sibling(RECEIPTS)
             before = answers.read_file(name, LARGEST_RECEIPT)
             if before is not None:
                 with contextlib.suppress(ObservatoryError):

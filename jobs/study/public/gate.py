@@ -38,7 +38,7 @@ from jobs.study.public.cells import (
 )
 from jobs.study.public.derived import derive_columns
 from jobs.study.public.intervals import choose_variances, without_variances
-from jobs.study.public.knowledge import known_release, list_shapes, of_release, read_rows
+from jobs.study.public.knowledge import known_release, list_shapes, read_rows, release_numbers
 from jobs.study.public.revisions import revise_rows, with_earlier
 from jobs.study.public.tables import coarsen_rows
 from jobs.study.public.wholes import join_blocks, name_both, name_series, name_wholes, refuse_apart
@@ -155,7 +155,7 @@ def make_public_tables(
         for (name, contract), refusal in zip(guarded.items(), held, strict=True)
     }
     shapes = list_shapes(guarded, [*(each.basis for each in earlier), basis])
-    before = [known_release(each.basis, of_release(each, guarded)) for each in earlier]
+    before = [known_release(each.basis, release_numbers(each, guarded)) for each in earlier]
     now = known_release(
         basis,
         pl.concat(

@@ -71,7 +71,7 @@ def list_prices(basis: Basis) -> dict[str, float]:
     return {country: ppp / market for country, ppp, market in levels.select("country_code", *rates).rows()}
 
 
-def of_release(each: EarlierRelease, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
+def release_numbers(each: EarlierRelease, guarded: Mapping[str, PublicContract]) -> pl.DataFrame:
     """Return the published numbers of an earlier release."""
     return pl.concat(
         read_rows(name_cells(each.public[contract.table], contract), contract)

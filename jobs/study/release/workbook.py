@@ -75,7 +75,7 @@ def compute_height(text: str, width: int) -> int:
     return LINE * max(1, -(-len(text) // width))
 
 
-def for_print(sheet: Any) -> None:
+def set_up_print(sheet: Any) -> None:
     """A sheet on paper: as wide as the page."""
     sheet.set_landscape()
     sheet.set_paper(9)
@@ -86,7 +86,7 @@ def write_contents(book: Any, tables: Sequence[ReleasedTable], about: About, sty
     """The first sheet: what this is, and what is where."""
     sheet = book.add_worksheet("Contents")
     sheet.hide_gridlines(2)
-    for_print(sheet)
+    set_up_print(sheet)
     sheet.set_column(0, 0, 24)
     sheet.set_column(1, 1, 100, style["wrap"])
     sheet.write(0, 0, about.title, style["title"])
@@ -117,7 +117,7 @@ def write_contents(book: Any, tables: Sequence[ReleasedTable], about: About, sty
 def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, Any]) -> None:
     """A table: title, what a row is, and the table from its first column."""
     sheet = book.add_worksheet(table.name[:LONGEST_NAME])
-    for_print(sheet)
+    set_up_print(sheet)
     sheet.write(0, 0, f"{table.name}: {about.title}", style["title"])
     sheet.write(1, 0, table.contract.description)
     sheet.write(
@@ -188,7 +188,7 @@ def write_main_figures(
 ) -> None:
     """The first sheet: the main figures as one table, and below it a chart for each channel."""
     sheet = book.add_worksheet(MAIN)
-    for_print(sheet)
+    set_up_print(sheet)
     rows = list_main_figures(tables)
     sheet.write(0, 0, about.title, style["title"])
     sheet.write(
@@ -230,7 +230,7 @@ def write_list(
 ) -> None:
     """A sheet of texts."""
     sheet = book.add_worksheet(name)
-    for_print(sheet)
+    set_up_print(sheet)
     sheet.write(0, 0, title, style["title"])
     sheet.write_row(2, 0, header, style["head"])
     for at, width in enumerate(widths):

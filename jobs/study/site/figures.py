@@ -40,9 +40,9 @@ from jobs.study.site.published_release import (
 )
 from jobs.study.site.sentences import (
     DIGITS,
-    beside_title,
     change_ends,
     change_rows,
+    comparison_title,
     has_interval,
     has_share,
     head_channel,
@@ -534,7 +534,7 @@ def apart_notes(rows: Sequence[Row]) -> list[str]:
     return [*ranks, say("rate.apart", all=every, apart=len(apart), pairs=say("between").join(apart))]
 
 
-def beside_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:
+def comparison_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:
     """Shares of traffic that are spam, of an area, its region and all countries together. Countries have no
     published rates: shares alone compare them."""
     order = [area, *region_of(area), *WHOLE]
@@ -545,7 +545,7 @@ def beside_figures(release: PublishedRelease, area: str) -> list[SiteFigure]:
         if rows is None:
             continue
         listed = sorted(rows.to_dicts(), key=lambda row: order.index(row[AREA]))
-        title = beside_title(channel, listed[0], listed[-1])
+        title = comparison_title(channel, listed[0], listed[-1])
         scale = top_of(listed, "share_pct")
         shown: list[ShownColumn] = [
             by_area(partial(share_bar, scale=scale)),

@@ -231,7 +231,7 @@ def area_page(release: PublishedRelease, area: str) -> Page:
     headline = sentences.headline(release, [area])
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
     rows = release.rows_of_area[area]
-    found = figures.beside_figures(release, area)
+    found = figures.comparison_figures(release, area)
     found += [area_figure(name, rows[name]) for name in figures.TABLES if name in rows]
     links = [
         (name_place(other, release.areas[other]), page_file(page_of(other)))

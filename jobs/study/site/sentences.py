@@ -429,7 +429,7 @@ def rate_title(channel: str, rows: pl.DataFrame) -> str:
     )
 
 
-def beside_title(channel: str, own: Row, whole: Row) -> str:
+def comparison_title(channel: str, own: Row, whole: Row) -> str:
     """An area's share of spam beside that of all countries together, if both may be quoted."""
     given = {"channel": head_channel(channel), "area": name_area(own), "whole": name_area(whole)}
     if not (has_share(own) and has_share(whole)):

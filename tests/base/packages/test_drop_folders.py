@@ -68,7 +68,7 @@ def test_files_are_put_replaced_listed_and_read(folder: DropFolder) -> None:
     assert (folder.read_file("a.zip", 5), folder.read_file("b.zip", 5)) == (b"three", b"")
     with pytest.raises(ObservatoryError, match="larger than 4 bytes"):
         folder.read_file("a.zip", 4)
-    beside = folder.beside("receipts")
+    beside = folder.open_sibling("receipts")
     assert beside.read_file("x.json", 10) is None
     beside.make_folder()
     beside.make_folder()
@@ -106,7 +106,7 @@ def test_a_folder_that_is_not_there_is_named(folder: DropFolder) -> None:
     if folder.url.startswith("s3://"):
         other = DropFolder("s3://other/inbox", folder.access, folder.setting)
     else:
-        other = folder.beside("elsewhere")
+        other = folder.open_sibling("elsewhere")
     for use in (other.list_files, lambda: other.put_file("a.zip", b"1")):
         with pytest.raises(ObservatoryError, match=r"^\[submission\] inbox: ") as caught:
             use()

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 
 from jobs.operators.formats import LINES, VERDICT, Source
 from jobs.operators.formats.rspamd import FORMAT as rspamd
-from jobs.operators.formats.rspamd import _of_any_form, _read_plain
+from jobs.operators.formats.rspamd import _parse_any_form, _read_plain
 from jobs.operators.formats.rspamd.clickhouse import FORMAT as rspamd_clickhouse
 from jobs.operators.formats.rspamd.history import FORMAT as rspamd_history
 from tests.support.filter_logs import lab, read
@@ -134,7 +134,7 @@ def test_plain_lines_read_as_those_of_any_form() -> None:
     lines = pl.DataFrame({"offset": range(len(logged)), "line": logged}, schema=LINES)
     plain, is_plain = _read_plain(lines, source())
     assert is_plain.sum() > 40
-    assert_frame_equal(plain, _of_any_form(lines.filter(is_plain), source())[0])
+    assert_frame_equal(plain, _parse_any_form(lines.filter(is_plain), source())[0])
 
 
 # --- three forms, one verdict --------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from jobs.base.tables import sketch
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.protect.operators import OperatorSpace, Protection
-from jobs.operators.protect.pseudonym_keys import key_id, operator_key, under_key
+from jobs.operators.protect.pseudonym_keys import key_id, operator_key, replace_key
 from tests.support.in_process import Run, Told, with_keys_of_files
 from tests.support.month_of_mail import DAYS, FIRST, month_of_mail, write_key, write_settings
 from tests.support.study import run_again
@@ -194,7 +194,7 @@ def test_a_worker_with_another_file_makes_no_pseudonyms(tmp_path: Path) -> None:
     """As on a machine of a cluster whose file was not changed with the others."""
     own = OperatorSpace("north", "FJI", (), (), (), ())
     file = write_key(tmp_path, "two.key", TWO)
-    (space,) = under_key(Protection((own,), None), str(file)).spaces
+    (space,) = replace_key(Protection((own,), None), str(file)).spaces
     assert key_id(space) == space.key_id != key_id(own)
     operator_key.cache_clear()
     write_key(tmp_path, "two.key", THREE)

@@ -12,7 +12,7 @@ from jobs.study.estimates.investment import yearly_units
 from jobs.study.estimates.reconciliation import logged_figures
 from jobs.study.estimates.steps.answers_left_out import few_days
 from jobs.study.estimates.steps.days import days_of, scale_to_all_days
-from jobs.study.estimates.steps.rows import last_day, of_period
+from jobs.study.estimates.steps.rows import last_day, period_volumes
 
 VOLUME = "study.submission"
 
@@ -114,7 +114,7 @@ def test_days_add_up_over_a_quarter_as_counts_do() -> None:
         ],
         schema_overrides={"answer_status_code": pl.String},
     )  # fmt: skip
-    found = of_period(given, "2026-Q4", ["respondent_id"])
+    found = period_volumes(given, "2026-Q4", ["respondent_id"])
     assert found.select("respondent_id", "units", "day_count").rows() == [("a", 3, 90)]
 
 

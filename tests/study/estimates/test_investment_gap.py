@@ -25,7 +25,7 @@ from jobs.study.estimates.investment_gap import (
     taken_for_granted,
 )
 from jobs.study.estimates.steps.accounts import Price
-from jobs.study.estimates.steps.investment_targets import authority_code, of_channel, read_targets
+from jobs.study.estimates.steps.investment_targets import authority_code, channel_targets, read_targets
 from jobs.study.estimates.steps.rows import typed_rows
 from jobs.study.estimates.steps.spending_groups import TargetGroup
 from tests.support import study_lake
@@ -60,14 +60,16 @@ def test_the_command_line_comes_before_the_settings_and_these_before_what_is_ass
 
 def test_a_channel_has_its_own_norm_or_that_of_all_or_none() -> None:
     given = read_targets(parse_gap(None, ["0.3", "SMS=0.1"], None), Gap(), ASSUMED)
-    assert {code: value for code, (value, _) in of_channel(given, "EMAIL").items()} == {
+    assert {code: value for code, (value, _) in channel_targets(given, "EMAIL").items()} == {
         "norm": 0.3,
         "middle": 0.5,
         "top": 0.25,
         "best": 0.25,
     }
-    assert of_channel(given, "SMS")["norm"][0] == 0.1
-    assert "norm" not in of_channel(read_targets(parse_gap(None, ["SMS=0.1"], None), Gap(), ASSUMED), "EMAIL")
+    assert channel_targets(given, "SMS")["norm"][0] == 0.1
+    assert "norm" not in channel_targets(
+        read_targets(parse_gap(None, ["SMS=0.1"], None), Gap(), ASSUMED), "EMAIL"
+    )
 
 
 @pytest.mark.parametrize(

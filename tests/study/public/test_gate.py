@@ -18,7 +18,7 @@ from jobs.study.disclosure import rules
 from jobs.study.public import cells, gate
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
-from jobs.study.public.knowledge import known_release, list_shapes, of_release
+from jobs.study.public.knowledge import known_release, list_shapes, release_numbers
 from tests.support.small_study import PERIOD, Operator, Small, basis, changed, defined, drawn
 
 P_PCT = 13.7
@@ -41,7 +41,7 @@ def unattacked(
 
 
 def knowledge(releases: list[EarlierRelease]) -> list[KnownRelease]:
-    return [known_release(each.basis, of_release(each, GUARDED)) for each in releases]
+    return [known_release(each.basis, release_numbers(each, GUARDED)) for each in releases]
 
 
 def found_in(*releases: EarlierRelease) -> list[Finding]:

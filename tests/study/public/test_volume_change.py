@@ -21,7 +21,7 @@ from jobs.study.public import gate, wholes
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.derived import derive_columns
 from jobs.study.public.gate import make_public_tables, transform_rows
-from jobs.study.public.knowledge import known_release, of_release, shape_of
+from jobs.study.public.knowledge import known_release, release_numbers, shape_of
 from jobs.study.public.wholes import join_blocks, name_both, name_wholes
 from tests.golden.test_golden import GOLDEN
 from tests.golden.test_golden_public import P_PCT, basis_of
@@ -45,7 +45,7 @@ def without_rule(patch: pytest.MonkeyPatch) -> None:
 
 def find_contributions(public: Mapping[str, pl.DataFrame], basis: Basis) -> list[Finding]:
     """List the whole attack's findings in what left, wholes beside the matched figures."""
-    known = known_release(basis, of_release(EarlierRelease(basis, public), GUARDED))
+    known = known_release(basis, release_numbers(EarlierRelease(basis, public), GUARDED))
     shapes = {name: shape_of(about) for name, about in GUARDED.items()}
     return name_wholes(Attack(join_blocks([known], GUARDED), shapes, P_PCT).find_all(), GUARDED)
 

@@ -257,12 +257,12 @@ class Assignment:
         for name in names:
             self.take(name, self.hinted(name))
 
-    def of_kind(self, *kinds: str) -> list[GuessedColumn]:
+    def select_kind(self, *kinds: str) -> list[GuessedColumn]:
         return [column for column in self.free if column.kind in kinds]
 
     def hinted(self, name: str) -> list[GuessedColumn]:
         """The free column that bears a property's name, as a word of its own or within one."""
-        fits = self.of_kind(*_KINDS[name])
+        fits = self.select_kind(*_KINDS[name])
         named = [column for column in fits if re.search(rf"\b(?:{_HINTS[name]})\b", column.words)]
         loose = [column for column in fits if re.search(_HINTS[name], column.words)]
         return (named or loose)[:1]
@@ -281,7 +281,7 @@ def targets_of(columns: list[GuessedColumn]) -> dict[str, list[GuessedColumn]]:
 
 def assign_times(found: Assignment) -> None:
     """Assign the columns of times: the earliest of several is the first event, unless names show it."""
-    times, dates, clocks = found.of_kind("time"), found.of_kind("date"), found.of_kind("clock")
+    times, dates, clocks = found.select_kind("time"), found.select_kind("date"), found.select_kind("clock")
     if times:
         times.sort(key=_earliest_time)
         named = [column for column in times if not re.search(_HINTS["last_at"], column.words)]
@@ -294,7 +294,7 @@ def assign_times(found: Assignment) -> None:
 
 def assign_outcome(found: Assignment) -> None:
     """The column of codes that is the outcome by its name, or by its values; else the last of them."""
-    coded = [column for column in found.of_kind("code") if len(column.values) > 1]
+    coded = [column for column in found.select_kind("code") if len(column.values) > 1]
     by_value = sorted(coded, key=lambda column: -sum(map(is_outcome, column.values)) / len(column.values))
     by_value = by_value if by_value and any(map(is_outcome, by_value[0].values)) else coded[::-1]
     named = [column for column in found.hinted("outcome") if column in coded]
@@ -304,14 +304,16 @@ def assign_outcome(found: Assignment) -> None:
 def assign_ends(found: Assignment) -> None:
     """Sender and recipient where no name shows them: of numbers the first and the next. A sender may be a
     name: likely what stands before the number that it sent to."""
-    numbers = found.of_kind("number")
+    numbers = found.select_kind("number")
     if not found.taken["sender"] and len(numbers) + bool(found.taken["recipient"]) > 1:
         found.take("sender", numbers[:1])
     if not found.taken["recipient"]:
         found.take("recipient", [column for column in numbers if column in found.free][:1])
     if not found.taken["sender"] and found.taken["recipient"]:
         before = found.columns[: found.columns.index(found.taken["recipient"][0])]
-        found.take("sender", [column for column in before if column in found.of_kind("code", "text")][-1:])
+        found.take(
+            "sender", [column for column in before if column in found.select_kind("code", "text")][-1:]
+        )
 
 
 def is_outcome_word(value: str) -> bool:

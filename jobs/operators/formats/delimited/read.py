@@ -49,7 +49,7 @@ def target_value(name: str, target: Target, source: Source) -> pl.Expr:
             pl.Int64 if name in ("message_bytes", "try_count") else pl.Int32, strict=False
         )
     if name == "reply_code" and target.means is not None:
-        return _of_table(raw_value(target), target.means)
+        return _look_up_cause(raw_value(target), target.means)
     if name == "message_id":
         return raw_value(target).str.replace(r"^<(.*)>$", "$1")
     if name == "text" and target.origins and target.join is None:
@@ -57,7 +57,7 @@ def target_value(name: str, target: Target, source: Source) -> pl.Expr:
     return raw_value(target)
 
 
-def _of_table(code: pl.Expr, table: str) -> pl.Expr:
+def _look_up_cause(code: pl.Expr, table: str) -> pl.Expr:
     """A number of a table of causes, as `map_error 27`; what is no number of it stays as it stands.
 
     TP-FCS is often written in hexadecimal (3GPP TS 23.040, 9.2.3.22).

@@ -225,7 +225,7 @@ def _open_lines(line: pl.Series, source: Source) -> pl.DataFrame:
         is_piece = is_piece.scatter(where.filter((piece > 1).fill_null(False)), True)
         own = line.str.contains(_STAMP)
     rest = line.zip_with(~own, line.str.slice(19))
-    parts = _after_stamps(rest, own)
+    parts = _split_stamps(rest, own)
     text = parts["text"]
     word = text.str.splitn(" ", 2).struct.unnest()
     is_id = word["field_0"].str.contains(_MESSAGE_ID).fill_null(False)
@@ -249,7 +249,7 @@ def _open_lines(line: pl.Series, source: Source) -> pl.DataFrame:
     return pl.DataFrame(columns)
 
 
-def _after_stamps(rest: pl.Series, own: pl.Series) -> pl.DataFrame:
+def _split_stamps(rest: pl.Series, own: pl.Series) -> pl.DataFrame:
     """text, pid, and of the stamp: more (as logged), fraction, zone. Most lines have none of these."""
     none = pl.Series([None], dtype=pl.String).new_from_index(0, len(rest))
     columns = {"text": rest.str.strip_prefix(" ").zip_with(own, rest)}

@@ -21,7 +21,7 @@ REFUSAL = ["reply_code", "dsn_code", "reply_text", "log_text", "dnsbl_zone"]
 OWNER = ["operator_id", "source_id", "stream_id", "offset"]
 
 
-def of_sessions(events: pl.DataFrame) -> pl.DataFrame:
+def session_rows(events: pl.DataFrame) -> pl.DataFrame:
     """One row per session, sender and recipient; one without a recipient if the session has no other."""
     lines = events.filter((pl.col("event_code") == "refusal") & pl.col("queue_id").is_null())
     who = pl.coalesce(pl.lit("p") + pl.col("client_port"), pl.col("pid")).fill_null("")

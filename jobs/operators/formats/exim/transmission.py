@@ -18,7 +18,7 @@ from jobs.base.core.codes import choose_code
 from jobs.operators.formats import OUTCOME_RANK
 from jobs.operators.formats.exim.events import in_order
 from jobs.operators.formats.exim.headers import MORE, is_cut, settle
-from jobs.operators.formats.exim.sessions import OWNER, REFUSAL, is_later, of_sessions
+from jobs.operators.formats.exim.sessions import OWNER, REFUSAL, is_later, session_rows
 from jobs.operators.formats.exim.times import zone_error
 from jobs.operators.formats.shared.fields import FACTS_OF_FILE, as_mail
 
@@ -38,11 +38,11 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     if cut.any():
         rows = pl.concat([rows.filter(~cut), settle(rows.filter(cut).lazy()).collect().select(rows.columns)])
     events = in_order(rows)
-    parts = [_of_messages(events.filter(pl.col("queue_id").is_not_null())), of_sessions(events)]
+    parts = [_message_rows(events.filter(pl.col("queue_id").is_not_null())), session_rows(events)]
     return as_mail(parts, "exim")
 
 
-def _of_messages(events: pl.DataFrame) -> pl.DataFrame:
+def _message_rows(events: pl.DataFrame) -> pl.DataFrame:
     files = _gather_messages(events)
     events = events.join(
         files.select("operator_id", "assembly_key", "file", "moved"), on=["operator_id", "assembly_key"]

@@ -78,14 +78,14 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
     from_the_future (a date after the file was written and landed).
     """
 
-    def of_content(content: bytes) -> Iterator[Document]:
+    def read_content(content: bytes) -> Iterator[Document]:
         if not is_mail(content):
             yield refuse_document("unknown_shape", content)
             return
         for mail in split_mailbox(content):
             yield from _read_mail(mail, source)
 
-    return read_contents(data, limit_bytes, of_content)
+    return read_contents(data, limit_bytes, read_content)
 
 
 def _read_mail(data: bytes, source: Source) -> Iterator[Document]:

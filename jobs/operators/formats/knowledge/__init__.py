@@ -72,14 +72,16 @@ def read(data: bytes, file_name: str, source: Source, limit_bytes: int) -> Itera
     Rows without any attribute are ignored.
     """
 
-    def of_content(content: bytes) -> Iterator[Document]:
+    def read_content(content: bytes) -> Iterator[Document]:
         is_parquet = content.startswith(PARQUET)
-        return of_parquet(content, source, limit_bytes) if is_parquet else of_csv(content, source)
+        return (
+            read_parquet_file(content, source, limit_bytes) if is_parquet else read_csv_file(content, source)
+        )
 
-    return read_contents(data, limit_bytes, of_content)
+    return read_contents(data, limit_bytes, read_content)
 
 
-def of_csv(data: bytes, source: Source) -> Iterator[Document]:
+def read_csv_file(data: bytes, source: Source) -> Iterator[Document]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -101,7 +103,7 @@ def of_csv(data: bytes, source: Source) -> Iterator[Document]:
         yield refuse_document("unknown_shape", data)
 
 
-def of_parquet(data: bytes, source: Source, limit_bytes: int) -> Iterator[Document]:
+def read_parquet_file(data: bytes, source: Source, limit_bytes: int) -> Iterator[Document]:
     try:
         file = pq.ParquetFile(BytesIO(data))
         if file.metadata.num_rows * BYTES_OF_ROW > limit_bytes:

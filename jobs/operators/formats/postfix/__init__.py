@@ -35,8 +35,8 @@ from jobs.operators.formats.postfix.assembly import (
     is_of_several,
     taken_apart,
 )
-from jobs.operators.formats.postfix.attempts import of_screens, of_sessions
-from jobs.operators.formats.postfix.deliveries import of_queue_files
+from jobs.operators.formats.postfix.attempts import screen_rows, session_rows
+from jobs.operators.formats.postfix.deliveries import queue_file_rows
 from jobs.operators.formats.postfix.held import link_held, settle
 from jobs.operators.formats.postfix.queue_lines import (
     CODES,
@@ -278,7 +278,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     frame = bronze.collect()
     if (frame["row_code"] == "held").any():
         frame = assemble(settle(frame.lazy())).collect()
-    return as_mail([of_queue_files(frame), of_sessions(frame), of_screens(frame)], NAME)
+    return as_mail([queue_file_rows(frame), session_rows(frame), screen_rows(frame)], NAME)
 
 
 FORMAT = LineFormat(

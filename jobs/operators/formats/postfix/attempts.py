@@ -19,7 +19,7 @@ _TESTS = [
 _LISTING_SLACK = pl.duration(minutes=1)
 
 
-def of_sessions(bronze: pl.DataFrame) -> pl.DataFrame:
+def session_rows(bronze: pl.DataFrame) -> pl.DataFrame:
     sessions = rows_of(bronze, "session", *META, "assembly_key", "process_id", "host", "refusals", "entries")
     sessions = sessions.filter(pl.col("refusals").list.len() > 0)
     sessions = sessions.sort(
@@ -142,7 +142,7 @@ def _explode_refusals(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def of_screens(bronze: pl.DataFrame) -> pl.DataFrame:
+def screen_rows(bronze: pl.DataFrame) -> pl.DataFrame:
     """postscreen: refused RCPTs, else the session's failed test; with the list that named the client."""
     screens = rows_of(bronze, "screen", *META, "last_at", "assembly_key", "client_port", "host", "refusals")
     screens = screens.with_row_index("screen")

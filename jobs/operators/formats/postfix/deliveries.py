@@ -38,7 +38,7 @@ def _first_event_fields(column: str, fields: list[str], prefix: str) -> list[pl.
     return [event.struct.field(name).alias(prefix + name) for name in fields]
 
 
-def of_queue_files(bronze: pl.DataFrame) -> pl.DataFrame:
+def queue_file_rows(bronze: pl.DataFrame) -> pl.DataFrame:
     """Transmissions of queue files: a row for each delivery or refusal of a recipient; one for a file of
     which only its queueing is known."""
     not_read = ("removals", "assembly_key", "instance", "process_id", "client_port")

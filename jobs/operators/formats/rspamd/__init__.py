@@ -93,7 +93,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     """
     frame = lines.select("offset", pl.col("line").fill_null("")).collect()
     return read_in_turn(
-        frame, partial(_read_plain, source=source), partial(_of_any_form, source=source)
+        frame, partial(_read_plain, source=source), partial(_parse_any_form, source=source)
     ).lazy()
 
 
@@ -158,7 +158,7 @@ def _read_plain(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.S
     return rows.select(*PARSED, *_TYPED), is_own
 
 
-def _of_any_form(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
+def _parse_any_form(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.Series]:
     """(rows of parse() of any lines, all of them)."""
     cut = (
         open_lines(frame, source)
@@ -246,7 +246,7 @@ def _typed_fields() -> dict[str, pl.Expr]:
         "first_at": pl.col("_at"),
         "task_tag": none_if_empty(pl.col("_task").str.extract(r"<([^<>;]*)>; \w+; rspamd_task_write_log: ")),
         "symbols": pl.when(pl.col("_head").is_not_null()).then(symbol_names(_symbol_list()).fill_null([])),
-        "forced_text": pl.coalesce(_after_forced("field_1"), _after_forced("field_0")),
+        "forced_text": pl.coalesce(_text_after_forced("field_1"), _text_after_forced("field_0")),
         "fuzzy": fuzzy_hash_in_list(_symbol_list()),
     } | _typed_ends(front, back)
 
@@ -271,7 +271,7 @@ def _typed_ends(front: dict[str, pl.Expr], back: dict[str, pl.Expr]) -> dict[str
     }
 
 
-def _after_forced(half: str) -> pl.Expr:
+def _text_after_forced(half: str) -> pl.Expr:
     return _text_after(_FORCED, pl.col("_tail").struct.field(half))
 
 

@@ -54,7 +54,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """The transmissions for silver, with the columns of TRANSMISSION. Raw identifiers."""
     events = _number_lives(bronze.collect())
     files = _gather_messages(events)
-    parts = [_of_messages(events, files), _of_sessions(events, files)]
+    parts = [_message_rows(events, files), _session_rows(events, files)]
     return as_mail(parts, "sendmail")
 
 
@@ -178,7 +178,7 @@ def _with_accounts(files: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
 _FACTS = [*_OWNER, *FACTS_OF_FILE, "recipient_count"]
 
 
-def _of_messages(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+def _message_rows(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     files = files.filter(~pl.col("is_empty") & ~pl.col("is_aborted"))
     tries = _gather_tries(events, files)
     whole = files.filter(
@@ -322,7 +322,7 @@ def _waiting_recipients(files: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _of_sessions(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
+def _session_rows(events: pl.DataFrame, files: pl.DataFrame) -> pl.DataFrame:
     """One row per session, sender and recipient; one without a recipient if the session has no other."""
     lines = events.filter((pl.col("event_code") == "refusal") & (pl.col("stage_code") != "content"))
     of_file = files.select(

@@ -79,7 +79,7 @@ def local_time(text: pl.Expr, time_zone: str, form: str = "%Y-%m-%d %H:%M:%S") -
     return clock_to_utc(text.str.to_datetime(form, time_unit="us", strict=False), time_zone)
 
 
-def of_records(typed: Mapping[str, Any]) -> list[pl.Expr]:
+def record_columns(typed: Mapping[str, Any]) -> list[pl.Expr]:
     """Columns of parsed lines, null where a line is no record; by `line_code`, with these types."""
     is_record = pl.col("line_code") == "record"
     return [pl.when(is_record).then(pl.col(name)).cast(kind).alias(name) for name, kind in typed.items()]
@@ -92,7 +92,7 @@ def as_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) ->
         reason: why a line is quarantined, of those that are.
     """
     reason_code = pl.when(pl.col("line_code") == "quarantined").then(reason)
-    return lines.with_columns(reason_code=reason_code).select(*PARSED, *of_records(typed))
+    return lines.with_columns(reason_code=reason_code).select(*PARSED, *record_columns(typed))
 
 
 def typed_columns(name: str) -> ColumnTypes:

@@ -15,7 +15,7 @@ from jobs.base.core.codes import choose_code
 from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import VERDICT, Source
 from jobs.operators.formats.format import LineFormat
-from jobs.operators.formats.shared.fields import as_assembled, fill_rows, of_records
+from jobs.operators.formats.shared.fields import as_assembled, fill_rows, record_columns
 from jobs.operators.formats.shared.syslog import split_envelope
 
 
@@ -42,7 +42,7 @@ def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: ColumnTyp
     Typed columns are null for whatever is no record.
     """
     codes = pl.col("line_code", "reason_code").cast(pl.String)
-    known = events.lazy().select("row", codes, *of_records(typed))
+    known = events.lazy().select("row", codes, *record_columns(typed))
     return (
         frame.lazy()
         .select("offset", row=pl.int_range(pl.len(), dtype=pl.Int64))

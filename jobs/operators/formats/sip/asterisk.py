@@ -43,7 +43,7 @@ from jobs.operators.formats.shared.fields import (
     typed_columns,
 )
 from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
-from jobs.operators.formats.sip.asterisk_columns import DISPOSITION, SECONDS, read_rows, under_names
+from jobs.operators.formats.sip.asterisk_columns import DISPOSITION, SECONDS, name_values, read_rows
 from jobs.operators.formats.sip.records import (
     find_sides,
     parse_epoch,
@@ -93,7 +93,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     given = lines.select("offset", _line=line).collect()
     is_csv = given["_line"].str.contains(_CSV) & (given["_line"].str.strip_chars() != "")
     values = read_rows(given["_line"].filter(is_csv))
-    frame = pl.concat([given.filter(is_csv), under_names(values, columns)], how="horizontal")
+    frame = pl.concat([given.filter(is_csv), name_values(values, columns)], how="horizontal")
     # One step after the other: what a step reads several times is worked out once.
     frame = frame.with_columns(**_side_columns()).with_columns(**find_sides("_caller", "_called"))
     frame = frame.with_columns(**_typed_fields(source))

@@ -36,7 +36,7 @@ def read_rows(lines: pl.Series) -> pl.DataFrame:
     return values
 
 
-def under_names(values: pl.DataFrame, names: list[str] | None) -> pl.DataFrame:
+def name_values(values: pl.DataFrame, names: list[str] | None) -> pl.DataFrame:
     """Each row's values under their names, as `_name`, and `_is_shaped`: it can have so many."""
     # An empty value without quotes is null, but only times can be that.
     count = pl.max_horizontal(

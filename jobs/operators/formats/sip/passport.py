@@ -31,10 +31,10 @@ LONGEST_ID = 128
 
 def read_claims(text: pl.Expr) -> pl.Expr:
     """Struct of CLAIMS from texts that hold an Identity header; null claims where there is none."""
-    return text.str.extract(TOKEN, 1).map_batches(_of_payloads, return_dtype=pl.Struct(CLAIMS))
+    return text.str.extract(TOKEN, 1).map_batches(_read_payloads, return_dtype=pl.Struct(CLAIMS))
 
 
-def _of_payloads(payloads: pl.Series) -> pl.Series:
+def _read_payloads(payloads: pl.Series) -> pl.Series:
     """A call's rows repeat its token, so each distinct one is read once."""
     distinct = payloads.drop_nulls().unique()
     read = [read_payload(payload) for payload in distinct.to_list()]

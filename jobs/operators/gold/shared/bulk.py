@@ -143,7 +143,7 @@ def collect_evidence(
     )
 
 
-def no_evidence() -> pl.DataFrame:
+def empty_evidence() -> pl.DataFrame:
     """Evidence of nothing."""
     kinds = {"period_date": pl.Date, "is_bulk": pl.Boolean, REACHED[-1]: pl.Int64}
     return pl.DataFrame(schema={name: kinds.get(name, pl.String) for name in (*SIGNED, *REACHED, "is_bulk")})

@@ -138,7 +138,12 @@ def list_assets(
     for question in (BOUGHT, EARLIER):
         parts, rest = parts_of(answers, question, ASSETS)
         answered = [
-            Asset(asset, purchase, of_asset(answers, "sp702", asset, 100), of_asset(answers, "sp703", asset))
+            Asset(
+                asset,
+                purchase,
+                asset_answer(answers, "sp702", asset, 100),
+                asset_answer(answers, "sp703", asset),
+            )
             for asset, purchase in parts.items()
         ]
         for each in [*answered, Asset("OTHER", rest, None, None)]:
@@ -149,7 +154,7 @@ def list_assets(
     return found
 
 
-def of_asset(answers: Answers, question: str, asset: str, unit: float = 1.0) -> float | None:
+def asset_answer(answers: Answers, question: str, asset: str, unit: float = 1.0) -> float | None:
     name = f"{question}.{asset}"
     return answer_number(answers, name) / unit if name in answers else None
 

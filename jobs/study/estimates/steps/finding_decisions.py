@@ -200,7 +200,7 @@ def name_given(of: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataF
     periods = {
         period
         for table, rows in have.items()
-        for period in rows.filter(of.of_table(table, rows, indicators))["period_code"]
+        for period in rows.filter(of.match_rows(table, rows, indicators))["period_code"]
     }
     within = sorted(periods - {of.period_code})
     return f"{of.respondent_id}, {figure} in {of.period_code}" + (
@@ -364,7 +364,7 @@ def answers_behind(finding: DecidedFinding, answers: pl.DataFrame, indicators: p
     """The respondent's answers that the figure rests on, of an account those alone that the figure is made
     of."""
     given = Given(*given_of(finding))
-    rows = latest_answers(answers.filter(given.of_table(ANSWERS, answers, indicators)))
+    rows = latest_answers(answers.filter(given.match_rows(ANSWERS, answers, indicators)))
     rows = rows.filter(pl.col("value").is_not_null())
     if not given.is_money:
         return rows

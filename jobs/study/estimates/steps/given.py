@@ -39,7 +39,7 @@ class Given:
     def is_money(self) -> bool:
         return self.table_name == MONEY
 
-    def of_table(self, table: str, rows: pl.DataFrame, indicators: pl.DataFrame) -> pl.Expr:
+    def match_rows(self, table: str, rows: pl.DataFrame, indicators: pl.DataFrame) -> pl.Expr:
         """Match its rows of packages' tables or of answers.
 
         Args:
@@ -74,8 +74,8 @@ def finding_id(figure: Given, have: Mapping[str, pl.DataFrame], indicators: pl.D
     found = hashlib.sha256(
         "\x1f".join((figure.respondent_id, figure.period_code, channel, figure.table_name)).encode()
     )
-    counts = have[SUBMISSION].filter(figure.of_table(SUBMISSION, have[SUBMISSION], indicators))
-    answers = latest_answers(have[ANSWERS].filter(figure.of_table(ANSWERS, have[ANSWERS], indicators)))
+    counts = have[SUBMISSION].filter(figure.match_rows(SUBMISSION, have[SUBMISSION], indicators))
+    answers = latest_answers(have[ANSWERS].filter(figure.match_rows(ANSWERS, have[ANSWERS], indicators)))
     for rows in (counts.select(PACKAGE_COLUMNS), answers.select(ANSWER_COLUMNS)):
         found.update(rows.sort(pl.all()).write_csv().encode())
     return found.hexdigest()[:DIGITS]
@@ -85,4 +85,4 @@ def leave_out(
     figure: Given, have: Mapping[str, pl.DataFrame], indicators: pl.DataFrame
 ) -> dict[str, pl.DataFrame]:
     """Packages and answers without it."""
-    return {table: rows.filter(~figure.of_table(table, rows, indicators)) for table, rows in have.items()}
+    return {table: rows.filter(~figure.match_rows(table, rows, indicators)) for table, rows in have.items()}

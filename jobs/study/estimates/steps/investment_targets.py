@@ -50,7 +50,7 @@ def read_targets(options: Gap, settings: Gap, assumed: pl.DataFrame) -> pl.DataF
     return pl.DataFrame(rows, schema=polars_schema(TABLE))
 
 
-def of_channel(chosen: pl.DataFrame, channel: str) -> dict[str, tuple[float, str]]:
+def channel_targets(chosen: pl.DataFrame, channel: str) -> dict[str, tuple[float, str]]:
     """Each target's value and source for a channel: its own row, else that of all channels."""
     found = {
         target: (value, source)

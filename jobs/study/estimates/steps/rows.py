@@ -90,7 +90,7 @@ def fill_columns(rows: pl.DataFrame, table: str) -> pl.DataFrame:
     )
 
 
-def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:
+def period_volumes(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataFrame:
     """Each respondent's volumes of a period: its own figure for it, else the sum of all its months, else, of
     a year, of its quarters, each its own figure or the sum of its months.
 
@@ -101,13 +101,13 @@ def of_period(volumes: pl.DataFrame, period: str, by: Sequence[str]) -> pl.DataF
     columns = [*by, *SUMMED, "subscriptions", "answer_status_code"]
     found = volumes.filter(pl.col("period_code") == period).select(columns)
     for parts in period_divisions(period):
-        each = [of_period(volumes, part, by).with_columns(period_code=pl.lit(part)) for part in parts]
-        whole = of_parts(pl.concat(each), parts, by).select(columns)
+        each = [period_volumes(volumes, part, by).with_columns(period_code=pl.lit(part)) for part in parts]
+        whole = sum_periods(pl.concat(each), parts, by).select(columns)
         found = pl.concat([found, whole.join(found, on=by, how="anti")])
     return found.sort(by)
 
 
-def of_parts(volumes: pl.DataFrame, parts: Sequence[str], by: Sequence[str]) -> pl.DataFrame:
+def sum_periods(volumes: pl.DataFrame, parts: Sequence[str], by: Sequence[str]) -> pl.DataFrame:
     """The sums of those that have a figure for each of these periods; volumes are of them alone."""
     status = pl.col("answer_status_code")
     return (

@@ -117,7 +117,7 @@ def draw_spending(answered: pl.DataFrame, seed: int, capital: Array) -> Spending
     )
 
 
-def of_strategies(
+def sum_by_strategy(
     accounts: pl.DataFrame, column: str, respondents: Sequence[str], strategies: Sequence[str]
 ) -> Array:
     """Respondents x strategies: the sums of a column; of all strategies first."""

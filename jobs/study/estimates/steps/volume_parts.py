@@ -31,7 +31,7 @@ from jobs.base.tables.series import ALL, PARTS, UNKNOWN, UNPLACED
 from jobs.study.estimates.respondent_figure import CELL, LOGS, RESPONDENT_CELL, UNIT
 from jobs.study.estimates.spam_volume import CORRECTED, LABELLED, labelled_definitions
 from jobs.study.estimates.steps import audits
-from jobs.study.estimates.steps.rows import MEASURES, is_month, of_period, periods_of
+from jobs.study.estimates.steps.rows import MEASURES, is_month, period_volumes, periods_of
 
 # Between the codes of a part.
 JOINED = "/"
@@ -163,7 +163,7 @@ def read_cell(
     replicates: int,
 ) -> PartCell | None:
     """The parts of one cell and period; None where nobody has any."""
-    people = of_period(months, period, ["respondent_id"]).sort("respondent_id")
+    people = period_volumes(months, period, ["respondent_id"]).sort("respondent_id")
     # The months that the period's figures are the sums of.
     rows = audits.select_period(months, period).sort(audits.MONTH)
     own = parts.join(rows.select(audits.MONTH), on=list(audits.MONTH), how="semi")
