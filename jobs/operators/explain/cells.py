@@ -57,13 +57,24 @@ def find_cells(search: LakeSearch, match: Match) -> list[GoldCell]:
     has_links = bypass_indicator_daily.has_links(operator)
     tables = [table for table in COUNT_TABLES if has_links or table != BYPASS]
     known = sender_behaviour(search, message) if has_links else None
-    rows = {
-        table: table_rows(search, table, merge_parts(part, table))
-        for table, part in count_partials(proved, tables, operator, known)
-    }
-    rows[CAMPAIGN] = campaign_rows(search, message)
-    found = [cell for table, frame in rows.items() for cell in table_cells(search, table, frame)]
-    return [*found, *source_months(search, rows[SOURCE], operator), *cost_months(rows[EFFORT])]
+    found, by_table = [], {}
+    for table, part in count_partials(proved, tables, operator, known):
+        merged = merge_parts(part, table)
+        # Which domains are summed up depends on all units of the day.
+        rows = conform_frame(merged, table) if table == DOMAIN else finish_rows(merged, table)
+        by_table[table] = rows
+        if rows.is_empty():
+            continue
+        there = search.find_rows(table, pl.lit(True), days_before(rows, 1))
+        if table == DOMAIN:
+            rows = merge_parts(group_others(rows, there), table)
+        found += compare_rows(table, rows, there)
+    return [
+        *found,
+        *campaign_cells(search, message),
+        *source_months(search, by_table[SOURCE], operator),
+        *cost_months(by_table[EFFORT]),
+    ]
 
 
 def days_before(message: pl.DataFrame, count: int) -> tuple[dt.date, dt.date]:
@@ -96,34 +107,17 @@ def sender_behaviour(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
     return bypass.numbers_behaviour(bypass.count_contacts(rows), reference_table("ref.bypass_parameter"))
 
 
-def table_rows(search: LakeSearch, table: str, merged: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a daily table from merged counts of the messages."""
-    if table != DOMAIN:
-        return finish_rows(merged, table)
-    # Which domains are summed up depends on all units of the day.
-    rows = conform_frame(merged, table)
-    return merge_parts(group_others(rows, search.find_rows(table, pl.lit(True), days_before(rows, 1))), table)
-
-
-def table_cells(search: LakeSearch, table: str, rows: pl.DataFrame) -> list[GoldCell]:
-    """The cells of a daily table.
+def compare_rows(
+    table: str, rows: pl.DataFrame, there: pl.DataFrame, measures: Sequence[str] = ()
+) -> list[GoldCell]:
+    """A cell for each row from the messages alone, beside the lake's row of the same key.
 
     Args:
-        rows: the table's rows from the messages alone.
+        measures: all whole numbers of the table where none is named.
     """
-    if rows.is_empty():
-        return []
-    there = search.find_rows(table, pl.lit(True), days_before(rows, 1))
-    key = read_contract(table).key
-    kinds = polars_schema(table).items()
-    return compare_rows(table, rows, there, [n for n, kind in kinds if kind.is_integer() and n not in key])
-
-
-def compare_rows(
-    table: str, rows: pl.DataFrame, there: pl.DataFrame, measures: Sequence[str]
-) -> list[GoldCell]:
-    """A cell for each row from the messages alone, beside the lake's row of the same key."""
     names = read_contract(table).key
+    kinds = polars_schema(table).items()
+    measures = measures or [name for name, kind in kinds if kind.is_integer() and name not in names]
     totals = {tuple(row[name] for name in names): row for row in there.to_dicts()}
     found = []
     for row in rows.select(*names, *measures).sort(names).to_dicts():
@@ -142,16 +136,15 @@ def group_others(rows: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
     return named.with_columns(sender_domain=domain.otherwise(pl.lit(OTHERS))).drop("is_there")
 
 
-def campaign_rows(search: LakeSearch, message: pl.DataFrame) -> pl.DataFrame:
-    """The rows of campaigns that list a signature of the messages, counted from the messages alone."""
+def campaign_cells(search: LakeSearch, message: pl.DataFrame) -> list[GoldCell]:
+    """The cells of campaigns that list a signature of the messages."""
     signatures = message["signature_hash"].drop_nulls().unique().to_list()
     listed = pl.col("signature_hashes").list.set_intersection(signatures).list.len() > 0
+    there = search.find_rows(CAMPAIGN, listed, days_before(message, 1))
     # Members as the lake has them: which texts are alike depends on all messages of a day.
-    member = search.find_rows(CAMPAIGN, listed, days_before(message, 1)).select(
-        *campaign_daily.CAMPAIGN, *MEMBER, signature_hash="signature_hashes"
-    )
+    member = there.select(*campaign_daily.CAMPAIGN, *MEMBER, signature_hash="signature_hashes")
     counted = campaign_daily.partial(message, member.explode("signature_hash"))
-    return finish_rows(merge_parts(counted, CAMPAIGN), CAMPAIGN)
+    return compare_rows(CAMPAIGN, finish_rows(merge_parts(counted, CAMPAIGN), CAMPAIGN), there)
 
 
 def source_months(search: LakeSearch, daily: pl.DataFrame, operator: pl.DataFrame) -> list[GoldCell]:
@@ -166,7 +159,6 @@ def source_months(search: LakeSearch, daily: pl.DataFrame, operator: pl.DataFram
 def cost_months(effort: pl.DataFrame) -> list[GoldCell]:
     """The months of measures whose cost has an effort of the messages: a cost is simulated as a whole, so no
     part of it is a message's."""
-    names = [name for name in read_contract(COST_MONTH).key if name in effort.columns]
-    months = effort.select(*names, period_code=pl.col("period_date").dt.strftime("%Y-%m")).unique()
+    months = effort.with_columns(period_code=pl.col("period_date").dt.strftime("%Y-%m"))
     key = [name for name in read_contract(COST_MONTH).key if name in months.columns]
-    return [GoldCell(COST_MONTH, row, {}, {}) for row in months.select(key).sort(key).to_dicts()]
+    return [GoldCell(COST_MONTH, row, {}, {}) for row in months.select(key).unique().sort(key).to_dicts()]
