@@ -97,12 +97,12 @@ def remove_files(files: Iterable[NewFile], root: str) -> None:
 
 
 def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
-    """The rows of files of a table, in the columns and types of its contract; columns that it got later hold
-    the value that its contract has in `added`."""
+    """The rows of files of a table, in the columns and types of its contract; columns that it got later are
+    null."""
     kinds = polars_schema(table)
     by = list(read_contract(table).partition_by)
     stored = {name: kind for name, kind in kinds.items() if name not in by}
-    by_schema: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
+    by_partition: dict[tuple[tuple[str, str | None], ...], list[str]] = {}
     files = list(files)
     # Its credentials are those that all else of the lake uses; Polars would look for others.
     options = store_options(files[0].path) if files else None
@@ -110,7 +110,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
         {"storage_options": polars_options(options), "credential_provider": None} if options else {}
     )
     for file in files:
-        by_schema.setdefault(file.partition, []).append(file.path)
+        by_partition.setdefault(file.partition, []).append(file.path)
     frames = [
         pl.scan_parquet(
             paths,
@@ -126,7 +126,7 @@ def scan_files(table: str, files: Iterable[DataFile]) -> pl.LazyFrame:
             else pl.lit(value, kinds[name]).alias(name)
             for name, value in partition
         )
-        for partition, paths in by_schema.items()
+        for partition, paths in by_partition.items()
     ]
     if not frames:
         return pl.LazyFrame(schema=kinds)

@@ -42,7 +42,7 @@ def locate_clients(addresses: pl.Series, space: OperatorSpace, protection: Prote
             }
         ).hstack(locate_addresses(distinct, protection.ranges).select("country_code", "asn"))
 
-    return location.map_distinct(addresses.cast(pl.String), looked_up)
+    return location.look_up_distinct(addresses.cast(pl.String), looked_up)
 
 
 def is_own_address(addresses: pl.Series, space: OperatorSpace) -> pl.Series:

@@ -46,7 +46,7 @@ def hosts_in_texts(
             )
         )
 
-    return location.map_distinct(texts, looked_up)
+    return location.look_up_distinct(texts, looked_up)
 
 
 def is_own_domain(column: str, space: OperatorSpace) -> pl.Expr:

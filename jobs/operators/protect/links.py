@@ -84,5 +84,5 @@ def find_handoffs(raw: pl.DataFrame, space: OperatorSpace) -> pl.Series:
     def find_own(links: pl.Series) -> pl.DataFrame:
         return pl.DataFrame({"is_own": is_own_address(links.str.extract(LINK_ADDRESS), space)})
 
-    is_own = location.map_distinct(raw["outbound_link"].gather(rows), find_own)["is_own"]
+    is_own = location.look_up_distinct(raw["outbound_link"].gather(rows), find_own)["is_own"]
     return known.scatter(rows.filter(is_own.fill_null(False)), True)

@@ -164,7 +164,7 @@ def find_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
     rows[is_v4] = find_segments(values.drop_nulls().to_numpy(), ranges.v4_first, ranges.v4_row)
     if not is_v4.all():
         others = addresses.filter(~values.is_not_null())
-        found = map_distinct(
+        found = look_up_distinct(
             others, lambda distinct: pl.DataFrame({"row": find_other_rows(distinct, ranges)})
         )
         rows[~is_v4] = found["row"].to_numpy()
@@ -220,7 +220,7 @@ def narrowest_network(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     return pl.Series(networks, dtype=pl.String).gather(places).alias(ips.name)
 
 
-def map_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
+def look_up_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFrame]) -> pl.DataFrame:
     """Rows for each value, worked out once for each distinct one; null counts as a value."""
     distinct = values.unique()
     table = results(distinct).with_columns(distinct.alias("value"))

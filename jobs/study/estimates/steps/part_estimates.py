@@ -95,10 +95,10 @@ def join_wholes(
     """Parts that an area has any of, with the row of their whole, and with part_factor."""
     whose = ["period_code", "area_code", *CELL, "quantity_code"]
     is_sum = pl.all_horizontal(pl.col(name) == code for name, code in zip(by, sum_of(len(by)), strict=True))
-    wholes = parts.filter(is_sum).select(
+    sums = parts.filter(is_sum).select(
         *whose,
         "seeing_count",
-        whole_estimate="estimate",
+        parts_estimate="estimate",
         with_parts="respondent_count",
         owners_with_parts="holding_count",
     )
@@ -106,13 +106,13 @@ def join_wholes(
     others = pl.max_horizontal(pl.col("holding_count") - pl.col("owners_with_parts"), 1)
     wholes = (
         spam_volume.filter(pl.col("estimate").is_not_null())
-        .join(wholes, on=whose)
+        .join(sums, on=whose)
         .with_columns(
             *(pl.lit(ALL).alias(name) for name in by),
             part_holding_count=pl.col("holding_count"),
             other_holding_count=pl.when(has_others).then(others).otherwise(0),
-            part_factor=pl.when(pl.col("whole_estimate") > 0).then(
-                (pl.col("estimate").cast(pl.Float64) / pl.col("whole_estimate").cast(pl.Float64)).round(10)
+            part_factor=pl.when(pl.col("parts_estimate") > 0).then(
+                (pl.col("estimate").cast(pl.Float64) / pl.col("parts_estimate").cast(pl.Float64)).round(10)
             ),
         )
     )
