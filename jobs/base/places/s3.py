@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import s3fs
+from botocore.exceptions import FlexibleChecksumError
 from fsspec.asyn import sync, sync_wrapper
 
 from jobs.base.core.errors import ObservatoryError
@@ -18,6 +19,8 @@ from jobs.base.settings.access import Access, lake_access
 # Seconds: a request to a lake that is tried again ends before a lease does (jobs/base/store/lease.py).
 LAKE_CONNECT, LAKE_SILENT = 5, 15
 TRIES = 3
+# Seconds until what did not match its checksum is read again.
+AGAIN = 0.1
 # One request for ranges of a file; a log's tail is seldom longer. A part of what is written to a lake cannot
 # be smaller than its block.
 BLOCK, LAKE_BLOCK = 1 << 20, 5 << 20
@@ -38,6 +41,16 @@ class LakeFiles(s3fs.S3FileSystem):
         except Exception as error:
             found = find_store_error(error)
             raise found or error from error
+
+    async def _cat_file(self, path: str, *parts: Any, **named: Any) -> bytes:
+        """The bytes of an object. While another replaces it, a store that keeps objects as files may send the
+        checksum of one version with the bytes of the other: then it is read again."""
+        for _ in range(TRIES - 1):
+            try:
+                return bytes(await super()._cat_file(path, *parts, **named))
+            except FlexibleChecksumError:
+                await asyncio.sleep(AGAIN)
+        return bytes(await super()._cat_file(path, *parts, **named))
 
     call_s3 = sync_wrapper(_call_s3)
 

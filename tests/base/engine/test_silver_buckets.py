@@ -60,6 +60,7 @@ class Noting(Inline):
         return found
 
 
+@pytest.mark.long
 def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
     amavis: config.Observatory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -560,6 +560,7 @@ def test_learning_an_attribute_never_widens_the_interval(cells: dict[tuple[str, 
     assert narrowed > 100
 
 
+@pytest.mark.long
 def test_units_do_not_depend_on_the_definition(cells: dict[tuple[str, str, str], Row]) -> None:
     def place(cell: Row) -> tuple[str, str]:
         return cell["operator_id"], cell["unit_code"]

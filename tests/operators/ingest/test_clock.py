@@ -179,6 +179,7 @@ def test_a_wrong_clock_closes_no_day(tmp_path: Path, written_at: dt.datetime) ->
         assert word in problem
 
 
+@pytest.mark.long
 def test_the_later_of_the_times_of_file_and_landing_counts(tmp_path: Path) -> None:
     """A machine whose own clock is behind reads logs all the same."""
     site = Site(tmp_path, NOW)

@@ -289,6 +289,7 @@ def test_a_difference_without_a_rule_is_unexplained() -> None:
 # --- the command -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_the_command_on_80_columns(observatory: Command) -> None:
     told = observatory("reconcile", MAIL)
     assert (told.code, told.err) == (0, "")

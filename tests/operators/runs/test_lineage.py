@@ -196,6 +196,7 @@ def test_a_second_run_tells_of_what_is_new(observatory: Run, receiver: Receiver,
     ]
 
 
+@pytest.mark.long
 def test_events_are_added_to_a_file(observatory: Run, tmp_path: Path) -> None:
     file = logs(tmp_path, 'file = "lineage.jsonl"\nnamespace = "mail"')
     assert observatory("run", "--config", file).code == 0
@@ -276,6 +277,7 @@ def test_without_a_place_nothing_of_it_is_imported() -> None:
     assert done.stdout == "False\n"
 
 
+@pytest.mark.long
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(
     observatory: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

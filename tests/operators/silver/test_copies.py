@@ -227,6 +227,7 @@ def test_sniff_counts_as_a_run_does() -> None:
         assert count_silver(together(*files), {}, []) == whole
 
 
+@pytest.mark.long
 def test_two_hosts_stay_apart() -> None:
     for name in ("postfix, RFC 3164", "sendmail"):
         log = LOGS[name]

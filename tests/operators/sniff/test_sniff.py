@@ -1228,6 +1228,7 @@ def test_records_that_a_shipper_joined_are_named_with_what_to_do(
     assert "several_lines: A record of several lines that a shipper joined into one. Let it ship" in said
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("is_listed", [False, True])
 def test_a_folder_of_reports_of_one_kind_is_one_source(tmp_path: Path, is_listed: bool) -> None:
     """As Microsoft's complaints beside others', and a report that cannot be read."""

@@ -66,6 +66,7 @@ def put(folder: Path, name: str, text: str) -> None:
     (folder / "sources" / name).write_text(text, encoding="utf-8")
 
 
+@pytest.mark.long
 def test_193_countries_from_files_in_the_real_layouts(tmp_path: Path) -> None:
     everywhere = parse_countries("all")
     put_downloads(tmp_path / "sources", [each for each in everywhere if each != "FJI"])

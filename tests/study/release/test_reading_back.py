@@ -104,6 +104,7 @@ def test_another_program_reads_the_sdmx(files: dict[str, bytes]) -> None:
     }
 
 
+@pytest.mark.long
 def test_duckdb_reads_csv_parquet_and_json(folder: Path) -> None:
     for table in hard_tables():
         texts = f"read_csv('{folder}/data/{table.name}.made-up.csv', header = true, all_varchar = true)"

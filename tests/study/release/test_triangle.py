@@ -47,6 +47,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         read_triangle(tmp_path / "none")
 
 
+@pytest.mark.long
 def test_a_release_has_its_triangle_and_the_command_shows_it(made: SimpleNamespace) -> None:
     folder = made.node.releases / "2026-Q4" / "v1.0.0"
     done = CliRunner().invoke(app, ["release", "revisions", str(folder), "--period", "2026-Q4"])

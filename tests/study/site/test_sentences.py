@@ -31,6 +31,7 @@ def test_of_two_channels_a_single_region_and_no_money(tmp_path: Path) -> None:
     assert recompute_sentences(tmp_path / "site") > 20
 
 
+@pytest.mark.long
 def test_of_twelve_countries(made: SimpleNamespace, tmp_path: Path) -> None:
     write_site(made.node.releases / "2026-Q4" / "v1.0.0", tmp_path / "site")
     assert recompute_sentences(tmp_path / "site") > 20
