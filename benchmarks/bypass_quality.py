@@ -71,7 +71,7 @@ def traffic(seed: int, folder: Path, unit: str = "recipient") -> Traffic:
     settings = load_with_options(folder / "observatory.toml")
     operator = read_reference(settings, "ref.operator")
     made = make_messages_in_memory(
-        transmission_of(lines, settings.operator[0], Protection.from_operators(operator)),
+        transmission_of(lines, settings.operator[0], Protection.read_operators(operator)),
         pl.DataFrame(schema=polars_schema("silver.verdict")),
         pl.DataFrame(schema=polars_schema("silver.operator_knowledge")),
     ).table_rows(MESSAGE)

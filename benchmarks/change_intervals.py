@@ -157,7 +157,7 @@ def estimate_twice(
         samples.append(matched_sample(of, period, both, missing, seed))
         counted.append((spam[both] * (1 - lost) / (1 - missing))[:, None])
     enough = [
-        {area.code for area, is_enough in zip(each.areas, each.by_ratio, strict=True) if is_enough}
+        {area.code for area, is_enough in zip(each.areas, each.ratio_mask, strict=True) if is_enough}
         for each in samples
     ]
     codes = [area.code for area in samples[1].areas if area.code in enough[0] & enough[1]]

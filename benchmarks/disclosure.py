@@ -58,7 +58,7 @@ def basis(
     behind = pl.DataFrame(
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
     )
-    owned = contribution.with_owners(behind, tables[FILES[0]]).with_columns(is_waived=pl.lit(False))
+    owned = contribution.add_owners(behind, tables[FILES[0]]).with_columns(is_waived=pl.lit(False))
     tables["study.spam_volume"] = spam_volume.estimate_cells(given, known, frozenset())
     tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
     empty = {each.source for each in map(public_contract, public_tables())} - set(tables)

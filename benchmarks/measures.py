@@ -71,7 +71,7 @@ STEPS = {
     "places": [
         "jobs.operators.protect.addresses:locate_addresses",
         "jobs.operators.protect.location:country_of_numbers",
-        "jobs.operators.protect.location:to_networks",
+        "jobs.operators.protect.location:find_networks",
         "jobs.operators.protect.parties:networks_of_numbers",
     ],
     "message": [

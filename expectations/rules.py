@@ -41,7 +41,7 @@ def rules_of(table: str) -> list[Rule]:
     if table.startswith("public."):
         return public_rules(public_contract(table))
     contract = read_contract(table)
-    rules = [not_null(name) for name in contract.not_null]
+    rules = [not_null(name) for name in contract.required_columns]
     more = (UNKNOWN,) if contract.layer in ("bronze", "silver") else (UNKNOWN, *wholes_of(contract.columns))
     also = dict(contract.also)
     rules += [known(each, (*more, *also.get(each.name, ()))) for each in contract.fields if each.codelist]

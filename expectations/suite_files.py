@@ -69,7 +69,7 @@ def never_null_numbers(table: str) -> set[str]:
     return {
         field.name
         for field in contract.fields
-        if field.name in contract.not_null and field.type.partition("(")[0] in NUMBERS
+        if field.name in contract.required_columns and field.type.partition("(")[0] in NUMBERS
     }
 
 

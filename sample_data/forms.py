@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from jobs.study.questionnaire.definition import all_questions, list_options
+from jobs.study.questionnaire.definition import list_options, list_questions
 
 # Of administrations those that answer, by class; a little below operators' large ones.
 ANSWERED = {"DEVELOPED": 0.8, "DEVELOPING": 0.65, "LDC": 0.55}
@@ -55,7 +55,7 @@ def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str
     random = np.random.default_rng([seed, *b"administrations"])
     lines = [
         (question, line)
-        for question in all_questions()
+        for question in list_questions()
         for line in question.indicators
         if question.id in (*OFTEN, LAW) and line.channel in (None, *CHANNELS)
     ]

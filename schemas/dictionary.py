@@ -25,7 +25,7 @@ from jobs.base.tables.contracts import (
     read_contract,
 )
 from jobs.operators.formats import registry
-from jobs.study.questionnaire.definition import all_questions
+from jobs.study.questionnaire.definition import list_questions
 from schemas import settings_page
 
 FORMATS = CODELISTS / "format.csv"
@@ -147,8 +147,10 @@ def formats() -> str:
 
 def forms() -> str:
     """The TSB officer's guide with its table of which form feeds which table."""
-    yearly = {(role, question.id) for question in all_questions() if question.yearly for role in question.who}
-    given = {question.id for question in all_questions() if question.given}
+    yearly = {
+        (role, question.id) for question in list_questions() if question.yearly for role in question.who
+    }
+    given = {question.id for question in list_questions() if question.given}
     heads: dict[tuple[str, bool], str] = {}
     for role, name in ASKED.items():
         if any(role == whose for whose, _ in yearly):
@@ -160,7 +162,7 @@ def forms() -> str:
         asked = [each for each in read_contract(table).questions if each[1] not in given]
         if asked:
             cells = [
-                list_questions(
+                format_questions(
                     [id for whose, id in asked if whose == role and not (is_short and (role, id) in yearly)]
                 )
                 for role, is_short in heads
@@ -171,7 +173,7 @@ def forms() -> str:
     return "\n".join([before + BEGIN, *lines, END]) + after
 
 
-def list_questions(ids: list[str]) -> str:
+def format_questions(ids: list[str]) -> str:
     """Numbers of questions, consecutive ones as a range: 201–204, 301; a dash for none."""
     runs: list[list[int]] = []
     for number in sorted(int(each.removeprefix("sp")) for each in set(ids)):

@@ -44,7 +44,7 @@ def fit_tables(drawn: Any, width: int) -> Any:
         return drawn
     tight = tighten(drawn)
     fitting = next((each for each in (drawn, tight) if least_width(each) <= width), None)
-    return as_list(drawn) if fitting is None else with_widths(fitting, width)
+    return list_rows(drawn) if fitting is None else set_widths(fitting, width)
 
 
 def tighten(table: Table) -> Table:
@@ -55,7 +55,7 @@ def tighten(table: Table) -> Table:
     return tight
 
 
-def with_widths(table: Table, width: int) -> Table:
+def set_widths(table: Table, width: int) -> Table:
     """The table with each column as wide as its longest word, plus a share of the room that remains. Rich
     would narrow the widest columns, even below their longest word."""
     least = [longest_word(column, table.show_footer) for column in table.columns]
@@ -114,7 +114,7 @@ def plain_text(cell: RenderableType) -> str:
     return Text.from_markup(cell).plain if isinstance(cell, str) else ""
 
 
-def as_list(table: Table) -> Group:
+def list_rows(table: Table) -> Group:
     """Each row as a list of its columns, after the table's title, and before its caption. An empty cell has
     no line, and one of a column without a heading stands behind the cell before."""
     parts: list[RenderableType] = [Text(plain_text(table.title), "italic")] if table.title else []

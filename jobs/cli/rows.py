@@ -96,9 +96,9 @@ def sketch_estimates(sketches: Iterable[str]) -> list[pl.Expr]:
     """Return an expression for each sketch's distinct count: an estimate, exact below 4,096."""
     import polars as pl
 
-    from jobs.base.tables.sketch import estimate_distinct, from_bytes
+    from jobs.base.tables.sketch import estimate_distinct, unpack_hashes
 
-    return [estimate_distinct(from_bytes(pl.col(name))).alias(name) for name in sketches]
+    return [estimate_distinct(unpack_hashes(pl.col(name))).alias(name) for name in sketches]
 
 
 def parse_columns(text: str | None, table: str) -> list[str]:
@@ -137,7 +137,7 @@ def write_rows(
     """
     import polars as pl
 
-    from jobs.base.core.patterns import to_safe_csv, to_safe_json
+    from jobs.base.core.patterns import write_safe_csv, write_safe_json
 
     if format is not OutputFormat.parquet:
         frame = frame.with_columns(pl.selectors.binary().bin.encode("hex"))
@@ -147,9 +147,9 @@ def write_rows(
     text = (
         ""
         if format is OutputFormat.parquet
-        else to_safe_json(frame)
+        else write_safe_json(frame)
         if format is OutputFormat.json
-        else to_safe_csv(nested_to_json(frame))
+        else write_safe_csv(nested_to_json(frame))
     )
     if output is None:
         sys.stdout.write(text)
@@ -169,13 +169,13 @@ def nested_to_json(frame: pl.DataFrame) -> pl.DataFrame:
     """The frame with its nested values as JSON."""
     import polars as pl
 
-    def as_json(name: str) -> pl.Series:
+    def dump_json(name: str) -> pl.Series:
         values = [
             value if value is None else json.dumps(value, default=str) for value in frame[name].to_list()
         ]
         return pl.Series(name, values, dtype=pl.String)
 
-    return frame.with_columns(as_json(name) for name, kind in frame.schema.items() if kind.is_nested())
+    return frame.with_columns(dump_json(name) for name, kind in frame.schema.items() if kind.is_nested())
 
 
 # --- on a terminal --------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for unit, units in (("recipient", 1234567), ("message", 1000), ("attempt", 7))
     ]
     append("gold.spam_volume_daily", *volume)
-    three = pl.select(sketch.to_bytes(pl.lit([1, 2, 3], dtype=sketch.LIST))).item()
+    three = pl.select(sketch.pack_hashes(pl.lit([1, 2, 3], dtype=sketch.LIST))).item()
     append("gold.bypass_indicator_daily", day | {"bypass_code": "SIMBOX", "flagged_sender_sketch": three})
     file = {"operator_id": "a", "source_id": "mx1", "format_code": "postfix", "file_name": "mail.log"}
     counts = {"line_count": 5000, "record_count": 4000, "ignored_count": 997, "quarantined_count": 3}

@@ -21,7 +21,7 @@ from jobs.study.estimates.investment_account import prices_of
 from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.audits import Corrected, correct_spam
 from jobs.study.estimates.steps.sample import Reference, Sample
-from jobs.study.estimates.steps.spending import ALL, by_respondent
+from jobs.study.estimates.steps.spending import ALL, sum_by_respondent
 from sample_data.membership import (
     ACCOUNTS,
     BASE,
@@ -272,7 +272,9 @@ def spending_of(channel: str, seed: int) -> tuple[Any, Population, Array]:
                 ]
             ).sort("respondent_id", "strategy_code")
             strategies = [ALL, *sorted(set(given["strategy_code"]))]
-            asked = by_respondent(given, frame, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
+            asked = sum_by_respondent(given, frame, DAY).with_columns(
+                subscriptions=pl.lit(None, dtype=pl.Int64)
+            )
             key = (f"money {seed} {number}", channel, YEAR)
             rows = money_rows(given, asked, of_reference, parity, drawn, strategies, key)
             yield rows.filter(strategy_code=ALL, component_code=ALL, conversion_code="market").to_dicts()

@@ -145,7 +145,7 @@ def basis(small: Small, release: str) -> Basis:
         contribution.volume_contributions(given, known, frozenset()), infer_schema_length=None
     )
     waiving = {each.name for each in small.operators if each.waives}
-    owned = contribution.with_owners(rows, tables["ref.operator_frame"])
+    owned = contribution.add_owners(rows, tables["ref.operator_frame"])
     owned = owned.with_columns(is_waived=pl.col("respondent_id").is_in(sorted(waiving)))
     estimated = spam_volume.estimate_cells(given, known, frozenset())
     tables["study.spam_volume"] = cover_rows(estimated, "study.spam_volume", tables)

@@ -13,7 +13,7 @@ import pytest
 from jobs.base.core.patterns import mask_lines
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import list_tables, read_contract
-from jobs.operators.build.checks import by_operator, format_broken
+from jobs.operators.build.checks import format_broken, split_by_operator
 from jobs.operators.build.run import Run
 from jobs.operators.formats import Source
 from jobs.operators.formats.options import complete_options
@@ -216,5 +216,5 @@ def test_no_canary_is_in_what_a_held_rule_tells(left: Left) -> None:
     """A rule that every row breaks names a few keys."""
     for table in list_tables():
         if read_contract(table).layer in ("silver", "gold") and left.lake.exists(table):
-            for each in by_operator(table, "never", left.lake.read(table)):
+            for each in split_by_operator(table, "never", left.lake.read(table)):
                 assert found_in(format_broken(table, each.rule, each.violations, each.examples)) == set()

@@ -387,7 +387,7 @@ def test_the_key_is_nowhere(faulty: tuple[Run, list[str]]) -> None:
     for path in files:
         data = path.read_bytes()
         assert not any(key in data for key in keys), path
-    protection = Protection.from_operators(read_reference(work.settings, "ref.operator"))
+    protection = Protection.read_operators(read_reference(work.settings, "ref.operator"))
     assert not any(key in pickle.dumps(protection) for key in keys)
 
 

@@ -366,4 +366,4 @@ def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:
 def test_the_readmes_picture_is_named_by_the_page_of_today(study: Run, tmp_path: Path) -> None:
     page = update_page(study.lake, study.settings, tmp_path).read_text(encoding="utf-8")
     named = re.findall(r"!\[The report page: s(.*?)\]", README.read_text(encoding="utf-8"))
-    assert [words.without_breaks(f"S{rest}") for rest in named] == re.findall(r"<h1>(.*?)</h1>", page)
+    assert [words.join_unbroken(f"S{rest}") for rest in named] == re.findall(r"<h1>(.*?)</h1>", page)

@@ -108,17 +108,17 @@ def format_whole_percent(pct: Number) -> str:
 
 def format_day(day: dt.date) -> str:
     """Day, month and year; in English as the Union writes them: 28 February 2027."""
-    shown = without_stop(format_date(day, "long", locale="en_GB" if is_english() else current.get()))
+    shown = strip_stop(format_date(day, "long", locale="en_GB" if is_english() else current.get()))
     return re.sub(r"^1\b", "1er", shown) if current.get() == "fr" else shown
 
 
 def format_quarter(year: int, quarter: int) -> str:
     if is_english():
         return f"quarter {quarter} of {year}"
-    return without_stop(format_skeleton("yQQQQ", dt.date(year, 3 * quarter, 1), locale=current.get()))
+    return strip_stop(format_skeleton("yQQQQ", dt.date(year, 3 * quarter, 1), locale=current.get()))
 
 
-def without_stop(text: str) -> str:
+def strip_stop(text: str) -> str:
     """A Russian date with its last word whole, for a sentence may end behind it."""
     return re.sub(r"\sг\.", f"{numbers.NARROW}года", text)
 

@@ -110,7 +110,7 @@ def format_number(number: Number) -> str:
     return format_significant(value, max(4, value.adjusted() + 1 + (abs(value) < 10_000)))
 
 
-def with_noun(number: Number, one: str, many: str | None = None) -> str:
+def format_noun(number: Number, one: str, many: str | None = None) -> str:
     """A number and its noun: 1 file; 6 operators."""
     return f"{format_rounded(number)}{NARROW}{one if number == 1 else many or one + 's'}"
 

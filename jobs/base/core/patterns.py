@@ -5,8 +5,9 @@
 
 Two uses: lines of one kind count together, and a person may look at them without reading anyone's address,
 number, name or text. Masking rather takes too much than too little. What is shown goes through
-escape_unseen(), and rows through to_safe_csv() or to_safe_json(): whoever sends a message decides what logs
-contain, such as escape sequences, signs that reverse a line, and formulas. Parquet keeps values as they are.
+escape_unseen(), and rows through write_safe_csv() or write_safe_json(): whoever sends a message decides what
+logs contain, such as escape sequences, signs that reverse a line, and formulas. Parquet keeps values as they
+are.
 """
 
 import re
@@ -124,7 +125,7 @@ def _escape_sign(sign: str) -> str:
 FORMULA = r"^[=+\-@\t\r\n\x{ff1d}\x{ff0b}\x{ff0d}\x{ff20}]"
 
 
-def to_safe_csv(frame: pl.DataFrame) -> str:
+def write_safe_csv(frame: pl.DataFrame) -> str:
     """CSV. Control characters are shown as in \\x1b, and a text that would be a formula has an apostrophe
     before it."""
     text = pl.col(pl.String)
@@ -137,7 +138,7 @@ def to_safe_csv(frame: pl.DataFrame) -> str:
     return written
 
 
-def to_safe_json(frame: pl.DataFrame) -> str:
+def write_safe_json(frame: pl.DataFrame) -> str:
     """A JSON object per line. What a terminal would obey is escaped, which JSON reads as the same text."""
     lines = frame.write_ndjson().split("\n")
     return "\n".join(UNSEEN.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line) for line in lines)

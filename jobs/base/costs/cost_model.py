@@ -88,11 +88,11 @@ def figures_in_force(models: pl.DataFrame, parameters: pl.DataFrame) -> dict[str
     declare, or does not give the money that its unit says.
     """
     declared: dict[str, dict[str, Row]] = {}
-    for row in in_force(parameters).rows(named=True):
+    for row in select_in_force(parameters).rows(named=True):
         check_parameter(row)
         declared.setdefault(row["model_code"], {})[row["parameter_code"]] = row
     found: dict[str, ModelFigure] = {}
-    for row in in_force(models).rows(named=True):
+    for row in select_in_force(models).rows(named=True):
         named = f"{row['model_code']}/{row['output_code']}"
         if named in found:
             raise ObservatoryError(f"ref.cost_model, row {named}: stands twice with an open valid_to")
@@ -117,7 +117,7 @@ class PublishedModels:
         return list(figures_in_force(self.cost_model, self.cost_model_parameter).values())
 
 
-def in_force(table: pl.DataFrame) -> pl.DataFrame:
+def select_in_force(table: pl.DataFrame) -> pl.DataFrame:
     return table.filter(pl.col("valid_to").is_null())
 
 
@@ -197,28 +197,28 @@ def judge_reproduction(figure: ModelFigure, estimate: EvaluatedFigure | None) ->
     note = figure.row["note"]
     off = relative_deviation(figure, estimate)
     if estimate is None:
-        return "no_formula", with_note("The source gives the total alone", note)
+        return "no_formula", add_note("The source gives the total alone", note)
     if off is None or figure.published is None:
-        return "not_printed", with_note("No source prints this figure", note)
+        return "not_printed", add_note("No source prints this figure", note)
     if figure.published in {row["central"] for row in figure.parameters.values()}:
-        return "shares_only", with_note("The printed total is itself an input", note)
+        return "shares_only", add_note("The printed total is itself an input", note)
     miss = f"{format_change(100 * to_decimal(off), 2)} from the printed figure"
     low, high = rounding_range(figure.published)
     if low <= estimate.central <= high:
         code, why = judge_match(figure)
-        return code, with_note(f"{miss}, {why}", note)
+        return code, add_note(f"{miss}, {why}", note)
     if estimate.p05 < estimate.p95 and estimate.p05 <= figure.published <= estimate.p95:
-        return "band", with_note(f"{miss}, inside the 5 to 95% interval", note)
+        return "band", add_note(f"{miss}, inside the 5 to 95% interval", note)
     least, most = range_before_rounding(figure)
     if least <= high and low <= most:
         code, _ = judge_match(figure)
         code = "rounding" if code == "exact" else code
-        return code, with_note(
+        return code, add_note(
             f"{miss}: the inputs as printed allow {format_significant(least, 6)} to"
             f" {format_significant(most, 6)}",
             note,
         )
-    return "missed", with_note(f"{miss}: the formula misses it", note)
+    return "missed", add_note(f"{miss}: the formula misses it", note)
 
 
 def rounding_range(printed: float) -> tuple[float, float]:
@@ -246,7 +246,7 @@ def range_before_rounding(figure: ModelFigure) -> tuple[float, float]:
     return float(values.min()), float(values.max())
 
 
-def with_note(text: str, note: str | None) -> str:
+def add_note(text: str, note: str | None) -> str:
     return f"{text}. {note}" if note else text
 
 

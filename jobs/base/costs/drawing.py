@@ -11,7 +11,7 @@ from rich.text import Text
 
 from jobs.base.core.numbers import DASH, format_number, format_share, round_significant
 from jobs.base.costs.adding import Sum
-from jobs.base.costs.figure import Explained, Input, ListedFigure, TotalPart, with_address
+from jobs.base.costs.figure import Explained, Input, ListedFigure, TotalPart, name_with_address
 from jobs.base.costs.price_year import PriceBasis
 from jobs.base.figures import words
 
@@ -173,7 +173,7 @@ def draw_inputs(rows: list[Input], width: int) -> RenderableType:
     listed.add_column(justify="right", style="dim", no_wrap=True)
     listed.add_column(overflow="fold", style="dim")
     for place, source in enumerate(sources, 1):
-        listed.add_row(Text(f"[{place}]"), Text(with_address(source)))
+        listed.add_row(Text(f"[{place}]"), Text(name_with_address(source)))
     return Group(table, Text(), listed)
 
 

@@ -168,7 +168,7 @@ def source_addresses() -> dict[str, str]:
     }
 
 
-def with_address(source: str) -> str:
+def name_with_address(source: str) -> str:
     """A source with its address; as it is where it stands in no cost table."""
     where = source_addresses().get(source)
     return f"{source}. {where}" if where else source

@@ -26,7 +26,7 @@ def fixed_cost_rows(operator: Operator) -> list[Row]:
     ]
 
 
-def to_fixed_cost(row: Mapping[str, Any]) -> FixedCost:
+def read_fixed_cost(row: Mapping[str, Any]) -> FixedCost:
     """A row of ref.fixed_cost as it is simulated."""
     return FixedCost(
         name=row["cost_name"],

@@ -15,7 +15,7 @@ from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import format_number
 from jobs.base.costs.figure import Explained, Scope, Simulation
-from jobs.base.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
+from jobs.base.costs.fixed_costs import fixed_cost_rows, read_fixed_cost
 from jobs.base.costs.month_steps import (
     PARAMETER,
     RATE,
@@ -28,7 +28,7 @@ from jobs.base.costs.month_steps import (
 )
 from jobs.base.costs.price_areas import prices_of_period
 from jobs.base.costs.prices import collect_prices
-from jobs.base.costs.simulation import OVERSTATED, to_money
+from jobs.base.costs.simulation import OVERSTATED, round_amount
 from jobs.base.figures import words
 from jobs.base.settings.config import Observatory
 from jobs.base.stats.sampling import sample_parameters, three_quantiles
@@ -175,7 +175,7 @@ def read_month(name: str, settings: Observatory) -> Month:
         lambda each: each["operator_id"] == whose and str(each["period_date"]).startswith(period),
     )
     operator = operators[whose]
-    figures = [to_fixed_cost(row) for row in fixed_cost_rows(operator)]
+    figures = [read_fixed_cost(row) for row in fixed_cost_rows(operator)]
     parameters = prices_of_period(
         reference_table(PARAMETER),
         *(operator.country, period, reference_table("ref.country"), reference_table("ref.country_group")),
@@ -221,7 +221,7 @@ def choose_row(name: str, rows: pl.DataFrame, part: list[str]) -> Row:
 def compare_with_lake(month: Month, points: tuple[float, float, float]) -> str:
     """Return whether the lake holds the points that were computed now."""
     stored = tuple(month.stored[each] for each in POINTS)
-    is_same = stored == tuple(to_money(each) for each in points)
+    is_same = stored == tuple(round_amount(each) for each in points)
     if is_same and month.stored["bound_code"] == month.bound.code:
         return "The lake holds the same points."
     held = (

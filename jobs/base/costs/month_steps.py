@@ -25,7 +25,7 @@ from jobs.base.costs.simulation import (
 )
 from jobs.base.figures import words
 from jobs.base.settings.operator import Operator
-from jobs.base.stats.formula import evaluate_formula, names_in, with_values
+from jobs.base.stats.formula import evaluate_formula, fill_in_values, names_in
 from jobs.base.stats.sampling import Samples
 from jobs.base.tables.contracts import reference_table
 
@@ -120,10 +120,10 @@ def price_step(
     """One price charged to a measure's effort, and the names that its whole formula takes."""
     known = driver_formulas(row)
     texts = {name: f"({known[name]})" if name in known else name for name in names_in(line.formula)}
-    formula = with_values(line.formula, texts)
+    formula = fill_in_values(line.formula, texts)
     values = dict(central) | effort_values(row)
     names = names_in(formula)
-    numbers = with_values(formula, {name: formula_number(values[name]) for name in names})
+    numbers = fill_in_values(formula, {name: formula_number(values[name]) for name in names})
     result = format_converted(evaluate_formula(formula, values), line.currency_code, shown, to_shown)
     what = f"{words.code_name('countermeasure', row['countermeasure_code'])}: {line.code}"
     return FormulaStep(what, formula, numbers, result), names

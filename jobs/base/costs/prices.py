@@ -112,10 +112,10 @@ def join_uncertain(
         )
     names = ["parameter_code", "low", "central", "high", "distribution"]
     own = [
-        (f"fixed:{place}", *with_distribution(item.low, item.central, item.high))
+        (f"fixed:{place}", *choose_distribution(item.low, item.central, item.high))
         for place, item in enumerate(fixed)
     ]
-    money = [(f"rate:{code}", *with_distribution(*rates[code])) for code in sorted(used)]
+    money = [(f"rate:{code}", *choose_distribution(*rates[code])) for code in sorted(used)]
     schema: ColumnTypes = dict(
         zip(names, (pl.String, pl.Float64, pl.Float64, pl.Float64, pl.String), strict=True)
     )
@@ -127,7 +127,7 @@ def join_uncertain(
     )
 
 
-def with_distribution(low: float, central: float, high: float) -> tuple[float, float, float, str]:
+def choose_distribution(low: float, central: float, high: float) -> tuple[float, float, float, str]:
     """Three points with the distribution that is taken through them."""
     if low == high:
         return low, central, high, "fixed"

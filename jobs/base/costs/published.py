@@ -16,10 +16,10 @@ from jobs.base.costs.figure import (
     Scope,
     Simulation,
     input_of,
-    with_address,
+    name_with_address,
 )
 from jobs.base.figures import words
-from jobs.base.stats.formula import with_values
+from jobs.base.stats.formula import fill_in_values
 from jobs.base.tables.contracts import reference_table
 from jobs.base.tables.reference_version import reference_version
 
@@ -66,7 +66,7 @@ def explain_published(name: str) -> Explained:
         facts=[
             ("of", f"{area}, {row['period_code']}, {channel_names(row['channels'])}"),
             ("borne by", row["cost_bearer"]),
-            ("source", f"{with_address(row['source'])} ({READ[row['source_read']]})"),
+            ("source", f"{name_with_address(row['source'])} ({READ[row['source_read']]})"),
         ],
         compared=text,
         central=found.central if found else None,
@@ -86,7 +86,7 @@ def step_of(figure: ModelFigure, central: float) -> FormulaStep:
     formula = figure.formula or ""
     texts = {name: formula_number(value) for name, value in central_values(figure).items()}
     return FormulaStep(
-        figure.row["description"], formula, with_values(formula, texts), format_number(central)
+        figure.row["description"], formula, fill_in_values(formula, texts), format_number(central)
     )
 
 

@@ -235,9 +235,9 @@ def sum_by_component(
                 "countermeasure_code": measure,
                 "strategy_code": strategy.get(measure),
                 "cost_component_code": component,
-                "amount_p05": to_money(p05),
-                "amount_p50": to_money(p50),
-                "amount_p95": to_money(p95),
+                "amount_p05": round_amount(p05),
+                "amount_p50": round_amount(p50),
+                "amount_p95": round_amount(p95),
                 "bound_code": bound_of(channel, measure, component, simulated, biases).code,
             }
         )
@@ -335,6 +335,6 @@ def strategy_by_measure(month: pl.DataFrame) -> dict[str, str | None]:
     return dict(reversed(named.rows()))
 
 
-def to_money(amount: float) -> Decimal:
+def round_amount(amount: float) -> Decimal:
     """An amount to four places, as it is stored: the last bits of a double differ between machines."""
     return Decimal(amount).quantize(DIGITS)

@@ -41,7 +41,7 @@ from jobs.base.engine.embedded import (
 from jobs.base.engine.spark_session import (
     DEFAULTS,
     ON_ONE_MACHINE,
-    as_text,
+    decode_bytes,
     is_submitted,
     java_bytes,
     pack_project,
@@ -49,7 +49,7 @@ from jobs.base.engine.spark_session import (
     store_settings,
     submitted_settings,
 )
-from jobs.base.engine.spark_worker import by_place, died_in, make_bring, make_perform
+from jobs.base.engine.spark_worker import died_in, make_bring, make_perform, outcomes_accumulator
 from jobs.base.engine.tasks import Finished, R, StagedFrame, Task, TaskDied, TaskFailed, leave_finished
 from jobs.base.places.file_systems import is_local, plain_url
 from jobs.base.places.store_errors import find_store_error
@@ -241,7 +241,7 @@ class Spark:
         Spark hands over outcomes as tasks end, each once, however often it tried.
         """
         context = self.session.sparkContext
-        outcomes = context.accumulator({}, by_place())
+        outcomes = context.accumulator({}, outcomes_accumulator())
         perform = make_perform(make_bring(UNPACKED), outcomes, pickle.dumps(self._expected))
         job = self._thread.submit(context.parallelize(list(enumerate(tasks)), len(tasks)).foreach, perform)
         dead: set[int] = set()
@@ -314,7 +314,9 @@ class Spark:
         conf["spark.pyspark.python"] = os.environ.get("PYSPARK_PYTHON") or sys.executable
         conf["spark.sql.warehouse.dir"] = str(Path(self._folder.name, "warehouse"))
         conf["spark.sql.shuffle.partitions"] = str(self.settings.workers)
-        conf |= submitted_settings() | {name: as_text(value) for name, value in self.settings.conf.items()}
+        conf |= submitted_settings() | {
+            name: decode_bytes(value) for name, value in self.settings.conf.items()
+        }
         if self.master:
             conf["spark.master"] = self.master
         quiet = Path(self._folder.name, "log4j2.properties")

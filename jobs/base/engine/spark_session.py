@@ -57,7 +57,7 @@ def store_settings(root: str) -> dict[str, str]:
     found = {
         "aws.credentials.provider": "software.amazon.awssdk.auth.credentials.DefaultCredentialsProvider",
         "endpoint.region": region,
-        "path.style.access": as_text(is_path),
+        "path.style.access": decode_bytes(is_path),
         # A store that is away ends the stage; Hadoop's own patience is many minutes.
         "attempts.maximum": "3",
         "retry.limit": "3",
@@ -103,7 +103,7 @@ def pack_project(file: Path) -> str:
     return program.project_version(files)
 
 
-def as_text(value: str | int | float | bool) -> str:
+def decode_bytes(value: str | int | float | bool) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

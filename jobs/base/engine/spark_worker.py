@@ -73,7 +73,7 @@ def make_perform(
     return perform_task
 
 
-def by_place() -> Any:
+def outcomes_accumulator() -> Any:
     """The accumulator in which Spark collects outcomes, by the task's place. Spark sends its class as code: a
     worker needs it before it can import the project."""
     from pyspark.accumulators import AccumulatorParam

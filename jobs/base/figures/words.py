@@ -101,7 +101,7 @@ def format_time(at: Any) -> str:
     return f"{format_day(time.date())}, {time:%H:%M} UTC"
 
 
-def without_breaks(text: str) -> str:
+def join_unbroken(text: str) -> str:
     """Return a heading whose ranges and hyphens no line break parts."""
     joiner = "\N{WORD JOINER}"
     return text.replace(DASH, f"{joiner}{DASH}{joiner}").replace("-", "\N{NON-BREAKING HYPHEN}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 from jobs.base.core.periods import months_of
 from jobs.base.packages.claims import false_claims
 from jobs.base.packages.costs import COST, MOST_AMOUNT, find_odd_costs
@@ -156,7 +156,7 @@ def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, .
         numbers = [number + 2 for number in (~rows.select(holds).to_series()).arg_true().to_list()]
         if numbers:
             shown = ", ".join(map(str, numbers[:EXAMPLES]))
-            wrong.append(f"{name}, row {shown}: {says} ({with_noun(len(numbers), 'row')})")
+            wrong.append(f"{name}, row {shown}: {says} ({format_noun(len(numbers), 'row')})")
     return wrong
 
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 from jobs.base.packages.costs import COST
 from jobs.base.packages.quality import QUALITY
 from jobs.base.tables.contracts import Row, read_contract
@@ -64,6 +64,6 @@ def find_disagreements(tables: dict[str, pl.DataFrame]) -> list[str]:
                     f"{read_contract(table).name}.csv: {measure} of {place} add up to"
                     f" {row[f'{measure}_other']:,},"
                     f" and those of {read_contract(VOLUME).name}.csv to {row[measure]:,}"
-                    f" ({with_noun(unequal.height, 'difference')})"
+                    f" ({format_noun(unequal.height, 'difference')})"
                 )
     return wrong

@@ -143,7 +143,7 @@ class Manifest(PackagePart):
 
     @field_validator("computed_at")
     @classmethod
-    def in_utc(cls, at: dt.datetime | None) -> dt.datetime | None:
+    def read_as_utc(cls, at: dt.datetime | None) -> dt.datetime | None:
         """A time without zone is one in UTC."""
         if at is None:
             return None

@@ -75,7 +75,7 @@ def draw_lines(days: pl.DataFrame, lines: Sequence[ChartLine], axis: Axis, title
             body += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.6" fill="{line.colour}"/>'
                      for run in runs for x, y in run]  # fmt: skip
     if there:
-        body += draw_labels(lines, to_x(there[-1], days.height), axis)
+        body += draw_labels(lines, place_x(there[-1], days.height), axis)
     size = f'viewBox="0 0 {LEFT + WIDTH + RIGHT} {TOP + HEIGHT + BOTTOM}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label={quoteattr(title)} '
     return Markup(f'{head}font-size="13">' + "".join(body) + "</svg>")
@@ -100,20 +100,20 @@ def nice_top(value: Any) -> float:
     return next(step * power for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15) if step * power >= value * 1.02)
 
 
-def to_x(place: int, count: int) -> float:
+def place_x(place: int, count: int) -> float:
     """Pixels from the left of one of `count` days."""
     return LEFT + WIDTH * place / max(count - 1, 1)
 
 
-def to_y(value: float, axis: Axis) -> float:
+def place_y(value: float, axis: Axis) -> float:
     return TOP + HEIGHT * (1 - value / axis.top)
 
 
 def runs_of(values: pl.Series, axis: Axis) -> list[list[Point]]:
     """The points of days with a value, those that follow each other together."""
-    placed = [(to_x(at, len(values)), value) for at, value in enumerate(values)]
+    placed = [(place_x(at, len(values)), value) for at, value in enumerate(values)]
     return [
-        [(x, to_y(value, axis)) for x, value in run]
+        [(x, place_y(value, axis)) for x, value in run]
         for is_there, run in itertools.groupby(placed, lambda each: each[1] is not None)
         if is_there
     ]
@@ -140,7 +140,7 @@ def draw_heights(axis: Axis) -> list[str]:
     digits = max(0, -math.floor(math.log10(100 * step)))
     drawn = []
     for height in (step * place for place in range(int(axis.top / step + 0.01) + 1)):
-        y = to_y(height, axis)
+        y = place_y(height, axis)
         text = format_share(height, digits) if axis.unit else format_compact(height)
         drawn.append(draw_path([(LEFT, y), (LEFT + WIDTH, y)], GRID if height else MUTED))
         drawn.append(draw_text(text if height else "0", (LEFT - 6, y), "end"))
@@ -151,7 +151,7 @@ def draw_days(days: pl.DataFrame) -> list[str]:
     """The names of up to five days, the same number of days apart."""
     drawn, foot = [], TOP + HEIGHT
     for place in range(0, days.height, math.ceil(days.height / 5)):
-        x = to_x(place, days.height)
+        x = place_x(place, days.height)
         drawn.append(draw_path([(x, foot), (x, foot + 4)], MUTED))
         drawn.append(draw_text(abbreviate_day(days["period_date"][place]), (x, foot + 14), "middle"))
     return drawn
@@ -171,7 +171,7 @@ def draw_labels(lines: Sequence[ChartLine], end: float, axis: Axis) -> list[str]
     return [
         draw_text(
             line.label,
-            (end + 8, to_y(height, axis)),
+            (end + 8, place_y(height, axis)),
             "start",
             f'fill="{line.colour}" font-size="14" font-weight="600"',
         )

@@ -76,7 +76,7 @@ def project_point(latitude: float, longitude: float) -> tuple[float, float]:
     return east, t * (a + b * t**2 + t**6 * (c + d * t**2))
 
 
-def to_pixels(latitude: float, longitude: float, width: float, size: float = 0) -> tuple[float, float]:
+def place_in_pixels(latitude: float, longitude: float, width: float, size: float = 0) -> tuple[float, float]:
     """Pixels from the upper left corner; a circle of that size stays whole at the edges."""
     per_radius = width / (2 * project_point(0, 180)[0])
     east, north = project_point(latitude, longitude)
@@ -110,7 +110,7 @@ def draw_map(places: list[MapCountry], title: str, width: int, labels: int) -> M
         f' stroke-width="{pitch * (0.8 if is_small else 0.62):.2f}"/>'
     ]
     for place, size in sizes:
-        x, y = to_pixels(place.latitude, place.longitude, width, size)
+        x, y = place_in_pixels(place.latitude, place.longitude, width, size)
         body.append(
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{size:.1f}" fill="{ACCENT}" fill-opacity="0.72"'
             ' stroke="#fff" stroke-width="1"/>'
@@ -125,7 +125,7 @@ def place_names(sizes: list[tuple[MapCountry, float]], width: float, labels: int
     """Names beside the largest circles: on the right, the left, above or below, where nothing is yet."""
     circles = []
     for place, size in sizes:
-        x, y = to_pixels(place.latitude, place.longitude, width, size)
+        x, y = place_in_pixels(place.latitude, place.longitude, width, size)
         circles.append((place, x, y, size, Box(x - size, y - size, x + size, y + size)))
     used = [taken]
     drawn: list[str] = []

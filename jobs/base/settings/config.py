@@ -68,7 +68,7 @@ class Observatory(Settings):
         return self
 
     @model_validator(mode="after")
-    def with_credentials_on_each_machine(self) -> Observatory:
+    def check_credentials(self) -> Observatory:
         if self.engine.name == "spark" and self.lake.access.connection:
             raise ValueError(
                 "[lake] access: a connection reaches the program that Airflow starts, and no machine of a"

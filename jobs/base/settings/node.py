@@ -65,7 +65,7 @@ class LakeSettings(Settings):
 
     @field_validator("read_at")
     @classmethod
-    def within_bounds(cls, at: dt.datetime | None) -> dt.datetime | None:
+    def check_bounds(cls, at: dt.datetime | None) -> dt.datetime | None:
         if at is not None and not 1990 <= at.year < 2200:
             raise ValueError(f"the year {at.year} is no time at which logs are read")
         return at
@@ -115,7 +115,7 @@ class EngineSettings(Settings):
 
     @field_validator("memory", mode="before")
     @classmethod
-    def in_bytes(cls, given: Any) -> Any:
+    def parse_size(cls, given: Any) -> Any:
         if given is None:
             return None
         if isinstance(given, bool) or not isinstance(given, int | str):

@@ -184,18 +184,18 @@ class SourceSettings(Settings):
         return hide_query(self.url)
 
     @model_validator(mode="after")
-    def with_access(self) -> SourceSettings:
+    def validate_access(self) -> SourceSettings:
         check_access(self.url, self.access)
         return self
 
     @model_validator(mode="after")
-    def with_clock(self) -> SourceSettings:
+    def check_clock(self) -> SourceSettings:
         if self.clock_offset and format_kind(self.format) == "documents":
             raise ValueError(f"clock_offset is for logs of lines; {self.format} is a format of whole reports")
         return self
 
     @model_validator(mode="after")
-    def with_numbers(self) -> SourceSettings:
+    def check_numbers(self) -> SourceSettings:
         if self.numbers == "national":
             takers = sorted(name for name, about in codelist_rows("format").items() if about["has_numbers"])
             if self.format not in takers:

@@ -33,7 +33,7 @@ class Gap(Settings):
 
     @field_validator("norm", mode="before")
     @classmethod
-    def one_for_all(cls, given: Any) -> Any:
+    def refuse_several(cls, given: Any) -> Any:
         return {"_T": given} if isinstance(given, int | float) else given
 
     @field_validator("norm")
@@ -93,7 +93,7 @@ class Study(Settings):
         return countries
 
     @model_validator(mode="after")
-    def with_access(self) -> Study:
+    def validate_access(self) -> Study:
         check_access(self.inbox or "", self.access)
         return self
 
@@ -137,6 +137,6 @@ class Submission(Settings):
     `operator_monthly` in Airflow gives up waiting."""
 
     @model_validator(mode="after")
-    def with_access(self) -> Submission:
+    def validate_access(self) -> Submission:
         check_access(self.inbox or "", self.access)
         return self

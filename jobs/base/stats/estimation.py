@@ -239,14 +239,14 @@ def adjust_nonresponse(factors: Array, index: Array, is_respondent: Array) -> Ar
 
     Factors of 1 give N/n; a replicate's factors give the adjustment done again.
     """
-    of_stratum = one_hot(index, index.max() + 1)
+    of_stratum = encode_sets(index, index.max() + 1)
     everyone = factors @ of_stratum
     answering = (factors * is_respondent) @ of_stratum
     ratio = np.divide(everyone, answering, out=np.zeros_like(everyone), where=answering > 0)
     return factors * is_respondent * ratio[:, index]
 
 
-def one_hot(place: Array, count: int) -> Array:
+def encode_sets(place: Array, count: int) -> Array:
     """Operators x sets: 1 where an operator is in the set."""
     return (place[:, None] == np.arange(count)).astype(float)
 
@@ -274,13 +274,13 @@ def rake_weights(
     """
     cells, cell = np.unique(np.stack([each.place for each in margins], axis=1), axis=0, return_inverse=True)
     cell = cell.reshape(-1)
-    mass = (weights * x) @ one_hot(cell, len(cells))
+    mass = (weights * x) @ encode_sets(cell, len(cells))
     factor = np.ones_like(mass)
     sets = []
     for number, each in enumerate(margins):
         inside = np.flatnonzero(cells[:, number] >= 0)
         place = cells[inside, number]
-        sets.append((inside, place, one_hot(place, len(each.totals)), each.totals))
+        sets.append((inside, place, encode_sets(place, len(each.totals)), each.totals))
     off = np.zeros(len(weights))
     for _ in range(SWEEPS):
         off = np.zeros(len(weights))
@@ -292,7 +292,9 @@ def rake_weights(
         if off.max() < tolerance or len(sets) == 1:
             return weights * factor[:, cell], 0.0
     rows = np.flatnonzero(off >= tolerance)
-    of_set = np.hstack([one_hot(cells[:, number], len(each.totals)) for number, each in enumerate(margins)])
+    of_set = np.hstack(
+        [encode_sets(cells[:, number], len(each.totals)) for number, each in enumerate(margins)]
+    )
     totals = np.concatenate([each.totals for each in margins])
     solved, is_solved = solve_factors((mass * factor)[rows], of_set, totals, tolerance)
     rows = rows[is_solved]

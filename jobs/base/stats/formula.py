@@ -86,7 +86,7 @@ def money_degree(formula: str, degrees: Mapping[str, int]) -> int:
     return degree_of(parse_formula(formula), degrees, formula)
 
 
-def with_values(formula: str, text: Mapping[str, str]) -> str:
+def fill_in_values(formula: str, text: Mapping[str, str]) -> str:
     """The formula with these texts in place of its names."""
     shown = formula
     for node in reversed(list_names(formula)):

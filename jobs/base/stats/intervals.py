@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtrit
 
-from jobs.base.stats.estimation import Array, Weighted, floor_at_one, one_hot, ratio_totals, sum_rows
+from jobs.base.stats.estimation import Array, Weighted, encode_sets, floor_at_one, ratio_totals, sum_rows
 
 CONFIDENCE = 0.95
 # Non-respondents' rate as a multiple of the respondents'.
@@ -237,7 +237,7 @@ def relative_rates(sample: Weighted, x: Array, y: Array) -> tuple[Array, Array, 
     below = np.bincount(cell, weights=stands)[cell]
     used = (x > 0) & (below > 0)
     unit = np.where(used, stands * (1 - stands / np.where(used, below, 1.0)), 0.0)
-    cells = one_hot(cell, cell.max() + 1)
+    cells = encode_sets(cell, cell.max() + 1)
     above = (cells.T @ (sample.weights[0][:, None] * y))[cell]
     # A cell without any has rates without deviation.
     varied = used[:, None] & (above > 0)
@@ -282,7 +282,7 @@ def concentration_of(sample: Weighted, stands: Array, member: Array, known: Arra
     parts = -(member * sample.operators.subscriptions)
     unlisted = np.maximum(known + parts.sum(axis=1), 0.0)
     parts[:, sample.operators.is_respondent] += stands
-    by_owner = parts @ one_hot(sample.owner, int(sample.owner.max(initial=-1)) + 1)
+    by_owner = parts @ encode_sets(sample.owner, int(sample.owner.max(initial=-1)) + 1)
     missed = np.maximum((parts**2).sum(axis=1), (by_owner**2).sum(axis=1))
     return np.divide(missed + unlisted**2, known**2, out=np.zeros_like(missed), where=known > 0)
 
@@ -365,7 +365,7 @@ def cv_band(cv_pct: float) -> str:
     return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"
 
 
-def at_factor(value: Array, reported: Array, factor: float) -> Array:
+def figure_at_factor(value: Array, reported: Array, factor: float) -> Array:
     """A figure if those that did not answer have `factor` times the rate that it gives them.
 
     What was reported stays as it is; only what is beyond it scales.

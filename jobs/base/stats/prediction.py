@@ -21,7 +21,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from jobs.base.stats.estimation import Array, Weighted, one_hot, seed_of
+from jobs.base.stats.estimation import Array, Weighted, encode_sets, seed_of
 from jobs.base.stats.intervals import CONFIDENCE, FARTHEST, MOST_LEVERAGE, EstimateTable, add_variances
 
 DRAWS = 399
@@ -109,7 +109,7 @@ def relative_rates(sample: Weighted, cell: Array, y: Array) -> tuple[Array, Arra
     stands = weights * x
     place = np.unique(cell.astype(str), return_inverse=True)[1]
     below = np.bincount(place, weights=stands)[place]
-    above = (one_hot(place, place.max() + 1).T @ (weights[:, None] * y))[place]
+    above = (encode_sets(place, place.max() + 1).T @ (weights[:, None] * y))[place]
     varied = (stands > 0)[:, None] & (above > 0)
     over_ratio = np.divide(y * below[:, None], x[:, None] * above, out=np.ones_like(above), where=varied)
     share = np.minimum(np.divide(stands, below, out=np.zeros_like(below), where=below > 0), MOST_LEVERAGE)

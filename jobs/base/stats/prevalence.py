@@ -144,7 +144,7 @@ def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
         """The share of spam in these strata; None where they hold no units."""
         here = units[places].sum()
         spam, drawn = sum_strata(places)
-        return to_figure(spam / here, drawn / here) if here else None
+        return interval_estimate(spam / here, drawn / here) if here else None
 
     everything = np.ones(len(cells), dtype=bool)
     flagged, undecided, passed = (
@@ -155,7 +155,7 @@ def estimate_quality(strata: Sequence[Stratum], seed: str) -> Quality | None:
     missed, missed_drawn = sum_strata(passed)
     ham_flagged, ham_passed = units[flagged].sum() - caught, units[passed].sum() - missed
     return Quality(
-        prevalence=to_figure(spam / whole, spam_drawn / whole),
+        prevalence=interval_estimate(spam / whole, spam_drawn / whole),
         sensitivity=ratio_figure(caught, missed, caught_drawn, missed_drawn),
         specificity=ratio_figure(
             ham_passed,
@@ -224,7 +224,7 @@ def estimate_stratum(stratum: Stratum, seed: str) -> IntervalEstimate | None:
     clean = stratum.labelled - stratum.spam
     rates = rng.beta(stratum.spam + 0.5, clean + 0.5, REPLICATES)
     spam = stratum.spam + rng.binomial(stratum.units - stratum.labelled, rates)
-    found = to_figure(stratum.spam / stratum.labelled, spam / stratum.units)
+    found = interval_estimate(stratum.spam / stratum.labelled, spam / stratum.units)
     # With no spam among the labels there may be none, with nothing else there may be nothing else.
     low = stratum.spam / stratum.units if not stratum.spam else found.low
     high = (stratum.units - clean) / stratum.units if not clean else found.high
@@ -294,10 +294,10 @@ def ratio_figure(part: float, other: float, part_drawn: Array, other_drawn: Arra
         return None
     whole = part_drawn + other_drawn
     there = whole > 0
-    return to_figure(part / (part + other), part_drawn[there] / whole[there])
+    return interval_estimate(part / (part + other), part_drawn[there] / whole[there])
 
 
-def to_figure(value: float, drawn: Array) -> IntervalEstimate:
+def interval_estimate(value: float, drawn: Array) -> IntervalEstimate:
     """The estimate with the points of its replicates: never outside of them, never outside of 0 to 1."""
     value = min(max(float(value), 0.0), 1.0)
     low, high = (float(end) for end in np.quantile(drawn, ENDS)) if len(drawn) else (0.0, 1.0)

@@ -8,8 +8,8 @@ from jobs.base.stats.prevalence import (
     Array,
     Calls,
     IntervalEstimate,
+    interval_estimate,
     seeded_generator,
-    to_figure,
 )
 
 
@@ -100,7 +100,7 @@ def spam_share(rate: Array, of_spam: Array, of_ham: Array) -> Array:
 
 def estimate_rate(count: tuple[int, int], seed: str, name: str) -> IntervalEstimate:
     """A rate of a test, flagged of tested, with its interval (Jeffreys)."""
-    return to_figure(count[1] / count[0], draw_rates(count, seed, name))
+    return interval_estimate(count[1] / count[0], draw_rates(count, seed, name))
 
 
 def draw_rates(count: tuple[int, int], seed: str, name: str) -> Array:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.base.stats.estimation import Array, Weighted, one_hot
+from jobs.base.stats.estimation import Array, Weighted, encode_sets
 from jobs.base.stats.intervals import concentration_of, pool_variance, relative_rates
 
 
@@ -92,7 +92,7 @@ def rule_margin(spread: Spread, variance: Array, holding: Array) -> Array:
     """
     squares = spread.stands[:, None] * spread.deviation**2
     owner = np.unique(holding.astype(str), return_inverse=True)[1]
-    of_owner = one_hot(owner, owner.max() + 1).T @ squares
+    of_owner = encode_sets(owner, owner.max() + 1).T @ squares
     most = of_owner.max(axis=0)
     others = np.partition(np.vstack([of_owner, np.zeros_like(most)]), -2, axis=0)[-2]
     is_most = np.arange(len(of_owner))[owner, None] == of_owner.argmax(axis=0)

@@ -44,13 +44,13 @@ from jobs.base.store.open_tables import (
 from jobs.base.store.table_files import (
     DataFile,
     NewFile,
+    drop_comments,
     folder_of,
     plain_type,
     query_files,
     read_files,
     refuse_missing,
     rows_of,
-    without_comments,
 )
 from jobs.base.tables.contracts import LAYERS, arrow_schema, read_contract, reference_table
 
@@ -118,7 +118,7 @@ class Lake:
         names, sizes = actions["path"].to_list(), actions["size_bytes"].to_list()
         # A writer that keeps no statistics leaves the number of rows out.
         rows = actions["num_records"].to_list() if "num_records" in actions.columns else [0] * len(names)
-        values = [[as_text(each) for each in actions[f"partition.{name}"].to_list()] for name in by]
+        values = [[format_value(each) for each in actions[f"partition.{name}"].to_list()] for name in by]
         found = []
         for name, size, count, *of_file in zip(names, sizes, rows, *values, strict=True):
             partition = dict(zip(by, of_file, strict=True))
@@ -321,7 +321,7 @@ class Lake:
         with self.open_to_write(table) as log:
             rows = rows_of(frame, table)
             if how["schema_mode"] == "merge":
-                rows = without_comments(rows, {field.name for field in log.schema().fields})
+                rows = drop_comments(rows, {field.name for field in log.schema().fields})
             write_deltalake(log, rows, commit_properties=commit_note(note), **how)
         return self.version(table)
 
@@ -366,11 +366,11 @@ def commit_note(note: Mapping[str, Any] | None) -> CommitProperties:
     return CommitProperties(custom_metadata=words, max_commit_retries=0)
 
 
-def as_text(value: Any) -> str | None:
+def format_value(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def any_of(column: str, values: Iterable[str]) -> str:
+def select_any(column: str, values: Iterable[str]) -> str:
     """A SQL condition such as `operator_id IN ('a', 'b')`."""
     quoted = []
     for value in values:

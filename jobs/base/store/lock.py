@@ -113,7 +113,7 @@ def read_holder(folder: Path) -> str:
         return format_holder({})
 
 
-def as_only_writer(action: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def lock_for_writing(action: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Decorate a function that writes to a lake, its first argument or that of the run that it is given."""
 
     def decorate_function(function: Callable[P, T]) -> Callable[P, T]:

@@ -51,7 +51,7 @@ class StageRecord:
     tables: frozenset[str] = frozenset()
     partitions: tuple[Partition, ...] = ()
 
-    def with_tables(self, tables: Iterable[str], partitions: Iterable[Partition]) -> StageRecord:
+    def add_tables(self, tables: Iterable[str], partitions: Iterable[Partition]) -> StageRecord:
         """The stage as it is once it has committed these tables, too."""
         return replace(self, tables=self.tables.union(tables), partitions=(*self.partitions, *partitions))
 

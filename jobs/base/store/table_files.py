@@ -228,7 +228,7 @@ def rows_of(frame: pl.DataFrame, table: str) -> pa.Table:
     return frame.select(list(polars_schema(table))).to_arrow().cast(arrow_schema(table))
 
 
-def without_comments(rows: pa.Table, columns: Collection[str]) -> pa.Table:
+def drop_comments(rows: pa.Table, columns: Collection[str]) -> pa.Table:
     """Rows without the comments of columns: delta-rs adds none to a table that has other ones, those of an
     older contract."""
     fields = [field.remove_metadata() if field.name in columns else field for field in rows.schema]

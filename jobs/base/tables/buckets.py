@@ -59,7 +59,7 @@ class ByBucket(Generic[F]):
             for each in found.get(number, ())
         ]
 
-    def all_frames(self) -> list[F]:
+    def list_frames(self) -> list[F]:
         """All frames, bucket after bucket."""
         return [each for found in self._found.values() for _, of in sorted(found.items()) for each in of]
 

@@ -163,7 +163,7 @@ class Contract:
         return self.partition_by[1] if len(self.partition_by) > 1 else None
 
     @property
-    def not_null(self) -> list[str]:
+    def required_columns(self) -> list[str]:
         return [*self.key, *(name for name in self.required if name not in self.key)]
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 from jobs.base.tables.contracts import list_codes, polars_schema, read_contract, reference_table
 
 EXAMPLES = 3
@@ -47,7 +47,7 @@ def read_table(folder: Path, table: str, is_needed: bool = True) -> pl.DataFrame
     if file is None:
         raise ObservatoryError(
             f"{folder} has no {contract.name}.csv (or .csv.gz): it needs the columns"
-            f" {', '.join(contract.not_null)}"
+            f" {', '.join(contract.required_columns)}"
         )
     return parse_columns(read_cells(file), table, file)
 
@@ -74,7 +74,7 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
     Raises ObservatoryError with a line for each column and rule that rows break.
     """
     contract, schema = read_contract(table), polars_schema(table)
-    missing = [name for name in contract.not_null if name not in text.columns]
+    missing = [name for name in contract.required_columns if name not in text.columns]
     surplus = sorted(set(text.columns) - set(schema))
     if missing or surplus:
         raise ObservatoryError(
@@ -95,7 +95,7 @@ def parse_columns(text: pl.DataFrame, table: str, file: Path) -> pl.DataFrame:
         else:
             made = given.cast(kind, strict=False)
         wrong += describe_wrong_rows(file, name, given, made.is_null() & given.is_not_null(), f"is no {kind}")
-        if name in contract.not_null:
+        if name in contract.required_columns:
             wrong += describe_wrong_rows(file, name, given, given.is_null(), "is empty and has to be given")
         columns[name] = made
     frame = pl.DataFrame(columns)
@@ -118,4 +118,4 @@ def describe_wrong_rows(file: Path, column: str, values: pl.Series, wrong: pl.Se
     """A line on the rows that are wrong, if any are; the header is row 1."""
     rows = wrong.arg_true().to_list()
     shown = "; ".join(f"row {row + 2}: '{values[row] or ''}'" for row in rows[:EXAMPLES])
-    return [f"{file}, {column}: {shown} {says} ({with_noun(len(rows), 'row')})"] if rows else []
+    return [f"{file}, {column}: {shown} {says} ({format_noun(len(rows), 'row')})"] if rows else []

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from jobs.base.tables.matching import by_distinct
+from jobs.base.tables.matching import map_distinct_rows
 
 # RFC 2104: the block size of SHA-256, and the bytes that the key is mixed with inside and outside.
 BLOCK, INSIDE, OUTSIDE = 64, 0x36, 0x5C
@@ -19,7 +19,9 @@ def keyed_hashes(values: pl.Series, key: bytes) -> pl.Series:
 
     Each distinct value is hashed once.
     """
-    return by_distinct(values, lambda distinct: pl.DataFrame({"hash": hash_values(distinct, key)}))["hash"]
+    return map_distinct_rows(values, lambda distinct: pl.DataFrame({"hash": hash_values(distinct, key)}))[
+        "hash"
+    ]
 
 
 def hash_values(values: list[str], key: bytes) -> pl.Series:

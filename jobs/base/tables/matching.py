@@ -181,7 +181,7 @@ def make_matcher(rules: Sequence[Matching], *match_on: str) -> Matcher:
     return Matcher(exact, tuple(patterns), make_searcher(tuple(patterns.values())))
 
 
-def by_distinct(values: pl.Series, results: Callable[[list[str]], pl.DataFrame]) -> pl.DataFrame:
+def map_distinct_rows(values: pl.Series, results: Callable[[list[str]], pl.DataFrame]) -> pl.DataFrame:
     """Work out a frame once for each distinct value, and give one row for each value; null gives nulls."""
     there = values.drop_nulls()
     distinct = there.unique(maintain_order=True)
@@ -201,7 +201,7 @@ def map_texts(
     def map_distinct(distinct: list[str]) -> pl.DataFrame:
         return pl.DataFrame({"result": pl.Series([function(value) for value in distinct], dtype=kind)})
 
-    return by_distinct(values.cast(pl.String), map_distinct)["result"].alias(values.name)
+    return map_distinct_rows(values.cast(pl.String), map_distinct)["result"].alias(values.name)
 
 
 def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Series:
@@ -230,7 +230,7 @@ def match_lists(lists: pl.Series, match: Matcher, best: bool = False) -> pl.Seri
         rows = names.select("row").unique(maintain_order=True)
         return rows.join(found, on="row", how="left", maintain_order="left").select("places")
 
-    return by_distinct(keys, match_distinct)["places"].fill_null("")
+    return map_distinct_rows(keys, match_distinct)["places"].fill_null("")
 
 
 def split_places(joined: str) -> list[int]:

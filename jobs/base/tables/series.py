@@ -40,7 +40,7 @@ class Shape:
     within: Mapping[str, Sequence[tuple[str, str]]] = field(default_factory=dict)
     volumes: Shape | None = None
 
-    def with_volumes(self) -> Shape:
+    def add_volumes(self) -> Shape:
         """Return the links between parts and the volumes beside them, which are their wholes."""
         if self.volumes is None:
             return self

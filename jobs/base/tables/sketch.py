@@ -50,12 +50,12 @@ def smallest_hashes(hashes: pl.Expr) -> pl.Expr:
     return hashes.drop_nulls().unique().sort().head(SIZE)
 
 
-def to_bytes(column: pl.Expr) -> pl.Expr:
+def pack_hashes(column: pl.Expr) -> pl.Expr:
     """Lists of hashes as the bytes of a table's column. Null stays null."""
     return column.map_batches(bytes_of_lists, return_dtype=pl.Binary)
 
 
-def from_bytes(column: pl.Expr) -> pl.Expr:
+def unpack_hashes(column: pl.Expr) -> pl.Expr:
     """The bytes of a table's column as lists of hashes. Null stays null."""
     return column.map_batches(lists_of_bytes, return_dtype=LIST)
 

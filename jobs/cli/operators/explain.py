@@ -76,7 +76,7 @@ def explain(
 
     story = make_story(lake, settings, asked, matches[0])
     if json:
-        sys.stdout.write(story.as_json() + "\n")
+        sys.stdout.write(story.dump_json() + "\n")
     else:
         print_story(story)
 

@@ -235,7 +235,7 @@ def write_settings(logs: list[str], output: Path, yes: bool, out: Console, err: 
     refuse_none(found)
     out.print("Logs")
     print_logs(out, found)
-    own = None if output.name == DEFAULT.name else to_slug(output.stem)
+    own = None if output.name == DEFAULT.name else make_slug(output.stem)
     answers = proposed_answers(found, own or "own")
     if not yes:
         answers = ask_settings(found, answers, out)
@@ -294,7 +294,7 @@ def ask_settings(proposal: Proposal, answers: Answers, out: Console) -> Answers:
     out.print("Return takes what stands in brackets.")
     name = ask_question("Name of the operator", answers.name, str.strip, out)
     operator_id = ask_question(
-        "Its id, for good: small letters, digits, hyphens", to_slug(name), parse_id, out
+        "Its id, for good: small letters, digits, hyphens", make_slug(name), parse_id, out
     )
     country = ask_question(
         f"Country, three letters ({proposal.country_by or 'nothing names one'})",
@@ -350,14 +350,14 @@ def ask_question(question: str, proposal: str, check: Callable[[str], Any], out:
             out.print(Text(f"  {error}"))
 
 
-def to_slug(name: str) -> str:
+def make_slug(name: str) -> str:
     kept = "".join(sign if sign.isascii() and sign.isalnum() else "-" for sign in name.lower())
     return "-".join(part for part in kept.split("-") if part) or "own"
 
 
 def parse_id(text: str) -> str:
-    if text != to_slug(text):
-        raise ValueError(f"small letters, digits and hyphens only, such as {to_slug(text)}")
+    if text != make_slug(text):
+        raise ValueError(f"small letters, digits and hyphens only, such as {make_slug(text)}")
     return text
 
 

@@ -53,7 +53,7 @@ def receipts(
     if period is not None and not found:
         raise ObservatoryError(f"no package of {period} was sent: `observatory submit --period {period}`")
     if json:
-        sys.stdout.write(as_json(found) + "\n")
+        sys.stdout.write(dump_json(found) + "\n")
     else:
         show_deliveries(found)
         for each in found:
@@ -114,6 +114,6 @@ def show_due_packages(due: Sequence[PackageDue]) -> None:
     out.print()
 
 
-def as_json(found: Sequence[Delivery]) -> str:
+def dump_json(found: Sequence[Delivery]) -> str:
     rows = [asdict(each) for each in found]
     return json_format.dumps(rows, indent=1, default=lambda time: time.isoformat(), ensure_ascii=False)

@@ -47,7 +47,7 @@ def reconcile(
     with err.status("Counting"):
         found = reconcile_logs(logs)
     if json:
-        sys.stdout.write(found.as_json() + "\n")
+        sys.stdout.write(found.dump_json() + "\n")
     else:
         print_counts(found)
     if found.problems:

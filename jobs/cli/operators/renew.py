@@ -30,7 +30,7 @@ def renew(
 
     settings = load_with_options(config_file)
     lake = Lake(settings.lake.root)
-    kept = renewal.to_keep(lake, settings, anew)
+    kept = renewal.list_kept(lake, settings, anew)
     out.print(f"Removes every table of {lake.root} but these, and then computes them anew from landing:")
     out.print("\n".join(f"  {table}" for table in kept) or "  (none)")
     for each in renewal.describe_settled(lake):

@@ -52,7 +52,7 @@ def status(
     from jobs.base.core.patterns import escape_unseen
     from jobs.base.store.lake import open_lake
     from jobs.operators.packages.deliveries import read_packages
-    from jobs.operators.state.sources import as_json, source_rows
+    from jobs.operators.state.sources import dump_json, source_rows
     from jobs.operators.state.status import find_doubts, open_periods
 
     settings = load_with_options(config_file)
@@ -68,7 +68,7 @@ def status(
 
         write_metrics(metrics, rows, packages, len(doubtful))
     if json:
-        sys.stdout.write(as_json(rows) + "\n")
+        sys.stdout.write(dump_json(rows) + "\n")
         for each in doubtful:
             err.say(each)
     else:
@@ -208,7 +208,7 @@ def show_lines(lake: Lake, operators: set[str]) -> None:
             (
                 *(row.operator_id, row.source_id, row.format_code),
                 *(f"{count:,}" for count in (row.lines, row.records, row.ignored)),
-                with_share(row.quarantined, row.lines),
+                format_with_share(row.quarantined, row.lines),
             )
             for row in count_lines(lake)
             if row.operator_id in operators
@@ -248,7 +248,7 @@ def show_copies(rows: Iterable[CopiedLines]) -> None:
                 row.operator_id,
                 row.source_id,
                 row.kept_source_id,
-                with_share(row.copied_line_count, row.records or 0),
+                format_with_share(row.copied_line_count, row.records or 0),
                 str(row.first),
                 str(row.last),
             )
@@ -298,6 +298,6 @@ def show_list(title: str, lines: Sequence[tuple[str, str]]) -> None:
     out.print()
 
 
-def with_share(part: int, whole: int) -> str:
+def format_with_share(part: int, whole: int) -> str:
     """A count with its share, 3 (0.06%); 0 without a share."""
     return f"{part:,} ({format_part(part, whole, 2)})" if part else f"{part:,}"

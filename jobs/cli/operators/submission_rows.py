@@ -62,7 +62,7 @@ def print_manifest(manifest: Manifest) -> None:
     for source in manifest.coverage.sources:
         about.add_row(
             "log lines",
-            f"{source.format_code}: {numbers.with_noun(source.sources, 'source')}, {source.lines:,} lines,"
+            f"{source.format_code}: {numbers.format_noun(source.sources, 'source')}, {source.lines:,} lines,"
             f" {source.quarantined:,} in quarantine",
         )
     about.add_row("gold computed", f"{manifest.computed_at:%Y-%m-%d %H:%M} UTC by {manifest.code_revision}")
@@ -79,7 +79,7 @@ def print_rows(table: str, rows: pl.DataFrame) -> None:
     key = [name for name in read_contract(table).key if name in columns]
     name = f"{read_contract(table).name}.csv"
     out.print()
-    say_line(f"{name}: {numbers.with_noun(rows.height, 'row')}", "bold")
+    say_line(f"{name}: {numbers.format_noun(rows.height, 'row')}", "bold")
     blocks = rows.select(columns).sort(*shared, *key).partition_by(shared, as_dict=True, maintain_order=True)
     for codes, block in blocks.items():
         say_line(describe_group(dict(zip(shared, map(str, codes), strict=True))))

@@ -13,7 +13,7 @@ from rich.text import Text
 from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import ENGLISH
-from jobs.base.core.numbers import name_few, with_noun
+from jobs.base.core.numbers import format_noun, name_few
 from jobs.base.core.periods import period_bounds
 from jobs.base.places import permissions
 from jobs.base.settings import config
@@ -26,7 +26,7 @@ from jobs.study.questionnaire.definition import form_for, load_definition
 from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.loading import FileOutcome, form_cells, land_answers, read_files
 from jobs.study.questionnaire.order import Letterhead, Order
-from jobs.study.questionnaire.received import Received, describe_future, to_utc
+from jobs.study.questionnaire.received import Received, describe_future, parse_received
 from jobs.study.questionnaire.respondents import load_respondents
 from jobs.study.questionnaire.texts import translate_key
 
@@ -126,7 +126,7 @@ def load(
             " them in parts, such as one folder after the other"
         )
     files = pass_over_others(files)
-    at = to_utc(received, settings.lake.now)
+    at = parse_received(received, settings.lake.now)
     found = read_files(files, respondents, at, may_be_early=check)
     # Files have the machine's clock, even where a time of reading is fixed.
     now = max(settings.lake.now, dt.datetime.now(dt.UTC))
@@ -152,7 +152,7 @@ def load(
     moved = set_replaced_aside(outcomes, output, settled)
     write_returns(outcomes, output, read_letterhead(settings), loaded is not None)
     for folder, count in moved.items():
-        named = f"{with_noun(count, 'marked form')} that a later form replaces moved to"
+        named = f"{format_noun(count, 'marked form')} that a later form replaces moved to"
         err.say(f"{named} {folder / CORRECTED}")
     if loaded is not None:
         show_stops(lake, settings)

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
@@ -121,7 +121,9 @@ def letters(
         (output / name).write_text(write_letter(kind, standing, period, sender), encoding="utf-8")
     of = Counter(each.language for each in chosen)
     said = ", ".join(f"{count} {language}" for language, count in sorted(of.items()))
-    out.print(f"{with_noun(len(chosen), 'letter')} in {output}{f': {said}' if said else ''}", highlight=False)
+    out.print(
+        f"{format_noun(len(chosen), 'letter')} in {output}{f': {said}' if said else ''}", highlight=False
+    )
     unseen = sorted(set(of) - set(load_definition()["reviewed"]))
     if unseen:
         out.print(

@@ -13,7 +13,7 @@ import typer
 from rich.table import Table
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out, show_steps
@@ -169,7 +169,7 @@ def list_(config_file: Config = SETTINGS) -> None:
     table = Table("period", "version", "state", "cleared", "reason", title="Releases", title_justify="left")
     recorded = decisions.list_published(Path(settings.release.restricted))
     waiting: list[str] = []
-    made = folders.all_in(Path(settings.release.root))
+    made = folders.list_releases(Path(settings.release.root))
     latest = dict(made)
     for period, version in made:
         found = public.get((period, version))
@@ -256,7 +256,7 @@ def diff(
     if found:
         out.print(table)
     more = f"; {len(found) - SHOWN} more are not shown" if len(found) > SHOWN else ""
-    out.print(f"{with_noun(len(found), 'difference')}{more}")
+    out.print(f"{format_noun(len(found), 'difference')}{more}")
 
 
 @app.command()

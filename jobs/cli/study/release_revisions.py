@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_change, format_compact, with_noun
+from jobs.base.core.numbers import format_change, format_compact, format_noun
 from jobs.cli.console import out
 
 # So many figures are printed; the rest is counted.
@@ -52,7 +52,7 @@ def revisions(
         shown.add_row("/".join(name), *(format_figure(*of[each]) if each in of else "" for each in releases))
     out.print(shown)
     if len(figures) > FIGURES:
-        out.print(f"{with_noun(len(figures) - FIGURES, 'more figure')}; --period and --table choose others")
+        out.print(f"{format_noun(len(figures) - FIGURES, 'more figure')}; --period and --table choose others")
 
 
 def format_figure(value: str, pct: str | None) -> str:

@@ -16,7 +16,7 @@ from jobs.base.settings.study import Gap
 from jobs.cli.arguments import Config, SpendingTarget
 from jobs.cli.console import err, out
 from jobs.cli.study import study_check, study_desk, study_membership, study_readers
-from jobs.study.questionnaire.received import Received, to_utc
+from jobs.study.questionnaire.received import Received, parse_received
 
 app = typer.Typer(
     help="Begin a study, build its frame, load packages, estimate and check.", no_args_is_help=True
@@ -168,7 +168,7 @@ def load(
             out.say(f"No package in {settings.study.inbox}.")
             return
         found = [
-            judge_file(file, settings, respondents, to_utc(received, settings.lake.now), frame)
+            judge_file(file, settings, respondents, parse_received(received, settings.lake.now), frame)
             for file in chosen
         ]
         lake = open_lake(settings.lake.root)

@@ -9,12 +9,12 @@ from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.cli.study.study_tables import (
     ORDER,
-    by_channel,
     estimates_table,
     explain_areas,
+    group_by_channel,
     is_of_period,
+    make_objects,
     name_area,
-    to_objects,
 )
 
 HEADS = ("matched", "change", "95% interval", "", "joined", "left", "all")
@@ -38,14 +38,14 @@ def change_tables(frame: pl.DataFrame) -> list[Table]:
         return []
     period = last_period(later["period_code"].unique())
     rows = sorted(
-        to_objects(later.filter(is_of_period(period))),
+        make_objects(later.filter(is_of_period(period))),
         key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code),
     )
     left = found.filter(pl.col("match_code") == "with_after", pl.col("later_period_code") == period)
     cell = ("channel_code", "area_code")
     left_of = {tuple(key): count for *key, count in left.select(*cell, "unmatched_count").iter_rows()}
     tables = []
-    for channel, own in by_channel(rows):
+    for channel, own in group_by_channel(rows):
         title = f"{channel}: change of spam from {own[0].earlier_period_code} to {period}"
         table = estimates_table(title, *HEADS, caption="\n".join([*NOTES, *explain_areas(own)]))
         for row in own:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_compact, format_number, format_percent, to_decimal, with_noun
+from jobs.base.core.numbers import format_compact, format_noun, format_number, format_percent, to_decimal
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import out, write_own
@@ -125,7 +125,7 @@ def describe_missing(lake: Lake, settings: Observatory) -> list[str]:
             others = 0 if kind == "neither" else len(countries) - len(own)
             if own or others:
                 outside = [f"{f'and {others}' if own else 'all'} outside the study"] if others else []
-                number = with_noun(len(own) + others, "country", "countries")
+                number = format_noun(len(own) + others, "country", "countries")
                 named = " ".join([*own, *outside])
                 lines.append(f"{channel} in {period}: {number} with {MISSING[kind]}: {named}")
     return lines

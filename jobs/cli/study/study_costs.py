@@ -18,9 +18,9 @@ from jobs.cli.study.study_tables import (
     format_marked,
     is_of_period,
     latest_period,
+    make_objects,
     name_area,
     period_kind,
-    to_objects,
 )
 
 LEAST_DEVELOPED = "LDC"
@@ -41,7 +41,7 @@ def cost_tables(frame: pl.DataFrame) -> list[RenderableType]:
     own = frame.filter(is_of_period(latest_period(frame)))
     tables: list[RenderableType] = []
     for channel in sorted(set(own["channel_code"])):
-        tables.append(channel_table(channel, to_objects(own.filter(pl.col("channel_code") == channel))))
+        tables.append(channel_table(channel, make_objects(own.filter(pl.col("channel_code") == channel))))
     marks = explain_marks(own["cv_band_code"])
     return [*tables, *map(Text, filter(None, (marks, TOLD.format(prices=describe_prices()))))]
 

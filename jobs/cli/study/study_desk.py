@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import name_few, with_noun
+from jobs.base.core.numbers import format_noun, name_few
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import err, out
@@ -48,7 +48,7 @@ def init(
         chosen = parse_countries(countries)
         written = begin_study(folder, chosen, dt.datetime.now(dt.UTC).year)
         out.say(
-            f"{with_noun(len(chosen), 'country', 'countries')}, {len(written)} files in {folder}; FILES.md"
+            f"{format_noun(len(chosen), 'country', 'countries')}, {len(written)} files in {folder}; FILES.md"
             " there explains each"
         )
         out.say(LANGUAGE_NOTE)
@@ -151,7 +151,7 @@ def frame(
     out.say(f"Written in {folder}: {', '.join(written)}")
     if listed:
         building.add_respondents(listed, asked)
-        out.print(f"Added to the list of respondents: {with_noun(len(asked), 'operator')}", highlight=False)
+        out.print(f"Added to the list of respondents: {format_noun(len(asked), 'operator')}", highlight=False)
         for line in building.list_other_sizes(listed, tables[FRAME]):
             out.say(line)
     for licence in building.list_licences(found.figures):
@@ -175,7 +175,7 @@ def show_remarks(remarks: "FrameRemarks", countries: list[str], year: int) -> No
     """Print what is missing or stale in all countries once, and a row for each country with more."""
     common = [remarks.take_common(countries, found) for found in (remarks.missing, remarks.stale)]
     noted = remarks.countries()
-    named = with_noun(len(countries), "country", "countries")
+    named = format_noun(len(countries), "country", "countries")
     but = " but for what all lack" if any(common) else ""
     out.print(f"{named} in {year}, {len({*countries} - {*noted})} complete{but}", highlight=False)
     for name, lines in zip(("Missing", "Stale"), common, strict=True):

@@ -15,8 +15,8 @@ from jobs.cli.study.study_tables import (
     estimates_table,
     is_of_period,
     latest_period,
+    make_objects,
     name_world,
-    to_objects,
 )
 
 HEADS = ("deployed", "holdings", "stopped", "95%", "$ each,\nyear", "$/1,000")
@@ -34,7 +34,7 @@ def measure_tables(frame: pl.DataFrame) -> list[RenderableType]:
     of_period = own.filter(is_of_period(period))
     found: list[RenderableType] = []
     for channel in sorted(set(of_period["channel_code"])):
-        rows = to_objects(of_period.filter(pl.col("channel_code") == channel))
+        rows = make_objects(of_period.filter(pl.col("channel_code") == channel))
         of = "" if name_world(rows[0]) == THE_WORLD else f" of {name_world(rows[0])}"
         found.append(strategies_table(f"{channel}: measures of operators{of} in {period}", rows))
     if found:
@@ -42,7 +42,7 @@ def measure_tables(frame: pl.DataFrame) -> list[RenderableType]:
     stages = world.filter(pl.col("strategy_code") == "_T")
     if stages.height:
         last = latest_period(stages.filter(pl.col("period_code").str.contains("Q")))
-        found.append(stages_table(last, to_objects(stages.filter(pl.col("period_code") == last))))
+        found.append(stages_table(last, make_objects(stages.filter(pl.col("period_code") == last))))
     return found
 
 

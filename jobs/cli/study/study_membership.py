@@ -61,13 +61,13 @@ def compare_table(group: str, countries: list[str], period: str, rows: pl.DataFr
     """
     import polars as pl
 
-    from jobs.cli.study.study_tables import estimates_table, to_objects
+    from jobs.cli.study.study_tables import estimates_table, make_objects
 
     mine = rows.filter(pl.col("area_code") == group, pl.col("quantity_code").is_in(list(KINDS)))
     named = words.join_words(map(words.country_name, countries))
     title = f"{group}: spam in {period}, with and without {named}"
     table = estimates_table(title, *HEADS, first="channel")
-    for row in to_objects(mine.sort("channel_code", "quantity_code")):
+    for row in make_objects(mine.sort("channel_code", "quantity_code")):
         table.add_row(f"{row.channel_code} {KINDS[row.quantity_code]}", *compare_row(row))
     return table
 

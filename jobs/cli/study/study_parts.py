@@ -22,9 +22,9 @@ from jobs.cli.study.study_tables import (
     format_marked,
     is_of_period,
     latest_period,
+    make_objects,
     name_area,
     spam_title,
-    to_objects,
 )
 
 LEAST_DEVELOPED = "LDC"
@@ -107,7 +107,7 @@ def rows_of_channels(frame: pl.DataFrame, *where: pl.Expr) -> Iterator[list[Any]
         *where,
     )
     for channel in sorted(set(found["channel_code"])):
-        yield to_objects(found.filter(pl.col("channel_code") == channel))
+        yield make_objects(found.filter(pl.col("channel_code") == channel))
 
 
 def heads_of(rows: list[Any], *heads: str) -> tuple[str, ...]:

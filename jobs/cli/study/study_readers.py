@@ -9,7 +9,7 @@ import typer
 
 from jobs.base.core.choices import refuse_unknown
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 from jobs.base.core.periods import last_day
 from jobs.base.settings import config
 from jobs.base.settings.config import Observatory
@@ -59,14 +59,14 @@ def feedback(
         write_own(file.with_name(f"{file.name}.html"), write_html(page).encode())
         write_own(file.with_name(f"{file.name}.xlsx"), write_sheet(page, last_day(published.period)))
         written += 1
-    out.say(f"{with_noun(written, 'page')} and as many sheets in {output}, each for its respondent alone")
+    out.say(f"{format_noun(written, 'page')} and as many sheets in {output}, each for its respondent alone")
     reasons = {
         True: "whose spam is by another definition than the published figures",
         False: f"without figures of spam in {', '.join(published.volume_periods)}",
     }
     for is_other, names in without.items():
         if names:
-            operators = with_noun(len(names), "operator")
+            operators = format_noun(len(names), "operator")
             out.print(f"No page for {operators} {reasons[is_other]}: {', '.join(names)}", markup=False)
 
 

@@ -18,9 +18,9 @@ from jobs.cli.study.study_tables import (
     format_interval,
     is_of_period,
     latest_period,
+    make_objects,
     name_area,
     select_estimates,
-    to_objects,
 )
 from jobs.study.estimates.steps.investment_targets import ASSUMED
 
@@ -47,7 +47,7 @@ def investment_tables(
         pl.col("component_code") == "_T",
         pl.col("conversion_code") == "market",
     )
-    held = to_objects(gaps.filter(pl.col("area_kind_code") != "country", is_of_period(period)))
+    held = make_objects(gaps.filter(pl.col("area_kind_code") != "country", is_of_period(period)))
     gaps_of = {(row.channel_code, row.area_code, row.target_code): row for row in held}
     targets = [each.value for each in SpendingTarget if any(row.target_code == each for row in held)]
     assumed = chosen.filter(target_code="norm", source=ASSUMED)
@@ -170,7 +170,7 @@ def public_spending_table(frame: pl.DataFrame) -> list[RenderableType]:
     of a question, else the sum of its parts."""
     period = latest_period(frame)
     answers: dict[str, dict[str, list[Any]]] = {}
-    for row in to_objects(frame.filter(is_of_period(period))):
+    for row in make_objects(frame.filter(is_of_period(period))):
         whose = f"{row.country_code} {row.respondent_id}"
         answers.setdefault(whose, {}).setdefault(row.question_code, []).append(row)
     if not answers:

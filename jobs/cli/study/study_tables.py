@@ -25,7 +25,7 @@ def is_of_period(period: str | None) -> pl.Expr:
     return pl.col("period_code") == pl.lit(period, pl.String)
 
 
-def by_channel(rows: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
+def group_by_channel(rows: Sequence[Any]) -> Iterator[tuple[str, list[Any]]]:
     """The rows of each channel, in their order."""
     for channel in dict.fromkeys(row.channel_code for row in rows):
         yield channel, [row for row in rows if row.channel_code == channel]
@@ -37,7 +37,7 @@ ORDER = {"world": 0, "region": 1, "group": 2}
 
 def select_estimates(frame: pl.DataFrame, *where: pl.Expr) -> list[Any]:
     """The estimates that meet the conditions, without those of countries, by channel and area."""
-    found = to_objects(
+    found = make_objects(
         frame.filter(pl.col("area_kind_code") != "country", pl.col("estimate").is_not_null(), *where)
     )
     return sorted(found, key=lambda row: (row.channel_code, ORDER[row.area_kind_code], row.area_code))
@@ -77,7 +77,7 @@ def explain_areas(rows: list[Any]) -> list[str]:
     return lines
 
 
-def to_objects(frame: pl.DataFrame) -> list[Any]:
+def make_objects(frame: pl.DataFrame) -> list[Any]:
     """Rows whose columns are attributes."""
     return [SimpleNamespace(**row) for row in frame.to_dicts()]
 

@@ -14,11 +14,11 @@ from jobs.base.figures.counting_rules import OPERATOR
 from jobs.cli.study.study_tables import (
     CORRECTED,
     UNCORRECTED,
-    by_channel,
     estimates_table,
     explain_signs,
     format_cv,
     format_interval,
+    group_by_channel,
     is_of_period,
     name_area,
     select_estimates,
@@ -52,7 +52,7 @@ def volume_tables(frame: pl.DataFrame) -> list[Table]:
         pl.col("unit_code").is_in(["attempted", "call"]),
     )
     tables = []
-    for channel, of_channel in by_channel(found):
+    for channel, of_channel in group_by_channel(found):
         table = estimates_table(
             spam_title(channel, period, UNCORRECTED, of_channel[0].unit_code), *VOLUME_HEADS
         )
@@ -120,7 +120,7 @@ def corrected_tables(frame: pl.DataFrame, audits: pl.DataFrame) -> list[Renderab
     found = [row for row in rows if row.quantity_code == "spam_corrected"]
     seen = {(row.channel_code, row.area_code): row for row in rows if row.quantity_code == "spam_certain"}
     tables: list[Table] = []
-    for channel, of_channel in by_channel(found):
+    for channel, of_channel in group_by_channel(found):
         table = estimates_table(spam_title(channel, period, CORRECTED, "attempted"), *CORRECTED_HEADS)
         for row in of_channel:
             before = seen.get((channel, row.area_code))

@@ -10,7 +10,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import exact_number
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables.checksum import fingerprint_periods
 from jobs.base.tables.contracts import Row, read_contract, rows_frame
 from jobs.operators.audit import sheet
@@ -26,7 +26,7 @@ MOST_PROBLEMS = 20
 Rows = list[Row]
 
 
-@as_only_writer("observatory audit sample")
+@lock_for_writing("observatory audit sample")
 def write_sample(
     work: Run, plan: SamplePlan, folder: Path, formats: list[str], is_replaced: bool
 ) -> tuple[Rows, list[Path]]:
@@ -35,7 +35,7 @@ def write_sample(
     A month has one sample: labels without the design that they were drawn by cannot be used.
     """
     design = read_month(work.lake, SAMPLE, plan.operator_id, plan.month)
-    is_other = any(row[name] != value for row in design[:1] for name, value in plan.to_columns().items())
+    is_other = any(row[name] != value for row in design[:1] for name, value in plan.plan_row().items())
     if is_other and not is_replaced:
         row = design[0]
         raise ObservatoryError(
@@ -69,7 +69,7 @@ def write_sample(
     return design, files
 
 
-@as_only_writer("observatory audit load")
+@lock_for_writing("observatory audit load")
 def load_labels(work: Run, file: Path) -> Rows:
     """Load the labels of a filled sheet; the audit's results, a row per operator, month and channel.
 

@@ -61,7 +61,7 @@ class SamplePlan:
         year, month = map(int, self.month.split("-"))
         return dt.date(year, month, 1), dt.date(year, month, calendar.monthrange(year, month)[1])
 
-    def to_columns(self) -> Row:
+    def plan_row(self) -> Row:
         """The plan as columns of silver.audit_sample."""
         return {
             "operator_id": self.operator_id,
@@ -108,7 +108,7 @@ def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[Row], list[Row]]:
     ).to_dicts()
     whose = {"operator_id": plan.operator_id, "period_code": plan.month}
     design = [
-        {**plan.to_columns(), **row, "sampled_count": count, "message_version": version}
+        {**plan.plan_row(), **row, "sampled_count": count, "message_version": version}
         for row, count in zip(strata, given, strict=True)
     ]
     return design, [{**whose, **row} for row in rows]

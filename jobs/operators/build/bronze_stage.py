@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.settings.config import Observatory
-from jobs.base.store.lake import Lake, any_of
+from jobs.base.store.lake import Lake, select_any
 from jobs.base.store.table_files import NewFile
 from jobs.base.tables.contracts import conform_frame, list_tables, read_contract, rows_frame
 from jobs.operators.build.batches import (
@@ -81,7 +81,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
     if not pieces:
         return Ingested((ingest_id,))
-    where = sources_predicate(ingest_id, keys) if again else any_of("ingest_id", [ingest_id])
+    where = sources_predicate(ingest_id, keys) if again else select_any("ingest_id", [ingest_id])
     closed = open_since(lake, settings, ingest_id)
     ranges = ranges_of(
         pieces,
@@ -132,10 +132,10 @@ def sources_predicate(ingest_id: str, keys: Iterable[str]) -> str:
         operator, source, _ = key.split("/", 2)
         sources.setdefault(operator, set()).add(source)
     parts = [
-        f"({any_of('operator_id', [operator])} AND {any_of('source_id', sorted(names))})"
+        f"({select_any('operator_id', [operator])} AND {select_any('source_id', sorted(names))})"
         for operator, names in sorted(sources.items())
     ]
-    return f"{any_of('ingest_id', [ingest_id])} AND ({' OR '.join(parts)})"
+    return f"{select_any('ingest_id', [ingest_id])} AND ({' OR '.join(parts)})"
 
 
 def correct_formats(fs: Any, area: str, settings: Observatory, keys: set[str]) -> None:

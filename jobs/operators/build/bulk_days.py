@@ -36,7 +36,7 @@ def campaign_checksums(
     return kept | {key: f"{each.rows}:{each.checksum}" for key, each in found.items()}
 
 
-def with_history(
+def hash_inputs(
     inputs: dict[Day, str],
     checksums: dict[Day, str],
     messages: dict[Day, str],
@@ -67,7 +67,7 @@ def days_on_record(stale: Periods, due: Periods) -> Periods:
     }
 
 
-def with_texts(stale: Periods, days_of_texts: Mapping[str, int]) -> Periods:
+def add_earlier_days(stale: Periods, days_of_texts: Mapping[str, int]) -> Periods:
     """The stale operator-days, and those before whose texts they look at."""
     return {
         operator: {each for day in days for each in window_to(day)[-days_of_texts[operator] :]}

@@ -45,12 +45,12 @@ def check_rows(frame: pl.DataFrame, table: str) -> list[Broken]:
         each
         for name, condition in rules.items()
         if counts[name]
-        for each in by_operator(table, name, frame.filter(~condition))
+        for each in split_by_operator(table, name, frame.filter(~condition))
     ]
-    return broken + by_operator(table, KEY_UNIQUE, repeated_rows(frame, read_contract(table)))
+    return broken + split_by_operator(table, KEY_UNIQUE, repeated_rows(frame, read_contract(table)))
 
 
-def by_operator(table: str, rule: str, rows: pl.DataFrame) -> list[Broken]:
+def split_by_operator(table: str, rule: str, rows: pl.DataFrame) -> list[Broken]:
     """One entry for each operator that the rows belong to."""
     key = read_contract(table).key
     parts = rows.select(key).sort(key).partition_by("operator_id", maintain_order=True)

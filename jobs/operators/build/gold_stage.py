@@ -123,7 +123,7 @@ def compute_gold(work: Run, plan: GoldPlan) -> Computed | None:
     step = Steps(work, plan.versions)
     campaign = step.compute_campaigns(plan.due)
     recorded = bulk_days.campaign_checksums(plan.recorded, plan.due, campaign.fingerprints)
-    inputs = bulk_days.with_history(plan.day_checksums, recorded, messages_of(plan.recorded), plan.texts)
+    inputs = bulk_days.hash_inputs(plan.day_checksums, recorded, messages_of(plan.recorded), plan.texts)
     stale = record.stale_periods(VOLUME, plan.compared, inputs)
     if not stale:
         return None
@@ -170,7 +170,7 @@ def commit_gold(
         partitions += rows
     undone = [table for table in GOLD if work.lake.undo_writes(table, plan.versions.get(table))]
     replace_changed(work, computed.tables, changed)
-    return changed, stage.with_tables(GOLD, partitions) if partitions or undone else stage
+    return changed, stage.add_tables(GOLD, partitions) if partitions or undone else stage
 
 
 def own_inputs(settings: Observatory, recorded: State) -> dict[bulk_days.Day, str]:
@@ -211,7 +211,7 @@ def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_day
     """Return the operator-days that were counted from inputs other than those on record now."""
     due = record.stale_periods(CAMPAIGN, known, day_checksums)
     recorded = bulk_days.campaign_checksums(known, {}, {})
-    inputs = bulk_days.with_history(day_checksums, recorded, messages_of(known), days_of_texts(settings))
+    inputs = bulk_days.hash_inputs(day_checksums, recorded, messages_of(known), days_of_texts(settings))
     stale = record.stale_periods(VOLUME, known, inputs)
     return {each: due.get(each, set()) | stale.get(each, set()) for each in due.keys() | stale.keys()}
 

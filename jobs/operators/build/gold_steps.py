@@ -226,7 +226,7 @@ class Steps:
         staging = self.work.staging
         text: dict[str, list[StagedFrame]] = {}
         for each in self.run_over_files(
-            bulk_days.with_texts(stale, texts),
+            bulk_days.add_earlier_days(stale, texts),
             lambda files: Task(
                 "gold, texts of messages", gold_tasks.leave_texts, staging=staging, files=files
             ),

@@ -142,7 +142,7 @@ def compute_days(
     count = silver_buckets.bucket_count(log_bytes, engine.task_bytes, engine.workers)
     operator = read_reference(work.settings, "ref.operator")
     parameters = StepParameters(
-        protection=replace_key(Protection.from_operators(operator), days.period.key_file),
+        protection=replace_key(Protection.read_operators(operator), days.period.key_file),
         buckets=count,
         cuts=silver_buckets.cut_count(count),
         read=days.read,

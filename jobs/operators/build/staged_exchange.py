@@ -190,7 +190,7 @@ class StagedExchange(Exchange):
 
     def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
         frames = (
-            sorted(self._left[name].all_frames(), key=lambda each: each.bucket)
+            sorted(self._left[name].list_frames(), key=lambda each: each.bucket)
             if self.has_frame(name)
             else []
         )

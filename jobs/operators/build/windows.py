@@ -122,7 +122,7 @@ def plan_windows(
     windows: dict[str, Window] = {}
     parts = []
     chosen = [row for row in rows if row["operator_id"] in operators]
-    for row, closed in with_closed_days(chosen, open_days, settled):
+    for row, closed in find_closed_days(chosen, open_days, settled):
         operator, is_done, begin, end = row["operator_id"], row["is_done"], row["first"], row["last"]
         if (operator, row["source_id"], row["ingest_id"]) in left_out:
             continue
@@ -143,7 +143,7 @@ def plan_windows(
     return parts, windows
 
 
-def with_closed_days(
+def find_closed_days(
     rows: Iterable[Row], open_days: int, settled: Mapping[str, dt.date]
 ) -> Iterator[tuple[Row, dt.date]]:
     """Parts of batches in order, each with the first day that is not closed for it: what closes days for a

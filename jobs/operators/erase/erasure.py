@@ -264,12 +264,12 @@ def cleaned_sketches(
     for period, files in by_period.items():
         rows = read_files(table, files)
         empty = pl.lit([], dtype=sketch.LIST)
-        lists = rows.select(sketch.from_bytes(pl.col(name)).fill_null(empty) for name in names)
+        lists = rows.select(sketch.unpack_hashes(pl.col(name)).fill_null(empty) for name in names)
         has_some = pl.any_horizontal(pl.col(name).list.eval(is_known).list.any() for name in names)
         if not lists.select(has_some.any()).item():
             continue
         cleaned = lists.select(pl.col(name).list.eval(pl.element().filter(~is_known)) for name in names)
-        packed = cleaned.select(sketch.to_bytes(pl.col(name)) for name in names)
+        packed = cleaned.select(sketch.pack_hashes(pl.col(name)) for name in names)
         yield (
             period,
             rows.with_columns(

@@ -17,7 +17,7 @@ from jobs.base.core.column_types import ColumnTypes
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files
-from jobs.operators.erase.subscribers import Subscribers, by_rows
+from jobs.operators.erase.subscribers import Subscribers, found_in_rows
 from jobs.operators.formats import Source
 from jobs.operators.formats.registry import DOCUMENTS, KERNELS
 from jobs.operators.formats.shared.documents import (
@@ -149,7 +149,7 @@ def find_places(
     add_lines(lake, looked_at, subscribers, set(national_sources), of_rows, stays_there, places)
     quarantined = lake.read(QUARANTINE, where=is_of_operator(subscribers.operator_id, batches))
     found = subscribers.find_named(quarantined["line_text"])
-    places.quarantined = quarantined.filter(by_rows(found, quarantined.height)).select(
+    places.quarantined = quarantined.filter(found_in_rows(found, quarantined.height)).select(
         "source_id", "piece_id", "offset", "ingest_id"
     )
     return places
@@ -173,7 +173,7 @@ def find_rows(
     for file in lake.files(table, is_wanted=lambda each: each["operator_id"] == subscribers.operator_id):
         rows = read_files(table, [file], where=is_of_operator(subscribers.operator_id, batches))
         found = subscribers.find_named(texts_of(rows))
-        parts.append(rows.filter(by_rows(found, rows.height)))
+        parts.append(rows.filter(found_in_rows(found, rows.height)))
         add_names(places, found)
     named = pl.concat(parts)
     is_late = pl.col("first_at") > until if until else pl.lit(False)
@@ -197,7 +197,7 @@ def own_rows(lake: Lake, name: str, named: pl.DataFrame, subscribers: Subscriber
     if raw.is_empty():
         return rows.clear()
     found = subscribers.find_named(texts_of(raw.select(NAMING)))
-    raw = raw.select(*PLACE, "first_at", is_own=by_rows(found, raw.height))
+    raw = raw.select(*PLACE, "first_at", is_own=found_in_rows(found, raw.height))
     keyed = place_lines(rows).join(rows.select("assembly_key").with_row_index("row"), on="row")
     placed = raw.join(keyed.unique(PLACE), on=PLACE)
     # A row may hold several events, as a session does refusals: all of them are to be the subscribers'.

@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.keyed_hashes import keyed_hashes
-from jobs.operators.protect.numbering import LONGEST_NUMBER, to_e164
+from jobs.operators.protect.numbering import LONGEST_NUMBER, normalise_e164
 from jobs.operators.protect.pseudonym_keys import make_pseudonyms, operator_key
 
 # What may be an address or a number in a text; more than is one does no harm.
@@ -88,7 +88,7 @@ def number_forms(tokens: pl.Series, country: str, is_national: bool) -> pl.Serie
     own = tokens.to_frame("token").select(
         pl.when(~pl.col("token").str.contains("@", literal=True)).then("token")
     )
-    return own.select(to_e164(pl.col("token"), country, is_national))["token"]
+    return own.select(normalise_e164(pl.col("token"), country, is_national))["token"]
 
 
 def hash_names(names: pl.Series, operator_id: str, key_file: str | None) -> pl.Series:
@@ -113,7 +113,7 @@ def normalise_number(text: str, country: str) -> str:
     if not ASKED_NUMBER.fullmatch(text.strip()) or not LEAST_DIGITS <= len(digits) <= LONGEST_NUMBER + 2:
         raise ObservatoryError(f"'{text}' is no number: write it as +35799000001, or as it is dialled")
     number = pl.DataFrame({"number": [text.strip()]})
-    found: str = number.select(to_e164(pl.col("number"), country, is_national=True)).item()
+    found: str = number.select(normalise_e164(pl.col("number"), country, is_national=True)).item()
     return re.sub(r"\D", "", found)
 
 
@@ -125,6 +125,6 @@ def normalise_address(text: str) -> str:
     return bare.lower()
 
 
-def by_rows(found: pl.DataFrame, count: int) -> pl.Series:
+def found_in_rows(found: pl.DataFrame, count: int) -> pl.Series:
     """Return whether each of so many texts was found to name somebody."""
     return pl.int_range(count, dtype=pl.UInt32, eager=True).is_in(found["row"].unique().implode())

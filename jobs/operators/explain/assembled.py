@@ -18,11 +18,11 @@ from jobs.operators.protect.countermeasures import (
     countermeasure_of_verdicts,
 )
 from jobs.operators.protect.message_types import places_of_verdicts, primary_rule
-from jobs.operators.protect.numbering import with_e164
+from jobs.operators.protect.numbering import add_e164
 from jobs.operators.protect.operators import Protection
 from jobs.operators.protect.pseudonym_keys import replace_key
 from jobs.operators.protect.rules import MeasureRule, Rules, TypeRule
-from jobs.operators.silver.assembling import raw_rows, with_key
+from jobs.operators.silver.assembling import add_key, raw_rows
 from jobs.operators.silver.frames import TRANSMISSION, VERDICT
 from jobs.operators.silver.pipeline import count_once
 
@@ -83,7 +83,7 @@ def assemble_groups(
             for part in of_time.partition_by("format_code", kind):
                 for protection in protections:
                     shielded = pseudonyms.PROTECT[table](part, protection)
-                    parts.append((part, with_key(table, shielded), loaded))
+                    parts.append((part, add_key(table, shielded), loaded))
     return parts
 
 
@@ -114,7 +114,7 @@ def find_decisions(search: LakeSearch, groups: Formats) -> dict[str, DecidingRul
 
 def operator_protections(search: LakeSearch) -> list[Protection]:
     """The protection under each key."""
-    protection = Protection.from_operators(read_reference(search.settings, "ref.operator"))
+    protection = Protection.read_operators(read_reference(search.settings, "ref.operator"))
     return [replace_key(protection, period.key_file) for period in search.settings.key_periods]
 
 
@@ -123,8 +123,8 @@ def decide_transmissions(search: LakeSearch, raw: pl.DataFrame, loaded: Rules) -
     own = next(
         each for each in operator_protections(search)[0].spaces if each.operator_id == search.operator.id
     )
-    frame = with_e164(raw, own, "sender", "recipient")
-    acted = countermeasure_of_refusals(pseudonyms.with_whole_replies(frame), loaded)
+    frame = add_e164(raw, own, "sender", "recipient")
+    acted = countermeasure_of_refusals(pseudonyms.join_replies(frame), loaded)
     places = refusal_types.places_of_transmissions(frame, loaded)
     return name_rules(loaded, engine, channel, acted["rule_id"], places)
 

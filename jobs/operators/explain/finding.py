@@ -25,10 +25,10 @@ def find_matches(lake: Lake, settings: Observatory, question: SearchQuestion) ->
     found: list[Match] = []
     for operator in question.operators:
         search = LakeSearch(lake, settings, operator, question)
-        silver = search.in_silver()
+        silver = search.search_silver()
         bronze: dict[str, pl.DataFrame] = {}
         if all(frame.is_empty() for frame in silver.values()):
-            bronze = search.in_bronze()
+            bronze = search.search_bronze()
             silver |= silver_from_bronze(search, bronze)
         found += group_matches(search, silver, bronze)
     kept = [match for match in found if is_asked(match, question)]
@@ -56,7 +56,7 @@ def silver_from_bronze(search: LakeSearch, bronze: Mapping[str, pl.DataFrame]) -
     days = day_span(bronze.values(), before=longest_life, after=1)
     found = {}
     for table, key in ((TRANSMISSION, "transmission_hash"), (VERDICT, "verdict_hash")):
-        rows = search.at_places(table, places, days)
+        rows = search.read_places(table, places, days)
         if rows.is_empty():
             hashes = silver_keys(search, table, bronze)
             rows = search.find_rows(table, pl.col(key).is_in(hashes), days)

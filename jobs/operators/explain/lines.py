@@ -116,7 +116,7 @@ def rows_of_match(
     ]
     if events:
         same.append(pl.struct(events.key).is_in(anchors.select(pl.struct(events.key)).to_series().implode()))
-    during = within_times(silver, CLOCK_SLACK if ids or events else dt.timedelta(0))
+    during = match_times(silver, CLOCK_SLACK if ids or events else dt.timedelta(0))
     if not during or not same:
         return here
     alike = pl.any_horizontal(same) if ids or events else pl.all_horizontal(same)
@@ -124,7 +124,7 @@ def rows_of_match(
     return whole.sort("first_at", "source_id", "stream_id", "offset")
 
 
-def within_times(silver: list[pl.DataFrame], slack: dt.timedelta) -> list[pl.Expr]:
+def match_times(silver: list[pl.DataFrame], slack: dt.timedelta) -> list[pl.Expr]:
     """Return whether a bronze row begins while one of these rows lasts, give or take `slack`."""
     return [
         pl.col("first_at").is_between(begin - slack, end + slack)

@@ -39,8 +39,8 @@ def search_names(text: str, operator: Operator, periods: Iterable[KeyPeriod]) ->
     bare = text.removeprefix("<").removesuffix(">")
     texts = list(dict.fromkeys([bare, text]))
     numbers = pl.DataFrame({"number": [bare]}).select(
-        e164=numbering.to_e164(pl.col("number"), operator.country),
-        national=numbering.to_e164(pl.col("number"), operator.country, is_national=True),
+        e164=numbering.normalise_e164(pl.col("number"), operator.country),
+        national=numbering.normalise_e164(pl.col("number"), operator.country, is_national=True),
     )
     raw = {*texts, *(each.lower() for each in texts), *numbers.row(0)}
     raw |= set(normalise_ids(pl.Series(texts)))

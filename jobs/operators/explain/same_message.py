@@ -15,8 +15,8 @@ from jobs.operators.explain.search import (
     VERDICT,
     LakeSearch,
     Match,
+    add_message_hash,
     day_span,
-    with_message_hash,
 )
 from jobs.operators.silver.hops import CLOCK_SLACK
 
@@ -39,16 +39,16 @@ def group_matches(
         silver.get(each, empty_frame(each)) for each in (TRANSMISSION, MESSAGE, VERDICT)
     )
     # The first transmission of a message has the message's place.
-    missing = message.join(with_message_hash(sent), on="message_hash", how="anti")
+    missing = message.join(add_message_hash(sent), on="message_hash", how="anti")
     if missing.height:
         places = missing.select(PLACE).unique()
-        sent = pl.concat([sent, search.at_places(TRANSMISSION, places, days)]).unique("transmission_hash")
+        sent = pl.concat([sent, search.read_places(TRANSMISSION, places, days)]).unique("transmission_hash")
     if verdicts.height:
         sent = pl.concat([sent, judged_transmissions(search, verdicts, days)]).unique("transmission_hash")
     seeds = sent["transmission_hash"].implode()
     sent = add_hops(search, sent, days)
     # The rows of silver.message of these transmissions.
-    hashes = with_message_hash(sent)["message_hash"].unique().implode()
+    hashes = add_message_hash(sent)["message_hash"].unique().implode()
     counted = search.find_rows(MESSAGE, pl.col("message_hash").is_in(hashes), days)
     found = [
         Match(search.operator, {TRANSMISSION: part, MESSAGE: messages_of_files(counted, part)}, dict(bronze))
@@ -69,9 +69,7 @@ def group_matches(
 
 
 def messages_of_files(message: pl.DataFrame, sent: pl.DataFrame) -> pl.DataFrame:
-    return message.join(
-        with_message_hash(sent).select("message_hash").unique(), on="message_hash", how="semi"
-    )
+    return message.join(add_message_hash(sent).select("message_hash").unique(), on="message_hash", how="semi")
 
 
 def empty_frame(table: str) -> pl.DataFrame:
@@ -139,7 +137,7 @@ def split_messages(sent: pl.DataFrame) -> list[pl.DataFrame]:
     """The transmissions by message: those of one queue file, and of queue files that name each other."""
     if sent.is_empty():
         return []
-    rows = with_message_hash(sent)
+    rows = add_message_hash(sent)
     groups: dict[str, set[str]] = {}
     of_key: dict[str, set[str]] = {}
     for key, file in rows.select("queue_key", "message_hash").unique().iter_rows():

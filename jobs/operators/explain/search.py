@@ -89,7 +89,7 @@ class Match:
             own = ("verdict_hash", "complaint_hash", "knowledge_hash")
             return str(next((self.first[name] for name in own if name in self.first), ""))
         name = "message_hash" if self.silver_rows(MESSAGE).height else "transmission_hash"
-        return str(with_message_hash(sent).sort("first_at", "offset", name)[name][0])
+        return str(add_message_hash(sent).sort("first_at", "offset", name)[name][0])
 
     @property
     def source(self) -> str:
@@ -153,7 +153,7 @@ class LakeSearch:
         """The days on which bronze may hold rows of a match: its own, and `lookback` more on both sides."""
         return day_span(match.silver.values(), before=lookback, after=lookback)
 
-    def in_silver(self) -> dict[str, pl.DataFrame]:
+    def search_silver(self) -> dict[str, pl.DataFrame]:
         """The rows of silver tables that have one of the names."""
         found = {}
         for table in (TRANSMISSION, MESSAGE, VERDICT, COMPLAINT, KNOWLEDGE):
@@ -170,7 +170,7 @@ class LakeSearch:
             found[table] = self.find_rows(table, pl.any_horizontal(parts), self.days_to_read())
         return found
 
-    def in_bronze(self) -> dict[str, pl.DataFrame]:
+    def search_bronze(self) -> dict[str, pl.DataFrame]:
         """The rows of bronze tables that have one of the names, by format."""
         found = {}
         for name in self.formats:
@@ -200,7 +200,7 @@ class LakeSearch:
         holds = pl.col("line_text").str.contains(self.names.texts[0], literal=True)
         return self.find_rows("bronze.quarantine", holds)
 
-    def at_places(self, table: str, places: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
+    def read_places(self, table: str, places: pl.DataFrame, days: tuple[dt.date, dt.date]) -> pl.DataFrame:
         """The rows of a table that begin at one of these places of files."""
         near = pl.col("offset").is_in(places["offset"].implode()) & pl.col("stream_id").is_in(
             places["stream_id"].implode()
@@ -217,7 +217,7 @@ def day_span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) ->
     return first - before * DAY, last + after * DAY
 
 
-def with_message_hash(sent: pl.DataFrame) -> pl.DataFrame:
+def add_message_hash(sent: pl.DataFrame) -> pl.DataFrame:
     """The transmissions, each with the key of the message that would begin with it."""
     place = pl.concat_str(*PLACE, separator=":", ignore_nulls=True)
     parts = (pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"))

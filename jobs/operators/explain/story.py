@@ -108,7 +108,7 @@ class Story:
             for (table, key), counts in groups.items()
         ]
 
-    def as_json(self) -> str:
+    def dump_json(self) -> str:
         found = asdict(summarise_match(self.match)) | {
             "lines": [asdict(line) for line in self.lines],
             "bronze": {f"bronze.{name}": rows.to_dicts() for name, rows in self.bronze.items()},

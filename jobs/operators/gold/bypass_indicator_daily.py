@@ -54,4 +54,4 @@ def partial(
 
 def finish(indicator: pl.DataFrame) -> pl.DataFrame:
     """The table's rows from the counts of whole operator-days."""
-    return indicator.with_columns(sketch.to_bytes(pl.col(name)).alias(name) for name in SKETCHES)
+    return indicator.with_columns(sketch.pack_hashes(pl.col(name)).alias(name) for name in SKETCHES)

@@ -151,7 +151,7 @@ def finish(campaign: pl.DataFrame) -> pl.DataFrame:
             sketch.estimate_distinct(pl.col(f"{name}_sketch")).alias(f"distinct_{name}_count")
             for name in COUNTED_UNITS
         ),
-        *(sketch.to_bytes(pl.col(name)).alias(name) for name in sketches),
+        *(sketch.pack_hashes(pl.col(name)).alias(name) for name in sketches),
         signature_count=pl.col("signature_hashes").list.len().cast(pl.Int64),
     ).drop("domain_sketch")
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from jobs.base.costs import simulation
-from jobs.base.costs.fixed_costs import to_fixed_cost
+from jobs.base.costs.fixed_costs import read_fixed_cost
 from jobs.base.costs.price_areas import prices_of_period
 from jobs.base.costs.prices import FixedCost
 from jobs.base.figures.channels import CALLS
@@ -30,7 +30,7 @@ def transform(
     place = {row["operator_id"]: row for row in operator.to_dicts()}
     fixed: dict[str, list[FixedCost]] = {}
     for row in fixed_cost.to_dicts():
-        fixed.setdefault(row["operator_id"], []).append(to_fixed_cost(row))
+        fixed.setdefault(row["operator_id"], []).append(read_fixed_cost(row))
     months = countermeasure_effort_daily.with_columns(month=pl.col("period_date").dt.strftime("%Y-%m"))
     parts = []
     for (whose, month), effort in months.partition_by("operator_id", "month", as_dict=True).items():

@@ -78,7 +78,7 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
     rows = measures.join(acted, on=[*DAY, "countermeasure_code"], how="left").join(day, on=DAY)
     is_logged = (pl.col("countermeasure_code") == FILTER) & (pl.col("units_logged") > 0)
     units_acted = pl.col("units_acted").fill_null(0)
-    examined = pl.when(is_logged).then("units_logged").otherwise(by_stage("reached"))
+    examined = pl.when(is_logged).then("units_logged").otherwise(sum_by_stage("reached"))
     return rows.select(
         *DAY,
         "countermeasure_code",
@@ -87,12 +87,12 @@ def finish(frame: pl.DataFrame) -> pl.DataFrame:
         units_acted=units_acted,
         is_examined_derived=~is_logged,
         filter_us=pl.when(is_logged).then("filter_us").otherwise(0),
-        received_bytes=pl.when(is_logged).then("bytes_logged").otherwise(by_stage("bytes")),
+        received_bytes=pl.when(is_logged).then("bytes_logged").otherwise(sum_by_stage("bytes")),
         quarantined_bytes=pl.col("quarantined_bytes").fill_null(0),
     )
 
 
-def by_stage(what: str) -> pl.Expr:
+def sum_by_stage(what: str) -> pl.Expr:
     """The units that reached the stage at which a measure looks."""
     stage = pl.col("countermeasure_code").replace_strict(LOOKS_AT, default="content")
     return pl.coalesce(pl.when(stage == name).then(f"{what}_{name}") for name in STAGES)

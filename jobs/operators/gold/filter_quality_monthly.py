@@ -93,7 +93,7 @@ def audited_quality(strata: list[Row]) -> list[Row]:
     ]
 
 
-def to_stratum(row: Row) -> Stratum:
+def make_stratum(row: Row) -> Stratum:
     return Stratum(
         code=row["stratum_code"],
         call=row["filter_call_code"],
@@ -106,7 +106,7 @@ def to_stratum(row: Row) -> Stratum:
 
 
 def stratum_row(row: Row, seed: str) -> Row:
-    cell = to_stratum(row)
+    cell = make_stratum(row)
     alone = prevalence.estimate_stratum(cell, seed)
     clean = cell.labelled - cell.spam
     ends = (cell.spam / cell.sampled, 1 - clean / cell.sampled) if alone else None
@@ -124,12 +124,12 @@ def group_parts(rows: list[Row]) -> dict[str, list[Row]]:
 
 
 def part_row(code: str, rows: list[Row], seed: str) -> Row:
-    found = prevalence.estimate_part([to_stratum(row) for row in rows], f"{seed}|{code}")
+    found = prevalence.estimate_part([make_stratum(row) for row in rows], f"{seed}|{code}")
     return count_columns(rows, code) | estimate_columns(found)
 
 
 def channel_row(rows: list[Row], seed: str) -> Row:
-    found = prevalence.estimate_quality([to_stratum(row) for row in rows], seed)
+    found = prevalence.estimate_quality([make_stratum(row) for row in rows], seed)
     return count_columns(rows, ALL) | estimate_columns(found) | (call_columns(found.calls) if found else {})
 
 
@@ -152,7 +152,7 @@ def type_rows(rows: list[Row], seed: str) -> list[Row]:
     codes = {code for row in rows for name in ("types", "logged_types") for code in row[name]}
     made = []
     for code in sorted(codes):
-        cells = [replace(to_stratum(row), spam=row["types"].count(code)) for row in rows]
+        cells = [replace(make_stratum(row), spam=row["types"].count(code)) for row in rows]
         count = count_columns(rows, ALL) | {
             "spam_type_code": code,
             "spam_certain": None,
@@ -177,7 +177,7 @@ def estimate_columns(quality: prevalence.Quality | None) -> Row:
 
 def count_columns(rows: list[Row], code: str) -> Row:
     """The counts of a row of an audit."""
-    cells = [to_stratum(row) for row in rows]
+    cells = [make_stratum(row) for row in rows]
     sampled, labelled, spam = (
         sum(getattr(each, name) for each in cells) for name in ("sampled", "labelled", "spam")
     )
@@ -193,7 +193,7 @@ def count_columns(rows: list[Row], code: str) -> Row:
         "labelled_count": labelled,
         "labelled_spam_count": spam,
         "unsure_count": sum(row["unsure"] for row in rows),
-        "response_share": to_decimal(labelled / sampled) if sampled else None,
+        "response_share": round_share(labelled / sampled) if sampled else None,
         "is_clipped": False,
     }
 
@@ -224,9 +224,9 @@ def figure_columns(name: str, figure: IntervalEstimate | None) -> dict[str, Deci
     if figure is None:
         return {}
     return {
-        name: to_decimal(figure.value),
-        f"{name}_low": to_decimal(figure.low),
-        f"{name}_high": to_decimal(figure.high),
+        name: round_share(figure.value),
+        f"{name}_low": round_share(figure.low),
+        f"{name}_high": round_share(figure.high),
     }
 
 
@@ -234,10 +234,10 @@ def band_columns(ends: tuple[float, float] | None) -> dict[str, Decimal]:
     return (
         {}
         if ends is None
-        else {"prevalence_least": to_decimal(ends[0]), "prevalence_most": to_decimal(ends[1])}
+        else {"prevalence_least": round_share(ends[0]), "prevalence_most": round_share(ends[1])}
     )
 
 
-def to_decimal(share: float) -> Decimal:
+def round_share(share: float) -> Decimal:
     """A share in the eight places of its column."""
     return Decimal(share).quantize(Decimal("1e-8"))

@@ -88,7 +88,7 @@ def channel_rows(volume: pl.DataFrame, known: pl.DataFrame, methods: list[str]) 
     """A row for each channel and definition. An audit covers the same under all definitions of labels."""
     by = [*CHANNEL, "definition_code"]
     received = volume.filter(pl.col("direction_code").is_in(RECEIVED)).with_columns(
-        period_code=correcting.to_month()
+        period_code=correcting.format_month()
     )
     counts = received.group_by(by).agg(pl.col(SUMS).sum())
     seen = count_calls(volume).join(known.select(*CHANNEL, *QUALITY_COLUMNS), on=CHANNEL, how="left")
@@ -116,7 +116,7 @@ def type_rows(
         part_code=pl.col("spam_type_code").fill_null(UNTYPED).replace(UNKNOWN, UNTYPED)
     )
     spam = pl.col("spam_certain", "spam_possible")
-    month = named.filter(is_counted()).with_columns(period_code=correcting.to_month())
+    month = named.filter(is_counted()).with_columns(period_code=correcting.format_month())
     counts = month.group_by(by_type).agg(spam.sum()).filter(pl.col("spam_possible") > 0)
     every = pl.concat([counts.select(by_type), audits.select(by_type)]).unique()
     seen = (

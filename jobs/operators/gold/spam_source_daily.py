@@ -60,4 +60,4 @@ def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
 
 
 def finish(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(sketch.to_bytes(pl.col("sender_sketch")))
+    return frame.with_columns(sketch.pack_hashes(pl.col("sender_sketch")))

@@ -48,18 +48,19 @@ def transform(spam_source_daily: pl.DataFrame, operator: pl.DataFrame) -> pl.Dat
     united = pl.col("sender_sketch").fill_null(pl.lit([], dtype=sketch.LIST))
     # The senders of each month, from those of its days.
     sketched = daily.filter(pl.col("sender_sketch").is_not_null())
-    lists = sketched.select(*KEY, sketch.from_bytes(pl.col("sender_sketch")))
+    lists = sketched.select(*KEY, sketch.unpack_hashes(pl.col("sender_sketch")))
     joined = monthly.join(
         merge_rows(lists, KEY, {"sender_sketch": "sketch"}), on=KEY, how="left", nulls_equal=True
     )
-    rows = joined.with_columns(sender_sketch=sketch.to_bytes(pl.when(has_senders).then(united)))
+    rows = joined.with_columns(sender_sketch=sketch.pack_hashes(pl.when(has_senders).then(united)))
     is_cut = pl.col("key_ids").list.len() > 1
     rows = rows.with_columns(
         sender_sketch=pl.when(~is_cut).then("sender_sketch"),
         key_id=pl.when(~is_cut).then(pl.col("key_ids").list.first()),
     )
     return join_subscribers(rows.drop("key_ids"), operator).with_columns(
-        spam_certain_rate=per_thousand("spam_certain"), spam_possible_rate=per_thousand("spam_possible")
+        spam_certain_rate=divide_by_thousands("spam_certain"),
+        spam_possible_rate=divide_by_thousands("spam_possible"),
     )
 
 
@@ -76,7 +77,7 @@ def join_subscribers(rows: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame
     )
 
 
-def per_thousand(measure: str) -> pl.Expr:
+def divide_by_thousands(measure: str) -> pl.Expr:
     """So many per 1,000 subscribers, rounded half up at the sixth place; null without subscribers."""
     exact = pl.col(measure).cast(pl.Int128) * 1000 * 10**6
     subscribers = pl.col("subscriber_count").cast(pl.Int128)

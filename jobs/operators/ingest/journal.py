@@ -123,12 +123,12 @@ def cut_entries(data: bytes) -> tuple[bytes, int, str | None]:
     for begin, stop in values:
         if begin >= size:
             break
-        parts += [data[place : begin - LENGTH.size - 1], b"=", in_one_line(data[begin:stop])]
+        parts += [data[place : begin - LENGTH.size - 1], b"=", escape_line_ends(data[begin:stop])]
         place = stop
     return b"".join([*parts, data[place:size]]), size, damage
 
 
-def in_one_line(value: bytes) -> bytes:
+def escape_line_ends(value: bytes) -> bytes:
     """A value in UTF-8, with the sign of rsyslog for its line ends."""
     try:
         value.decode()

@@ -156,7 +156,7 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
     rows: dict[str, pl.DataFrame] = {}
 
     def keep_rows(kernel: Format, records: pl.DataFrame) -> None:
-        rows[kernel.name] = bronze_rows(kernel, place.with_streams(records), place, ingest_id)
+        rows[kernel.name] = bronze_rows(kernel, place.add_streams(records), place, ingest_id)
 
     codes = classify_lines(lines, place, name, keep_rows)
     of_quarantined = lines["offset"].is_in(codes.quarantined["offset"].implode()).arg_true()
@@ -170,7 +170,7 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
         "ignored_count": place.count_in_ranges(pl.concat([codes.ignored["offset"], erased["offset"]])),
         "quarantined_count": place.count_in_ranges(quarantined["offset"]),
     }
-    return account_rows(rows, place.with_streams(quarantined), counts, place, ingest_id)
+    return account_rows(rows, place.add_streams(quarantined), counts, place, ingest_id)
 
 
 @dataclass(frozen=True)

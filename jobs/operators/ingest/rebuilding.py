@@ -85,7 +85,7 @@ def rebuild_manifest(
     for stream_id, pieces in of_stream.items():
         last = max((ledger[each.piece_id] for each in pieces), key=lambda row: row["ingest_id"])
         stream = Stream(stream_id, last["format_code"], 0, "", "", 0)
-        stream.pieces = [to_piece(each, ledger[each.piece_id]) for each in pieces]
+        stream.pieces = [make_piece(each, ledger[each.piece_id]) for each in pieces]
         head, tail = measure_stream(fs, stream)
         if pieces[0].is_document:
             stream.head, stream.head_bytes, stream.marks = stream.sha256, stream.bytes, {}
@@ -154,7 +154,7 @@ def pieces_in(fs: Any, folder: str, aside: str = "") -> list[PieceOnDisk]:
     ]
 
 
-def to_piece(each: PieceOnDisk, row: Row) -> Piece:
+def make_piece(each: PieceOnDisk, row: Row) -> Piece:
     """A piece that the ledger has."""
     landed_at = row["landed_at"].isoformat()
     name, damage = row["file_name"] or each.piece_id, row["damage_text"]

@@ -61,19 +61,21 @@ class RemoteFile(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         size = len(buffer)
-        block = self.from_landing(size) if COMPARED <= self.at < self.landed else self.from_host(size)
+        block = (
+            self.read_from_landing(size) if COMPARED <= self.at < self.landed else self.read_from_host(size)
+        )
         buffer[: len(block)] = block
         self.at += len(block)
         return len(block)
 
-    def from_host(self, size: int) -> bytes:
+    def read_from_host(self, size: int) -> bytes:
         if self.at < self.landed:
             size = min(size, COMPARED - self.at)
         with lost_connection():
             self.file.seek(self.at)
             return bytes(self.file.read(size))
 
-    def from_landing(self, size: int) -> bytes:
+    def read_from_landing(self, size: int) -> bytes:
         if self.blocks is None:
             self.blocks, self.rest, skip = self.again(), b"", self.at
             while skip >= len(self.rest):
@@ -97,8 +99,8 @@ class Copy(RemoteFile):
         super().__init__(file)
         self.lost = lost
 
-    def from_host(self, size: int) -> bytes:
-        block = super().from_host(size)
+    def read_from_host(self, size: int) -> bytes:
+        block = super().read_from_host(size)
         if not block and size and self.lost:
             raise self.lost
         return block

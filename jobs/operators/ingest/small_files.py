@@ -94,7 +94,7 @@ class RowPlace:
         """The number of these offsets in each range."""
         return np.bincount(self.number_ranges(offsets).to_numpy(), minlength=len(self.parts))
 
-    def with_streams(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def add_streams(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows of the block with the columns that name their stream, the offset in it, and `part`, which of
         the ranges they lie in."""
         number = self.number_ranges(rows["offset"])

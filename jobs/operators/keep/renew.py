@@ -22,9 +22,9 @@ from jobs.base.places.file_systems import open_store
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.joint_commit import undo_unfinished
-from jobs.base.store.lake import Lake, any_of
+from jobs.base.store.lake import Lake, select_any
 from jobs.base.store.lake_notes import FORM, MARK
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.store.table_files import DamagedTable
 from jobs.base.tables.checksum import fingerprint_periods
 from jobs.base.tables.contracts import list_tables, read_contract
@@ -43,7 +43,7 @@ def is_kept(table: str) -> bool:
     return table != "meta.run" and contract.layer in ("silver", "study", "meta") and not contract.reads
 
 
-def to_keep(lake: Lake, settings: Observatory, is_anew: bool = False) -> list[str]:
+def list_kept(lake: Lake, settings: Observatory, is_anew: bool = False) -> list[str]:
     """The tables that stay as a whole when a lake is renewed. Raises ObservatoryError for a lake of another
     form, and where there is nothing to renew: it has the keys of the settings' operators.
 
@@ -79,7 +79,7 @@ def describe_settled(lake: Lake) -> list[str]:
     return found
 
 
-@as_only_writer("observatory renew")
+@lock_for_writing("observatory renew")
 def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list[str]:
     """Remove what can be computed again; the tables that stay, some with fewer rows.
 
@@ -87,7 +87,7 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
     The lake forgets its operators and keys after all else but the row of meta.run that names the versions of
     the tables that stay.
     """
-    kept = to_keep(lake, settings, is_anew)
+    kept = list_kept(lake, settings, is_anew)
     undo_unfinished(lake)
     vacuum.finish(lake)
     layers = plan_settled(lake)
@@ -109,7 +109,7 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
         remove_folder(*lake.own_file(folder))
     # What is computed anew may be removed and counted again.
     layers[removed_days.LANDING] = removed_days.removed_before(lake, removed_days.LANDING)
-    days = {layer: as_text(days) for layer, days in layers.items() if days}
+    days = {layer: format_signs(days) for layer, days in layers.items() if days}
     replace_file(*lake.own_file(MARK), json.dumps({"form": FORM, "removed": days}).encode())
     if kept:
         now = record.utc_now()
@@ -175,16 +175,16 @@ def conditions_of(table: str, days: removed_days.Days) -> Iterator[str]:
     """The conditions of rows of gold that go: days from then on, and operators of which nothing stays. Of
     months that of the last day that stays is kept: it is computed again if any of its days is."""
     period = str(read_contract(table).period)
-    yield f"NOT ({any_of('operator_id', sorted(days))})"
+    yield f"NOT ({select_any('operator_id', sorted(days))})"
     for operator, day in sorted(days.items()):
-        whose = any_of("operator_id", [operator])
+        whose = select_any("operator_id", [operator])
         if period == "period_code":
             yield f"({whose} AND {period} > '{day - DAY:%Y-%m}')"
         else:
             yield f"({whose} AND {period} >= '{day}')"
 
 
-def as_text(days: removed_days.Days) -> dict[str, str]:
+def format_signs(days: removed_days.Days) -> dict[str, str]:
     return {operator: day.isoformat() for operator, day in sorted(days.items())}
 
 

@@ -20,8 +20,8 @@ from jobs.base.core.disk import replace_file
 from jobs.base.settings.config import Observatory
 from jobs.base.store import compaction, record
 from jobs.base.store.joint_commit import undo_unfinished
-from jobs.base.store.lake import Lake, any_of
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lake import Lake, select_any
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables.contracts import list_tables, read_contract, rows_frame
 from jobs.operators.build import removed_days
 from jobs.operators.ingest.manifest import open_landing
@@ -42,7 +42,7 @@ TABLE = "meta.retention"
 PLANS = TypeAdapter(RetentionPlan)
 
 
-@as_only_writer("observatory vacuum")
+@lock_for_writing("observatory vacuum")
 def vacuum_lake(
     lake: Lake,
     settings: Observatory,
@@ -121,12 +121,12 @@ def remove_rows(lake: Lake, plan: RetentionPlan) -> None:
             for operator, _, batch in (each.partition("/") for each in plan.batches):
                 of_operator.setdefault(operator, []).append(batch)
             parts = [
-                f"({any_of('operator_id', [operator])} AND {any_of('ingest_id', batches)})"
+                f"({select_any('operator_id', [operator])} AND {select_any('ingest_id', batches)})"
                 for operator, batches in sorted(of_operator.items())
             ]
         else:
             parts = [
-                f"({any_of('operator_id', [operator])} AND {contract.period} < '{day}')"
+                f"({select_any('operator_id', [operator])} AND {contract.period} < '{day}')"
                 for operator, day in sorted(plan.before[contract.layer].items())
             ]
         lake.delete(table, " OR ".join(parts))

@@ -46,7 +46,7 @@ class Delivery:
         if self.answer_at is not None:
             return f"{self.delivery_code} {self.answer_at:%Y-%m-%d}"
         days = self.days_without_answer(now)
-        return f"no answer for {numbers.with_noun(days, 'day')}" if days else "no answer yet"
+        return f"no answer for {numbers.format_noun(days, 'day')}" if days else "no answer yet"
 
 
 def last_deliveries(lake: Lake, operators: Collection[str]) -> list[Delivery]:
@@ -82,7 +82,7 @@ class PackageDue:
 
     def describe_due(self) -> str:
         """The time until it is due, in words: in 3 days."""
-        days = numbers.with_noun(abs(self.days_after_due), "day")
+        days = numbers.format_noun(abs(self.days_after_due), "day")
         return f"{days} overdue" if self.is_overdue else f"in {days}" if self.days_after_due else "today"
 
 
@@ -196,7 +196,7 @@ def list_package_problems(
         if late.is_overdue:
             text = (
                 f"operator '{late.operator_id}': the package of {late.period_code} was due on"
-                f" {late.due_date}, {numbers.with_noun(late.days_after_due, 'day')} ago"
+                f" {late.due_date}, {numbers.format_noun(late.days_after_due, 'day')} ago"
             )
             found.append(PackageProblem(late.operator_id, text, submit_step(late)))
     return found

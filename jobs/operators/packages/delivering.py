@@ -10,8 +10,8 @@ from jobs.base.packages.drop_folders import DropFolder
 from jobs.base.packages.package import ENCRYPTION, LARGEST
 from jobs.base.packages.receipts import LARGEST_RECEIPT, RECEIPTS, receipt_name, verify_receipt
 from jobs.base.settings.config import Observatory
-from jobs.base.store.lake import Lake, any_of
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lake import Lake, select_any
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.store.record import utc_now
 from jobs.base.tables.contracts import rows_frame
 from jobs.operators.packages.deliveries import RECEIVED, REFUSED, SENT, TABLE, Delivery, last_deliveries
@@ -76,14 +76,14 @@ def deliver_package(
     return sent
 
 
-@as_only_writer("observatory submit")
+@lock_for_writing("observatory submit")
 def remember_deliveries(lake: Lake, deliveries: Collection[Delivery]) -> None:
     """Write rows of meta.delivery, in place of those of the same files."""
     if not deliveries:
         return
     where = " OR ".join(
-        f"({any_of('operator_id', [each.operator_id])} AND"
-        f" {any_of('delivered_sha256', [each.delivered_sha256])})"
+        f"({select_any('operator_id', [each.operator_id])} AND"
+        f" {select_any('delivered_sha256', [each.delivered_sha256])})"
         for each in deliveries
     )
     lake.replace(rows_frame([asdict(each) for each in deliveries], TABLE), TABLE, where)

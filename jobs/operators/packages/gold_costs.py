@@ -14,7 +14,7 @@ import polars as pl
 
 from jobs.base.core.periods import period_bounds
 from jobs.base.costs import simulation
-from jobs.base.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
+from jobs.base.costs.fixed_costs import fixed_cost_rows, read_fixed_cost
 from jobs.base.costs.price_areas import prices_of_period
 from jobs.base.costs.prices import Prices, collect_prices
 from jobs.base.costs.simulation import NO_MEASURE
@@ -50,7 +50,7 @@ def costs_of(
     schema = {name: kind for name, kind in polars_schema(COST).items() if name != "respondent_id"}
     if effort.is_empty():
         return pl.DataFrame(schema=schema)
-    figures = [to_fixed_cost(row) for row in fixed_cost_rows(operator)]
+    figures = [read_fixed_cost(row) for row in fixed_cost_rows(operator)]
     seen = set(volume.select("period_code", "channel_code").unique().iter_rows())
     made: list[Row] = []
     for (period,), month in sorted(effort.partition_by("period_code", as_dict=True).items()):
@@ -117,7 +117,7 @@ def month_rows(effort: pl.DataFrame, priced: Prices, samples: Samples, share: fl
                 "channel_code": channel,
                 "strategy_code": strategy,
                 "cost_component_code": component,
-                **{name: simulation.to_money(amount) for name, amount in points.items()},
+                **{name: simulation.round_amount(amount) for name, amount in points.items()},
                 "bound_code": simulation.joint_bound([each.code for each in bounds]),
             }
         )

@@ -64,7 +64,7 @@ def counts_of(root: str, operator: Operator, period_code: str, threshold: int) -
         raise ObservatoryError(
             f"gold has no volumes of operator '{operator_id}' in {period_code}: run its logs first"
         )
-    daily[ROUTE] = as_seen_by(daily[ROUTE])
+    daily[ROUTE] = add_other_end(daily[ROUTE])
     wrong = find_disagreements(daily)
     if wrong:
         raise ObservatoryError(
@@ -122,7 +122,7 @@ def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, perio
     )
 
 
-def as_seen_by(route: pl.DataFrame) -> pl.DataFrame:
+def add_other_end(route: pl.DataFrame) -> pl.DataFrame:
     """Routes with the country and the link at their other end: of outbound traffic where it went and what it
     left by, of other where it came from, as all figures have it, and what it came in by; and with the kind of
     network crossed in between."""

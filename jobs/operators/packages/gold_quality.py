@@ -38,7 +38,7 @@ def quality_of(
         .unique(MONTH, keep="first", maintain_order=True)
         .join(count_seen(volume), on=MONTH)
     )
-    steps = [each for call in CALLS for each in in_steps(call, least)]
+    steps = [each for call in CALLS for each in round_to_steps(call, least)]
     labels = pl.col("labelled_count")
     # An audit has labels: few leave as the least.
     some = pl.when(labels > 0).then(round_to_multiple(labels, least).clip(least)).otherwise(0)
@@ -47,7 +47,7 @@ def quality_of(
     )
 
 
-def in_steps(call: str, least: int) -> list[pl.Expr]:
+def round_to_steps(call: str, least: int) -> list[pl.Expr]:
     """A call's share and its interval as they leave; null where the package has no messages of the call.
 
     Small counts are under another class: the package may have messages of a call that gold had none of, of

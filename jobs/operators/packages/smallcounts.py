@@ -181,7 +181,7 @@ def place_counts(
     for (cell, *_), of in cells.items():
         wholes[cell] = wholes.get(cell, 0) + of
     target, settled = settle_cells(wholes, total, least, rest)
-    exact = in_multiples(settled, rounded, least)
+    exact = scale_cells(settled, rounded, least)
     for place, counts in settled.items():
         parts: dict[CellPath, Array] = {}
         for (cell, *within), of in cells.items():
@@ -257,7 +257,7 @@ def apportion_counts(counts: Array, total: int, least: int) -> Array:
     return found
 
 
-def in_multiples(cells: Mapping[CellKey, Array], total: Array, least: int) -> dict[CellKey, Array]:
+def scale_cells(cells: Mapping[CellKey, Array], total: Array, least: int) -> dict[CellKey, Array]:
     """The cells in multiples of the threshold, which add up to the total: definitions x classes, multiples
     themselves. A cell's units are the same under every definition, as they were."""
     falling = sorted(cells, key=lambda each: (-int(cells[each].sum()), each))

@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from jobs.operators.protect.addresses import HOST_ITSELF
-from jobs.operators.protect.location import in_networks
+from jobs.operators.protect.location import match_networks
 from jobs.operators.sniff.silver import NETWORKS
 
 # The least share of recipients of a listed domain, and the most domains listed.
@@ -112,9 +112,9 @@ def classify_mails(mails: pl.DataFrame) -> pl.DataFrame:
     inside = [*HOST_ITSELF, *NETWORKS]
     is_delivered = pl.col("outcome_code").is_in(["delivered", "tagged"]) & ~pl.col("is_handoff")
     is_next = relay.str.contains(LOOPBACK) & ~relay.str.contains(STORE)
-    is_inside = in_networks(rows["address"], inside).fill_null(False)
+    is_inside = match_networks(rows["address"], inside).fill_null(False)
     rows = rows.with_columns(
-        is_stranger=~in_networks(rows["client_ip"], inside).fill_null(True)
+        is_stranger=~match_networks(rows["client_ip"], inside).fill_null(True)
         & ~rows["is_authenticated"].fill_null(False)
         & ~rows["entry_code"].is_in(KNOWN_ENTRIES).fill_null(False),
         is_inward=is_delivered & is_inside & ~is_next,

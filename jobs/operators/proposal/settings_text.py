@@ -60,36 +60,36 @@ def settings_text(proposal: Proposal, answers: Answers, root: str = "lake") -> s
         "# Paths are relative to this file. Settings after a # are not in use.",
         "",
         "[lake]",
-        with_comment(f"root = {quote_toml(root)}", "where tables lie; made with the first run"),
-        with_comment('key_file = "pseudonym.key"', "keep it: another key makes other pseudonyms"),
-        with_comment("# open_days = 35", "a day takes late lines for so many days"),
+        add_comment(f"root = {quote_toml(root)}", "where tables lie; made with the first run"),
+        add_comment('key_file = "pseudonym.key"', "keep it: another key makes other pseudonyms"),
+        add_comment("# open_days = 35", "a day takes late lines for so many days"),
         "",
         "# [engine]",
-        with_comment('# memory = "2GB"', "default: half of the machine's"),
-        with_comment("# workers = 2", "default: one for each core"),
+        add_comment('# memory = "2GB"', "default: half of the machine's"),
+        add_comment("# workers = 2", "default: one for each core"),
         "",
         "# Days that `observatory vacuum` keeps; what open days need stays longer.",
         "# [retention]",
-        with_comment("# landing = 35", "logs as they came"),
-        with_comment("# bronze = 35", "records with addresses and numbers"),
-        with_comment("# silver = 400", "pseudonyms; gold stays"),
+        add_comment("# landing = 35", "logs as they came"),
+        add_comment("# bronze = 35", "records with addresses and numbers"),
+        add_comment("# silver = 400", "pseudonyms; gold stays"),
         "",
         "# Where addresses and numbers are from. Without tables sources stay unlocated.",
         "# [location]",
-        with_comment('# ranges = "ranges.mmdb"', "or CSV: prefix,country_code,asn,as_name"),
-        with_comment('# name = "its provider"', "stands beside figures that use it"),
-        with_comment("# date = 2026-11-01", ""),
-        with_comment('# number_ranges = "numbers.csv"', "prefix,mcc_mnc"),
+        add_comment('# ranges = "ranges.mmdb"', "or CSV: prefix,country_code,asn,as_name"),
+        add_comment('# name = "its provider"', "stands beside figures that use it"),
+        add_comment("# date = 2026-11-01", ""),
+        add_comment('# number_ranges = "numbers.csv"', "prefix,mcc_mnc"),
         "",
         "[[operator]]",
-        with_comment(f"id = {quote_toml(answers.operator_id)}", f"keep it for good{assumed}"),
-        with_comment(f"name = {quote_toml(answers.name)}", ASSUMED if answers.is_assumed else ""),
-        with_comment(f"country = {quote_toml(answers.country)}", f"{country}{by}{assumed}"),
-        with_comment(f"holding = {quote_toml(answers.holding)}", f"the group that owns it{assumed}"),
-        with_comment(f"currency = {quote_toml(answers.currency)}", f"costs are in it{assumed}"),
-        with_comment(f"subscribers = {answers.subscribers}", "for rates per 1,000")
+        add_comment(f"id = {quote_toml(answers.operator_id)}", f"keep it for good{assumed}"),
+        add_comment(f"name = {quote_toml(answers.name)}", ASSUMED if answers.is_assumed else ""),
+        add_comment(f"country = {quote_toml(answers.country)}", f"{country}{by}{assumed}"),
+        add_comment(f"holding = {quote_toml(answers.holding)}", f"the group that owns it{assumed}"),
+        add_comment(f"currency = {quote_toml(answers.currency)}", f"costs are in it{assumed}"),
+        add_comment(f"subscribers = {answers.subscribers}", "for rates per 1,000")
         if answers.subscribers
-        else with_comment("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
+        else add_comment("# subscribers = 1200", "or { EMAIL = 900, SMS = 1200 }; rates need it"),
         *domain_lines(proposal, answers),
         "# Own servers, filters and customers: mail from them is outbound. Add yours.",
         f"# Loopback is own without a setting.{' Private networks are assumed.' if assumed else ''}",
@@ -101,17 +101,17 @@ def settings_text(proposal: Proposal, answers: Answers, root: str = "lake") -> s
         "# What countermeasures cost beside the work in the logs; else a lower bound.",
         "# [[operator.fixed_cost]]",
         '# name = "mail filter staff, half a post"',
-        with_comment('# countermeasure = "CONTENT_FILTER"', "schemas/codelists/countermeasure.csv"),
-        with_comment('# channel = "EMAIL"', "or SMS"),
-        with_comment("# low = 20000", "5, 50 and 95% points"),
+        add_comment('# countermeasure = "CONTENT_FILTER"', "schemas/codelists/countermeasure.csv"),
+        add_comment('# channel = "EMAIL"', "or SMS"),
+        add_comment("# low = 20000", "5, 50 and 95% points"),
         "# central = 30000",
         "# high = 40000",
-        with_comment('# per = "year"', "or month"),
+        add_comment('# per = "year"', "or month"),
     ]
     return "\n".join(lines) + "\n"
 
 
-def with_comment(setting: str, comment: str) -> str:
+def add_comment(setting: str, comment: str) -> str:
     """A setting with its comment in a column of its own, or above the setting if the line gets too long."""
     line = f"{setting:<{COMMENT_AT}}  # {comment}" if comment else setting
     return line if len(line) <= WIDTH else f"# {comment}\n{setting}"
@@ -178,7 +178,7 @@ def link_lines(proposal: Proposal) -> list[str]:
     for link, count in list(proposal.links.items())[:20]:
         lines += [
             "# [[operator.link]]",
-            with_comment(f"# name = {quote_toml(link)}", f"{count:,} times"),
+            add_comment(f"# name = {quote_toml(link)}", f"{count:,} times"),
             '# kind = "peer"',
         ]
     return [*lines, ""]
@@ -192,7 +192,7 @@ def is_alone(source: FoundSource) -> bool:
 def source_lines(source: FoundSource) -> list[str]:
     lines = [
         "[[operator.source]]",
-        with_comment(f"id = {quote_toml(source.id)}", "keep it: what was read is under it"),
+        add_comment(f"id = {quote_toml(source.id)}", "keep it: what was read is under it"),
         *(["# Only this file: end url in * to read its rotations, too"] if is_alone(source) else []),
         f"url = {quote_toml(source.url)}",
         f"format = {quote_toml(source.format)}",
@@ -207,7 +207,7 @@ def source_lines(source: FoundSource) -> list[str]:
             lines += [f"#   {each}" for line in source.assumed for each in textwrap.wrap(line, WIDTH - 4)]
         lines.append(f"options = {{ {options} }}")
     evidence = source.zone_by or "not in the log: name its place, as Europe/Paris"
-    lines.append(with_comment(f"time_zone = {quote_toml(source.time_zone)}", evidence))
+    lines.append(add_comment(f"time_zone = {quote_toml(source.time_zone)}", evidence))
     if source.clock_offset:
-        lines.append(with_comment(f"clock_offset = {source.clock_offset}", source.clock_by))
+        lines.append(add_comment(f"clock_offset = {source.clock_offset}", source.clock_by))
     return [*lines, ""]

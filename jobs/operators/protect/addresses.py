@@ -37,7 +37,7 @@ def locate_clients(addresses: pl.Series, space: OperatorSpace, protection: Prote
         return pl.DataFrame(
             {
                 "hash": make_pseudonyms(distinct, pseudonym_key(space)),
-                "network": location.to_networks(distinct),
+                "network": location.find_networks(distinct),
                 "is_own": is_own_address(distinct, space),
             }
         ).hstack(locate_addresses(distinct, protection.ranges).select("country_code", "asn"))
@@ -47,7 +47,7 @@ def locate_clients(addresses: pl.Series, space: OperatorSpace, protection: Prote
 
 def is_own_address(addresses: pl.Series, space: OperatorSpace) -> pl.Series:
     """Return whether each address is in the operator's networks; null for what is no address."""
-    return location.in_networks(addresses, [*HOST_ITSELF, *space.networks])
+    return location.match_networks(addresses, [*HOST_ITSELF, *space.networks])
 
 
 def locate_addresses(addresses: pl.Series, ranges: str | None) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.base.tables.contracts import column_types
-from jobs.base.tables.matching import Matcher, by_distinct, map_texts, match_lists, split_places
+from jobs.base.tables.matching import Matcher, map_distinct_rows, map_texts, match_lists, split_places
 from jobs.operators.protect.rules import (
     ACTION,
     REFUSAL_MEASURED,
@@ -199,7 +199,7 @@ def countermeasure_of_verdicts(
     found = match_lists(symbols, by_symbol, best=True)
     flag = pl.lit("") if is_spam is None else is_spam.cast(pl.String).fill_null("")
     keys = pl.select(pl.concat_str(found, flag, action.cast(pl.String).fill_null(""), separator="|"))
-    return by_distinct(keys.to_series(), decide_distinct)
+    return map_distinct_rows(keys.to_series(), decide_distinct)
 
 
 def verdict_measure(

@@ -54,7 +54,7 @@ def read_host(value: pl.Expr) -> pl.Expr:
     )
 
 
-def to_registered(host: pl.Expr) -> pl.Expr:
+def find_registered(host: pl.Expr) -> pl.Expr:
     """The registered domain of each host, as it passes bronze."""
     return host.map_batches(registered_domains, return_dtype=pl.String, is_elementwise=True)
 

@@ -6,14 +6,14 @@ from functools import cache
 import polars as pl
 
 from jobs.operators.protect import location
-from jobs.operators.protect.domains import extract_host, read_host, to_registered, written_forms
+from jobs.operators.protect.domains import extract_host, find_registered, read_host, written_forms
 from jobs.operators.protect.operators import OperatorSpace
 from jobs.operators.protect.pseudonym_keys import make_pseudonyms
 
 
 def field_domain(column: str) -> pl.Expr:
     """The registered domain in a field that should hold a domain; null for anything else."""
-    return to_registered(read_host(pl.col(column)))
+    return find_registered(read_host(pl.col(column)))
 
 
 def hosts_in_addresses(addresses: pl.Series, space: OperatorSpace) -> pl.DataFrame:
@@ -38,7 +38,7 @@ def hosts_in_texts(
             distinct.to_frame("text")
             .select(host(pl.col("text")).alias("host"))
             .with_columns(
-                domain=to_registered(pl.col("host")),
+                domain=find_registered(pl.col("host")),
                 country_code=last.replace_strict(
                     list(codes), list(codes.values()), default=None, return_dtype=pl.String
                 ),

@@ -20,7 +20,7 @@ import polars as pl
 
 from jobs.base.tables.matching import map_texts
 from jobs.operators.protect.numbering import LONGEST_NUMBER, SHORTEST_NUMBER
-from jobs.operators.protect.range_tables import LOCATED, Span, iso3_codes, read_range_table, to_span
+from jobs.operators.protect.range_tables import LOCATED, Span, iso3_codes, parse_span, read_range_table
 
 MAPPED_V4 = bytes(10) + b"\xff\xff"
 BYTE = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
@@ -206,7 +206,7 @@ def locate_in_ranges(ips: pl.Series, ranges: Ranges) -> pl.DataFrame:
     return ranges.labels.select(pl.col(name).gather(places) for name in LOCATED)
 
 
-def in_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
+def match_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     """Return whether each address is in one of the networks; null for what is no address."""
     rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
     inside = rows.select(pl.when(pl.col("row") != -2).then(pl.col("row") >= 0))
@@ -230,10 +230,12 @@ def look_up_distinct(values: pl.Series, results: Callable[[pl.Series], pl.DataFr
 
 @cache
 def network_ranges(networks: tuple[str, ...]) -> Ranges:
-    return make_ranges([to_span({"prefix": network}) for network in networks], pl.DataFrame(schema=LOCATED))
+    return make_ranges(
+        [parse_span({"prefix": network}) for network in networks], pl.DataFrame(schema=LOCATED)
+    )
 
 
-def to_networks(ips: pl.Series) -> pl.Series:
+def find_networks(ips: pl.Series) -> pl.Series:
     """The network of each address: /24 of IPv4, /48 of IPv6."""
 
     def truncate_address(address: str) -> str | None:

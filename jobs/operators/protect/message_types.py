@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 import polars as pl
 
 from jobs.base.tables.contracts import column_types, names_signatures
-from jobs.base.tables.matching import Matcher, by_distinct, map_texts, match_lists, split_places
+from jobs.base.tables.matching import Matcher, map_distinct_rows, map_texts, match_lists, split_places
 from jobs.operators.protect.rules import (
     ACTION,
     SIGNATURE,
@@ -109,7 +109,7 @@ def decide_types(
             rows.append(decided[found])
         return pl.DataFrame(rows, TYPED, orient="row")
 
-    return by_distinct(values, decide_distinct).with_columns(pl.col("spam_type_codes").fill_null([]))
+    return map_distinct_rows(values, decide_distinct).with_columns(pl.col("spam_type_codes").fill_null([]))
 
 
 # A type, all types, whether the evidence of the first is strong, and its rule's priority: as TYPED.

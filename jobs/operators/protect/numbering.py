@@ -96,7 +96,7 @@ def national_pattern(region: str) -> str:
     return str(metadata.general_desc.national_number_pattern).replace(r"\d", "[0-9]")
 
 
-def to_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
+def normalise_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr:
     """A number in E.164 without its +; names, short codes and what is no number of any plan stay as they are.
 
     With + or an international prefix a number is E.164. No E.164 number begins with 0, so that one which does
@@ -110,17 +110,19 @@ def to_e164(number: pl.Expr, country: str, is_national: bool = False) -> pl.Expr
     Args:
         country: the operator's, ISO 3166-1 alpha-3.
     """
-    return number.map_batches(lambda numbers: _to_e164(numbers, country, is_national), return_dtype=pl.String)
+    return number.map_batches(
+        lambda numbers: _normalise_e164(numbers, country, is_national), return_dtype=pl.String
+    )
 
 
-def _to_e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
+def _normalise_e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
     texts = numbers.cast(pl.String)
     # Most are E.164 without +: only what could be something else needs patterns.
     odd = texts.str.contains(r"^[0-9+(]" if is_national else r"^[0+(]").fill_null(False)
     if not odd.any():
         return texts
     text = pl.col("text")
-    digits = without_trunk(text).str.replace_all(MARKS, "")
+    digits = drop_trunk(text).str.replace_all(MARKS, "")
     is_long = digits.str.len_bytes() >= SHORTEST_NUMBER
     is_signed = text.str.starts_with("+") & ~digits.str.starts_with("0")
     plan = numbering_plan(country)
@@ -131,7 +133,7 @@ def _to_e164(numbers: pl.Series, country: str, is_national: bool) -> pl.Series:
     return texts.scatter(odd.arg_true(), found.to_series())
 
 
-def without_trunk(text: pl.Expr) -> pl.Expr:
+def drop_trunk(text: pl.Expr) -> pl.Expr:
     """Numbers without the (0) that some write after a country code, as in +44 (0)7700 900123: it is dialled
     inside the country only. Where a 0 is part of the number, as in Italy, it stays."""
     return text.str.replace(rf"^(\+|00)[ .-]*({codes_before_trunk()})[ .-]*\(0\)", "${1}${2}")
@@ -170,15 +172,15 @@ def possible_numbers(digits: pl.Expr, plan: NumberingPlan | None, is_national: b
     return found
 
 
-def with_e164(raw: pl.DataFrame, space: OperatorSpace, *columns: str) -> pl.DataFrame:
+def add_e164(raw: pl.DataFrame, space: OperatorSpace, *columns: str) -> pl.DataFrame:
     """The rows with numbers as E.164, before anything is made of them; what is of mail stays as it is."""
 
     def convert_column(name: str) -> pl.Expr:
         column = pl.when(pl.col("channel_code") != "EMAIL").then(name)
         if raw.schema[name] == pl.List(pl.String):
-            number = column.list.eval(to_e164(pl.element(), space.country))
+            number = column.list.eval(normalise_e164(pl.element(), space.country))
         else:
-            number = to_e164(column, space.country)
+            number = normalise_e164(column, space.country)
         return pl.when(pl.col("channel_code") == "EMAIL").then(name).otherwise(number).alias(name)
 
     return raw.with_columns(map(convert_column, columns))

@@ -48,7 +48,7 @@ class Protection:
     ranges_date: dt.date | None = None
 
     @classmethod
-    def from_operators(cls, operators: pl.DataFrame) -> Protection:
+    def read_operators(cls, operators: pl.DataFrame) -> Protection:
         """The protection of the operators in rows of ref.operator."""
         rows = operators.to_dicts()
         own = tuple(
@@ -70,7 +70,7 @@ class Protection:
         return cls(own, *(rows[0][name] for name in tables))
 
 
-def by_operator(
+def map_operators(
     frame: pl.DataFrame,
     protection: Protection,
     function: Callable[[pl.DataFrame, OperatorSpace, Protection], pl.DataFrame],

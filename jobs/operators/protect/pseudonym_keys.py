@@ -31,10 +31,10 @@ def pseudonym_key(space: OperatorSpace) -> bytes:
     if space.key is not None:
         return space.key
     found = operator_key(space.operator_id, space.key_file)
-    if space.key_id is not None and to_key_id(found) != space.key_id:
+    if space.key_id is not None and hash_key(found) != space.key_id:
         raise ObservatoryError(
             f"operator '{space.operator_id}': this worker has another pseudonym key than the run that began:"
-            f" {space.key_file or key_setting()} holds the key with the id {to_key_id(found)}, not"
+            f" {space.key_file or key_setting()} holds the key with the id {hash_key(found)}, not"
             f" {space.key_id}. Give every worker the same files"
         )
     return found
@@ -42,15 +42,15 @@ def pseudonym_key(space: OperatorSpace) -> bytes:
 
 def key_id(space: OperatorSpace) -> str:
     """Names the operator's key without revealing it."""
-    return to_key_id(pseudonym_key(space))
+    return hash_key(pseudonym_key(space))
 
 
 def derived_key_id(operator_id: str, key_file: str | None = None) -> str:
     """The id of the key that derives from the master key, or from a later one."""
-    return to_key_id(operator_key(operator_id, key_file))
+    return hash_key(operator_key(operator_id, key_file))
 
 
-def to_key_id(key: bytes) -> str:
+def hash_key(key: bytes) -> str:
     return hashlib.sha256(b"key id\0" + key).hexdigest()[:8]
 
 

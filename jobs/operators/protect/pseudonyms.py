@@ -22,8 +22,8 @@ from jobs.operators.protect.hosts import hosts_in_addresses, recipient_structs
 from jobs.operators.protect.links import find_handoffs, link_ids, link_kind
 from jobs.operators.protect.message_ids import normalise_ids
 from jobs.operators.protect.message_types import TYPED, type_of_verdicts
-from jobs.operators.protect.numbering import is_own_number, with_e164
-from jobs.operators.protect.operators import OperatorSpace, Protection, by_operator
+from jobs.operators.protect.numbering import add_e164, is_own_number
+from jobs.operators.protect.operators import OperatorSpace, Protection, map_operators
 from jobs.operators.protect.pseudonym_keys import key_id, make_pseudonyms, pseudonym_key
 from jobs.operators.protect.refusal_types import type_of_transmissions
 from jobs.operators.protect.reports import protect_authentication_reports, protect_complaints
@@ -34,7 +34,7 @@ def pseudonymise_transmissions(raw: pl.DataFrame, protection: Protection) -> pl.
     # Rules are of a format, a channel and a time; one log may hold calls beside messages, and two logs that
     # complete each other come together.
     parts = [
-        by_operator(part, protection, partial(protect_transmissions, loaded=loaded))
+        map_operators(part, protection, partial(protect_transmissions, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "first_at")
         for part in rows.partition_by("format_code", "channel_code")
     ]
@@ -56,7 +56,7 @@ def protect_transmissions(
 ) -> pl.DataFrame:
     """One operator's transmissions of one format and channel, pseudonymous and classified."""
     key = pseudonym_key(space)
-    raw = with_e164(raw, space, "sender", "recipient")
+    raw = add_e164(raw, space, "sender", "recipient")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = locate_clients(raw["client_ip"], space, protection)
     database, dated = ranges_database(protection)
@@ -116,7 +116,7 @@ def protect_transmissions(
     )
     # A mailbox of its own is no relay; a filter or the server itself is one on the loopback.
     is_local = pl.col("outbound_link").is_null() | pl.col("outbound_link").str.contains(r"\[(?:127\.|::1\])")
-    acted = countermeasure_of_refusals(with_whole_replies(frame), loaded)
+    acted = countermeasure_of_refusals(join_replies(frame), loaded)
     typed = type_of_transmissions(frame, loaded)
     next_queue = frame.select(
         pl.col("queue").str.replace(r"[^|]*$", "") + pl.col("next_queue_id")
@@ -162,7 +162,7 @@ def protect_transmissions(
     )
 
 
-def with_whole_replies(raw: pl.DataFrame) -> pl.DataFrame:
+def join_replies(raw: pl.DataFrame) -> pl.DataFrame:
     """Transmissions with whole replies to mail, codes before the text, as the client received them: rules
     match whole replies."""
     whole = pl.concat_str("reply_code", "dsn_code", "reply_text", separator=" ", ignore_nulls=True)
@@ -174,7 +174,7 @@ def pseudonymise_verdicts(raw: pl.DataFrame, protection: Protection) -> pl.DataF
     """silver.verdict from what a kernel's verdicts() gave."""
     # Rules are of an engine and a time, and one log may hold the verdicts of several.
     parts = [
-        by_operator(part, protection, partial(protect_verdicts, loaded=loaded))
+        map_operators(part, protection, partial(protect_verdicts, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "verdict_at")
         for part in rows.partition_by("engine_code")
     ]
@@ -212,7 +212,7 @@ def protect_verdicts(
 
 def pseudonymise_facts(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.operator_knowledge from what a kernel's facts() gave."""
-    done = by_operator(raw, protection, protect_facts)
+    done = map_operators(raw, protection, protect_facts)
     return select_shaped([done], "silver.operator_knowledge", "knowledge_hash", protection)
 
 
@@ -220,7 +220,7 @@ def protect_facts(raw: pl.DataFrame, space: OperatorSpace, protection: Protectio
     """One operator's facts, which name messages by the same pseudonyms as its logs."""
     key = pseudonym_key(space)
     raw = raw.with_columns(
-        numbering.to_e164(pl.col(name), space.country).alias(name) for name in ("sender", "recipient")
+        numbering.normalise_e164(pl.col(name), space.country).alias(name) for name in ("sender", "recipient")
     )
     return raw.with_columns(
         period_date=pl.col("first_at").dt.date(),
@@ -235,7 +235,7 @@ def protect_facts(raw: pl.DataFrame, space: OperatorSpace, protection: Protectio
 def pseudonymise_complaints(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.complaint from what a kernel's complaints() gave."""
     parts = [
-        by_operator(rows, protection, partial(protect_complaints, loaded=loaded))
+        map_operators(rows, protection, partial(protect_complaints, loaded=loaded))
         for loaded, rows in rules.split_by_rules(raw, "reported_at")
     ]
     return select_shaped(parts, "silver.complaint", "complaint_hash", protection)
@@ -243,7 +243,7 @@ def pseudonymise_complaints(raw: pl.DataFrame, protection: Protection) -> pl.Dat
 
 def pseudonymise_authentication_reports(raw: pl.DataFrame, protection: Protection) -> pl.DataFrame:
     """silver.authentication_report from what a kernel's authentication_reports() gave."""
-    done = by_operator(raw, protection, protect_authentication_reports)
+    done = map_operators(raw, protection, protect_authentication_reports)
     return select_shaped([done], "silver.authentication_report", "record_hash", protection)
 
 

@@ -58,9 +58,9 @@ def read_range_table(path: Path) -> RangeTable:
     choices = [{"prefix", "country_code"}, {"first_ip", "last_ip", "country_code"}]
     for place, row in read_rows(path, choices, "prefix (or first_ip, last_ip) and country_code"):
         try:
-            spans.append(to_span(row))
+            spans.append(parse_span(row))
             labels.append(
-                (to_iso3(row["country_code"]), parse_asn(row.get("asn")), row.get("as_name") or None)
+                (parse_iso3(row["country_code"]), parse_asn(row.get("asn")), row.get("as_name") or None)
             )
         except ValueError as error:
             raise ObservatoryError(f"{path}, {place}: {error}; mend the row or leave it out") from None
@@ -103,7 +103,7 @@ def check_columns(path: Path, names: set[str], choices: list[set[str]], needs: s
         raise ObservatoryError(f"{path}: needs columns {needs}; it has {', '.join(sorted(names)) or 'none'}")
 
 
-def to_span(row: Row) -> Span:
+def parse_span(row: Row) -> Span:
     """IP version, first and last address of a row, as numbers. Raises ValueError if there is no range."""
     if row.get("prefix"):
         network = ipaddress.ip_network(row["prefix"].strip(), strict=False)
@@ -122,7 +122,7 @@ def parse_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
         return ipaddress.ip_address(text)
 
 
-def to_iso3(code: str | None) -> str | None:
+def parse_iso3(code: str | None) -> str | None:
     """ISO 3166-1 alpha-3 by a code of two or three letters."""
     upper = (code or "").strip().upper()
     return iso3_codes().get(upper, upper) or None
@@ -174,7 +174,7 @@ def read_label(record: dict[str, Any]) -> tuple[str | None, int | None, str | No
     country = place.get("iso_code") if isinstance(place, dict) else place
     number = record.get("autonomous_system_number") or record.get("asn")
     name = record.get("autonomous_system_organization") or record.get("as_name")
-    return to_iso3(country or record.get("country_code")), parse_asn(number), name or None
+    return parse_iso3(country or record.get("country_code")), parse_asn(number), name or None
 
 
 @dataclass(frozen=True)

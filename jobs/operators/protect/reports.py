@@ -7,12 +7,12 @@ import polars as pl
 from jobs.base.tables.contracts import list_codes
 from jobs.operators.protect import location, numbering, rules
 from jobs.operators.protect.addresses import locate_clients
-from jobs.operators.protect.domains import extract_host, read_host, to_registered
+from jobs.operators.protect.domains import extract_host, find_registered, read_host
 from jobs.operators.protect.hosts import field_domain, hosts_in_texts, recipient_structs
 from jobs.operators.protect.links import link_ids
 from jobs.operators.protect.message_ids import normalise_ids
 from jobs.operators.protect.message_types import TYPED, UNKNOWN_TYPE, type_of_texts
-from jobs.operators.protect.numbering import is_own_number, with_e164
+from jobs.operators.protect.numbering import add_e164, is_own_number
 from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.protect.pseudonym_keys import key_id, make_pseudonyms, pseudonym_key
 from jobs.operators.protect.shapes import CHECK_RESULTS, OVERRIDES
@@ -27,10 +27,10 @@ def protect_complaints(
     """
     key = pseudonym_key(space)
     # What a log says of itself is E.164 since it was read; whom a subscriber names still is as it was typed.
-    national = numbering.to_e164(pl.col("sender"), space.country, is_national=True)
+    national = numbering.normalise_e164(pl.col("sender"), space.country, is_national=True)
     is_typed = (pl.col("channel_code") != "EMAIL") & pl.col("source_id").is_in(space.national_sources)
     raw = raw.with_columns(sender=pl.when(is_typed).then(national).otherwise("sender"))
-    raw = with_e164(raw, space, "sender", "reporter", "recipients")
+    raw = add_e164(raw, space, "sender", "reporter", "recipients")
     is_mail = pl.col("channel_code") == "EMAIL"
     client = locate_clients(raw["client_ip"], space, protection)
     sender_country = location.country_of_numbers(raw["sender"].set(raw["channel_code"] == "EMAIL", None))
@@ -46,7 +46,7 @@ def protect_complaints(
     headers = hosts_in_texts(raw["header_from"], space)
     typed = {name: texts[name].zip_with(has_type.fill_null(False), kinds[name]) for name in TYPED}
     frame = raw.with_columns(
-        sender_domain=to_registered(read_host(pl.col("sender"))),
+        sender_domain=find_registered(read_host(pl.col("sender"))),
         header_from_domain=headers["domain"],
         is_own_address=client["is_own"],
         origin_located=client["country_code"],
@@ -57,7 +57,7 @@ def protect_complaints(
     return frame.with_columns(
         period_date=pl.col("reported_at").dt.date(),
         reporter_hash=make_pseudonyms(raw["reporter"].str.to_lowercase(), key),
-        reporter_domain=to_registered(read_host(pl.col("reporter"))),
+        reporter_domain=find_registered(read_host(pl.col("reporter"))),
         sender_hash=make_pseudonyms(raw["sender"].str.to_lowercase(), key),
         named_recipients=recipient_structs(raw, space, key),
         client_hash=client["hash"],
@@ -72,7 +72,7 @@ def protect_complaints(
         delivery_result_code=known_or_other("delivery_result", list_codes("delivery_result")),
         auth_failure_code=known_or_other("auth_failure", list_codes("auth_failure")),
         reported_domain_names=pl.col("reported_domains")
-        .list.eval(to_registered(read_host(pl.element())))
+        .list.eval(find_registered(read_host(pl.element())))
         .list.drop_nulls(),
         spam_type_code=typed["spam_type_code"],
         spam_type_codes=pl.Series(
@@ -106,7 +106,7 @@ def protect_authentication_reports(
         period_date=pl.col("begin_at").dt.date(),
         report_hash=make_pseudonyms(raw.select(named.alias("report"))["report"], key),
         # What an organisation calls itself is a text that anybody may write.
-        reporter_domain=to_registered(
+        reporter_domain=find_registered(
             pl.coalesce(extract_host(pl.col("report_email")), read_host(pl.col("report_org")))
         ),
         policy_domain=field_domain("policy_domain").fill_null("_U"),
@@ -145,7 +145,7 @@ def reported_checks(column: str) -> pl.Expr:
     result = check.field("result").replace("hardfail", "fail")
     return pl.col(column).list.eval(
         pl.struct(
-            to_registered(read_host(check.field("domain"))).alias("domain"),
+            find_registered(read_host(check.field("domain"))).alias("domain"),
             known_value(result, CHECK_RESULTS).alias("result_code"),
         )
     )

@@ -216,7 +216,7 @@ def list_engines(engine: str, channel: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys((engine, *mobile, *calls, *engines_of_format(engine), "any")))
 
 
-def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:
+def select_in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Rule]:
     """The rules that hold for an engine and channel, best first."""
     engines = list_engines(engine, channel)
     own = {(rule.match_on, rule.pattern) for rule in rules if rule.engine_code in engines[:-1]}
@@ -234,7 +234,7 @@ def in_scope(rules: Sequence[Rule], engine: str, channel: str | None) -> list[Ru
 
 @cache
 def type_rules(rules: Rules, engine: str, channel: str | None) -> tuple[TypeRule, ...]:
-    return tuple(in_scope(rules.types, engine, channel))
+    return tuple(select_in_scope(rules.types, engine, channel))
 
 
 @cache
@@ -244,7 +244,7 @@ def type_matcher(rules: Rules, engine: str, channel: str | None, match_on: tuple
 
 @cache
 def measure_rules(rules: Rules, engine: str, channel: str | None) -> tuple[MeasureRule, ...]:
-    return tuple(in_scope(rules.measures, engine, channel))
+    return tuple(select_in_scope(rules.measures, engine, channel))
 
 
 @cache

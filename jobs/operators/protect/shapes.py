@@ -66,7 +66,7 @@ def pattern_check(text: str) -> Check:
     return lambda value, protection: value.str.contains(rf"^(?:{text})$")
 
 
-def among_check(known: Callable[[], Sequence[str]]) -> Check:
+def check_membership(known: Callable[[], Sequence[str]]) -> Check:
     return lambda value, protection: value.is_in([*known(), OTHER])
 
 
@@ -94,7 +94,7 @@ SHAPES: dict[str, Check] = {
     ),
     "domain": is_domain,
     "network": pattern_check(r"(?:[0-9]{1,3}\.){3}0/24|[0-9a-f:]{2,}/48"),
-    "country": among_check(lambda: list_codes("ref.country.iso3")),
+    "country": check_membership(lambda: list_codes("ref.country.iso3")),
     "network_code": pattern_check(NETWORK_CODE),
     "link": is_link,
     "party": is_party,
@@ -102,10 +102,10 @@ SHAPES: dict[str, Check] = {
     "reply_code": lambda value, protection: (
         value.str.contains(f"^(?:{REPLY_CODE})$") | value.is_in([*rule_patterns("dlr_status", "status")])
     ),
-    "action": among_check(lambda: [*rule_patterns("action"), *PASSING]),
-    "symbol": among_check(lambda: [*rule_patterns("symbol"), *VERIFIED]),
-    "override": among_check(lambda: OVERRIDES),
-    "check_result": among_check(lambda: CHECK_RESULTS),
+    "action": check_membership(lambda: [*rule_patterns("action"), *PASSING]),
+    "symbol": check_membership(lambda: [*rule_patterns("symbol"), *VERIFIED]),
+    "override": check_membership(lambda: OVERRIDES),
+    "check_result": check_membership(lambda: CHECK_RESULTS),
 }
 
 
@@ -124,7 +124,7 @@ def column_shapes(field: Field) -> dict[str, str | None]:
 
 def shape_check(shape: str) -> Check:
     kind, _, name = shape.partition(" ")
-    return among_check(lambda: list_codes(name)) if kind == "list" else SHAPES[shape]
+    return check_membership(lambda: list_codes(name)) if kind == "list" else SHAPES[shape]
 
 
 def enforce_shapes(frame: pl.DataFrame, table: str, protection: Protection) -> pl.DataFrame:
@@ -136,7 +136,7 @@ def enforce_shapes(frame: pl.DataFrame, table: str, protection: Protection) -> p
     for field in contract.fields:
         if field.name not in frame.columns or frame[field.name].null_count() == frame.height:
             continue
-        rule = check_number(field, field.name in contract.not_null) or check_texts(
+        rule = check_number(field, field.name in contract.required_columns) or check_texts(
             field, kinds[field.name], protection
         )
         if rule is not None:

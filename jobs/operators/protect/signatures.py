@@ -43,7 +43,7 @@ import polars as pl
 
 from jobs.base.tables.contracts import column_types
 from jobs.base.tables.keyed_hashes import keyed_hashes
-from jobs.base.tables.matching import by_distinct, map_texts
+from jobs.base.tables.matching import map_distinct_rows, map_texts
 
 # Values of a sketch, 16 bits each. The error of a likeness of 0.75 is 0.08.
 LANES = 32
@@ -118,7 +118,7 @@ def mask_texts(plain: pl.Series) -> pl.Series:
     return joined.str.replace_all(r"\s+", " ").str.strip_chars(" ")
 
 
-def with_links_alike(plain: pl.Series, whole: pl.Series) -> pl.Series:
+def mask_links(plain: pl.Series, whole: pl.Series) -> pl.Series:
     """Texts in lower case masked, every link alike; whole is what masked makes of them, with their hosts."""
     cut = plain.str.replace_all(ANY_LINK, ONE_LINK)
     # Few texts have links: the others are masked already.
@@ -200,7 +200,7 @@ def sketch_texts(values: pl.Series, key: bytes) -> pl.Series:
         lists = pl.Series("sketch", table, dtype=pl.Array(pl.Int32, LANES))
         return pl.DataFrame({"sketch": lists.cast(pl.List(pl.Int32))})
 
-    return by_distinct(values, sketch_distinct)["sketch"]
+    return map_distinct_rows(values, sketch_distinct)["sketch"]
 
 
 class Secret(NamedTuple):
@@ -254,7 +254,7 @@ def sign_transmissions(frame: pl.DataFrame, key: bytes) -> pl.DataFrame:
     if texts.null_count() < len(texts):
         plain = lower_texts(texts)
         texts = long_enough(mask_texts(plain))
-        said = long_enough(with_links_alike(plain, texts))
+        said = long_enough(mask_links(plain, texts))
     by_text, by_subject = hash_kind(texts, key, "text"), hash_subjects(frame, key)
     envelopes = frame.select(describe_envelope()).to_series()
     hashes = pl.DataFrame(

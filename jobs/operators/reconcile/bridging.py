@@ -223,7 +223,7 @@ class ComparedLog:
         here = here.with_columns(rule=rule)
         stood = here.filter(pl.col("rule").is_null()).select(UNIT)
         alone = units.join(stood, on=UNIT, how="anti")
-        return self.make_bridge(kind, counts, here, units, self.without_delivery(alone))
+        return self.make_bridge(kind, counts, here, units, self.count_undelivered(alone))
 
     def bridge_deferred(self) -> Bridge:
         """Messages, of which pflogsumm counts each queue file with a deferral once."""
@@ -247,10 +247,10 @@ class ComparedLog:
             here.filter(pl.col("rule").is_null()).select("unit_hash"), on="unit_hash", how="anti"
         )
         return self.make_bridge(
-            "deferred", "messages that still wait", here, units, self.without_delivery(alone)
+            "deferred", "messages that still wait", here, units, self.count_undelivered(alone)
         )
 
-    def without_delivery(self, alone: pl.DataFrame) -> dict[str, int]:
+    def count_undelivered(self, alone: pl.DataFrame) -> dict[str, int]:
         """The reasons why the other program counts no delivery line of units, with their number."""
         tried = self.found.sent.filter(pl.col("fate") == "counted").select(*UNIT, "row", "raw_recipient")
         events = self.read_evidence("deliveries").unique(

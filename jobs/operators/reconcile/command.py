@@ -34,7 +34,7 @@ class Reconciled:
     bridges: list[Bridge]
     problems: list[str]
 
-    def as_json(self) -> str:
+    def dump_json(self) -> str:
         bridges = [asdict(bridge) | {"unexplained": bridge.unexplained} for bridge in self.bridges]
         found = {"program": self.program, "version": self.version, "counts": bridges}
         return json.dumps(found, indent=1)

@@ -8,7 +8,7 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.operators.explain.assembled import assemble_groups
-from jobs.operators.explain.search import with_message_hash
+from jobs.operators.explain.search import add_message_hash
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.silver import hops, pipeline, refusals
 from jobs.operators.silver.assembling import settle_rows
@@ -69,7 +69,7 @@ def count_log(bronze: Mapping[str, pl.DataFrame], server: str) -> Counted:
     memory = pipeline.make_messages_in_memory(sent, verdict)
     units, links = memory.table_rows(MESSAGE), memory.left_rows(Frame.LINKS)
     whole = place_units(
-        with_rows(sent.hstack(raw), rows, events, server), units, empty_links() if links is None else links
+        attach_rows(sent.hstack(raw), rows, events, server), units, empty_links() if links is None else links
     )
     return Counted(events, whole, units, copies.select("stream_id", "offset").unique())
 
@@ -131,7 +131,7 @@ def exim_row(queue_id: str | pl.Expr, client: str) -> pl.Expr:
 EVENTS_OF: dict[str, Callable[[pl.DataFrame], pl.DataFrame]] = {"postfix": postfix_lines, "exim": exim_lines}
 
 
-def with_rows(sent: pl.DataFrame, rows: pl.DataFrame, events: pl.DataFrame, server: str) -> pl.DataFrame:
+def attach_rows(sent: pl.DataFrame, rows: pl.DataFrame, events: pl.DataFrame, server: str) -> pl.DataFrame:
     """The transmissions with the `row` of the events that each is made of."""
     if server == "exim":
         queue = pl.col("raw_queue").str.extract(r"([^|]*)$")
@@ -154,7 +154,7 @@ def with_rows(sent: pl.DataFrame, rows: pl.DataFrame, events: pl.DataFrame, serv
 
 def place_units(sent: pl.DataFrame, units: pl.DataFrame, links: pl.DataFrame) -> pl.DataFrame:
     """The transmissions with the unit that each belongs to, and its fate."""
-    here = with_message_hash(sent).with_row_index("number")
+    here = add_message_hash(sent).with_row_index("number")
     hop = hops.place_files(here).select("number", "file")
     depth = hop.join(links.select("file", "root", "depth"), on="file", how="left").select(
         "number", "depth", root=pl.coalesce("root", "file")

@@ -60,7 +60,7 @@ def coverage_section(report: Report) -> Section:
 
 def countermeasures_section(report: Report) -> Section:
     blocks = []
-    for channel, table in report.per_channel(report.figures.effort):
+    for channel, table in report.split_by_channel(report.figures.effort):
         name = channel_name(channel)
         acting = table.filter(~pl.col("countermeasure_code").is_in(["NONE", "DELIVERY_FAILURE"]))
         rows = acting.sort([-pl.col("units_acted"), "countermeasure_code"]).to_dicts()
@@ -130,9 +130,9 @@ def operators_section(report: Report) -> Section:
             Cell(
                 report.operator_name(row["operator_id"]),
                 operator_subtitle(report, row),
-                Spam.from_row(row).bar,
+                Spam.read_row(row).bar,
             ),
-            number_cell(Spam.from_row(row).range if row["units"] else "none"),
+            number_cell(Spam.read_row(row).range if row["units"] else "none"),
             number_cell(numbers.format_count(row["units"])),
             number_cell(numbers.format_count(row["elsewhere"])),
             number_cell(numbers.format_count(row["day_count"] or 0)),
@@ -159,8 +159,8 @@ def operators_section(report: Report) -> Section:
         if len(ranked) > 1:
             low, high = ranked[0], ranked[-1]
             findings.append(
-                f"{channel_name(channel)}: the spam share ranges from {Spam.from_row(low).range} at"
-                f" {report.operator_name(low['operator_id'])} to {Spam.from_row(high).range} at"
+                f"{channel_name(channel)}: the spam share ranges from {Spam.read_row(low).range} at"
+                f" {report.operator_name(low['operator_id'])} to {Spam.read_row(high).range} at"
                 f" {report.operator_name(high['operator_id'])}."
             )
     return Section("operators", "Operator by operator", "\n".join(findings), blocks, missing)

@@ -174,7 +174,7 @@ def part_notes(report: Report, figure: pl.DataFrame, assumed: str) -> list[str]:
     partly: list[str] = []
     silent: defaultdict[str, list[str]] = defaultdict(list)
     has_any_audit = False
-    for channel, table in report.per_channel(figure):
+    for channel, table in report.split_by_channel(figure):
         name = channel_name(channel, inside=True)
         seen, audited = (int(table[column].sum()) for column in ("seen_units", "audited_units"))
         if not audited:
@@ -215,7 +215,7 @@ def correct_channel(report: Report, channel: str, counted: Spam) -> CorrectedCha
     return correct_spam(counted, errors_of(report, channel, words.TOTAL))
 
 
-def with_filter_error(report: Report, channel: str, counted: Spam) -> Spam:
+def correct_bounds(report: Report, channel: str, counted: Spam) -> Spam:
     """A channel's spam with bounds that are corrected for filter error."""
     found = correct_channel(report, channel, counted)
     return Spam(counted.units, found.low, found.high)
@@ -253,11 +253,11 @@ def audit_note(report: Report) -> str:
 def filters_section(report: Report) -> Section:
     """The error rates of filters: a block for each channel, a row for each operator and month."""
     blocks, missing = [], []
-    for channel, table in report.per_channel(report.figures.quality):
+    for channel, table in report.split_by_channel(report.figures.quality):
         name = channel_name(channel)
         rows = table.filter(pl.col("prevalence").is_not_null()).sort("operator_id", "period_code").to_dicts()
         total = report.totals[channel]
-        corrected = with_filter_error(report, channel, total)
+        corrected = correct_bounds(report, channel, total)
         if not rows:
             missing.append(
                 f"{name} is not audited: its figures are as filters saw it. “observatory audit sample” draws"

@@ -23,7 +23,7 @@ CAPPED = (
 
 def campaigns_section(report: Report) -> Section:
     blocks = []
-    for channel, table in report.per_channel(report.figures.campaigns):
+    for channel, table in report.split_by_channel(report.figures.campaigns):
         order = [-pl.col("copy_count"), "first_time", *CAMPAIGN]
         rows = table.sort(order).to_dicts()
         name = channel_name(channel)
@@ -88,13 +88,13 @@ def campaign_finding(name: str, row: Row) -> str:
     kind = words.type_name(row["spam_type_code"])
     what = "of no known type" if row["spam_type_code"] == "UNK" else f"“{kind}”"
     spread = [
-        numbers.with_noun(row[f"distinct_{noun}_count"], noun)
+        numbers.format_noun(row[f"distinct_{noun}_count"], noun)
         for noun in ("recipient", "sender", "network")
         if row[f"distinct_{noun}_count"]
     ]
     to = f" ({words.join_words(spread)})" if spread else ""
     blocked = numbers.format_part(row["blocked_count"], row["copy_count"])
-    copies = numbers.with_noun(row["copy_count"], "copy", "copies")
+    copies = numbers.format_noun(row["copy_count"], "copy", "copies")
     part = f"{blocked} of them were" if row["blocked_count"] else "none of them was"
     return f"{name}: the largest campaign, {what}, had {copies}{to}; {part} stopped or marked."
 
@@ -119,7 +119,7 @@ def sparkline_cell(by_day: dict[dt.date, int], last: dt.date) -> Cell:
     """Copies on each day up to the last."""
     copies = [by_day.get(last - dt.timedelta(days=back), 0) for back in reversed(range(DAYS_DRAWN))]
     title = (
-        f"Seen on {numbers.with_noun(sum(count > 0 for count in copies), 'day')} of {DAYS_DRAWN} to"
+        f"Seen on {numbers.format_noun(sum(count > 0 for count in copies), 'day')} of {DAYS_DRAWN} to"
         f" {words.format_day(last)}, at most {numbers.format_count(max([*copies, 1]))} copies a day"
     )
     return Cell("", picture=draw_sparkline(copies, title))

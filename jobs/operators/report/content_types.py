@@ -19,7 +19,7 @@ LEGEND = [
 
 def types_section(report: Report) -> Section:
     blocks, missing = [], report.list_missing(report.figures.types)
-    for channel, table in report.per_channel(report.figures.types):
+    for channel, table in report.split_by_channel(report.figures.types):
         name = channel_name(channel, inside=True)
         # Spam that is only possible has no type of its own: it counts under the unknown type.
         known = table.filter(pl.col("spam_possible") > 0).with_columns(
@@ -100,7 +100,7 @@ def error_cell(found: audited.CorrectedChannel) -> Cell:
 def engine_blocks(report: Report) -> list[Block]:
     """The share of marked messages that have a type: by each filter alone, and by all of them."""
     blocks = []
-    for channel, table in report.per_channel(report.figures.type_coverage):
+    for channel, table in report.split_by_channel(report.figures.type_coverage):
         rows = table.filter(pl.col("units_marked") > 0)
         if not len(rows):
             continue

@@ -25,7 +25,7 @@ MAAWG = (4.0, 5.6)
 def shares_section(report: Report) -> Section:
     """Several spam shares of the same traffic: by what is counted, and by whose definition."""
     blocks, findings = [], describe_treatment(report)
-    for channel, bases in report.per_channel(report.figures.bases):
+    for channel, bases in report.split_by_channel(report.figures.bases):
         has_audit = audited.is_audited(report, channel)
         lines = own_lines(report, channel, bases)
         if len(lines) < 2:

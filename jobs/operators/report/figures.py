@@ -56,7 +56,7 @@ class Figure:
     definition: str = MINE
 
 
-def with_ends(*names: str) -> list[str]:
+def add_ends(*names: str) -> list[str]:
     """Estimates, each with the ends of its 95% interval."""
     return [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
 
@@ -196,14 +196,14 @@ class Figures:
     # Messages whose content was seen, and what an audit or a test says of them; null without one.
     quality: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", *SUMS, "quality_method_code", "sampled_count"),
-        *("labelled_count", *with_ends(*ESTIMATES, *CALL_SHARES)),
+        *("labelled_count", *add_ends(*ESTIMATES, *CALL_SHARES)),
         content="What filters saw, and what audits and tests say of it",
         table=QUALITY,
     )
     # Error rates of filters in a part of a channel, as a band of the score; audited parts only.
     quality_parts: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", "stratum_code", "units", "labelled_count"),
-        *with_ends(*ESTIMATES),
+        *add_ends(*ESTIMATES),
         content="How often filters err by band of the score and by what has a type",
         table=QUALITY,
     )
@@ -211,7 +211,7 @@ class Figures:
     # is spam of this type: units are those of all types.
     type_quality: pl.DataFrame = describe_figure(
         *("operator_id", "period_code", "channel_code", "spam_type_code", *SUMS, "quality_method_code"),
-        *with_ends("prevalence"),
+        *add_ends("prevalence"),
         content="What filters saw of each type, and what audits say of it",
     )
     # The last month of each operator: points of a simulated total cannot be added over months.

@@ -87,7 +87,7 @@ def write_headline(report: Report, versions: Collection[str], domains: Collectio
             base += " Estimates are in the tables study.*: `observatory study estimate` prints them."
         return Headline("No traffic has been counted yet", base)
     parts = [
-        f"{audited.with_filter_error(report, code, spam).range} of {channel_name(code, inside=True)}"
+        f"{audited.correct_bounds(report, code, spam).range} of {channel_name(code, inside=True)}"
         for code, spam in totals.items()
     ]
     amounts = [
@@ -97,8 +97,8 @@ def write_headline(report: Report, versions: Collection[str], domains: Collectio
     first, last = first_and_last_day(report)
     there = set(report.figures.days["operator_id"])
     countries = {report.operators[code].country for code in there if code in report.operators}
-    who = numbers.with_noun(len(there), "operator")
-    where = f" in {numbers.with_noun(len(countries), 'country', 'countries')}" if countries else ""
+    who = numbers.format_noun(len(there), "operator")
+    where = f" in {numbers.format_noun(len(countries), 'country', 'countries')}" if countries else ""
     return Headline(
         f"Spam was {words.join_words(parts)}",
         f"Of {words.join_words(amounts)} at {who}{where}, {words.format_days(first, last)}."
@@ -117,9 +117,9 @@ def channel_cards(report: Report) -> list[Card]:
     made = [
         Card(
             name=channel_name(code),
-            share=audited.with_filter_error(report, code, spam).range,
+            share=audited.correct_bounds(report, code, spam).range,
             is_nobodys=code in nobodys,
-            bar=audited.with_filter_error(report, code, spam).bar,
+            bar=audited.correct_bounds(report, code, spam).bar,
             # The share before it is corrected for filter error; empty if it was not corrected.
             counted=f", {spam.range}" if audited.correct_channel(report, code, spam).share else "",
             error=audited.describe_error(audited.correct_channel(report, code, spam)),
@@ -149,7 +149,7 @@ def describe_complaints(report: Report, channel: str) -> str:
         if len(counts) > 1
         else counts
     )
-    times = numbers.with_noun(sum(counts.values()), "time")
+    times = numbers.format_noun(sum(counts.values()), "time")
     return f"Receivers complained {times} ({', '.join(kinds)}), which adds nothing to the share."
 
 

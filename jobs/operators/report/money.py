@@ -99,7 +99,7 @@ def cost_block(name: str, rows: list[Row]) -> Block:
         if row["amount_p95"] > 0 or row["countermeasure_code"] == words.TOTAL
     ]
     first = rows[0]
-    days = numbers.with_noun(max(row["day_count"] for row in rows), "day")
+    days = numbers.format_noun(max(row["day_count"] for row in rows), "day")
     caption = f"{first['currency_code']}, {words.format_period(first['period_code'])}, {days} with data"
     columns = [Column("Measure", "text"), Column("5%"), Column("Median"), Column("95%")]
     axis = ("0", f"{numbers.format_money(scale)} {first['currency_code']}") if scale > 0 else ()

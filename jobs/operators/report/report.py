@@ -30,7 +30,7 @@ class Spam:
     possible: int
 
     @classmethod
-    def from_row(cls, row: Mapping[str, Any]) -> Self:
+    def read_row(cls, row: Mapping[str, Any]) -> Self:
         """The counts of a figure's row."""
         return cls(row["units"], row["spam_certain"], row["spam_possible"])
 
@@ -113,7 +113,7 @@ class Report:
     def channels(self) -> list[str]:
         return list(self.totals)
 
-    def per_channel(self, figure: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    def split_by_channel(self, figure: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         for channel in self.channels:
             rows = figure.filter(pl.col("channel_code") == channel)
             if len(rows):
@@ -144,7 +144,7 @@ class Report:
 def sum_spam_by(volume: pl.DataFrame, column: str) -> dict[str, Spam]:
     """By each value of a column its units and spam; values without units are left out."""
     rows = volume.group_by(column).agg(pl.col(list(SUMS)).sum()).to_dicts()
-    return {row[column]: Spam.from_row(row) for row in rows if row["units"]}
+    return {row[column]: Spam.read_row(row) for row in rows if row["units"]}
 
 
 def channel_name(code: str, inside: bool = False) -> str:

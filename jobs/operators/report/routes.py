@@ -53,7 +53,7 @@ def origin_claim(report: Report, channel: str, flow: sankey.Flow) -> str:
 def routes_section(report: Report) -> Section:
     blocks = []
     missing = report.list_missing(report.figures.routes)
-    for channel, rows in report.per_channel(report.figures.routes):
+    for channel, rows in report.split_by_channel(report.figures.routes):
         name = channel_name(channel)
         ends = ("origin_code", "inbound_link_code", "destination_code")
         flows = [
@@ -144,7 +144,7 @@ def routes_section(report: Report) -> Section:
 def transit_blocks(report: Report) -> list[Block]:
     """Spam by the kind of network in between, for channels whose logs record one."""
     blocks = []
-    for channel, table in report.per_channel(report.figures.transits):
+    for channel, table in report.split_by_channel(report.figures.transits):
         order = [pl.col("transit_code") == words.UNKNOWN, -pl.col("spam_certain"), "transit_code"]
         rows = table.filter(pl.col("spam_certain") > 0).sort(order).to_dicts()
         if not any(row["transit_code"] not in (words.UNKNOWN, NONE) for row in rows):

@@ -74,7 +74,7 @@ COUNTRIES_SHOWN = 12
 
 def sources_section(report: Report) -> Section:
     blocks, missing = [], report.list_missing(report.figures.countries)
-    for channel, table in report.per_channel(report.figures.countries):
+    for channel, table in report.split_by_channel(report.figures.countries):
         order = [
             pl.col("source_country_code") == words.UNKNOWN,
             -pl.col("spam_certain"),
@@ -90,7 +90,7 @@ def sources_section(report: Report) -> Section:
             )
             finding = source_finding(report, channel, first, total, has_unknown)
         blocks.append(replace(country_block(report, channel, rows, total), finding=finding))
-    for channel, table in report.per_channel(report.figures.networks):
+    for channel, table in report.split_by_channel(report.figures.networks):
         name = channel_name(channel)
         rows = table.sort(
             [-pl.col("spam_certain"), -pl.col("units"), pl.all().exclude("spam_certain", "units")]
@@ -108,7 +108,7 @@ def sources_section(report: Report) -> Section:
                     ),
                 ),
                 number_cell(numbers.format_count(row["spam_certain"])),
-                number_cell(Spam.from_row(row).range),
+                number_cell(Spam.read_row(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
             for row in rows
@@ -170,7 +170,7 @@ def source_finding(report: Report, channel: str, row: Row, total: int, has_unkno
                 f" {by}"
             )
         text += f", which can be forged{describe_flagged(report, channel)}"
-    return f"{text}; {Spam.from_row(row).range} of {traffic} is spam."
+    return f"{text}; {Spam.read_row(row).range} of {traffic} is spam."
 
 
 def country_block(report: Report, channel: str, rows: list[Row], total: int) -> Block:
@@ -182,7 +182,7 @@ def country_block(report: Report, channel: str, rows: list[Row], total: int) -> 
     lines = []
     for row in shown:
         vague = row["source_country_code"] in (words.UNKNOWN, words.OTHER)
-        others = numbers.with_noun(
+        others = numbers.format_noun(
             row.get("country_count", 0), "other country", "other countries"
         ).capitalize()
         bar = stack_parts(
@@ -196,7 +196,7 @@ def country_block(report: Report, channel: str, rows: list[Row], total: int) -> 
                 number_cell(numbers.format_count(row["spam_certain"])),
                 number_cell(numbers.format_part(row["spam_certain"], total)),
                 *([claimed_share_cell(claimed, rows, row)] if claimed else []),
-                number_cell(Spam.from_row(row).range),
+                number_cell(Spam.read_row(row).range),
                 *([audited.part_share_cell(row)] if has_audit else []),
             ]
         )

@@ -26,7 +26,7 @@ def delivered_outcomes() -> set[str]:
 
 def stages_section(report: Report) -> Section:
     blocks, findings = [], []
-    for channel, table in report.per_channel(report.figures.stages):
+    for channel, table in report.split_by_channel(report.figures.stages):
         name, has_audit = channel_name(channel), audited.has_audit(table.to_dicts())
         total = int(table["units"].sum())
         stopped = table.filter(~pl.col("outcome_code").is_in(sorted(delivered_outcomes())))

@@ -21,7 +21,7 @@ HEADING = "Of these, spam: the line as counted, the band corrected for filter er
 
 def time_section(report: Report) -> Section:
     blocks = []
-    for channel, rows in report.per_channel(report.figures.daily):
+    for channel, rows in report.split_by_channel(report.figures.daily):
         daily = rows.sort("period_date")
         name, has_audit = channel_name(channel), audited.has_audit(daily.to_dicts())
         shown = daily.tail(DAYS_SHOWN)
@@ -59,7 +59,7 @@ def time_section(report: Report) -> Section:
                             number_cell(numbers.format_count(row["units"])),
                             number_cell(numbers.format_count(row["spam_certain"])),
                             number_cell(numbers.format_count(row["spam_possible"])),
-                            number_cell(Spam.from_row(row).range),
+                            number_cell(Spam.read_row(row).range),
                             number_cell(numbers.format_count(there.get(row["period_date"], 0))),
                             *([audited.part_share_cell(row)] if has_audit else []),
                         ]
@@ -133,7 +133,7 @@ def gap_note(daily: pl.DataFrame) -> list[str]:
     """A note on the dashed lines of a chart; none if every day has data."""
     days = fill_gaps(daily)
     without = days.filter(pl.col("units").is_null()).height
-    return [f"Dashed: {numbers.with_noun(without, 'day')} without data."] if without else []
+    return [f"Dashed: {numbers.format_noun(without, 'day')} without data."] if without else []
 
 
 def operators_note(there: dict[dt.date, int]) -> list[str]:

@@ -139,7 +139,7 @@ def store_changed(
     changed, rows = record.find_differing(table, fingerprint_periods(frame, table), known, candidates, inputs)
     undone = commit_changed(work, table, frame, changed)
     found = Outcome(tuple(results), held, changed={table: changed})
-    return found, stage.with_tables([table], rows) if rows or undone else stage
+    return found, stage.add_tables([table], rows) if rows or undone else stage
 
 
 def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:

@@ -21,7 +21,7 @@ from jobs.base.engine.embedded import LITTLE, Embedded, Inline
 from jobs.base.store import record
 from jobs.base.store.compaction import sweep_files
 from jobs.base.store.lake import Lake
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import read_contract
 from jobs.operators.build import bronze_stage, checks, silver_settings
@@ -47,7 +47,7 @@ def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
     return found
 
 
-@as_only_writer("observatory run")
+@lock_for_writing("observatory run")
 def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
     """Do the stages in order, and return what came of them, broken rules too."""
     from jobs.operators.build.gold_stage import run_gold

@@ -81,10 +81,10 @@ def assemble_rows(
     ]
     if not parts:
         return pl.DataFrame(schema=polars_schema(table))
-    return with_key(table, pl.concat(parts)).select(read_contract(table).columns)
+    return add_key(table, pl.concat(parts)).select(read_contract(table).columns)
 
 
-def with_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def add_key(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of a silver table with the column of its key."""
     column, separator, identity = KEYS[table]
     return rows.with_columns(digest_rows(rows, *identity, separator=separator).alias(column))

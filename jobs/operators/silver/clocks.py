@@ -94,7 +94,7 @@ class Apart:
         return min(far, self.apart) >= max(LEAST_IDS, MOST_APART * self.ids)
 
     @property
-    def by_how_much(self) -> str:
+    def distance_text(self) -> str:
         """`1:00:00 ahead of`, `1:00:00, then 2:00:00 behind`"""
         steps = [each.ahead_s for each in self.steps]
         if all(step <= 0 for step in steps):
@@ -289,7 +289,7 @@ def find_remedy(
     total = sum(each.ids for each in steps)
     # The hour that a clock runs twice is read as one, and lies apart from the rest.
     for kept in (list(steps), [each for each in steps if each.ids >= MAIN_SHARE * total]):
-        found = by_zone(kept, time_zone, likely) if has_zone else None
+        found = find_zone(kept, time_zone, likely) if has_zone else None
         if found is not None:
             return found
         if len(kept) == 1:
@@ -297,7 +297,7 @@ def find_remedy(
     return Remedy()
 
 
-def by_zone(steps: Sequence[ClockStep], time_zone: str, likely: Sequence[str | None]) -> Remedy | None:
+def find_zone(steps: Sequence[ClockStep], time_zone: str, likely: Sequence[str | None]) -> Remedy | None:
     """The zone of a log that is ahead by these steps when it is read as of another zone; None if there is
     none."""
     quarters = [round(each.ahead_s / QUARTER) * QUARTER for each in steps]

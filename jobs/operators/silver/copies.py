@@ -145,12 +145,12 @@ def counted_once(
             found.append(count_copied_documents(rows, KERNELS[name]))
             continue
         own = logs.filter(pl.col("format_code") == name)
-        kept[name], dropped = repeats.without_repeats(rows, name, turned)
+        kept[name], dropped = repeats.split_repeats(rows, name, turned)
         if dropped.height:
             found.append(counted_inside(dropped, name))
         copies, alike = own.filter(~pl.col("is_alike")), own.filter("is_alike")
         if copies.height:
-            kept[name], dropped = without_copies(kept[name], name, copies)
+            kept[name], dropped = split_copies(kept[name], name, copies)
             found.append(count_copied(dropped, name, copies, "copied_line_count"))
         if alike.height:
             events = place_events(kept[name], name, alike)
@@ -168,13 +168,13 @@ def sum_counts(found: pl.DataFrame) -> pl.DataFrame:
     return found.group_by(key).agg(pl.col("copied_line_count", "alike_line_count").sum()).sort(key)
 
 
-def without_copies(
+def split_copies(
     rows: pl.DataFrame, format_name: str, logs: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows without copies, and the copies."""
     kernel = KERNELS[format_name]
     if kernel.copies.events:
-        return without_copied_events(rows, format_name, kernel.copies.events, logs)
+        return split_copied_events(rows, format_name, kernel.copies.events, logs)
     dropped = find_copied(place_events(rows, format_name, logs), hash_contents(rows, format_name))
     if dropped.is_empty():
         return rows, dropped
@@ -182,7 +182,7 @@ def without_copies(
     return rows.filter(mask), dropped
 
 
-def without_copied_events(
+def split_copied_events(
     rows: pl.DataFrame, format_name: str, of: Events, logs: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows without copied events, and these, of a format whose rows have several: copies may have them in
@@ -280,7 +280,7 @@ def count_copied(dropped: pl.DataFrame, format_name: str, logs: pl.DataFrame, co
     rows = lines.join(of_log, on="kept_log").group_by(
         "operator_id", pl.col("second").dt.date().alias("period_date"), "kept_source_id", "source_id"
     )
-    return as_counts(rows.agg(pl.len().cast(pl.Int64).alias(count)), format_name)
+    return sum_copies(rows.agg(pl.len().cast(pl.Int64).alias(count)), format_name)
 
 
 def counted_inside(dropped: pl.DataFrame, format_name: str) -> pl.DataFrame:
@@ -289,7 +289,7 @@ def counted_inside(dropped: pl.DataFrame, format_name: str) -> pl.DataFrame:
     rows = lines.group_by("operator_id", "source_id", pl.col("second").dt.date().alias("period_date")).agg(
         pl.len().cast(pl.Int64).alias("copied_line_count")
     )
-    return as_counts(rows.with_columns(kept_source_id="source_id"), format_name)
+    return sum_copies(rows.with_columns(kept_source_id="source_id"), format_name)
 
 
 def count_copied_documents(rows: pl.DataFrame, kernel: Format) -> pl.DataFrame:
@@ -310,10 +310,10 @@ def count_copied_documents(rows: pl.DataFrame, kernel: Format) -> pl.DataFrame:
         )
         .agg(pl.len().cast(pl.Int64).alias("copied_line_count"))
     )
-    return as_counts(found, kernel.name)
+    return sum_copies(found, kernel.name)
 
 
-def as_counts(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
+def sum_copies(rows: pl.DataFrame, format_name: str) -> pl.DataFrame:
     kinds = polars_schema(TABLE)
     missing = {
         name: pl.lit(0) for name in ("copied_line_count", "alike_line_count") if name not in rows.columns

@@ -136,13 +136,13 @@ def decide_outcome(rows: pl.DataFrame, names: list[str]) -> pl.DataFrame:
         is_type_strong=is_strong("best_evidence"),
         strong_types=pl.concat_str(strong_type(), "filters_strong", ignore_nulls=True),
         pure_types=pl.concat_str(pl.when(is_pure()).then(strong_type()), "filters_pure", ignore_nulls=True),
-        spam_type_codes=all_types(rows),
+        spam_type_codes=list_types(rows),
         engine_types=pl.col("engine_types").fill_null(pl.lit([], dtype=rows.schema["engine_types"])),
         message_bytes=pl.coalesce("message_bytes", "v_bytes"),
     )
 
 
-def all_types(rows: pl.DataFrame) -> pl.Series:
+def list_types(rows: pl.DataFrame) -> pl.Series:
     """The types that the server and the filters found, each once, in order."""
     none = pl.lit([], dtype=pl.List(pl.String))
     servers, filters = (pl.col(name).fill_null(none) for name in ("spam_type_codes", "filters_types"))

@@ -57,7 +57,7 @@ class Memory(Exchange, Shelf):
 
     def left_rows(self, name: str) -> pl.DataFrame | None:
         """All rows that were left under a name; None where none were."""
-        frames = [each.frame for each in self._left[name].all_frames()] if name in self._left else []
+        frames = [each.frame for each in self._left[name].list_frames()] if name in self._left else []
         return pl.concat(frames) if frames else None
 
     def replace_rows(self, table: str, rows: Sequence[pl.DataFrame]) -> None:

@@ -42,7 +42,7 @@ def find_followed(found: pl.DataFrame) -> pl.DataFrame:
     return rows.filter("is_temporary", is_same & is_soon).drop("is_temporary")
 
 
-def without_followed(message: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
+def drop_followed(message: pl.DataFrame, dropped: pl.DataFrame) -> pl.DataFrame:
     """The messages without the temporary refusals that find_followed() found."""
     if dropped.is_empty():
         return message

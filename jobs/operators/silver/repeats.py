@@ -111,7 +111,7 @@ def find_tails(found: pl.DataFrame) -> pl.DataFrame:
     return pairs.filter(is_tail).select(*SECOND, low=pl.col("high_before") + 1, high=last, distance=distance)
 
 
-def without_repeats(
+def split_repeats(
     rows: pl.DataFrame, format_name: str, turned: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The bronze rows of a format without copies inside their files, and the copies."""

@@ -138,7 +138,7 @@ def sum_copies(place: Place) -> None:
     place.keep_rows(COPY, copies.sum_counts(place.take_all(Frame.COPIES)))
 
 
-def by_home(place: Place, rows: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
+def split_by_home(place: Place, rows: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
     """The rows by the bucket that each belongs to; those that belong to any stay at home."""
     count = place.parameters.buckets
     if count == 1:
@@ -150,7 +150,7 @@ def by_home(place: Place, rows: pl.DataFrame) -> list[tuple[int, pl.DataFrame]]:
 def leave_home(place: Place, table: str, rows: pl.DataFrame) -> None:
     """Leave rows for the bucket that each belongs to."""
     if not rows.is_empty():
-        place.leave_parts(table, by_home(place, rows), place.parameters.buckets)
+        place.leave_parts(table, split_by_home(place, rows), place.parameters.buckets)
 
 
 def narrow_bucket(place: Place) -> None:
@@ -165,7 +165,7 @@ def leave_narrow(place: Place, table: str, rows: pl.DataFrame) -> None:
     """Leave what other buckets need of rows: ends of links and message-ids of transmissions, the message-ids
     that verdicts ask for; each with the bucket that the row belongs to."""
     cuts = place.parameters.cuts
-    parts = by_home(place, rows)
+    parts = split_by_home(place, rows)
     if table == VERDICT:
         asked = pl.concat(message_verdicts.ids_asked_for(part, number) for number, part in parts)
         place.leave_modulo(Frame.ASKED, asked, "id", cuts)
@@ -277,4 +277,4 @@ def follow_refusals(place: Place) -> None:
 def keep_refusals(place: Place) -> None:
     """Keep the temporary refusals that no later attempt followed up: each counts as a message."""
     rows, dropped = place.take_all(Frame.TEMPORARY), place.take_rows(Frame.FOLLOWED)
-    place.keep_rows(MESSAGE, rows if dropped is None else refusals.without_followed(rows, dropped))
+    place.keep_rows(MESSAGE, rows if dropped is None else refusals.drop_followed(rows, dropped))

@@ -11,7 +11,7 @@ TRANSMISSION_KEYS = ("channel_code", "stage_code", "outcome_code")
 UNIT_KEYS = ("channel_code", "unit_code", "stage_code", "outcome_code")
 
 
-def as_json(answer: LogSurvey) -> dict[str, object]:
+def describe_sniff(answer: LogSurvey) -> dict[str, object]:
     """The answer for a machine: counts as numbers, rounded to whole ones where they are estimates."""
     out: dict[str, object] = {
         "log": answer.log.url,

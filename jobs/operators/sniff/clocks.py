@@ -90,10 +90,10 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> IdTi
         kernel = KERNELS[format_name]
         bronze = kernel.assemble(rows.head(LOOKED_AT).lazy()).collect().lazy()
         if kernel.transmissions is not None and "EMAIL" in kernel.channels:
-            sent = in_form(kernel.transmissions(bronze))
+            sent = unify_ids(kernel.transmissions(bronze))
             found.setdefault("mails", []).append(clocks.id_times_of_mails(sent, "message_id").collect())
         if kernel.verdicts is not None:
-            verdicts = in_form(kernel.verdicts(bronze))
+            verdicts = unify_ids(kernel.verdicts(bronze))
             found.setdefault("verdicts", []).append(
                 clocks.id_times_of_verdicts(verdicts, "message_id").collect()
             )
@@ -111,7 +111,7 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> IdTi
     return IdTimes(name, zone, by_kind)
 
 
-def in_form(rows: pl.LazyFrame) -> pl.LazyFrame:
+def unify_ids(rows: pl.LazyFrame) -> pl.LazyFrame:
     """Raw rows with message-ids in the one form that joins."""
     frame = rows.collect()
     return frame.with_columns(normalise_ids(frame["message_id"]).alias("message_id")).lazy()
@@ -180,7 +180,7 @@ def judge_clock(pair: clocks.Apart, log: IdTimes, is_sure: bool, likely: Sequenc
     clock = Clock(log.name, pair.other, pair.ids, pair.is_wrong, is_sure)
     if not pair.is_wrong:
         return clock
-    clock = replace(clock, ahead=pair.by_how_much.removesuffix(" of"))
+    clock = replace(clock, ahead=pair.distance_text.removesuffix(" of"))
     made = clocks.find_remedy(pair.steps, log.zone.name or "UTC", 0, not log.is_known, likely)
     return replace(clock, time_zone=made.time_zone, clock_offset=made.clock_offset)
 

@@ -13,7 +13,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.operators.formats.options import complete_options
 from jobs.operators.formats.registry import KERNELS, MAPPED
 from jobs.operators.sniff import drawing
-from jobs.operators.sniff.as_json import as_json
+from jobs.operators.sniff.as_json import describe_sniff
 from jobs.operators.sniff.clocks import Clock, clocks_of, times_of
 from jobs.operators.sniff.files import FileProblem, Log, logs_of
 from jobs.operators.sniff.recognising import Recognised, separate_logs
@@ -55,7 +55,7 @@ def sniff_files(
         answers.append(answer)
     if is_json:
         found = {
-            "logs": [as_json(answer) for answer in answers],
+            "logs": [describe_sniff(answer) for answer in answers],
             "clocks": [asdict(clock) for clock in found_clocks(answers)],
             "problems": [{"file": problem.name, "text": problem.text} for problem in problems],
         }

@@ -285,7 +285,7 @@ def count_table(answer: LogSurvey, units: Mapping[tuple[str, str, str, str], flo
     for (of_channel, unit, stage, outcome), count in units.items():
         if of_channel == channel and unit in COUNTED:
             counts[stage, outcome] = counts.get((stage, outcome), 0.0) + count
-    stages = in_order({stage for stage, _ in counts}, STAGES)
+    stages = order_codes({stage for stage, _ in counts}, STAGES)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim", show_footer=True)
     table.add_column(f"{channel}, decided at", footer="all", no_wrap=True)
     for stage in stages:
@@ -293,14 +293,14 @@ def count_table(answer: LogSurvey, units: Mapping[tuple[str, str, str, str], flo
         table.add_column(stage, format_amount(answer, number), justify="right", no_wrap=True)
     total = format_amount(answer, sum(counts.values()))
     table.add_column("all", total, justify="right", style="bold", footer_style="bold", no_wrap=True)
-    for outcome in in_order({outcome for _, outcome in counts}, PRECEDENCE):
+    for outcome in order_codes({outcome for _, outcome in counts}, PRECEDENCE):
         of_outcome = [counts.get((stage, outcome), 0.0) for stage in stages]
         cells = [format_amount(answer, count) if count else "·" for count in of_outcome]
         table.add_row(outcome, *cells, format_amount(answer, sum(of_outcome)))
     return table
 
 
-def in_order(found: set[str], known: list[str]) -> list[str]:
+def order_codes(found: set[str], known: list[str]) -> list[str]:
     """The codes that were found, in their usual order; others last."""
     return [code for code in known if code in found] + sorted(found - set(known))
 
@@ -357,11 +357,11 @@ def verdict_table(answer: LogSurvey) -> Table:
     for (engine, _, _), count in answer.verdicts.items():
         of_filter[engine] = of_filter.get(engine, 0.0) + count
 
-    def by_filter(row: tuple[tuple[str, str, bool | None], float]) -> tuple[float, str, float]:
+    def rank_filter(row: tuple[tuple[str, str, bool | None], float]) -> tuple[float, str, float]:
         (engine, *_), count = row
         return -of_filter[engine], engine, -count
 
-    for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=by_filter):
+    for (engine, action, is_spam), count in sorted(answer.verdicts.items(), key=rank_filter):
         table.add_row(
             escape_unseen(str(engine)),
             escape_unseen("other" if action == OTHER else action or "none"),

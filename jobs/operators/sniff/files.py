@@ -257,10 +257,10 @@ def is_ready(stream: Any, until: float) -> bool:
 
 def log_url(name: str) -> str:
     """The url with which a source reads a file and all its rotations; special signs of wildcards are kept."""
-    return glob.escape(ROTATED.sub("", without_compression(name))) + "*"
+    return glob.escape(ROTATED.sub("", strip_compression(name))) + "*"
 
 
-def without_compression(name: str) -> str:
+def strip_compression(name: str) -> str:
     for ending in (".gz", ".bz2", ".xz", ".zst"):
         if name.endswith(ending):
             return name.removesuffix(ending)

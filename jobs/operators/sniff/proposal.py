@@ -12,7 +12,7 @@ from jobs.base.core.patterns import escape_unseen, mask_lines
 from jobs.base.core.time_zones import example_zones, format_offset
 from jobs.operators.formats.registry import PROFILES
 from jobs.operators.formats.shared.lines import frame_lines
-from jobs.operators.sniff.files import without_compression
+from jobs.operators.sniff.files import strip_compression
 from jobs.operators.sniff.survey import LogSurvey
 
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -55,7 +55,7 @@ def zone_hint(fitting: tuple[str, ...], name: str) -> str:
 def source_id(url: str) -> str:
     """Small letters, digits and hyphens of a file's name, else of its folder's: /var/log/mail.log* → mail."""
     for name in reversed(url.split("/")):
-        stem = re.sub(r"\.(?:log|txt|csv|json|jsonl|xml)\b.*$", "", without_compression(name).lower())
+        stem = re.sub(r"\.(?:log|txt|csv|json|jsonl|xml)\b.*$", "", strip_compression(name).lower())
         if stem := re.sub(r"[^a-z0-9]+", "-", stem).strip("-"):
             return stem
     return "source"

@@ -117,7 +117,7 @@ def units_of(memory: Memory, sent: Frames, scales: dict[str, float]) -> Units:
     dropped = memory.left_rows(Frame.FOLLOWED)
     followed_up = 0.0
     if refused is not None and dropped is not None:
-        kept = refusals.without_followed(refused, dropped)
+        kept = refusals.drop_followed(refused, dropped)
         followed_up = total_weight([refused], scales) - total_weight([kept], scales)
     later_hops = (
         [] if links is None else [hops.place_files(rows).join(links, on="file", how="semi") for rows in sent]

@@ -166,7 +166,7 @@ class Tally:
     def add_block(self, file: int, block: LineBlock, source: Source) -> None:
         """Count a block of a file; `source` has the file's own stream."""
         lines = frame_lines(block.data, block.offset)
-        source = self._with_header(file, lines, block, source)
+        source = self._add_header(file, lines, block, source)
         place = RowPlace([Range("", 0, 0, "", 0, source)], [0], [0])
         counts = self.files[file]
 
@@ -176,7 +176,7 @@ class Tally:
             see_times(counts, records)
             if kernel.name != self.kernel.name:
                 counts.companions[kernel.name] += records.height
-            rows = bronze_rows(kernel, place.with_streams(records), place, "").drop("part")
+            rows = bronze_rows(kernel, place.add_streams(records), place, "").drop("part")
             self.bronze.setdefault(kernel.name, []).append(rows)
 
         codes = classify_lines(lines, place, self.kernel.name, keep_records)
@@ -193,7 +193,7 @@ class Tally:
         see_times(counts, parse_stamps(self.kernel, ends, source))
         self._see_ignored(file, ignored, block, lines)
 
-    def _with_header(self, file: int, lines: pl.DataFrame, block: LineBlock, source: Source) -> Source:
+    def _add_header(self, file: int, lines: pl.DataFrame, block: LineBlock, source: Source) -> Source:
         """The source with the last line before a block that names columns, as far as the file was read."""
         is_head = self.kernel.is_head
         if is_head is None:

@@ -74,8 +74,8 @@ def zone_of(samples: list[bytes], kernel: LineFormat, source: Source, written_at
         found = [offset_by_ids(frame, kernel) for frame in local]
         known = [each for each in found if each]
         if known:
-            return _by_ids(known)
-    if written_at is not None and (offset := _by_file_time(local[-1], written_at)) is not None:
+            return _zone_of_ids(known)
+    if written_at is not None and (offset := _zone_of_file_time(local[-1], written_at)) is not None:
         name = "UTC" if offset == 0 else None
         evidence = f"perhaps {format_offset(offset)}: the file was last written when its last line then was"
         return Zone(name, evidence, "file time", offsets=(offset,))
@@ -131,7 +131,7 @@ def offset_by_ids(lines: pl.DataFrame, kernel: LineFormat) -> tuple[int, int, dt
     return (offset, count, when[offset]) if count > sum(found.values()) / 2 else None
 
 
-def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
+def _zone_of_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
     offsets = tuple(dict.fromkeys(offset for offset, _, _ in known))
     count = sum(count for _, count, _ in known)
     shown = " and then ".join(format_offset(offset) for offset in offsets)
@@ -147,7 +147,7 @@ def _by_ids(known: list[tuple[int, int, dt.datetime]]) -> Zone:
     return Zone(name, evidence, "ids", offsets=offsets, fitting=fitting)
 
 
-def _by_file_time(lines: pl.DataFrame, written_at: dt.datetime) -> int | None:
+def _zone_of_file_time(lines: pl.DataFrame, written_at: dt.datetime) -> int | None:
     last = lines["at"].max()
     if not isinstance(last, dt.datetime):
         return None

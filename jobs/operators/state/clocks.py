@@ -130,9 +130,9 @@ def format_disagreement(lake: Lake, settings: Observatory, difference: Apart) ->
     """A sentence: which clocks disagree, by how much, and what to do."""
     return (
         f"operator '{difference.operator_id}': the times of source '{difference.log}' are"
-        f" {difference.by_how_much} those of source '{difference.other}', by {difference.ids:,} ids that both"
-        f" have. {format_part(difference.apart, difference.ids, 0)} of what belongs together is not joined,"
-        " so that spam is counted too low."
+        f" {difference.distance_text} those of source '{difference.other}', by {difference.ids:,} ids that"
+        f" both have. {format_part(difference.apart, difference.ids, 0)} of what belongs together is not"
+        " joined, so that spam is counted too low."
         f" {format_step(lake, settings, difference)}"
     )
 

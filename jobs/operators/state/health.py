@@ -6,7 +6,7 @@ Airflow imports this module in an environment that may have none of the pipeline
 from collections.abc import Callable, Sequence
 from typing import TypedDict
 
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 
 
 class HealthRule(TypedDict):
@@ -58,7 +58,7 @@ class HealthRow(TypedDict):
 def stale_sources(rows: Sequence[HealthRow]) -> list[str]:
     """A line for each source whose last record is too old."""
     return [
-        f"{source_name(row)}: {last_record(row)}, and {with_noun(row['stale_days'], 'day')} is the most"
+        f"{source_name(row)}: {last_record(row)}, and {format_noun(row['stale_days'], 'day')} is the most"
         " that it may be old."
         f"{format_next_step(row)}"
         for row in rows

@@ -365,7 +365,7 @@ def quarantine_step(row: SourceStatus) -> str:
     )
 
 
-def as_json(rows: Iterable[SourceStatus]) -> str:
+def dump_json(rows: Iterable[SourceStatus]) -> str:
     """The rows as `status --json` prints them."""
     return json.dumps(
         [asdict(row) for row in rows], indent=1, default=lambda time: time.isoformat(), ensure_ascii=False

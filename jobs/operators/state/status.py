@@ -231,7 +231,7 @@ def alike_sources(rows: Iterable[CopiedLines]) -> list[str]:
     ]
 
 
-def without_records(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
+def list_unread(lake: Lake, settings: Observatory, operators: set[str]) -> list[str]:
     """Sources whose lines were all ignored: their format is another one."""
     urls = {(each.id, source.id): source.shown_url for each in settings.operator for source in each.source}
     found = []
@@ -373,7 +373,7 @@ def list_problems(lake: Lake, settings: Observatory, operators: set[str]) -> lis
     # A run counts open days anew, and no others.
     periods = open_periods(lake, operators, settings.lake.open_days)
     found += mostly_transit(lake, settings, periods)
-    found += without_records(lake, settings, operators)
+    found += list_unread(lake, settings, operators)
     found += uncounted_requests(settings, operators)
     found += alike_sources(count_copies(lake, operators))
     found += waiting_recipients(lake, periods)[1]

@@ -101,7 +101,7 @@ def build_systems(releases: Sequence[KnownRelease], shapes: Mapping[str, Shape])
     for block, published in sorted(blocks.items()):
         if block not in is_own:
             continue
-        shape = shapes[block[0]].with_volumes()
+        shape = shapes[block[0]].add_volumes()
         yield build_system(releases, [part.get(block, {}) for part in parts], block, published, shape, linear)
 
 
@@ -176,7 +176,7 @@ def build_system(
     """
     channel = block[1]
     unknowns = Unknowns()
-    periods = with_parts({period for _, period, _ in published})
+    periods = complete_periods({period for _, period, _ in published})
     prices = {country: price for known in releases for country, price in known.world.prices.items()}
     wrong = [
         f"{person} contributed {value} to {period} {'/'.join(codes)}"
@@ -292,7 +292,7 @@ def gather_terms(rows: Sequence[Coefficients], count: int) -> csr_array:
     return csr_array((np.array(factors, dtype=float), np.array(atoms, dtype=int), starts), (len(rows), count))
 
 
-def with_parts(wanted: set[str]) -> set[str]:
+def complete_periods(wanted: set[str]) -> set[str]:
     """The periods, with the quarters of years, and all months of a period of which a month is among them."""
     quarters = {part for period in wanted if len(period) == 4 for part in period_divisions(period)[-1]}
     of_months = (months_of(period) for period in wanted | quarters)

@@ -91,7 +91,7 @@ def try_relations(
     factors: Mapping[str, float],
 ) -> dict[Codes, dict[int, float]] | None:
     """The expressions under these chains; None where an operator's own figures break them."""
-    values = with_shares(values, shape)
+    values = add_shares(values, shape)
     parts = {codes: split_figure(codes, values, shape, factors) for codes in values}
     base = {codes: values[codes] for codes, of in parts.items() if of == [(codes, 1.0)]}
     # The codes of the first chain, and those within others, order figures of one traffic. Each step of other
@@ -216,7 +216,7 @@ def list_kinds(
     return tuple(sorted(tuple(each for each in codes if each in kind) for kind in found if kind))
 
 
-def with_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
+def add_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
     """The values, and of mixtures the two shares: what has the same figure in the mixture as in the first
     code, and what has that of the second."""
     found = dict(values)

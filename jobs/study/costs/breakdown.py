@@ -32,10 +32,10 @@ NAMES: Mapping[str, Callable[[str], str]] = {
 
 def divide(study_row: StudyRow) -> list[tuple[str, list[TotalPart]]]:
     """An estimate by area, by the parts that its table has, and by what is known."""
-    found = by_area(study_row)
+    found = group_by_area(study_row)
     for column, title in PARTED.items():
         if column in study_row.row:
-            found += by_code(study_row, column, title)
+            found += group_by_code(study_row, column, title)
     return [*found, parts_by_source(study_row.row)]
 
 
@@ -46,7 +46,7 @@ def rows_beside(study_row: StudyRow, but: str) -> pl.DataFrame:
     return study_row.beside.filter(pl.col(name) == study_row.row[name] for name in same)
 
 
-def by_area(study_row: StudyRow, column: str = "estimate") -> list[tuple[str, list[TotalPart]]]:
+def group_by_area(study_row: StudyRow, column: str = "estimate") -> list[tuple[str, list[TotalPart]]]:
     """The world by region, other areas by country; countries have none."""
     kind = study_row.row["area_kind_code"]
     if kind == COUNTRY:
@@ -71,7 +71,7 @@ def error_of(row: Row, column: str) -> float | None:
     return float(row["cv_pct"]) / 100 * float(row["estimate"])
 
 
-def by_code(study_row: StudyRow, column: str, title: str) -> list[tuple[str, list[TotalPart]]]:
+def group_by_code(study_row: StudyRow, column: str, title: str) -> list[tuple[str, list[TotalPart]]]:
     """All parts together by the codes of a column; of a single part none."""
     if study_row.row[column] not in (WHOLE, PARTS):
         return []

@@ -21,7 +21,7 @@ from jobs.base.figures.areas import COUNTRY, rows_on_day
 from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import Row, read_contract, reference_table, stage_tables
 from jobs.study.costs.any_row import explain_row
-from jobs.study.costs.breakdown import by_area, divide, rows_beside
+from jobs.study.costs.breakdown import divide, group_by_area, rows_beside
 from jobs.study.costs.facts import (
     ASSUMPTION,
     PARAMETER,
@@ -202,7 +202,7 @@ def explain_investment_gap(study_row: StudyRow) -> Explained:
         versions=versions_of(
             study_row, *tables, "ref.operator_frame", "ref.price_level", PARAMETER, ASSUMPTION
         ),
-        divided=by_area(study_row, "gap"),
+        divided=group_by_area(study_row, "gap"),
         assumptions=[*row["assumptions"], *figure_assumptions(is_money=True)],
     )  # fmt: skip
 

@@ -20,10 +20,10 @@ from jobs.base.stats.sampling import Samples
 from jobs.study.estimates.steps.sample import Reference, point_estimates, sample_of
 from jobs.study.estimates.steps.spending import (
     CONVERSIONS,
-    by_respondent,
     dollar_prices,
     draw_capital,
     draw_spending,
+    sum_by_respondent,
 )
 
 MARKET = CONVERSIONS.index("market")
@@ -71,7 +71,7 @@ def vary_parameters(
         .select("parameter_code", *(pl.col(name).cast(pl.Float64) for name in ("low", "central", "high")))
         .rows()
     }
-    people = by_respondent(accounts, reference.operator_frame, day).with_columns(
+    people = sum_by_respondent(accounts, reference.operator_frame, day).with_columns(
         subscriptions=pl.lit(None, dtype=pl.Int64)
     )
     key = ("investment", channel, period)
@@ -81,9 +81,7 @@ def vary_parameters(
         .select("country_code", "development_code")
         .rows()
     )
-    capital = draw_capital(
-        answered, [classes[name] for name in answered["country_code"]], one_at_a_time(points)
-    )
+    capital = draw_capital(answered, [classes[name] for name in answered["country_code"]], vary_each(points))
     found = draw_spending(answered, seed_of(*key, "bands"), np.ones((2, answered.height)))
     price = dollar_prices(np.array([dollars[name] for name in answered["country_code"]]))[:, :, MARKET]
     factor = np.ones((len(capital) + 1, *found.parts.shape))
@@ -97,7 +95,7 @@ def vary_parameters(
     return values[0], sorted(effects, key=lambda each: (-each.swing, each.parameter_code))
 
 
-def one_at_a_time(points: dict[str, tuple[float, float, float]]) -> Samples:
+def vary_each(points: dict[str, tuple[float, float, float]]) -> Samples:
     """Central values first, then each parameter in turn at its low and at its high point."""
     found: dict[str, Array] = {}
     for place, (code, (low, central, high)) in enumerate(points.items()):

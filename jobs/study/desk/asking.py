@@ -9,7 +9,7 @@ from typing import Any
 from jobs.base.core.identifiers import has_identifier
 from jobs.base.core.periods import months_of
 from jobs.base.store.lake import Lake
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables.contracts import Row, read_contract, rows_frame
 from jobs.study.questionnaire.filing import Fault
 from jobs.study.questionnaire.filled_forms import PERIOD
@@ -49,7 +49,7 @@ class Standing:
     why: str
 
 
-@as_only_writer("observatory questionnaire load")
+@lock_for_writing("observatory questionnaire load")
 def record_forms(lake: Lake, outcomes: Iterable[FileOutcome], respondents: Collection[str]) -> None:
     """Append how the respondents' forms of this load were judged, each once."""
     contract = read_contract(FORMS)

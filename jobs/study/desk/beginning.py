@@ -236,7 +236,7 @@ def guide_text() -> str:
         for field in contract.fields:
             codes = codelist_rows(field.codelist) if field.codelist in ("size", "channel") else {}
             of = f": {', '.join(codes)}" if codes else ""
-            needed = "yes" if field.name in contract.not_null else ""
+            needed = "yes" if field.name in contract.required_columns else ""
             lines.append(f"| `{field.name}` | {needed} | {field.description}{of} |")
     lines += [
         "",

@@ -15,7 +15,7 @@ from jobs.base.tables.contracts import Row
 from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable, ShownFigure
 from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
-from jobs.study.questionnaire.definition import OFFERED, all_questions
+from jobs.study.questionnaire.definition import OFFERED, list_questions
 from jobs.study.questionnaire.latest_answers import latest_answers
 from jobs.study.questionnaire.respondents import Respondent
 from jobs.study.questionnaire.texts import channel_name, translate_key
@@ -26,7 +26,7 @@ COLUMNS = ("area", "figure", "own", "published", "interval")
 # The indicator of the spam attempted on a channel.
 SPAM = {
     str(each.channel): each.code
-    for question in all_questions()
+    for question in list_questions()
     if question.needs == DEFINITION
     for each in question.indicators
     if each.part == "attempted"

@@ -77,7 +77,7 @@ class FilledRows:
     def add(self, table: str, cells: Mapping[str, Any], file: Path, line: str, year: int) -> None:
         """Read a row of a file; one in which nothing but what was given is filled in is none."""
         place = f"{file}, {line}"
-        written = {name: as_text(cells.get(name)) for name in SHEETS[table]}
+        written = {name: format_value(cells.get(name)) for name in SHEETS[table]}
         if not any(text for name, text in written.items() if name not in GIVEN):
             return
         faults = [f"{place}: {name} is empty: fill it in" for name in NEEDED[table] if not written[name]]
@@ -92,7 +92,7 @@ class FilledRows:
         if not faults:
             found.setdefault("source", file.name)
             found["place"] = place
-            for row in by_channel(found):
+            for row in repeat_by_channel(found):
                 whole = self.complete(table, row, written, year)
                 if table != FRAME or not self.add_service(whole, written["channel_code"].lower()):
                     self.rows[table].append(whole)
@@ -118,14 +118,14 @@ class FilledRows:
         return row
 
 
-def by_channel(row: Row) -> Iterator[Row]:
+def repeat_by_channel(row: Row) -> Iterator[Row]:
     """A row for each channel of its service."""
     channels = row.get("channel_code")
     for channel in channels if isinstance(channels, list) else [channels]:
         yield row | ({"channel_code": channel} if channel else {})
 
 
-def as_text(value: Any) -> str:
+def format_value(value: Any) -> str:
     if isinstance(value, dt.datetime | dt.date):
         return value.isoformat()[:10]
     if isinstance(value, float) and value.is_integer():
@@ -222,13 +222,13 @@ def read_workbook(file: Path, filled: FilledRows, year: int) -> None:
         )
     for table, name in names.items():
         rows = [list(row) for row in book[name].iter_rows(values_only=True)]
-        line = find_headings([[as_text(cell) for cell in row] for row in rows[:HEADED]], NEEDED[table])
+        line = find_headings([[format_value(cell) for cell in row] for row in rows[:HEADED]], NEEDED[table])
         if line is None:
             filled.wrong.append(
                 f"{file}, sheet {name}: the headings {', '.join(NEEDED[table])} are not there"
             )
             continue
-        heads = [as_text(cell) for cell in rows[line]]
+        heads = [format_value(cell) for cell in rows[line]]
         for number, row in enumerate(rows[line + 1 :], line + 2):
             cells = dict(zip(heads, row, strict=False))
             filled.add(table, cells, file, f"sheet {name}, line {number}", year)
@@ -243,7 +243,7 @@ def make_workbook(countries: Sequence[str], year: int) -> bytes:
     begun: dict[str, list[list[Any]]] = {
         FRAME: [[country] for country in countries],
         DENOMINATOR: [[country, str(year), channel] for country in countries for channel in channels],
-        PRICES: [[country, of_year] for of_year in years for country in with_dollars(countries)],
+        PRICES: [[country, of_year] for of_year in years for country in add_dollars(countries)],
         ECONOMY: [[country, year] for country in countries],
     }
     for table in TABLES:
@@ -264,7 +264,7 @@ def make_workbook(countries: Sequence[str], year: int) -> bytes:
     return workbooks.finish_workbook(book)
 
 
-def with_dollars(countries: Sequence[str]) -> list[str]:
+def add_dollars(countries: Sequence[str]) -> list[str]:
     """The countries whose prices a study needs: its own, and the one whose dollars budget bands are in."""
     return [*dict.fromkeys((*countries, DOLLARS))]
 

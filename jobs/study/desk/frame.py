@@ -29,10 +29,10 @@ from jobs.study.desk.filled_rows import (
     FRAME,
     PRICES,
     FilledRows,
+    add_dollars,
     number_text,
     read_list,
     read_workbook,
-    with_dollars,
 )
 from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, has_errors, is_changed
 from jobs.study.estimates.steps.frame import describe_wrong_subscriptions
@@ -162,7 +162,7 @@ def build_tables(
         ),
     ]
     prices = sources.filled.rows[PRICES]
-    made = yearly_rows(PRICES, AMOUNTS, values, prices, with_dollars(countries), year)
+    made = yearly_rows(PRICES, AMOUNTS, values, prices, add_dollars(countries), year)
     priced = {(row["country_code"], row["price_year"]) for row in made}
     for row in prices:
         country, of_year = row["country_code"], int(row["price_year"])

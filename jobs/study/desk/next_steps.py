@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_count, name_few, with_noun
+from jobs.base.core.numbers import format_count, format_noun, name_few
 from jobs.base.core.periods import last_period, period_before, period_of
 from jobs.base.figures.sizes import size_of
 from jobs.base.settings.config import Observatory
@@ -30,7 +30,7 @@ from jobs.study.release.clearance import (
     read_clearance,
 )
 from jobs.study.release.decisions import list_published, read_decisions
-from jobs.study.release.folders import all_in
+from jobs.study.release.folders import list_releases
 from jobs.study.release.manifest import verify_release
 from jobs.study.release.publishing import list_newer, list_unsigned, refuse_unready
 from jobs.study.release.signatures import signer_of
@@ -82,21 +82,21 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
         Step("settings", tuple(unset(settings)), f"fill in {file.name}"),
         Step(
             "respondents",
-            faults or without_one(settings, listed, "O", "operator"),
+            faults or list_unasked(settings, listed, "O", "operator"),
             respondents if faults else f"{build_frame} --ask",
         ),
         # A study can do without: the officer then decides on the country's rows.
         Step(
             "administrations",
-            without_one(settings, listed, "A", "administration"),
+            list_unasked(settings, listed, "A", "administration"),
             f"a row in {respondents}, or none",
             False,
         ),
         Step("frame", tuple(unframed(settings)), build_frame),
-        Step("keys", tuple(without_keys(settings, listed)), f"{keys}/ID.asc", False),
+        Step("keys", tuple(list_missing_keys(settings, listed)), f"{keys}/ID.asc", False),
     ]
     steps += list_answer_steps(settings, lake, loaded, quarter)
-    steps.append(Step("p", tuple(without_p()), f"write it into the file p; export {FILE}=…/p"))
+    steps.append(Step("p", tuple(list_missing_p()), f"write it into the file p; export {FILE}=…/p"))
     signers = settings.release.signers
     has_signer = signers is not None and any(Path(signers).glob("*.asc"))
     steps.append(
@@ -106,7 +106,7 @@ def list_steps(settings: Observatory, file: Path) -> list[Step]:
             f"{place(signers, 'signers')}/NAME.asc",
         )
     )
-    made = all_in(Path(settings.release.root))
+    made = list_releases(Path(settings.release.root))
     steps.append(
         Step("release", () if made else ("none is made",), f"observatory release make --period {quarter}")
     )
@@ -138,7 +138,7 @@ def list_answer_steps(
     periods = {period for rows in loaded.values() for period in rows["period_code"]}
     found = open_findings(lake, periods, settings.study.open_share) if estimated else []
     if found:
-        open_ones = (f"{with_noun(len(found), 'suspicious figure')} open",)
+        open_ones = (f"{format_noun(len(found), 'suspicious figure')} open",)
         steps.append(Step("findings", open_ones, "observatory study check"))
     return steps
 
@@ -284,7 +284,9 @@ def read_respondents(settings: Observatory) -> tuple[list[Respondent], tuple[str
         return [], tuple(str(error).splitlines())
 
 
-def without_one(settings: Observatory, listed: Sequence[Respondent], role: str, name: str) -> tuple[str, ...]:
+def list_unasked(
+    settings: Observatory, listed: Sequence[Respondent], role: str, name: str
+) -> tuple[str, ...]:
     """The study's countries of which nobody of a role is asked; of administrations the officer may decide to
     ask none."""
     without = set(settings.study.countries) - {each.country for each in listed if each.role == role}
@@ -331,7 +333,7 @@ def unframed(settings: Observatory) -> Iterator[str]:
         )
 
 
-def without_keys(settings: Observatory, listed: Sequence[Respondent]) -> Iterator[str]:
+def list_missing_keys(settings: Observatory, listed: Sequence[Respondent]) -> Iterator[str]:
     """Missing keys for packages (answers in forms need none): the study's key that signs answers to packages,
     and a public key of each operator that sends any."""
     if settings.study.receipt_key is None:
@@ -344,7 +346,7 @@ def without_keys(settings: Observatory, listed: Sequence[Respondent]) -> Iterato
         yield f"no key of {name_few(sorted(without), SHOWN)}: needed of those that send packages"
 
 
-def without_p() -> Iterator[str]:
+def list_missing_p() -> Iterator[str]:
     if not os.environ.get(VALUE) and not os.environ.get(FILE):
         yield f"{FILE} is not set"
         return

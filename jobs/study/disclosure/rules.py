@@ -23,11 +23,11 @@ import polars as pl
 REVISED = 3
 # A country's own rate stands where its respondents have half of its subscriptions.
 OWN_RATE_PCT = 50
-# The columns that by_holding() and judge_cells() add.
+# The columns that sum_by_holding() and judge_cells() add.
 ENOUGH, UNDOMINATED = "has_enough_holdings", "is_undominated"
 
 
-def by_holding(contribution: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
+def sum_by_holding(contribution: pl.DataFrame, cell: Sequence[str]) -> pl.DataFrame:
     """The sum of each holding in each cell, and whether it is protected: a holding waives with all of its
     contributions to the cell or not at all. is_sound: all of its contributions are amounts, of a holding
     that is known."""
@@ -51,7 +51,7 @@ def judge_cells(
     """
     x, is_protected = pl.col("contribution"), pl.col("is_protected")
     found = (
-        by_holding(contribution, cell)
+        sum_by_holding(contribution, cell)
         .sort(*cell, "contribution", "holding_id", descending=[False] * len(cell) + [True, False])
         .group_by(cell, maintain_order=True)
         .agg(

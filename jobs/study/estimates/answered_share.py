@@ -18,8 +18,8 @@ from scipy.special import stdtrit
 from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas, rows_on_day
 from jobs.base.tables.contracts import polars_schema, read_contract
-from jobs.study.estimates.steps.rows import conf_status_code, to_decimal
-from jobs.study.questionnaire.definition import Question, all_questions
+from jobs.study.estimates.steps.rows import conf_status_code, round_decimal
+from jobs.study.questionnaire.definition import Question, list_questions
 from jobs.study.questionnaire.latest_answers import RESPONDENT, keep_asked, latest_answers
 
 TABLE = "study.answered_share"
@@ -61,7 +61,7 @@ def form_lines() -> pl.DataFrame:
                 "kind": question.kind,
                 "is_divided": is_divided(question),
             }
-            for question in all_questions()
+            for question in list_questions()
             for each in question.indicators
         ],
         infer_schema_length=None,
@@ -186,10 +186,10 @@ def summarise_shares(placed: pl.DataFrame, people: pl.DataFrame, by: list[str]) 
         reach = stdtrit(count - 1, 0.975) * np.sqrt(found["squares"].to_numpy() * count / (count - 1))
     ends = found.with_columns(reach=pl.when(pl.col("respondent_count") > 1).then(pl.Series(reach)))
     return ends.join(of_all, on=["period_code", "channel_code", *by], nulls_equal=True).with_columns(
-        mean_pct=to_decimal(pl.col("mean"), 2),
-        mean_low_pct=to_decimal((pl.col("mean") - pl.col("reach")).clip(0, 100), 2),
-        mean_high_pct=to_decimal((pl.col("mean") + pl.col("reach")).clip(0, 100), 2),
-        median_pct=to_decimal(pl.col("median"), 2),
-        coverage_pct=to_decimal(100 * pl.col("answering") / pl.col("of_all"), 2),
+        mean_pct=round_decimal(pl.col("mean"), 2),
+        mean_low_pct=round_decimal((pl.col("mean") - pl.col("reach")).clip(0, 100), 2),
+        mean_high_pct=round_decimal((pl.col("mean") + pl.col("reach")).clip(0, 100), 2),
+        median_pct=round_decimal(pl.col("median"), 2),
+        coverage_pct=round_decimal(100 * pl.col("answering") / pl.col("of_all"), 2),
         conf_status_code=pl.col("holding_count").map_elements(conf_status_code, return_dtype=pl.String),
     )

@@ -33,12 +33,12 @@ from jobs.study.estimates.steps.spending import (
     ALL,
     NO_MONEY,
     POSTS,
-    by_respondent,
     component_factors,
     dollar_prices,
     draw_spending,
     measure_names,
     spending_measures,
+    sum_by_respondent,
     sum_by_strategy,
 )
 from jobs.study.estimates.steps.volume_parts import part_contributions, split_volumes
@@ -84,7 +84,7 @@ def transform(
         pl.col("is_waived").fill_null(False)
     )
     # A study without money has none of its columns.
-    return fill_columns(with_owners(found, reference.operator_frame), TABLE)
+    return fill_columns(add_owners(found, reference.operator_frame), TABLE)
 
 
 def volume_contributions(figures: pl.DataFrame, reference: Reference, labelled: frozenset[str]) -> list[Row]:
@@ -134,7 +134,7 @@ def spending_contributions(
     for own in accounts.sort(*by, "respondent_id", "strategy_code").partition_by(by, maintain_order=True):
         period, channel = str(own["period_code"][0]), str(own["channel_code"][0])
         strategies = [ALL, *sorted(set(own["strategy_code"]))]
-        people = by_respondent(own, frame, last_day(period))
+        people = sum_by_respondent(own, frame, last_day(period))
         respondents = people["respondent_id"].to_list()
         seed = seed_of("investment", channel, period, "bands")
         found = draw_spending(people, seed, np.ones((1, people.height)))
@@ -165,7 +165,7 @@ def respondent_rows(
     ]
 
 
-def with_owners(contributions: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def add_owners(contributions: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """Contributions with the holding and country of each respondent on the last day of the period."""
     parts = []
     for (period,), rows in contributions.partition_by("period_code", as_dict=True).items():

@@ -16,7 +16,7 @@ from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.study.disclosure.hidden_answers import MEMBER, hidden_rows
 from jobs.study.estimates.answered_share import answered_shares, place_shares, summarise_shares
 from jobs.study.estimates.steps.days import keep_covered_months
-from jobs.study.estimates.steps.rows import OWNERS, is_month, to_decimal
+from jobs.study.estimates.steps.rows import OWNERS, is_month, round_decimal
 
 TABLE = "study.countermeasure"
 DEPLOYED, STOPPED = "sp601", "sp602"
@@ -46,7 +46,7 @@ def transform(
     parts = []
     if not kept.is_empty():
         placed = place_shares(pl.concat([kept, of_traffic]), *known)
-        stages = summarise_shares(*by_sizes(*placed), BY)
+        stages = summarise_shares(*split_by_size(*placed), BY)
         is_stage = pl.col("line_code") == STAGES
         traffic = stages.filter(~is_stage).select(*CELL, traffic_pct="mean")
         parts.append(stage_rows(stages.filter(is_stage)))
@@ -54,7 +54,7 @@ def transform(
         traffic = pl.DataFrame(schema={**dict.fromkeys(CELL, pl.String), "traffic_pct": pl.Float64})
     if not shares.is_empty():
         placed = place_shares(shares, *known)
-        found = summarise_shares(*by_sizes(*placed), BY)
+        found = summarise_shares(*split_by_size(*placed), BY)
         parts.append(strategy_rows(found, judge_deployment(placed[0]), traffic, investment))
     if not parts:
         return pl.DataFrame(schema=schema)
@@ -104,7 +104,7 @@ def stopped_shares(submission: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
     ).join(totals, on=whose)
     kept = pl.col("kept").fill_null(0.0)
 
-    def as_shares(rows: pl.DataFrame, line: str, of: str) -> pl.DataFrame:
+    def compute_shares(rows: pl.DataFrame, line: str, of: str) -> pl.DataFrame:
         return rows.filter(pl.col(of) > 0).select(
             "respondent_id",
             "period_code",
@@ -116,12 +116,12 @@ def stopped_shares(submission: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame
             weight=pl.col(of),
         )
 
-    return as_shares(stages, STAGES, "spam"), as_shares(
+    return compute_shares(stages, STAGES, "spam"), compute_shares(
         stages.filter(pl.col("stage_code") == ALL), TRAFFIC, "units"
     )
 
 
-def by_sizes(placed: pl.DataFrame, people: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def split_by_size(placed: pl.DataFrame, people: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Each row under its size class and under all."""
     whole = pl.lit(ALL).alias("size_code")
     return pl.concat([placed, placed.with_columns(whole)]), pl.concat([people, people.with_columns(whole)])
@@ -175,8 +175,8 @@ def strategy_rows(
         .with_columns(
             strategy_code="item_code",
             stage_code=pl.lit(ALL),
-            stopped_traffic_pct=to_decimal(pl.col("traffic_pct"), 4),
-            chosen_pct=to_decimal(100 * pl.col("chosen_count") / pl.col("answered_count"), 2),
+            stopped_traffic_pct=round_decimal(pl.col("traffic_pct"), 4),
+            chosen_pct=round_decimal(100 * pl.col("chosen_count") / pl.col("answered_count"), 2),
             spend_per_thousand_stopped=pl.col("per_thousand") / pl.when(share > 0).then(share),
             conf_status_code=pl.when(pl.col("is_hidden").fill_null(True))
             .then(pl.lit("C"))

@@ -79,7 +79,11 @@ def transform(
         rows += [
             row
             | {"period_code": period, "channel_code": channel, "conversion_code": CONVERSION}
-            | {"per_thousand_units": per_thousand(row, units.get((period, channel, str(row["area_code"]))))}
+            | {
+                "per_thousand_units": divide_by_thousands(
+                    row, units.get((period, channel, str(row["area_code"])))
+                )
+            }
             for row in area_rows(given, sample, y)
         ]
     return typed_rows(rows, TABLE)
@@ -213,7 +217,7 @@ def read_units(spam_volume: pl.DataFrame) -> dict[tuple[str, str, str], float]:
     }
 
 
-def per_thousand(row: Row, units: float | None) -> float | None:
+def divide_by_thousands(row: Row, units: float | None) -> float | None:
     """An estimate for each thousand messages or calls of its area; None where no volumes are estimated."""
     return 1000 * float(row["estimate"]) / units if units and row["estimate"] is not None else None
 

@@ -26,7 +26,7 @@ from jobs.base.costs.cost_model import (
 )
 from jobs.base.figures.own_figures import WHERE, own_figures
 from jobs.base.tables.contracts import Row, read_contract, rows_frame
-from jobs.study.estimates.steps.rows import to_decimal
+from jobs.study.estimates.steps.rows import round_decimal
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 
 MEMBERS = "study.member_answer"
@@ -63,11 +63,11 @@ def public_spending(
         price_currency="currency_code",
     )
     is_money = pl.col("question_code") != DAYS
-    number = to_decimal(pl.col("value"), 4)
+    number = round_decimal(pl.col("value"), 4)
     real = number.cast(pl.Float64) * pl.col("base_deflator") / pl.col("deflator_index")
 
     def money_column(amount: pl.Expr) -> pl.Expr:
-        return pl.when(is_money).then(to_decimal(amount, 2))
+        return pl.when(is_money).then(round_decimal(amount, 2))
 
     return (
         answers.join(now, on=["country_code", "period_code"], how="left")
@@ -85,7 +85,7 @@ def public_spending(
             real_amount=money_column(real),
             ppp_amount=money_column(real / pl.col("base_ppp")),
             market_amount=money_column(real / pl.col("base_market")),
-            person_days=pl.when(~is_money).then(to_decimal(number, 2)),
+            person_days=pl.when(~is_money).then(round_decimal(number, 2)),
             # One administration stands behind it.
             conf_status_code=pl.lit("C"),
         )
@@ -120,7 +120,7 @@ def cost(models: PublishedModels) -> pl.DataFrame:
 def published_volume(published_figure: pl.DataFrame, spam_volume: pl.DataFrame) -> pl.DataFrame:
     """A row for each published figure that is in force."""
     own = own_figures(spam_volume).with_columns(
-        to_decimal(pl.col(name), 4) for name in ("own_value", "own_low", "own_high")
+        round_decimal(pl.col(name), 4) for name in ("own_value", "own_low", "own_high")
     )
     return (
         published_figure.filter(pl.col("valid_to").is_null())

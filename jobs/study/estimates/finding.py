@@ -81,7 +81,7 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
     Args:
         whole: contributions of quarters and years.
     """
-    rows = checked_series(with_subscriptions(whole, frame))
+    rows = checked_series(add_subscriptions(whole, frame))
     if rows.is_empty():
         return rows
     periods = sorted(set(rows["period_code"]))
@@ -99,7 +99,7 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
     rows = rows.join(earlier, on=same, how="left")
     logarithm = pl.when(pl.col("rate") > 0).then(pl.col("rate").log())
     rows = rows.with_columns(logarithm=logarithm)
-    of_class, of_channel = with_spread(rows, "size_code"), with_spread(rows)
+    of_class, of_channel = add_spread(rows, "size_code"), add_spread(rows)
     scale = pl.col("subscribed") * pl.col("days")
     earlier_rate = pl.col("rate_before")
     is_changed = (pl.col("rate") > CHANGED * earlier_rate) | (pl.col("rate") < earlier_rate / CHANGED)
@@ -108,7 +108,7 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
     is_thousandfold = (pl.col("count") >= FEW) & is_far & (pl.col("distance") > np.log(THOUSANDS))
     has_few = of_class["count"] < PEERS
     middle = pl.col("middle").exp() * scale
-    highest = with_bounds(rows, bounds)
+    highest = add_bounds(rows, bounds)
     parts = [
         rows.filter(is_changed).with_columns(expected_value=pl.col("rate_before") * scale, rule=pl.lit(0)),
         of_class.filter(is_apart).with_columns(expected_value=middle, rule=pl.lit(1)),
@@ -120,7 +120,7 @@ def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFra
     return pl.concat(part.select(columns) for part in parts)
 
 
-def with_spread(rows: pl.DataFrame, *size: str) -> pl.DataFrame:
+def add_spread(rows: pl.DataFrame, *size: str) -> pl.DataFrame:
     """Rates with how many respondents of their series have one, the median of their logarithms, the distance
     from it, and the robust standard deviation.
 
@@ -152,7 +152,7 @@ def checked_series(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([volumes, rows.filter(is_money & is_all)])
 
 
-def with_subscriptions(whole: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
+def add_subscriptions(whole: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame:
     """Contributions with their respondent's subscriptions, its own or else the frame's, at least one, and its
     size class."""
     listed = [
@@ -169,7 +169,7 @@ def with_subscriptions(whole: pl.DataFrame, frame: pl.DataFrame) -> pl.DataFrame
     return whole.join(known, on=by, how="left").with_columns(subscribed=subscriptions)
 
 
-def with_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
+def add_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
     """Rows of find_suspicious() whose channel and component have a bound, as their expected value; of a
     channel's own before that of all."""
     limits = bounds.select(

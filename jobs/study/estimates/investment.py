@@ -23,7 +23,6 @@ from jobs.study.estimates.steps.spending import (
     ALL,
     NO_MONEY,
     POSTS,
-    by_respondent,
     certain_factors,
     component_factors,
     dollar_prices,
@@ -31,6 +30,7 @@ from jobs.study.estimates.steps.spending import (
     draw_spending,
     measure_names,
     spending_measures,
+    sum_by_respondent,
     sum_by_strategy,
 )
 
@@ -111,7 +111,7 @@ def channel_rows(
     """
     period, channel = str(accounts["period_code"][0]), str(accounts["channel_code"][0])
     strategies = [ALL, *sorted(set(accounts["strategy_code"]))]
-    people = by_respondent(accounts, reference.operator_frame, last_day(period)).with_columns(
+    people = sum_by_respondent(accounts, reference.operator_frame, last_day(period)).with_columns(
         subscriptions=pl.lit(None, dtype=pl.Int64)
     )
     units = yearly_totals(traffic, reference, channel, period)
@@ -120,7 +120,7 @@ def channel_rows(
     )
     totals = sum_areas(amounts, areas_of(money, reference, last_day(period)))
     posts = post_rows(accounts, people, reference, strategies, ("posts", channel, period))
-    rows = pl.concat([with_shares(money, totals), *posts], how="diagonal")
+    rows = pl.concat([add_shares(money, totals), *posts], how="diagonal")
     total = pl.col("area_code").replace_strict(units, default=None, return_dtype=pl.Float64)
     return rows.with_columns(
         period_code=pl.lit(period),
@@ -170,9 +170,7 @@ def money_rows(
     least = spending_measures(found.certain, share, certain_factors(found.certain_parts, price, is_band))
     # Rounding of products makes equal amounts differ in their last digits: certain ones are set equal.
     least = np.where(np.isclose(least, stands, rtol=1e-12, atol=0), stands, least)
-    rows = with_measures(
-        estimate_areas(sample, y, least, freedom), measure_names(strategies), sample, is_band
-    )
+    rows = add_measures(estimate_areas(sample, y, least, freedom), measure_names(strategies), sample, is_band)
     for name, amounts in (("bands_lowest", found.lowest), ("bands_highest", found.highest)):
         points = point_estimates(sample, spending_measures(amounts, share, own))
         # Areas and measures are in the order of the rows.
@@ -181,7 +179,7 @@ def money_rows(
     return rows
 
 
-def with_measures(
+def add_measures(
     rows: pl.DataFrame, measures: list[tuple[str, str, str]], sample: Sample, is_band: Array
 ) -> pl.DataFrame:
     """Rows of estimate_areas() with strategy, component and conversion of each measure, and how many of an
@@ -215,7 +213,7 @@ def post_rows(
     filled = own.with_columns(pl.col("posts").cast(pl.Float64))
     y = sum_by_strategy(filled, "posts", answered["respondent_id"].to_list(), strategies)
     measures = [(strategy, POSTS, NO_MONEY) for strategy in strategies]
-    return [with_measures(estimate_areas(sample, y), measures, sample, answered["is_band"].to_numpy())]
+    return [add_measures(estimate_areas(sample, y), measures, sample, answered["is_band"].to_numpy())]
 
 
 def yearly_totals(traffic: pl.DataFrame, reference: Reference, channel: str, period: str) -> dict[str, Any]:
@@ -264,7 +262,7 @@ def sum_areas(known: dict[str, dict[str, Total]], areas: Iterable[Area]) -> dict
     return found
 
 
-def with_shares(rows: pl.DataFrame, totals: dict[str, dict[str, Total]]) -> pl.DataFrame:
+def add_shares(rows: pl.DataFrame, totals: dict[str, dict[str, Total]]) -> pl.DataFrame:
     """Rows with the share of each amount that an estimate in dollars at market rates is of its area's, and
     that amount's year.
 

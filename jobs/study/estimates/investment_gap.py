@@ -275,9 +275,9 @@ def channel_rows(
                 "target_code": code,
                 "authority_code": authority_code(wanted[code][1]),
                 "subscriptions": sum(of_country[name] for name in inside),
-                "spend": in_cents(spend["estimate"]),
-                "spend_low": in_cents(spend["estimate_low"]),
-                "spend_high": in_cents(spend["estimate_high"]),
+                "spend": round_to_cents(spend["estimate"]),
+                "spend_low": round_to_cents(spend["estimate_low"]),
+                "spend_high": round_to_cents(spend["estimate_high"]),
                 "assumptions": [*assumptions[code], *too_low(code, targets, spending, of_country)],
             }
             if code in targets:
@@ -287,7 +287,7 @@ def channel_rows(
     return rows
 
 
-def in_cents(amount: Decimal | None) -> float | None:
+def round_to_cents(amount: Decimal | None) -> float | None:
     """An amount to the cent; of one respondent there is no interval, and None."""
     return None if amount is None else round(float(amount), 2)
 

@@ -15,7 +15,7 @@ import polars as pl
 from jobs.base.figures.areas import holds_on
 from jobs.base.figures.counting_rules import RECEIVED_MEASURES, SENT_MEASURES
 from jobs.study.estimates.steps.days import keep_covered_months
-from jobs.study.estimates.steps.rows import OWNERS, last_day, sum_or_null, to_decimal
+from jobs.study.estimates.steps.rows import OWNERS, last_day, round_decimal, sum_or_null
 from jobs.study.estimates.steps.volume_parts import join_regions
 
 FIGURE = ["period_code", "channel_code", "measure_code", "definition_code"]
@@ -150,7 +150,7 @@ def reporting_operators(routes: pl.DataFrame, people: pl.DataFrame, end: str, na
             of_tellers=sum_or_null(pl.col("subscriptions")),
         )
         .join(of_all, on=by, how="left")
-        .with_columns(to_decimal(share, 2).alias(f"{name}_coverage_pct"))
+        .with_columns(round_decimal(share, 2).alias(f"{name}_coverage_pct"))
         .drop("of_tellers", "of_all")
     )
 

@@ -16,8 +16,8 @@ from jobs.base.core.periods import last_day
 from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas, rows_on_day
 from jobs.base.tables.contracts import polars_schema
 from jobs.study.disclosure.hidden_answers import MEMBER, hidden_rows
-from jobs.study.estimates.steps.rows import to_decimal
-from jobs.study.questionnaire.definition import Question, all_questions, list_options
+from jobs.study.estimates.steps.rows import round_decimal
+from jobs.study.questionnaire.definition import Question, list_options, list_questions
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 from jobs.study.questionnaire.texts import line_text
 
@@ -51,9 +51,9 @@ def transform(
     silent = pl.col("administration_count") - answered
     of_all = 100 / pl.col("administration_count")
     return counted.join(pillars, on=["period_code", "question_code"]).with_columns(
-        chosen_pct=to_decimal(share, 2),
-        chosen_low_pct=to_decimal(pl.col("chosen_count") * of_all, 2),
-        chosen_high_pct=to_decimal((pl.col("chosen_count") + silent) * of_all, 2),
+        chosen_pct=round_decimal(share, 2),
+        chosen_low_pct=round_decimal(pl.col("chosen_count") * of_all, 2),
+        chosen_high_pct=round_decimal((pl.col("chosen_count") + silent) * of_all, 2),
     )
 
 
@@ -90,7 +90,7 @@ def offered_answers() -> pl.DataFrame:
             "answer_code": answer,
             "indicator_text": line_text("en", question, line),
         }
-        for question in all_questions()
+        for question in list_questions()
         for line in question.indicators
         for answer in answers_of(question)
     ]

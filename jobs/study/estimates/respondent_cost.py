@@ -76,7 +76,7 @@ def list_costs(
     submission_cost: pl.DataFrame, submission: pl.DataFrame, exchange_rate: pl.DataFrame
 ) -> Iterator[tuple[str, str, GivenCosts]]:
     """Channel, period and costs, for each quarter and year of which operators have costs of all months."""
-    rows = in_dollars(submission_cost, exchange_rate)
+    rows = convert_to_dollars(submission_cost, exchange_rate)
     by = ["respondent_id", "period_code", "channel_code"]
     given = submission.group_by(by).agg(pl.col("subscriptions").max()).sort(by)
     for (channel,), own in sorted(rows.partition_by("channel_code", as_dict=True).items()):
@@ -89,7 +89,7 @@ def list_costs(
                     yield str(channel), period, found
 
 
-def in_dollars(submission_cost: pl.DataFrame, exchange_rate: pl.DataFrame) -> pl.DataFrame:
+def convert_to_dollars(submission_cost: pl.DataFrame, exchange_rate: pl.DataFrame) -> pl.DataFrame:
     """Rows of packages with amounts of whole months in US dollars."""
     latest = exchange_rate.sort("rate_date").unique("currency_code", keep="last")
     rates = latest.select("currency_code", pl.col("usd_per_unit").cast(pl.Float64))

@@ -35,7 +35,7 @@ def transform(
     """A row for each respondent, period, channel, unit and definition by logs, and one by answers. What only
     logs have is null of answers."""
     months = scale_to_all_days(submission)
-    logs = with_audits(logged_figures(months, measure), months, submission_quality)
+    logs = add_audits(logged_figures(months, measure), months, submission_quality)
     answers = answered_figures(questionnaire_answer, indicator_measure, definition)
     return pl.concat(
         [logs.with_columns(given_by_code=pl.lit(LOGS)), answers.with_columns(given_by_code=pl.lit(ANSWERS))],
@@ -69,7 +69,7 @@ def logged_figures(submission: pl.DataFrame, measure: pl.DataFrame) -> pl.DataFr
     )
 
 
-def with_audits(
+def add_audits(
     logs: pl.DataFrame, submission: pl.DataFrame, submission_quality: pl.DataFrame
 ) -> pl.DataFrame:
     """Rows of logged_figures() with the filter's calls of the messages whose content respondents had, by

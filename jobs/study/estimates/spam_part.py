@@ -125,7 +125,7 @@ def spam_source(
     given = split_volumes(respondent_figure, respondent_part, SOURCES)
     rows = estimate_parts(given, spam_volume, definition, reference)
     is_number = pl.col("channel_code").is_in(list(NUMBERED))
-    return with_rates(rows, reference.denominator).with_columns(
+    return add_rates(rows, reference.denominator).with_columns(
         source_basis_code=pl.when(is_number).then(pl.lit("number")).otherwise(pl.lit("address"))
     )
 
@@ -140,10 +140,10 @@ def spam_route(
     """A row for each area but countries, quantity, origin, link and transit of a period, channel, unit and
     definition."""
     given = split_volumes(respondent_figure, respondent_part, ROUTES)
-    return with_shares(estimate_parts(given, spam_volume, definition, reference))
+    return add_shares(estimate_parts(given, spam_volume, definition, reference))
 
 
-def with_rates(rows: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
+def add_rates(rows: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
     """Rows with the subscriptions of the source, and with the estimate for each thousand of them.
 
     Those of a region are of all of its countries that anyone received from, and null where one has none.
@@ -177,7 +177,7 @@ def with_rates(rows: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def with_shares(rows: pl.DataFrame) -> pl.DataFrame:
+def add_shares(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of known links, and of known networks crossed in between, with their share of what came from the
     origin by known ones, and that base."""
     estimate = pl.col("estimate").cast(pl.Float64)

@@ -88,7 +88,7 @@ def cell_rows(figures: pl.DataFrame, reference: Reference, labelled: frozenset[s
                 estimates.append(corrected_rows(sample, corrected))
             codes = {name: pl.lit(code) for name, code in (cell | {"period_code": period}).items()}
             for each in estimates:
-                dated = with_days(each, sample, reported, period).with_columns(**codes)
+                dated = add_days(each, sample, reported, period).with_columns(**codes)
                 rows.append(fill_columns(type_columns(dated, TABLE), TABLE))
     return rows
 
@@ -121,7 +121,7 @@ def cell_basis(
     return people, respondents_of, corrected
 
 
-def with_days(rows: pl.DataFrame, sample: Sample, reported: pl.DataFrame, period: str) -> pl.DataFrame:
+def add_days(rows: pl.DataFrame, sample: Sample, reported: pl.DataFrame, period: str) -> pl.DataFrame:
     """The rows with the share of the period's days that the logs of an area's respondents cover, in percent,
     weighted by subscriptions; null where none reported from logs. A country's figure that was scaled up to
     all days is an estimate."""

@@ -64,7 +64,7 @@ def transform(
     rows: list[dict[str, object]] = []
     for key, pair in list_pairs(respondent_figure, reference):
         rows += [row | key for row in change_rows(pair, reference, key)]
-    return with_wholes(typed_rows(rows, TABLE), spam_volume)
+    return add_wholes(typed_rows(rows, TABLE), spam_volume)
 
 
 def list_pairs(
@@ -118,7 +118,7 @@ def change_rows(pair: MatchedPair, reference: Reference, key: dict[str, str]) ->
         for people, period in zip(pair.people, pair.periods, strict=True)
     )
     enough = [
-        {area.code for area, is_enough in zip(each.areas, each.by_ratio, strict=True) if is_enough}
+        {area.code for area, is_enough in zip(each.areas, each.ratio_mask, strict=True) if is_enough}
         for each in (earlier, later)
     ]
     codes = [area.code for area in later.areas if area.code in enough[0] & enough[1]]
@@ -234,7 +234,7 @@ def describe_change(found: ChangeTable, place: int, number: int) -> dict[str, ob
     }
 
 
-def with_wholes(rows: pl.DataFrame, spam_volume: pl.DataFrame) -> pl.DataFrame:
+def add_wholes(rows: pl.DataFrame, spam_volume: pl.DataFrame) -> pl.DataFrame:
     """Rows with the estimate from all respondents of their period, and that estimate's own change."""
     whose = ["area_code", *CELL, "quantity_code"]
     whole = spam_volume.select("period_code", *whose, whole_estimate="estimate")

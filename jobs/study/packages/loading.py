@@ -18,8 +18,8 @@ from jobs.base.packages.contents import other_rules
 from jobs.base.packages.counts import TABLES, VOLUME
 from jobs.base.packages.plausible import counts_in, find_changes
 from jobs.base.store.joint_commit import commit_together, undo_unfinished
-from jobs.base.store.lake import Lake, any_of
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lake import Lake, select_any
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.store.record import add_stage, utc_now
 from jobs.base.tables.contracts import Row, rows_frame
 from jobs.study.packages.package_checks import (
@@ -27,9 +27,9 @@ from jobs.study.packages.package_checks import (
     UNREADABLE,
     Judged,
     Order,
-    in_languages,
     order_of,
     reason_of,
+    translate_text,
 )
 
 RECEIPT = "study.submission_receipt"
@@ -50,7 +50,7 @@ def refuse_same_time(packages: list[Judged]) -> None:
                 )
 
 
-@as_only_writer("observatory study load")
+@lock_for_writing("observatory study load")
 def land_packages(lake: Lake, packages: list[Judged], run_id: str, is_change_accepted: bool = False) -> None:
     """Write the good packages to the lake, in the order in which they were computed. Each replaces its
     operator's earlier rows of those months; a package that has a receipt is skipped.
@@ -146,14 +146,14 @@ def settle_package(judged: Judged, receipts: list[Row]) -> list[TakenPackage]:
     own = [each for each in of_months if each["operator_id"] == judged.manifest.operator_id]
     assert judged.package is not None
     same = [each for each in own if each["package_sha256"] == judged.package.sha256]
-    judged.is_known = any(not judged.is_dated or in_utc(each) == judged.received_at for each in same)
+    judged.is_known = any(not judged.is_dated or received_in_utc(each) == judged.received_at for each in same)
     last = {month: last_of(month, of_months) for month in sorted(judged.months)}
     counted = [each for each in of_months if any(each in of_month for of_month in last.values())]
     if judged.is_known:
         if not any(each in counted for each in same):
             newest = max(own, key=order_in)
-            at = f"{in_utc(newest):%Y-%m-%d %H:%M}"
-            judged.notes.append(in_languages("stands", file=newest["file_name"], at=at))
+            at = f"{received_in_utc(newest):%Y-%m-%d %H:%M}"
+            judged.notes.append(translate_text("stands", file=newest["file_name"], at=at))
         return []
     judged.wrong += compare_counted(judged, counted)
     judged.wrong += refuse_unsigned(judged, of_respondent)
@@ -178,7 +178,7 @@ def replaced_channels(judged: Judged, last: dict[str, list[Row]]) -> list[tuple[
     return [(months, list(channels)) for channels, months in replaced.items()]
 
 
-def in_utc(receipt: Row) -> dt.datetime:
+def received_in_utc(receipt: Row) -> dt.datetime:
     """Return the time at which its package was received."""
     received: dt.datetime = receipt["received_at"]
     return received.astimezone(dt.UTC)
@@ -201,8 +201,9 @@ def refuse_unsigned(judged: Judged, receipts: list[Row]) -> list[str]:
     signed = [each for each in receipts if each["signer_fingerprint"] is not None]
     if judged.signer is not None or not signed:
         return []
-    last = max(signed, key=in_utc)
-    before = f"{last['file_name']} of {in_utc(last):%Y-%m-%d} of the same respondent was signed by its key"
+    last = max(signed, key=received_in_utc)
+    day = f"{received_in_utc(last):%Y-%m-%d}"
+    before = f"{last['file_name']} of {day} of the same respondent was signed by its key"
     if judged.package is not None and judged.package.signature is not None:
         return [f"{before}, and this one's signature is not verified: name [study] keyring in the settings"]
     return [f"{before}, and this one is not signed: {SIGN_IT}"]
@@ -214,8 +215,8 @@ def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
     started = utc_now()
     receipts = rows_frame([build_receipt(each.judged) for each in taken], RECEIPT)
     places = [
-        f"({any_of('respondent_id', [each.judged.respondent_id])} AND {any_of('period_code', months)}"
-        f" AND {any_of('channel_code', channels)})"
+        f"({select_any('respondent_id', [each.judged.respondent_id])} AND {select_any('period_code', months)}"
+        f" AND {select_any('channel_code', channels)})"
         for each in taken
         for months, channels in each.places
     ]
@@ -239,7 +240,7 @@ def compare_counted(judged: Judged, counted: list[Row]) -> list[str]:
     for each in counted:
         is_own = each["operator_id"] == judged.manifest.operator_id
         shared = sorted(set(each["channel_codes"]) & judged.channels)
-        received = in_utc(each)
+        received = received_in_utc(each)
         if is_own and order_in(each)[0] > judged.order[0]:
             wrong.append(
                 f"its counts were computed {judged.order[0]:%Y-%m-%d %H:%M}, and those of"

@@ -198,7 +198,7 @@ def check_package(
 def notes_of(manifest: Manifest) -> list[dict[str, str]]:
     """List the notes on a package that the study takes."""
     notes = [
-        in_languages(
+        translate_text(
             "few_days", month=each.period_code, channel=each.channel_code, days=each.days, of=each.of
         )
         for each in manifest.coverage.days
@@ -219,11 +219,11 @@ def notes_of(manifest: Manifest) -> list[dict[str, str]]:
         )
     others = other_rules(manifest)
     if others:
-        notes.append(in_languages("other_rules", tables=", ".join(others)))
+        notes.append(translate_text("other_rules", tables=", ".join(others)))
     return notes
 
 
-def in_languages(key: str, **values: object) -> dict[str, str]:
+def translate_text(key: str, **values: object) -> dict[str, str]:
     """A text on packages in each language."""
     return {each: translate_key(each, "package", key, **values) for each in load_definition()["languages"]}
 

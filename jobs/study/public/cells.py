@@ -70,7 +70,7 @@ def candidate_rows(contract: PublicContract, basis: Basis, periods: Sequence[str
     return name_cells(rows.filter(parse_expression(contract.rows)), contract).sort(CELL)
 
 
-def in_areas(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
+def repeat_by_area(basis: Basis, periods: Sequence[str]) -> pl.DataFrame:
     """Contributions of these periods, once in each area that their country is in.
 
     Raises ObservatoryError for contributions from a country that is in no area: a rule would not see them.

@@ -39,15 +39,15 @@ def derive_columns(
     wanted = {each.by for each in contract.columns if each.way == "derived"}
     for name, add in ADDED.items():
         if name in wanted:
-            rows = as_contracted(add(rows, contract), contract)
+            rows = select_contracted(add(rows, contract), contract)
     if "change" in wanted and contract.protect is not None and contract.protect.whole is not None:
-        rows = as_contracted(add_change_intervals(rows, public[contract.protect.whole]), contract)
+        rows = select_contracted(add_change_intervals(rows, public[contract.protect.whole]), contract)
     if contract.thousand is None:
         return rows
-    return as_contracted(add_unit_costs(rows, contract, public[contract.thousand]), contract)
+    return select_contracted(add_unit_costs(rows, contract, public[contract.thousand]), contract)
 
 
-def as_contracted(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
+def select_contracted(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     return rows.select(pl.col(each).cast(kind) for each, kind in contract.schema.items())
 
 
@@ -83,7 +83,7 @@ def add_shares(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
     by = [name for name in contract.key if name not in contract.share]
     rows = rows.with_columns(digits=pl.Series(figure_digits(rows, contract), dtype=pl.Int64))
     share = pl.when(~is_base & ~is_whole)
-    return with_quotients(rows, rows.filter(is_base), by, 100).with_columns(
+    return add_quotients(rows, rows.filter(is_base), by, 100).with_columns(
         share_pct=share.then(pl.col("quotient").clip(upper_bound=100)),
         share_cv_band_code=share.then("worse_band"),
     )
@@ -100,12 +100,12 @@ def add_unit_costs(rows: pl.DataFrame, contract: PublicContract, spam_volume: pl
     units = units.with_columns(digits=pl.Series(figure_digits(units, volumes), dtype=pl.Int64))
     rows = rows.with_columns(digits=pl.Series(figure_digits(rows, contract), dtype=pl.Int64))
     by = [name for name in contract.key if name in volumes.key]
-    return with_quotients(rows, units, by, 1000).with_columns(
+    return add_quotients(rows, units, by, 1000).with_columns(
         cost_per_thousand="quotient", thousand_cv_band_code="worse_band"
     )
 
 
-def with_quotients(rows: pl.DataFrame, base: pl.DataFrame, by: Sequence[str], times: float) -> pl.DataFrame:
+def add_quotients(rows: pl.DataFrame, base: pl.DataFrame, by: Sequence[str], times: float) -> pl.DataFrame:
     """Rows with `quotient`: so many times their estimate over that of the base with the same codes, with the
     digits of the rougher one; and with `worse_band`, the worse of both bands. Both are null where the base
     is missing, nothing, or of another release.

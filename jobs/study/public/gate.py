@@ -32,14 +32,14 @@ from jobs.study.public.cells import (
     Basis,
     EarlierRelease,
     candidate_rows,
-    in_areas,
     name_cells,
     refuse_rows,
+    repeat_by_area,
 )
 from jobs.study.public.derived import derive_columns
-from jobs.study.public.intervals import choose_variances, without_variances
+from jobs.study.public.intervals import choose_variances, withhold_variances
 from jobs.study.public.knowledge import known_release, list_shapes, read_rows, release_numbers
-from jobs.study.public.revisions import revise_rows, with_earlier
+from jobs.study.public.revisions import add_earlier, revise_rows
 from jobs.study.public.tables import coarsen_rows
 from jobs.study.public.wholes import join_blocks, name_both, name_series, name_wholes, refuse_apart
 
@@ -110,7 +110,7 @@ def write_tables(
 ) -> dict[str, pl.DataFrame]:
     """The protected tables as readers see them, of the rows that leave."""
     coarse = {
-        contract.table: with_earlier(transform_rows(passing[name], contract), contract, earlier)
+        contract.table: add_earlier(transform_rows(passing[name], contract), contract, earlier)
         for name, contract in guarded.items()
     }
     return {
@@ -139,7 +139,7 @@ def make_public_tables(
     }
     rows = {name: candidate_rows(contract, basis, periods) for name, contract in guarded.items()}
     concerned = {period for each in rows.values() for period in each["period_code"]}
-    inside = in_areas(basis, sorted({*periods, *concerned}))
+    inside = repeat_by_area(basis, sorted({*periods, *concerned}))
     held = [
         refuse_apart(refuse_rows(rows[name], inside, contract, p_pct), rows[name], inside, contract, earlier)
         for name, contract in guarded.items()
@@ -178,11 +178,11 @@ def make_public_tables(
         if variances:
             # No interval leaves of these series.
             attack.drop_variances(basis.release, name_series(variances, guarded))
-            passing = {name: without_variances(each, variances) for name, each in passing.items()}
+            passing = {name: withhold_variances(each, variances) for name, each in passing.items()}
             continue
         dropped = choose_dropped(findings, passing, guarded, basis.release, leave_out_areas)
         if dropped.is_empty():
-            raise Unprotectable(held_rows=pl.concat(held), findings=as_frame(found))
+            raise Unprotectable(held_rows=pl.concat(held), findings=finding_rows(found))
         attack.drop_figures(basis.release, set(name_both(dropped, passing, guarded)))
         # Without a series all rows of a table, period, channel and area.
         whole, single = dropped.filter(pl.col("series").is_null()), dropped.drop_nulls("series")
@@ -191,7 +191,7 @@ def make_public_tables(
         held.append(dropped.with_columns(rule=pl.lit("attack")).select(list(HELD_SCHEMA)))
     public = write_tables(passing, guarded, earlier)
     return Protected(
-        public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), as_frame(found)
+        public | unguarded_tables(basis, public, periods, earlier), pl.concat(held), finding_rows(found)
     )
 
 
@@ -252,7 +252,7 @@ def choose_dropped(
             dropped = pl.DataFrame(
                 sorted(chosen, key=repr), schema=dict.fromkeys(CELL, pl.String), orient="row"
             )
-            return with_definition(dropped, passing)
+            return add_same_definition(dropped, passing)
     return pl.DataFrame(schema=dict.fromkeys(CELL, pl.String))
 
 
@@ -271,14 +271,14 @@ def choose_cells(
     """
     chosen: set[CellName] = set()
     # What most findings rest on goes first: fewer countries and areas are lost.
-    shared = Counter(whole for mine in findings for whole in set(map(all_series, mine)))
+    shared = Counter(whole for mine in findings for whole in set(map(name_all_series, mine)))
     for mine in sorted(findings, key=lambda mine: len(set(mine))):
         candidates = [
             (
                 0 if is_single else RANK.get(figures[cell][0], 0),
-                0 if is_single else -shared[all_series(cell)],
+                0 if is_single else -shared[name_all_series(cell)],
                 figures[cell][1],
-                cell if is_single else all_series(cell),
+                cell if is_single else name_all_series(cell),
             )
             for cell in mine
             if may_go(cell)
@@ -288,12 +288,12 @@ def choose_cells(
     return chosen
 
 
-def all_series(cell: CellName) -> CellName:
+def name_all_series(cell: CellName) -> CellName:
     """The name of all series of a cell's table, period, channel and area."""
     return (*cell[:3], None, cell[4])
 
 
-def with_definition(dropped: pl.DataFrame, passing: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+def add_same_definition(dropped: pl.DataFrame, passing: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     """Dropped figures, with those of the same country by the same definition."""
     by = [*GROUP, DEFINITION]
     more = [
@@ -304,7 +304,7 @@ def with_definition(dropped: pl.DataFrame, passing: Mapping[str, pl.DataFrame]) 
     return pl.concat([dropped, *(rows.select(CELL) for rows in more)]).unique(maintain_order=True)
 
 
-def as_frame(findings: Sequence[Finding]) -> pl.DataFrame:
+def finding_rows(findings: Sequence[Finding]) -> pl.DataFrame:
     """Findings as rows, for the restricted log."""
     rows = [
         {name: getattr(each, name) for name in FINDING_SCHEMA if name not in ("respondents", "cells")}

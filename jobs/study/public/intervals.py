@@ -53,7 +53,7 @@ def band_of(squared_cv: float) -> str:
     return "caution" if cv_pct <= UNRELIABLE_PCT else "unreliable"
 
 
-def with_intervals(made: pl.DataFrame, status: pl.Series) -> pl.DataFrame:
+def add_intervals(made: pl.DataFrame, status: pl.Series) -> pl.DataFrame:
     """Public rows with interval, band and status.
 
     Args:
@@ -125,7 +125,7 @@ def choose_variances(
     return rows.drop(VARIANCE, FREEDOM).join(now, on=SERIES, how="left", maintain_order="left")
 
 
-def without_variances(rows: pl.DataFrame, series: Collection[tuple[str, ...]]) -> pl.DataFrame:
+def withhold_variances(rows: pl.DataFrame, series: Collection[tuple[str, ...]]) -> pl.DataFrame:
     """The rows, without any variance in these series and in those that have theirs: table, period, channel
     and codes."""
     if WHOSE not in rows.columns:

@@ -6,7 +6,7 @@ import polars as pl
 
 from jobs.base.tables.public_contracts import PublicContract
 from jobs.study.disclosure import rules
-from jobs.study.public.cells import CELL, EarlierRelease, in_areas, name_cells
+from jobs.study.public.cells import CELL, EarlierRelease, name_cells, repeat_by_area
 
 NEW, SAME, REVISED, STANDS = "NEW", "SAME", "REVISED", "STANDS"
 
@@ -33,7 +33,7 @@ def revise_rows(
         mine = rows.filter(pl.col("origin") == each.basis.release)
         if mine.is_empty():
             continue
-        before = in_areas(each.basis, sorted(set(mine["period_code"])))
+        before = repeat_by_area(each.basis, sorted(set(mine["period_code"])))
         changes = rules.count_changed(
             before.filter(pl.col("table_name") == contract.protect.contributions), own, CELL
         )
@@ -70,7 +70,7 @@ def latest_published_rows(contract: PublicContract, earlier: Sequence[EarlierRel
     return found
 
 
-def with_earlier(
+def add_earlier(
     rows: pl.DataFrame, contract: PublicContract, earlier: Sequence[EarlierRelease]
 ) -> pl.DataFrame:
     """Public rows with the earlier ones that stand, and what changed of the others."""

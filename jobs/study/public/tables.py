@@ -7,7 +7,7 @@ from jobs.base.tables.contracts import list_codes
 from jobs.base.tables.public_contracts import CLASSES, OF_ERROR, VARIANCE, PublicColumn, PublicContract
 from jobs.base.tables.sql import parse_expression
 from jobs.study.disclosure.coarse import class_of, round_significant
-from jobs.study.public.intervals import with_intervals
+from jobs.study.public.intervals import add_intervals
 
 
 def coarsen_rows(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
@@ -18,7 +18,7 @@ def coarsen_rows(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
         return pl.DataFrame([coarsen_column(rows, each) for each in contract.columns])
     own = rows.drop(name for name in OF_ERROR if name != VARIANCE)
     made = pl.DataFrame([coarsen_column(own, each) for each in contract.columns])
-    return with_intervals(made, rows["obs_status_code"])
+    return add_intervals(made, rows["obs_status_code"])
 
 
 def coarsen_column(rows: pl.DataFrame, column: PublicColumn) -> pl.Series:

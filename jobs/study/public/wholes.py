@@ -16,7 +16,7 @@ from jobs.base.tables.series import ALL, VOLUME, Shape
 from jobs.study.attack.known import Finding, KnownRelease
 from jobs.study.attack.system import find_block
 from jobs.study.disclosure import rules
-from jobs.study.public.cells import CELL, GROUP, EarlierRelease, in_areas, name_cells
+from jobs.study.public.cells import CELL, GROUP, EarlierRelease, name_cells, repeat_by_area
 from jobs.study.public.knowledge import shape_of
 
 RULE = "whole"
@@ -89,7 +89,7 @@ def list_versions(
     for each in earlier:
         if whole.table in each.public:
             public = name_cells(each.public[whole.table].filter(pl.col("stands_from").is_null()), whole)
-            yield in_areas(each.basis, periods).filter(of).join(public, on=CELL, how="semi")
+            yield repeat_by_area(each.basis, periods).filter(of).join(public, on=CELL, how="semi")
 
 
 # --- what the attacker knows -------------------------------------------------------------------------

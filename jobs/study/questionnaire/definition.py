@@ -177,7 +177,7 @@ def load_definition() -> dict[str, Any]:
 
 
 @cache
-def all_questions() -> tuple[Question, ...]:
+def list_questions() -> tuple[Question, ...]:
     """The questions for all roles."""
     return tuple(
         parse_question(entry, section["id"])
@@ -198,7 +198,7 @@ def form_for(role: str, core: bool = False, period: str | None = None) -> Form:
     return Form(
         tuple(
             each
-            for each in all_questions()
+            for each in list_questions()
             if role in each.who and (each.core or not core) and not (each.yearly and is_shorter)
         )
     )
@@ -206,7 +206,7 @@ def form_for(role: str, core: bool = False, period: str | None = None) -> Form:
 
 def may_waive(role: str) -> bool:
     """Return whether a role may waive confidentiality of any of its answers."""
-    return any(role in question.waiver for question in all_questions())
+    return any(role in question.waiver for question in list_questions())
 
 
 def list_options(question: Question) -> tuple[str, ...]:

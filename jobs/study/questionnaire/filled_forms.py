@@ -18,7 +18,7 @@ from typing import Any
 
 from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
-from jobs.study.questionnaire.definition import all_questions, load_definition
+from jobs.study.questionnaire.definition import list_questions, load_definition
 from jobs.study.questionnaire.filing import (
     COLUMNS,
     FILLED,
@@ -134,11 +134,11 @@ def read_identity(book: Any) -> dict[str, str] | None:
 @cache
 def known_codes() -> dict[str, str]:
     """The codes of all indicators, by themselves in small letters."""
-    codes = [indicator.code for question in all_questions() for indicator in question.indicators]
+    codes = [indicator.code for question in list_questions() for indicator in question.indicators]
     return {code.lower(): code for code in codes}
 
 
-def to_code(written: str) -> str:
+def normalise_code(written: str) -> str:
     """An indicator's code as a line has it, in letters of any case; another text as it is."""
     written = written.strip()
     return known_codes().get(written.lower(), written)
@@ -160,9 +160,9 @@ def sheet_lines(sheet: Any) -> tuple[list[FormLine], list[Fault]]:
         code = by_column[column_of["code"]].value if column_of["code"] in by_column else None
         if not isinstance(code, str) or not code.strip():
             continue
-        code = to_code(code)
+        code = normalise_code(code)
         cells = {
-            name: to_cell(sheet, by_column[column_of[name]])
+            name: form_cell(sheet, by_column[column_of[name]])
             for name in FILLED
             if column_of[name] in by_column
         }
@@ -216,7 +216,7 @@ def lost_header(sheet: Any, known: set[str]) -> list[Fault]:
     return [Fault(place, codes[0], "", "message", "damaged", others=codes)]
 
 
-def to_cell(sheet: Any, cell: Any) -> FormCell:
+def form_cell(sheet: Any, cell: Any) -> FormCell:
     """A cell as it was written. A text that looks like a formula stays a text."""
     is_formula = cell.data_type == "f"
     value = cell.value
@@ -271,7 +271,7 @@ def read_csv(name: str, digest: str, content: bytes) -> Filing:
             column: FormCell(row.get(column) or None, FilePlace(name, f"{number}: {column}"))
             for column in FILLED
         }
-        lines.append(FormLine(to_code(row["indicator"] or ""), cells))
+        lines.append(FormLine(normalise_code(row["indicator"] or ""), cells))
     return make_filing(name, digest, identity, lines, [])
 
 
@@ -314,7 +314,7 @@ def read_json(name: str, digest: str, content: bytes) -> Filing:
                 # Python's reader takes NaN and 1e400, which are no number: a text, at which a check stops.
                 value = str(value)
             cells[column] = FormCell(value, FilePlace(name, f"answers {number}: {column}"))
-        lines.append(FormLine(to_code(entry["indicator"]), cells))
+        lines.append(FormLine(normalise_code(entry["indicator"]), cells))
     return make_filing(name, digest, identity, lines, [])
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables.contracts import Row
 from jobs.study.questionnaire.assessment import Assessment, assess_filing
 from jobs.study.questionnaire.checks import CLAIMS, double_claims, split_operators
@@ -197,7 +197,7 @@ def read_earlier_filings(lake: Lake, outcomes: list[FileOutcome]) -> EarlierFili
     )
 
 
-@as_only_writer("observatory questionnaire load")
+@lock_for_writing("observatory questionnaire load")
 def land_answers(
     lake: Lake, outcomes: list[FileOutcome], respondents: dict[str, Respondent], is_dated: bool
 ) -> int:

@@ -17,7 +17,7 @@ Received = Annotated[
 ]
 
 
-def to_utc(received: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
+def parse_received(received: dt.datetime | None, now: dt.datetime) -> dt.datetime | None:
     """Raises ObservatoryError for a time in the future."""
     at = received.replace(tzinfo=dt.UTC) if received else None
     if at is not None and (wrong := describe_future("--received", at, now)):

@@ -20,7 +20,7 @@ import polars as pl
 from jobs.base.core import workbooks
 from jobs.base.core.archives import Damaged
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import name_few, with_noun
+from jobs.base.core.numbers import format_noun, name_few
 from jobs.base.settings.countries import fold_name
 from jobs.base.tables.public_contracts import public_contract
 from jobs.study.questionnaire.definition import load_definition
@@ -376,7 +376,7 @@ def refuse_uncleared(restricted: Path, digest: str, row_counts: Mapping[str, int
     unlisted = sorted(set(row_counts) - {each.country for each in clearance.concerned})
     if unlisted:
         wrong.append(
-            f"not in the clearance: {with_noun(len(unlisted), 'country', 'countries')} whose rows leave:"
+            f"not in the clearance: {format_noun(len(unlisted), 'country', 'countries')} whose rows leave:"
             f" {name_few(unlisted, NAMED)}. List them: `observatory release clear make {name}"
             " --deadline DATE`"
         )
@@ -384,14 +384,14 @@ def refuse_uncleared(restricted: Path, digest: str, row_counts: Mapping[str, int
         file = restricted / SHEETS / UNASKED_FILE
         undecided = [each.country for each in clearance.undecided]
         wrong.append(
-            f"rows of {with_noun(len(undecided), 'country', 'countries')} leave without an administration"
+            f"rows of {format_noun(len(undecided), 'country', 'countries')} leave without an administration"
             f" that was asked: {name_few(undecided, NAMED)}. Add their administrations to the list of"
             f" respondents and ask them (`observatory release clear make`), or decide on each in {file} and"
             f" run `observatory release clear unasked {name} {file}`"
         )
     if clearance.unanswered and today <= dt.date.fromisoformat(clearance.deadline):
         wrong.append(
-            f"no answer yet of {with_noun(len(clearance.unanswered), 'administration')}, with time until"
+            f"no answer yet of {format_noun(len(clearance.unanswered), 'administration')}, with time until"
             f" {clearance.deadline}: {name_few((each.country for each in clearance.unanswered), NAMED)}"
         )
     if wrong:
@@ -410,7 +410,7 @@ def describe_grounds(clearance: Clearance) -> list[str]:
     grounds: dict[str, list[str]] = {}
     for each in clearance.concerned:
         grounds.setdefault(ground_of(each), []).append(each.country)
-    total = f"Rows of {with_noun(len(clearance.concerned), 'country', 'countries')} leave."
+    total = f"Rows of {format_noun(len(clearance.concerned), 'country', 'countries')} leave."
     return [
         total,
         *(f"{len(found)} {ground}: {', '.join(found)}" for ground, found in sorted(grounds.items())),

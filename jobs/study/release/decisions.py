@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from jobs.base.core.errors import Locked, ObservatoryError
-from jobs.study.release.folders import all_in, hold_lock
+from jobs.study.release.folders import hold_lock, list_releases
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -116,7 +116,7 @@ def find_last_end(file: Path) -> int:
 def list_published(restricted_root: Path) -> list[str]:
     """The releases that were ever published, withdrawn ones too, in the order of publication: each once."""
     found = {}
-    for period, version in all_in(restricted_root):
+    for period, version in list_releases(restricted_root):
         for each in read_decisions(restricted_root / period / version):
             if each.what == "published":
                 found[f"{period}/{version}"] = each.at
@@ -127,6 +127,6 @@ def list_withdrawn(restricted_root: Path) -> list[str]:
     """The releases that are withdrawn, in order of their names."""
     return [
         f"{period}/{version}"
-        for period, version in all_in(restricted_root)
+        for period, version in list_releases(restricted_root)
         if any(each.what == "withdrawn" for each in read_decisions(restricted_root / period / version))
     ]

@@ -36,7 +36,7 @@ def versions_in(root: Path, period: str) -> list[str]:
     return sorted(found, key=parts_of)
 
 
-def all_in(root: Path) -> list[tuple[str, str]]:
+def list_releases(root: Path) -> list[tuple[str, str]]:
     """Every period and version under a root, in order."""
     periods = sorted(each.name for each in root.iterdir() if PERIOD.match(each.name)) if root.is_dir() else []
     return [(period, version) for period in periods for version in versions_in(root, period)]

@@ -17,11 +17,11 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import count_noun, name_few, with_noun
+from jobs.base.core.numbers import count_noun, format_noun, name_few
 from jobs.base.figures.reliability import may_be_quoted
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake, open_lake
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables.contracts import REFERENCE
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.public.cells import (
@@ -100,7 +100,7 @@ def make_release(
     return make_from_lake(open_lake(settings.lake.root), settings, period, is_major, say, leave_out_areas)
 
 
-@as_only_writer("observatory release make")
+@lock_for_writing("observatory release make")
 def make_from_lake(
     lake: Lake,
     settings: Observatory,
@@ -147,7 +147,7 @@ def note_unasked(tables: Sequence[ReleasedTable], administrations: Mapping[str, 
     if not unasked:
         return []
     return [
-        f"Rows of {with_noun(len(row_counts), 'country', 'countries')} leave. Without an administration in"
+        f"Rows of {format_noun(len(row_counts), 'country', 'countries')} leave. Without an administration in"
         f" the list of respondents: {len(unasked)}; each needs one, or a decision of its own, before"
         f" publication: {', '.join(unasked)}."
     ]
@@ -201,14 +201,14 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
 def read_earlier_release(folder: Path, name: str) -> EarlierRelease:
     """An earlier release in the form that the gate and the attack take."""
     public = {
-        table: in_todays_columns(table, rows)
+        table: select_todays_columns(table, rows)
         for table, rows in frames_in(folder / "public").items()
         if table in public_tables()
     }
     return EarlierRelease(Basis(name, frames_in(folder / "basis")), public)
 
 
-def in_todays_columns(table: str, rows: pl.DataFrame) -> pl.DataFrame:
+def select_todays_columns(table: str, rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of an earlier release in the columns of today's contract: one that it did not have is null."""
     return rows.select(
         pl.col(name) if name in rows.columns else pl.lit(None, kind).alias(name)
@@ -223,7 +223,7 @@ def build_release(
     ObservatoryError if a file is not read as it was written."""
     tables = [release_table(table, protected.public[table]) for table in public_tables()]
     results = validate_public(protected.public)
-    now = as_texts(tables)
+    now = format_tables(tables)
     known = {name: texts_of(restricted / name) for name in recipe.earlier if name not in recipe.withdrawn}
     before = [name for name in recipe.earlier if name.startswith(f"{recipe.about.period}/")]
     changes = []
@@ -245,7 +245,7 @@ def texts_of(restricted: Path) -> dict[str, pl.DataFrame]:
     """The tables of an earlier release as texts, from its restricted folder; without those whose contract
     has other columns since."""
     public = frames_in(restricted / "public")
-    return as_texts(
+    return format_tables(
         [
             release_table(table, public[table])
             for table in public_tables()
@@ -254,7 +254,7 @@ def texts_of(restricted: Path) -> dict[str, pl.DataFrame]:
     )
 
 
-def as_texts(tables: Sequence[ReleasedTable]) -> dict[str, pl.DataFrame]:
+def format_tables(tables: Sequence[ReleasedTable]) -> dict[str, pl.DataFrame]:
     """Tables by name, as their CSV files hold them."""
     return {each.name: pl.read_csv(io.BytesIO(csv_of(each)), infer_schema=False) for each in tables}
 
@@ -396,7 +396,7 @@ def note_unquoted(public: Mapping[str, pl.DataFrame]) -> list[str]:
     withheld = bands.null_count()
     return [
         "No volume of all countries together may be quoted:"
-        f" {with_noun(withheld, 'row leaves', 'rows leave')} without reliability and interval, which would"
+        f" {format_noun(withheld, 'row leaves', 'rows leave')} without reliability and interval, which would"
         f" reveal a contribution, and {len(bands) - withheld} of low reliability. Sentences of the site and"
         " the documents then have no volume: read the site before you publish."
     ]
@@ -417,7 +417,7 @@ def note_standing(public: Mapping[str, pl.DataFrame]) -> list[str]:
         return []
     return [
         *([] if revised else [NOTHING_REVISED]),
-        f"{with_noun(count, 'row stands', 'rows stand')} as in an earlier version (revision_code {STANDS}):"
+        f"{format_noun(count, 'row stands', 'rows stand')} as in an earlier version (revision_code {STANDS}):"
         " one or two holdings changed, and a new figure would show by how much. Their correction leaves once"
         " three holdings of a figure have changed.",
     ]

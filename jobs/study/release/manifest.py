@@ -72,7 +72,7 @@ def format_manifest(
             "software": about.code,
             "inputs_seal": inputs,
             "reference_tables": dict(references),
-            "group_membership": {each.group: each.as_json() for each in memberships},
+            "group_membership": {each.group: each.describe() for each in memberships},
             "files": {
                 name: {"sha256": compute_digest(data), "bytes": len(data)} for name, data in files.items()
             },

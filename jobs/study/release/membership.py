@@ -30,7 +30,7 @@ class Membership:
     confidence: dict[str, int]
     uncertain: dict[str, str]
 
-    def as_json(self) -> dict[str, object]:
+    def describe(self) -> dict[str, object]:
         return {
             "day": self.day.isoformat(),
             "countries": list(self.countries),

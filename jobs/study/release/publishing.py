@@ -16,7 +16,7 @@ from jobs.study.release.folders import (
     ABOUT,
     OPEN_FILE,
     UNFINISHED,
-    all_in,
+    list_releases,
     put_in_place,
     signature_of,
     site_of,
@@ -117,7 +117,7 @@ def is_whole(target: Path, digest: str) -> bool:
 def refuse_unfinished(restricted_root: Path, public_root: Path) -> None:
     """Raise ObservatoryError if readers find a release without a record, or there is a record of one that
     they cannot find: what the attack on a later one must know is in doubt."""
-    there = {"/".join(each) for each in all_in(public_root)}
+    there = {"/".join(each) for each in list_releases(public_root)}
     recorded = set(decisions.list_published(restricted_root))
     wrong = [
         f"{public_root / name} has no record of its publication: `observatory release publish {name}` adds it"
@@ -216,7 +216,7 @@ def list_public(public_root: Path, restricted_root: Path) -> list[dict[str, Any]
     withdrawn, when and why, its digest, and whether it is the one to use of its period. Files under the
     public root say nothing here: whoever can write there could withdraw a release."""
     found: list[dict[str, Any]] = []
-    for period, version in all_in(restricted_root):
+    for period, version in list_releases(restricted_root):
         events = decisions.read_decisions(restricted_root / period / version)
         published = [each for each in events if each.what == "published"]
         if not published or not (public_root / period / version).is_dir():
@@ -264,7 +264,7 @@ def is_listed(public_root: Path, restricted_root: Path) -> bool:
 
 def list_unsigned(public_root: Path, signers: Path) -> list[Path]:
     """The index and the tombstones that none of the signers signed."""
-    tombstones = [public_root.joinpath(*name, manifest.TOMBSTONE) for name in all_in(public_root)]
+    tombstones = [public_root.joinpath(*name, manifest.TOMBSTONE) for name in list_releases(public_root)]
     found = []
     for file in [public_root / manifest.INDEX, *tombstones]:
         if file.is_file():

@@ -23,7 +23,7 @@ from jobs.study.release import sdmx, triangle
 from jobs.study.release.about import About
 from jobs.study.release.manifest import NAME
 from jobs.study.release.released_tables import ReleasedTable, format_rows
-from jobs.study.release.workbook import LONGEST_NAME, MAIN, TOP, with_names
+from jobs.study.release.workbook import LONGEST_NAME, MAIN, TOP, add_code_names
 
 # What readers raise for a file that they cannot read.
 UNREADABLE = (
@@ -69,7 +69,7 @@ def refuse_unreadable(files: Mapping[str, bytes], tables: Sequence[ReleasedTable
     reading.hold(f"sdmx/{about.file_name('structure', 'xml')}", read_structure, names_of_structure(tables))
     book = about.file_name(f"spam-{about.period}-{about.version}", "xlsx")
     reading.hold(
-        book, read_workbook, {each.name[:LONGEST_NAME]: cells_of(with_names(each)) for each in tables}
+        book, read_workbook, {each.name[:LONGEST_NAME]: cells_of(add_code_names(each)) for each in tables}
     )
     reading.hold(
         "datapackage.json",
@@ -97,7 +97,7 @@ def hold_table(reading: Reading, table: ReleasedTable, about: About) -> None:
     columns = [sdmx.concept_of(each.field.name) for each in table.columns if each.role != "measure"]
     observed = sdmx.list_observations(table, [*columns, sdmx.MEASURE, sdmx.VALUE])
     if observed.height:
-        written = in_order(observed.to_dicts())
+        written = sort_observations(observed.to_dicts())
         reading.hold(f"sdmx/{about.file_name(table.name, 'csv')}", read_observations_csv, written)
         reading.hold(f"sdmx/{about.file_name(table.name, 'xml')}", read_observations, written)
 
@@ -128,25 +128,27 @@ def read_csv(data: bytes) -> list[list[str]]:
 def read_parquet(data: bytes) -> list[list[Cell]]:
     """Header and cells, by Arrow; Polars wrote them."""
     rows = pl.DataFrame(pq.read_table(io.BytesIO(data)))
-    return [[*rows.columns], *([as_cell(value) for value in row] for row in rows.rows())]
+    return [[*rows.columns], *([normalise_cell(value) for value in row] for row in rows.rows())]
 
 
 def read_observations_csv(data: bytes) -> list[Observation]:
     header, *rows = read_csv(data)
     found = [dict(zip(header, row, strict=True)) for row in rows]
-    return in_order([{name: row[name] for name in header if name not in OF_MESSAGE} for row in found])
+    return sort_observations(
+        [{name: row[name] for name in header if name not in OF_MESSAGE} for row in found]
+    )
 
 
 def read_observations(data: bytes) -> list[Observation]:
     """The observations of a message in SDMX-ML."""
-    return in_order([dict(each.attrib) for each in fromstring(data).iter("Obs")])
+    return sort_observations([dict(each.attrib) for each in fromstring(data).iter("Obs")])
 
 
-def in_order(rows: Sequence[Mapping[str, str | None]]) -> list[Observation]:
+def sort_observations(rows: Sequence[Mapping[str, str | None]]) -> list[Observation]:
     """Observations without what is empty, values as numbers, in one order."""
     found = [{name: row[name] or "" for name in sorted(row) if row[name]} for row in rows]
     return sorted(
-        ({**row, sdmx.VALUE: as_cell(float(row[sdmx.VALUE]))} for row in found),
+        ({**row, sdmx.VALUE: normalise_cell(float(row[sdmx.VALUE]))} for row in found),
         key=lambda row: [(name, str(value)) for name, value in row.items()],
     )
 
@@ -184,7 +186,8 @@ def read_workbook(data: bytes) -> dict[str, list[list[Cell]]]:
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
     return {
         sheet.title: [
-            [as_cell(value) for value in row] for row in sheet.iter_rows(min_row=TOP + 1, values_only=True)
+            [normalise_cell(value) for value in row]
+            for row in sheet.iter_rows(min_row=TOP + 1, values_only=True)
         ]
         for sheet in book
         if sheet.title not in (MAIN, "Contents", "Codebook", "Codes", "Notes")
@@ -193,10 +196,10 @@ def read_workbook(data: bytes) -> dict[str, list[list[Cell]]]:
 
 def cells_of(rows: pl.DataFrame) -> list[list[Cell]]:
     """List the cells of rows as read_workbook() does."""
-    return [[*rows.columns], *([as_cell(value) for value in row] for row in rows.rows())]
+    return [[*rows.columns], *([normalise_cell(value) for value in row] for row in rows.rows())]
 
 
-def as_cell(value: Any) -> Cell:
+def normalise_cell(value: Any) -> Cell:
     """A cell's value: numbers with the fifteen digits that a workbook holds, nothing for an empty text."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return float(exact_number(float(value)))

@@ -23,7 +23,7 @@ from jobs.study.estimates.steps.finding_decisions import refuse_open
 from jobs.study.public.cells import CONTRIBUTION, PRICES, WORLD, Basis
 from jobs.study.release import clearance, decisions
 from jobs.study.release.about import About, next_version
-from jobs.study.release.folders import ABOUT, all_in, versions_in
+from jobs.study.release.folders import ABOUT, list_releases, versions_in
 from jobs.study.release.publishing import refuse_unfinished
 
 
@@ -93,7 +93,7 @@ def recipe_of(
 
 def refuse_unkept(root: Path, restricted: Path) -> None:
     """Raise ObservatoryError if a release has no restricted folder: the attack would not know it."""
-    unkept = ["/".join(each) for each in all_in(root) if not (restricted / Path(*each)).is_dir()]
+    unkept = ["/".join(each) for each in list_releases(root) if not (restricted / Path(*each)).is_dir()]
     if unkept:
         raise ObservatoryError(
             f"{root / unkept[0]} has no folder under {restricted}, which keeps what it was made from and who"

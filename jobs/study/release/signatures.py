@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import with_noun
+from jobs.base.core.numbers import format_noun
 from jobs.base.packages import signing
 from jobs.study.release import manifest
 from jobs.study.release.folders import signature_of
@@ -160,7 +160,7 @@ def verify_index(file: Path, signers: Path | None) -> list[str]:
     found = manifest.read_statement(file)
     signed = UNCHECKED if signers is None else signer_of_statement(file, signers).text
     dated = found["dated"][:16].replace("T", " ")
-    lines = [f"Index of {with_noun(len(found['releases']), 'release')}, as of {dated} UTC"]
+    lines = [f"Index of {format_noun(len(found['releases']), 'release')}, as of {dated} UTC"]
     for each in found["releases"]:
         state = "current" if each["is_current"] else each["status"]
         lines.append(f"{each['period']}/{each['version']}: {state}, digest {each['sha256_of_manifest']}")

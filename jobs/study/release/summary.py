@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.base.core.numbers import count_noun, format_count, with_noun
+from jobs.base.core.numbers import count_noun, format_count, format_noun
 from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.public_contracts import public_contract, public_tables
@@ -149,9 +149,9 @@ def describe_clearance(folder: Path, restricted: Path, digest: str) -> str:
     if asked is None or asked.digest != digest:
         row_counts = clearance.count_country_rows(comparing.areas_in(folder))
         named = f": {', '.join(row_counts)}" if row_counts else ""
-        countries = with_noun(len(row_counts), "country", "countries")
+        countries = format_noun(len(row_counts), "country", "countries")
         return f"The administrations were not asked yet. Rows of {countries} leave{named}"
-    objections = f"{with_noun(len(asked.open_objections), 'objection')} open"
+    objections = f"{format_noun(len(asked.open_objections), 'objection')} open"
     first, *grounds = clearance.describe_grounds(asked)
     return "\n".join(
         [f"Answers until {asked.deadline}; {objections}. {first}", "", *(f"- {each}" for each in grounds)]

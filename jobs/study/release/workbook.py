@@ -123,12 +123,12 @@ def data_sheet(book: Any, table: ReleasedTable, about: About, style: dict[str, A
     sheet.write(
         2, 0, "This sheet has one table. Empty cells have no value; the sheet Codes explains the codes."
     )
-    write_rows(sheet, with_names(table), f"table_{table.name}", style)
+    write_rows(sheet, add_code_names(table), f"table_{table.name}", style)
     sheet.freeze_panes(TOP + 1, 0)
     sheet.repeat_rows(TOP)
 
 
-def with_names(table: ReleasedTable) -> pl.DataFrame:
+def add_code_names(table: ReleasedTable) -> pl.DataFrame:
     """A table's rows with the name of each code in a column of its own, beside it."""
     rows = table.tidy
     for column in table.columns:
@@ -169,7 +169,7 @@ def write_rows(sheet: Any, rows: pl.DataFrame, name: str, style: dict[str, Any])
 def list_main_figures(tables: Sequence[ReleasedTable]) -> pl.DataFrame:
     """Spam of the last period by channel and area, by the operators' own definition; countries left out."""
     (volume,) = [each for each in tables if each.name == "spam_volume"]
-    rows = with_names(volume).filter(
+    rows = add_code_names(volume).filter(
         pl.col("definition_code") == "OPERATOR",
         pl.col("unit_code").is_in(UNITS),
         pl.col("quantity_code").is_in(QUANTITIES),

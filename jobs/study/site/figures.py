@@ -35,7 +35,7 @@ from jobs.study.site.published_release import (
     SPENDING_BAND,
     PublishedRelease,
     better_quantity,
-    by_channel,
+    split_by_channel,
     total_spending,
 )
 from jobs.study.site.sentences import (
@@ -220,7 +220,7 @@ def class_cell(row: Row, codelist: str) -> Cell:
 # --- columns ----------------------------------------------------------------------------------------
 
 
-def in_dollars(key: str) -> str:
+def head_amounts(key: str) -> str:
     """The heading of amounts of money."""
     return say("dollars", what=say(key))
 
@@ -282,9 +282,12 @@ def use_columns() -> list[ShownColumn]:
 def cost_columns() -> list[ShownColumn]:
     """Return the columns of costs, of both components and of each: the amount with its bound's sign."""
     return [
-        (Column(in_dollars("figure")), lambda row: amount_cell(row, COMPONENTS[row["cost_component_code"]])),
+        (
+            Column(head_amounts("figure")),
+            lambda row: amount_cell(row, COMPONENTS[row["cost_component_code"]]),
+        ),
         interval_column(),
-        *least_columns(in_dollars),
+        *least_columns(head_amounts),
         reliability_column(),
     ]
 
@@ -297,9 +300,9 @@ def least_columns(head: Callable[[str], str]) -> list[ShownColumn]:
 
 def investment_columns() -> list[ShownColumn]:
     return [
-        (Column(in_dollars("rate")), rate_cell),
+        (Column(head_amounts("rate")), rate_cell),
         interval_column(RATE[0], RATE[-1]),
-        (Column(in_dollars("investment.total")), amount_cell),
+        (Column(head_amounts("investment.total")), amount_cell),
         interval_column(),
         class_columns()[-1],
         reliability_column(),
@@ -308,9 +311,9 @@ def investment_columns() -> list[ShownColumn]:
 
 def gap_columns() -> list[ShownColumn]:
     return [
-        (Column(in_dollars("gap.needed")), partial(plain_cell, name="necessary")),
-        (Column(in_dollars("gap.spent")), partial(judged_cell, name="spend", band=SPENDING_BAND)),
-        (Column(in_dollars("gap.gap")), partial(judged_cell, name="gap", band="cv_band_code")),
+        (Column(head_amounts("gap.needed")), partial(plain_cell, name="necessary")),
+        (Column(head_amounts("gap.spent")), partial(judged_cell, name="spend", band=SPENDING_BAND)),
+        (Column(head_amounts("gap.gap")), partial(judged_cell, name="gap", band="cv_band_code")),
         interval_column("gap_low", "gap_high"),
         reliability_column(),
     ]
@@ -318,7 +321,7 @@ def gap_columns() -> list[ShownColumn]:
 
 def user_columns() -> list[ShownColumn]:
     return [
-        (Column(in_dollars("users.modelled")), modelled_cell),
+        (Column(head_amounts("users.modelled")), modelled_cell),
         (
             Column(say("users.points"), is_minor=True),
             partial(interval_cell, low="modelled_p05", high="modelled_p95"),
@@ -383,7 +386,7 @@ def reading_note(table: str, rows: pl.DataFrame) -> str:
     return " ".join([*notes, say("brackets.note")] if "cv_band_code" in rows.columns else notes)
 
 
-def by_area(write_bar: Callable[[Row], tuple[Part, ...]] | None = None) -> ShownColumn:
+def head_areas(write_bar: Callable[[Row], tuple[Part, ...]] | None = None) -> ShownColumn:
     """The column of areas, which heads the rows."""
     return area_column(), lambda row: head_cell(row, write_bar(row) if write_bar else None)
 
@@ -455,7 +458,7 @@ def top_of(rows: Sequence[Row], *names: str) -> float:
     return max((float(row[name]) for row in rows for name in names if row[name]), default=0.0)
 
 
-def from_zero(scale: float) -> tuple[str, str]:
+def line_from_zero(scale: float) -> tuple[str, str]:
     return "0", short(str(scale))
 
 
@@ -465,7 +468,7 @@ def from_zero(scale: float) -> tuple[str, str]:
 def volume_figures(release: PublishedRelease) -> list[SiteFigure]:
     areas = release.every_volume.filter(pl.col("area_kind_code") != "country")
     found = []
-    for channel, of_channel in by_channel(release.every_volume):
+    for channel, of_channel in split_by_channel(release.every_volume):
         for period in sorted(set(of_channel["period_code"]), reverse=True):
             own = better_quantity(areas.filter(channel_code=channel, period_code=period))
             if own.height:
@@ -479,10 +482,10 @@ def country_figures(release: PublishedRelease) -> dict[str, SiteFigure]:
     """Return each channel's figure of volumes by country, of countries with a row of their own."""
     countries = release.volumes.filter(pl.col("area_kind_code") == "country")
     found = {}
-    for channel, own in by_channel(countries):
+    for channel, own in split_by_channel(countries):
         rows = better_quantity(own)
         title = say("volume.countries", channel=head_channel(channel), count=rows.height)
-        found[channel] = volume_figure(title, by_name(rows))
+        found[channel] = volume_figure(title, sort_by_name(rows))
     return found
 
 
@@ -490,7 +493,7 @@ def volume_figure(title: str, rows: pl.DataFrame) -> SiteFigure:
     """Volumes with intervals on a scale of powers of ten."""
     listed = rows.to_dicts()
     low, high = log_axis(listed)
-    shown = [by_area(lambda row: log_bar(row, low, high)), *volume_columns("spam")]
+    shown = [head_areas(lambda row: log_bar(row, low, high)), *volume_columns("spam")]
     table = shown_table(title, listed, shown, log_labels(low, high))
     note = f"{say('volume.scale')} {say('compare.note')} {reading_note('spam_volume', rows)}"
     return SiteFigure("spam_volume", title, describe_volume(rows), table, note)
@@ -501,13 +504,13 @@ def rate_figure(channel: str, rows: pl.DataFrame) -> SiteFigure:
     listed, title = rows.to_dicts(), rate_title(channel, rows)
     scale = top_of(listed, *RATE)
     shown = [
-        by_area(lambda row: plain_bar(row, RATE, scale)),
+        head_areas(lambda row: plain_bar(row, RATE, scale)),
         (Column(say("rate")), rate_cell),
         interval_column(RATE[0], RATE[-1]),
         (Column(say("rank"), is_minor=True), rank_cell),
         reliability_column(),
     ]
-    table = shown_table(title, listed, shown, from_zero(scale))
+    table = shown_table(title, listed, shown, line_from_zero(scale))
     notes = [say("compare.note"), *apart_notes(listed), reading_note("spam_volume", rows)]
     return SiteFigure("spam_volume", title, describe_volume(rows), table, " ".join(notes))
 
@@ -539,7 +542,7 @@ def comparison_figures(release: PublishedRelease, area: str) -> list[SiteFigure]
     published rates: shares alone compare them."""
     order = [area, *region_of(area), *WHOLE]
     found = []
-    for channel, own in by_channel(release.volumes.filter(pl.col(AREA).is_in(order))):
+    for channel, own in split_by_channel(release.volumes.filter(pl.col(AREA).is_in(order))):
         by_quantity = [own.filter(pl.col("quantity_code") == quantity) for quantity in QUANTITIES]
         rows = next((each for each in by_quantity if has_both(each, area)), None)
         if rows is None:
@@ -548,7 +551,7 @@ def comparison_figures(release: PublishedRelease, area: str) -> list[SiteFigure]
         title = comparison_title(channel, listed[0], listed[-1])
         scale = top_of(listed, "share_pct")
         shown: list[ShownColumn] = [
-            by_area(partial(share_bar, scale=scale)),
+            head_areas(partial(share_bar, scale=scale)),
             (Column(say("of_traffic")), share_cell),
             (Column(say("spam")), amount_cell),
             interval_column(),
@@ -587,15 +590,15 @@ def change_figures(release: PublishedRelease, channel: str) -> list[SiteFigure]:
         if row["change_code"]:
             # Most are not sure to be a rise or a fall: the title must not say more than the card.
             title = f"{title} ({say('range', **change_ends(row))})"
-    table = shown_table(title, rows.to_dicts(), [by_area(), *change_columns()])
+    table = shown_table(title, rows.to_dicts(), [head_areas(), *change_columns()])
     note = reading_note("volume_change", rows)
     return [SiteFigure("volume_change", title, describe_volume(rows), table, note)]
 
 
 def map_figure(release: PublishedRelease) -> SiteFigure | None:
     """The map of the first channel with countries that have rows of their own."""
-    for channel, own in by_channel(release.volumes.filter(pl.col("area_kind_code") == "country")):
-        rows = by_name(better_quantity(own))
+    for channel, own in split_by_channel(release.volumes.filter(pl.col("area_kind_code") == "country")):
+        rows = sort_by_name(better_quantity(own))
         places = [place for row in rows.to_dicts() if (place := place_of(row))]
         # Which country is first depends on which have rows: no title names one.
         title = say("map", channel=head_channel(channel), count=len(places))
@@ -619,7 +622,7 @@ def label_of(row: Row) -> str:
     return name_place(row[AREA], row[AREA_NAME])
 
 
-def by_name(rows: pl.DataFrame) -> pl.DataFrame:
+def sort_by_name(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows by the names of their areas."""
     order = sorted(range(rows.height), key=lambda at: sort_key(label_of(rows.row(at, named=True))))
     return rows[order]
@@ -632,7 +635,7 @@ def type_figures(release: PublishedRelease) -> list[SiteFigure]:
     names = {code: name_type(code) for code in names_of("type")}
     rows = release.last("spam_type").filter(~pl.col("spam_type_code").is_in([ALL, PARTS]))
     found = []
-    for channel, own in by_channel(rows):
+    for channel, own in split_by_channel(rows):
         best = better_quantity(own)
         found += part_figures(channel, best, "spam_type_code", "part.type", names)
         families = best.filter(pl.col("spam_type_code").is_in([*words.FAMILIES, "OTHER", "UNK"]))
@@ -645,7 +648,7 @@ def source_figures(release: PublishedRelease) -> list[SiteFigure]:
     names = {code: name_region(code) for code in (*AREAS, "_U")}
     rows = release.last("spam_source").filter(~pl.col("source_region_code").is_in([ALL, PARTS]))
     found = []
-    for channel, own in by_channel(rows):
+    for channel, own in split_by_channel(rows):
         found += matrix("spam_source", channel, own, "source_region_code", names)
         found += part_figures(channel, own, "source_region_code", "part.source", names)
     return found
@@ -657,7 +660,7 @@ def route_figures(release: PublishedRelease) -> list[SiteFigure]:
         pl.col("origin_region_code") == PARTS, pl.col("link_code") != ALL
     )
     found = []
-    for channel, own in by_channel(rows):
+    for channel, own in split_by_channel(rows):
         found += part_figures(channel, own, "link_code", "part.route", names)
         found += matrix("spam_route", channel, own, "link_code", names)
     return found
@@ -760,7 +763,7 @@ def measure_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 def use_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
-    for channel, own in by_channel(release.last("countermeasure")):
+    for channel, own in split_by_channel(release.last("countermeasure")):
         title = say("measures.use", channel=head_channel(channel)) + most_used(own)
         names = {code: name_strategy(code) for code in words.codelist_rows("strategy")}
         table = table_by_area(title, own, "strategy_code", names, quarter_cell)
@@ -786,7 +789,7 @@ def most_used(rows: pl.DataFrame) -> str:
 def cost_figures(release: PublishedRelease) -> list[SiteFigure]:
     """Running cost of countermeasures: by area and component, and by area and strategy."""
     found = []
-    for channel, own in by_channel(release.last("countermeasure_cost")):
+    for channel, own in split_by_channel(release.last("countermeasure_cost")):
         stated = own.filter(pl.col("cost_component_code") == "stated", pl.col("strategy_code") == ALL)
         title = money_title("cost", channel, whole_row(stated))
         about = say("cost.about", period=name_period(own["period_code"][0]))
@@ -847,11 +850,11 @@ def amounts_table(
 def investment_figures(release: PublishedRelease) -> list[SiteFigure]:
     market = release.last("investment").filter(pl.col("conversion_code") == "market")
     found = []
-    for channel, own in by_channel(total_spending(release.last("investment"))):
+    for channel, own in split_by_channel(total_spending(release.last("investment"))):
         title, listed = money_title("investment", channel, whole_row(own)), own.to_dicts()
         scale = top_of(listed, *RATE)
-        shown = [by_area(partial(plain_bar, names=RATE, scale=scale)), *investment_columns()]
-        table = shown_table(title, listed, shown, from_zero(scale))
+        shown = [head_areas(partial(plain_bar, names=RATE, scale=scale)), *investment_columns()]
+        table = shown_table(title, listed, shown, line_from_zero(scale))
         about = say("investment.about", period=name_period(own["period_code"][0]))
         note = f"{say('compare.note')} {reading_note('investment', own)}"
         found.append(SiteFigure("investment", title, about, table, note))
@@ -889,7 +892,7 @@ def part_name(code: str) -> str:
 
 def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
-    for channel, own in by_channel(release.last("investment_gap")):
+    for channel, own in split_by_channel(release.last("investment_gap")):
         row = whole_row(own)
         given = {"channel": head_channel(channel)}
         norm = short(own["target_per_subscription"][0])
@@ -898,7 +901,7 @@ def gap_figures(release: PublishedRelease) -> list[SiteFigure]:
             gap = quote_before_noun(row["gap"])
             title = say("gap.title", **given, gap=gap, area=name_area(row))
         about = say("investment.about", period=name_period(own["period_code"][0]))
-        table = shown_table(title, own.to_dicts(), [by_area(), *gap_columns()])
+        table = shown_table(title, own.to_dicts(), [head_areas(), *gap_columns()])
         found.append(SiteFigure("investment_gap", title, about, table, reading_note("investment_gap", own)))
     return found
 
@@ -957,10 +960,10 @@ def most_answered(rows: pl.DataFrame) -> str:
 
 def user_figures(release: PublishedRelease) -> list[SiteFigure]:
     found = []
-    for channel, own in by_channel(release.last("user_cost")):
+    for channel, own in split_by_channel(release.last("user_cost")):
         title = say("users.title", channel=head_channel(channel))
         what = (text_column("users.what"), lambda row: english_cell(row["description"]))
-        table = shown_table(title, own.to_dicts(), [by_area(), what, *user_columns()])
+        table = shown_table(title, own.to_dicts(), [head_areas(), what, *user_columns()])
         about = say("users.about", period=name_period(own["period_code"][0]))
         found.append(SiteFigure("user_cost", title, about, table, reading_note("user_cost", own)))
     return found

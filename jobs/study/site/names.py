@@ -9,7 +9,7 @@ from jobs.base.core import languages
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import DASH
 from jobs.base.figures import words
-from jobs.study.questionnaire.definition import all_questions
+from jobs.study.questionnaire.definition import list_questions
 from jobs.study.questionnaire.respondents import country_names
 from jobs.study.questionnaire.texts import line_text, translate_area, translate_key
 from jobs.study.release.released_tables import AREAS, COMMON, PART, area_codes
@@ -139,7 +139,7 @@ def question_texts(language: str) -> dict[str, str]:
     """The questionnaire's lines in a language, by the code of each."""
     return {
         line.code: line_text(language, question, line)
-        for question in all_questions()
+        for question in list_questions()
         for line in question.indicators
     }
 

@@ -67,7 +67,7 @@ class PublishedRelease:
         rows = self.tables[table]
         own = [name for name in ("channel_code", "indicator_code") if name in rows.columns]
         last = pl.col("period_code").max()
-        return in_order(rows.filter(pl.col("period_code") == (last.over(own) if own else last)))
+        return sort_areas(rows.filter(pl.col("period_code") == (last.over(own) if own else last)))
 
     @cached_property
     def areas(self) -> dict[str, str]:
@@ -99,7 +99,7 @@ class PublishedRelease:
     def every_volume(self) -> pl.DataFrame:
         """Volumes of spam by the operators' own definition, of the unit that stands for a channel, of every
         period of the release."""
-        return in_order(self.tables["spam_volume"]).filter(
+        return sort_areas(self.tables["spam_volume"]).filter(
             pl.col("definition_code") == OPERATOR,
             pl.col("unit_code").is_in(UNITS),
             pl.col("quantity_code").is_in(QUANTITIES),
@@ -120,7 +120,7 @@ class PublishedRelease:
 KINDS = ("world", "region", "group", "country")
 
 
-def in_order(rows: pl.DataFrame) -> pl.DataFrame:
+def sort_areas(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of all countries together first, then those of regions, groups and countries."""
     kind = pl.col("area_kind_code").replace_strict({kind: at for at, kind in enumerate(KINDS)}, default=9)
     return rows.sort(~pl.col(AREA).is_in(WHOLE), kind, AREA, maintain_order=True)
@@ -189,7 +189,7 @@ def wrong_values(contract: PublicContract, tables: Mapping[str, pl.DataFrame]) -
     return wrong
 
 
-def by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+def split_by_channel(rows: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
     """Each channel that has rows, in the order of the list of channels, and its rows."""
     of_channel = {own["channel_code"][0]: own for own in rows.partition_by("channel_code") if own.height}
     yield from ((code, of_channel[code]) for code in words.codelist_rows("channel") if code in of_channel)

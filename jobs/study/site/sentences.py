@@ -22,7 +22,7 @@ from jobs.study.site.published_release import (
     UNITS,
     PublishedRelease,
     better_quantity,
-    by_channel,
+    split_by_channel,
     total_spending,
 )
 from jobs.study.site.texts import say
@@ -134,7 +134,7 @@ def has_share(row: Row | None) -> bool:
 def main_rows(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> dict[str, Row]:
     """Return each channel's volume of an area, of the better quantity that there is."""
     rows = release.volumes.filter(pl.col(AREA).is_in(areas))
-    return {channel: better_quantity(own).row(0, named=True) for channel, own in by_channel(rows)}
+    return {channel: better_quantity(own).row(0, named=True) for channel, own in split_by_channel(rows)}
 
 
 def headline(release: PublishedRelease, areas: Sequence[str] = WHOLE) -> str:
@@ -251,7 +251,7 @@ def answered_on_spending(release: PublishedRelease) -> list[str]:
     rows = total_spending(release.last("investment")).filter(pl.col(AREA).is_in(WHOLE))
     return [
         answered_sentence("answered.spent", channel, own.row(0, named=True))
-        for channel, own in by_channel(rows)
+        for channel, own in split_by_channel(rows)
     ]
 
 
@@ -276,7 +276,7 @@ def money(release: PublishedRelease) -> list[str]:
     found = [
         money_sentence(key, channel, own.row(0, named=True))
         for key, rows in (("money.cost", costs), ("money.spent", spent))
-        for channel, own in by_channel(rows)
+        for channel, own in split_by_channel(rows)
     ]
     return [*found, say("money.apart")] if found else [say("why_money")]
 
@@ -359,7 +359,7 @@ def whats_unsure(release: PublishedRelease) -> list[str]:
         ("unsure.source", "spam_source", "source_region_code", UNKNOWN),
     ):
         rows = release.last(table).filter(pl.col(AREA).is_in(WHOLE), pl.col(column) == code)
-        parts = {channel: better_quantity(own).row(0, named=True) for channel, own in by_channel(rows)}
+        parts = {channel: better_quantity(own).row(0, named=True) for channel, own in split_by_channel(rows)}
         sizes[key] = {
             channel: quote_share(row["share_pct"]) for channel, row in parts.items() if has_share(row)
         }

@@ -53,6 +53,8 @@ KINDS: dict[str, Callable[[str], str]] = {
     "share_range": lambda text: numbers.format_range(*read_pair(text, ".."), numbers.format_share),
     "interval": lambda text: numbers.format_interval(*read_pair(text, "..")),
     "share_interval": lambda text: numbers.format_interval(*read_pair(text, ".."), numbers.format_share),
+    "noun": lambda text: numbers.format_noun(int(text.split()[0]), text.split()[1]),
+    "counted_noun": lambda text: numbers.count_noun(int(text.split()[0]), text.split()[1]),
 }
 
 
@@ -83,8 +85,8 @@ def test_a_float_and_a_text_are_written_as_the_decimal_that_they_show():
 
 
 def test_a_noun_follows_its_number():
-    assert numbers.with_noun(1, "file") == f"1{numbers.NARROW}file"
-    assert numbers.with_noun(12_345, "entry", "entries") == f"12,300{numbers.NARROW}entries"
+    assert numbers.format_noun(1, "file") == f"1{numbers.NARROW}file"
+    assert numbers.format_noun(12_345, "entry", "entries") == f"12,300{numbers.NARROW}entries"
     assert numbers.count_noun(1, "file") == f"1{numbers.NARROW}file"
     assert numbers.count_noun(12_345, "row") == f"12,345{numbers.NARROW}rows"
 

@@ -23,8 +23,8 @@ from jobs.base.core.patterns import (
     escape_unseen,
     mask_lines,
     pattern_text,
-    to_safe_csv,
-    to_safe_json,
+    write_safe_csv,
+    write_safe_json,
 )
 from tests.support.examples import examples
 
@@ -163,7 +163,7 @@ EVIL = "\x1b]0;owned\x07\x1b[31m[bold]red[/bold]\u202e\x9b"
 
 
 def cells(frame: pl.DataFrame) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(to_safe_csv(frame))))
+    return list(csv.DictReader(io.StringIO(write_safe_csv(frame))))
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_any_text(texts: list[str | None]) -> None:
     for row in cells(frame.with_columns(more=pl.lit("x"))):
         assert not row["text"].startswith(("=", "+", "-", "@"))
         assert not UNSEEN.search(row["text"])
-    written = to_safe_json(frame)
+    written = write_safe_json(frame)
     lines = written.split("\n")[:-1]
     assert not any(UNSEEN.search(line) for line in lines)
     assert [json.loads(line)["text"] for line in lines] == texts

@@ -23,7 +23,7 @@ from jobs.base.costs.cost_model import (
     range_before_rounding,
     rounding_range,
 )
-from jobs.base.costs.figure import with_address
+from jobs.base.costs.figure import name_with_address
 from jobs.base.costs.published import area_name, explain_published
 from jobs.base.stats.sensitivity import rank_parameters
 from jobs.base.tables import contracts
@@ -213,7 +213,7 @@ def test_each_source_that_was_asked_for_gives_a_figure_and_where_it_was_read(
 ) -> None:
     row = FIGURES[name].row
     assert FIGURES[name].published == printed and row["source_read"] in ("issuer", "secondary")
-    assert with_address(row["source"]) != row["source"]
+    assert name_with_address(row["source"]) != row["source"]
 
 
 def test_an_area_of_several_or_without_a_code_is_named_and_overlaps() -> None:

@@ -16,7 +16,7 @@ from jobs.base.core.periods import count_days
 from jobs.base.costs.adding import INSTEAD, add_figures, reason_against_adding
 from jobs.base.costs.drawing import draw_inputs
 from jobs.base.costs.figure import Explained, Input
-from jobs.base.costs.fixed_costs import fixed_cost_rows, to_fixed_cost
+from jobs.base.costs.fixed_costs import fixed_cost_rows, read_fixed_cost
 from jobs.base.costs.month import explain_month
 from jobs.base.costs.parameter import explain_parameter, parameters_in_force
 from jobs.base.costs.published import explain_published, matching_figures, published_figures
@@ -168,7 +168,7 @@ def test_an_operators_own_costs_are_rows_of_the_settings_and_figures_of_these_ro
     (row,) = fixed_cost_rows(config.load_settings(settings).operator[0])
     assert list(row) == read_contract("ref.fixed_cost").columns
     assert row["operator_id"] == "alp-mail"
-    assert to_fixed_cost(row) == LICENCE
+    assert read_fixed_cost(row) == LICENCE
 
 
 def test_the_demos_costs_state_their_days_and_their_signs(settings: Path) -> None:

@@ -79,7 +79,7 @@ def test_narrow_rows_are_joined_once_however_many_buckets_there_are(
             counted(patch, rows, hops, "find_parents", 0)
             counted(patch, rows, steps, "open_rows", 2)
             counted(patch, rows, refusals, "find_followed", 0)
-            counted(patch, rows, refusals, "without_followed", 1)
+            counted(patch, rows, refusals, "drop_followed", 1)
             shares: list[float] = []
             engine = Noting()
             move = lambda stage, share, size, to=shares: to.append(share)  # noqa: E731

@@ -27,7 +27,7 @@ from jobs.base.settings.study import Gap, Study
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import polars_schema, rows_frame
 from jobs.cli.main import app
-from jobs.operators.packages.gold_counts import as_seen_by, count_days, logged_days, partial_sources
+from jobs.operators.packages.gold_counts import add_other_end, count_days, logged_days, partial_sources
 from jobs.operators.packages.making import package_of, subscriptions_of, write_package
 from jobs.operators.packages.smallcounts import groups_of, protect_rows
 from jobs.study.packages.loading import RECEIPT, land_packages, refuse_same_time
@@ -323,7 +323,7 @@ def test_a_claim_stands_where_nothing_was_observed() -> None:
     origin = {"origin_claimed_code": ["KEN", "KEN", "_U"], "origin_observed_code": ["FRA", "_U", "_U"]}
     columns = ("destination_code", "inbound_link_code", "transit_code", "outbound_link_code")
     same = dict.fromkeys(columns, ["_U"] * 3)
-    found = as_seen_by(pl.DataFrame(origin | same | {"direction_code": ["inbound"] * 3}))
+    found = add_other_end(pl.DataFrame(origin | same | {"direction_code": ["inbound"] * 3}))
     assert found["partner_country_code"].to_list() == ["FRA", "KEN", "_U"]
     assert set(found["link_code"]) == set(found["transit_code"]) == {"unknown"}
 

@@ -14,7 +14,7 @@ from jobs.base.core.shares import ENDS, SHARES
 from jobs.base.packages.package import FORM, MANIFEST, pack_files
 from jobs.base.packages.quality import QUALITY
 from jobs.base.store.lake import Lake
-from jobs.operators.packages.gold_quality import in_steps
+from jobs.operators.packages.gold_quality import round_to_steps
 from tests.base.packages.test_packages import again, contents, judged, loaded, made, run, told
 from tests.support.submission_lake import NORTH, put_gold, put_quality
 
@@ -101,7 +101,7 @@ def leaving(units: int, least: int, *given_shares: tuple[float, float, float] | 
         [{name: value and Decimal(f"{value:.8f}") for name, value in row.items()} for row in rows],
         schema=schema,
     )
-    return frame.with_columns(passed=pl.lit(units)).select(in_steps("passed", least)).rows()
+    return frame.with_columns(passed=pl.lit(units)).select(round_to_steps("passed", least)).rows()
 
 
 @given(st.integers(2, 8), st.integers(1, 300))

@@ -20,7 +20,7 @@ def test_a_place_on_the_mainland_is_on_land() -> None:
     lines = world_map.load_land()
     width = len(lines[0])
     for code in ("BRA", "AUS", "USA", "CAN", "RUS", "CHN", "IND", "DZA", "COD", "ZAF", "FRA", "SAU", "KAZ"):
-        x, y = world_map.to_pixels(*world_map.load_positions()[code], width)
+        x, y = world_map.place_in_pixels(*world_map.load_positions()[code], width)
         assert lines[int(y)][int(x)] == "#", code
 
 

@@ -33,10 +33,10 @@ from jobs.base.stats.intervals import (
     across_strata,
     add_known_errors,
     area_concentration,
-    at_factor,
     concentration_of,
     cv_band,
     estimate_figures,
+    figure_at_factor,
     linearised_variance,
     log_interval,
     rates_variance,
@@ -565,7 +565,7 @@ def test_a_large_silent_operator_makes_a_figure_unreliable_though_the_others_are
 
 def test_the_band_scales_what_was_not_reported() -> None:
     figures, reported = np.array([100.0, 50.0]), np.array([60.0, 60.0])
-    found = [at_factor(figures, reported, factor).tolist() for factor in (0.5, 0.75, 1.0, 1.5)]
+    found = [figure_at_factor(figures, reported, factor).tolist() for factor in (0.5, 0.75, 1.0, 1.5)]
     assert found == [[80.0, 50.0], [90.0, 50.0], [100.0, 50.0], [120.0, 50.0]]
 
 

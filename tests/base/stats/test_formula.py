@@ -17,9 +17,9 @@ from jobs.base.stats.formula import (
     LONGEST,
     check_names,
     evaluate_formula,
+    fill_in_values,
     money_degree,
     names_in,
-    with_values,
 )
 from tests.support.examples import examples
 
@@ -227,7 +227,7 @@ def test_names_are_those_of_parameters():
 
 
 def test_values_are_put_in_for_names():
-    assert with_values(
+    assert fill_in_values(
         "min_day/min_week + min(a, b)", {"min_day": "6.5", "min_week": "480", "a": "1", "b": "2"}
     ) == ("6.5/480 + min(1, 2)")
 

@@ -245,7 +245,7 @@ def test_what_is_held_before_a_pull_and_named_after_it_is_one_message(tmp_path: 
         operator = read_reference(site.settings, "ref.operator")
         bronze = site.lake.read("bronze.postfix")
         (rows,) = assembled_in_buckets(
-            "silver.transmission", {"postfix": bronze}, Protection.from_operators(operator), 1
+            "silver.transmission", {"postfix": bronze}, Protection.read_operators(operator), 1
         )
         found.append((bronze.filter(row_code="held").height, sorted(map(str, rows.rows()))))
     (few, whole), (many, grown) = found

@@ -512,7 +512,7 @@ def test_days_that_are_not_counted_again_lose_a_subscriber_from_their_sketches(
 
     def count_sketched(table: str) -> int:
         rows = lake.read(table).drop_nulls("sender_sketch")
-        lists = rows.select(sketch.from_bytes(pl.col("sender_sketch")))["sender_sketch"]
+        lists = rows.select(sketch.unpack_hashes(pl.col("sender_sketch")))["sender_sketch"]
         return int(lists.explode().is_in(hashed.implode()).sum())
 
     tables = ("gold.spam_source_daily", "gold.spam_source_monthly")

@@ -9,7 +9,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.operators.erase import subscribers
 from jobs.operators.erase.subscribers import (
     Subscribers,
-    by_rows,
+    found_in_rows,
     hash_names,
     normalise_address,
     normalise_number,
@@ -23,7 +23,7 @@ def gone(*names: str) -> Subscribers:
 
 
 def are_named(who: Subscribers, texts: list[str], is_national: bool = False) -> list[bool]:
-    return by_rows(who.find_named(pl.Series(texts, dtype=pl.String), is_national), len(texts)).to_list()
+    return found_in_rows(who.find_named(pl.Series(texts, dtype=pl.String), is_national), len(texts)).to_list()
 
 
 FIGURES = st.integers(0, 999).map(lambda number: f"7700900{number:03d}")

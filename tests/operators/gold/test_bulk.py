@@ -84,7 +84,7 @@ def campaigns_of(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     return named.with_columns(
         pl.col("signature_kind_code").fill_null("text"),
         sender_sketch=pl.Series(hashes, dtype=sketch.LIST),
-    ).with_columns(sketch.to_bytes(pl.col("sender_sketch")))
+    ).with_columns(sketch.pack_hashes(pl.col("sender_sketch")))
 
 
 # Each message of the day with what is known of its signature's campaigns, and whether it is bulk.
@@ -535,8 +535,8 @@ def test_a_changed_day_changes_the_inputs_of_the_days_that_look_at_it() -> None:
     back = {"a": 2, "b": 30}
 
     def changed(campaign: dict[Any, str], message: dict[Any, str]) -> set[tuple[str, str]]:
-        before = bulk_days.with_history(inputs, {("a", days[10]): "5:x"}, {("a", days[10]): "9:x"}, back)
-        after = bulk_days.with_history(
+        before = bulk_days.hash_inputs(inputs, {("a", days[10]): "5:x"}, {("a", days[10]): "9:x"}, back)
+        after = bulk_days.hash_inputs(
             inputs, {("a", days[10]): "5:x"} | campaign, {("a", days[10]): "9:x"} | message, back
         )
         return {key for key in inputs if before[key] != after[key]}
@@ -549,7 +549,7 @@ def test_a_changed_day_changes_the_inputs_of_the_days_that_look_at_it() -> None:
 
 def test_texts_are_read_of_the_days_that_are_looked_at() -> None:
     stale = {"a": {"2026-03-01", "2026-03-05"}, "b": {"2026-03-01"}}
-    read = bulk_days.with_texts(stale, {"a": 2, "b": 30})
+    read = bulk_days.add_earlier_days(stale, {"a": 2, "b": 30})
     assert read["a"] == {"2026-02-28", "2026-03-01", "2026-03-04", "2026-03-05"}
     assert (min(read["b"]), max(read["b"]), len(read["b"])) == ("2026-01-31", "2026-03-01", 30)
 

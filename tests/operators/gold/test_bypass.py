@@ -19,7 +19,7 @@ from jobs.operators.gold import bypass_indicator_daily
 from jobs.operators.gold.shared.bypass import (
     CONTACT_KEY,
     CONTACT_RULES,
-    all_thresholds,
+    choose_thresholds,
     contact_bucket,
     count_contacts,
     numbers_behaviour,
@@ -114,7 +114,7 @@ def test_the_gateways_that_signed_for_calls_are_counted() -> None:
     sketches = ("flagged_sender_sketch", "origid_sketch", "flagged_origid_sketch")
     counts = made.select(
         *("bypass_code", "units_examined", "units_flagged"),
-        *(sketch.estimate_distinct(sketch.from_bytes(pl.col(name))).alias(name) for name in sketches),
+        *(sketch.estimate_distinct(sketch.unpack_hashes(pl.col(name))).alias(name) for name in sketches),
     )
     assert counts.rows() == [("SPOOFED_CLI", 5, 4, 4, 3, 2)]
 
@@ -122,9 +122,9 @@ def test_the_gateways_that_signed_for_calls_are_counted() -> None:
 def test_a_threshold_that_is_missing_or_no_number_is_named() -> None:
     right = reference_table("ref.bypass_parameter")
     with pytest.raises(ObservatoryError, match="ref.bypass_parameter: no row grey_recipients for recipient"):
-        all_thresholds(right.filter(pl.col("parameter_code") != "grey_recipients"))
+        choose_thresholds(right.filter(pl.col("parameter_code") != "grey_recipients"))
     with pytest.raises(ObservatoryError, match="row grey_recipients: 'many' is no number"):
-        all_thresholds(right.with_columns(value=pl.lit("many")))
+        choose_thresholds(right.with_columns(value=pl.lit("many")))
 
 
 # --- parts ----------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def lists_of(frame: pl.DataFrame) -> dict[tuple[str, str], list[int]]:
 
 
 def estimates(frame: pl.DataFrame) -> pl.DataFrame:
-    return frame.with_columns(senders=sketch.estimate_distinct(sketch.from_bytes(pl.col("sender_sketch"))))
+    return frame.with_columns(senders=sketch.estimate_distinct(sketch.unpack_hashes(pl.col("sender_sketch"))))
 
 
 def test_neither_order_nor_parts_change_a_sketch(definition: pl.DataFrame) -> None:
@@ -99,12 +99,12 @@ def test_a_sketch_is_its_hashes_as_bytes() -> None:
         (frame[:0], []),
         (pl.concat([frame, frame[:2]], rechunk=False), lists + lists[:2]),
     ):
-        written = rows.select(sketch.to_bytes(pl.col("hashes")))
+        written = rows.select(sketch.pack_hashes(pl.col("hashes")))
         assert written["hashes"].to_list() == [
             None if one is None else np.array(one, "<i8").tobytes() for one in wanted
         ]
-        assert written.select(sketch.from_bytes(pl.col("hashes")))["hashes"].to_list() == wanted
-        assert written[1:].select(sketch.from_bytes(pl.col("hashes")))["hashes"].to_list() == wanted[1:]
+        assert written.select(sketch.unpack_hashes(pl.col("hashes")))["hashes"].to_list() == wanted
+        assert written[1:].select(sketch.unpack_hashes(pl.col("hashes")))["hashes"].to_list() == wanted[1:]
 
 
 def test_months_add_up(definition: pl.DataFrame) -> None:
@@ -129,7 +129,7 @@ def test_months_add_up(definition: pl.DataFrame) -> None:
 def test_a_rate_is_rounded_half_up() -> None:
     """1 of 3, 2 of 3, and what is half of the last place."""
     frame = pl.DataFrame({"spam": [1, 2, 1, 5, 10**11], "subscriber_count": [3, 3, 2 * 10**9, None, 7]})
-    found = frame.select(rate=spam_source_monthly.per_thousand("spam"))["rate"].to_list()
+    found = frame.select(rate=spam_source_monthly.divide_by_thousands("spam"))["rate"].to_list()
     assert [rate and str(rate) for rate in found] == [
         "333.333333",
         "666.666667",

@@ -72,7 +72,9 @@ def units_by_day(lake: Lake, grain: str) -> dict[dt.date, int]:
 def distinct_senders(frame: pl.DataFrame, period: str) -> dict[object, int | None]:
     """Distinct senders of certain spam by period; None where they cannot be counted."""
     rows = frame.filter(definition_code="OPERATOR", unit_code="attempt").filter(pl.col("spam_certain") > 0)
-    counted = rows.with_columns(senders=sketch.estimate_distinct(sketch.from_bytes(pl.col("sender_sketch"))))
+    counted = rows.with_columns(
+        senders=sketch.estimate_distinct(sketch.unpack_hashes(pl.col("sender_sketch")))
+    )
     return dict(counted.select(period, "senders").rows())
 
 

@@ -112,7 +112,7 @@ def passed(texts: list[str]) -> list[str | None]:
     """Return the domain that passes of each text, as of an address and as of a field for a domain."""
     rows = pl.DataFrame({"text": texts}, schema={"text": pl.String})
     read = rows.select(
-        domains.to_registered(reader(pl.col("text"))).alias(str(place))
+        domains.find_registered(reader(pl.col("text"))).alias(str(place))
         for place, reader in enumerate((domains.extract_host, domains.read_host))
     )
     return [*read["0"].to_list(), *read["1"].to_list()]

@@ -84,8 +84,8 @@ MALFORMED = [
 def test_what_is_no_address_is_null(ranges, address):
     values = pl.Series([address])
     assert location.locate_in_ranges(values, ranges).row(0) == (None, None, None)
-    assert location.to_networks(values).to_list() == [None]
-    assert location.in_networks(values, ["0.0.0.0/0"]).to_list() == [None]
+    assert location.find_networks(values).to_list() == [None]
+    assert location.match_networks(values, ["0.0.0.0/0"]).to_list() == [None]
 
 
 def test_rows_keep_their_order_and_ranges_travel(ranges):
@@ -140,7 +140,9 @@ def test_lookup_agrees_with_a_search_through_all_ranges(prefixes, last):
         },
         schema=location.LOCATED,
     )
-    table = location.make_ranges([location.to_span({"prefix": str(network)}) for network in networks], labels)
+    table = location.make_ranges(
+        [location.parse_span({"prefix": str(network)}) for network in networks], labels
+    )
     address = ipaddress.ip_address(f"192.0.2.{last}")
     covering = [(-network.prefixlen, place) for place, network in enumerate(networks) if address in network]
     expected = min(covering)[1] if covering else None
@@ -149,16 +151,16 @@ def test_lookup_agrees_with_a_search_through_all_ranges(prefixes, last):
 
 def test_networks():
     values = pl.Series("client", ["192.0.2.77", "2001:db8:12:34::1", "::ffff:198.51.100.9", None])
-    networks = location.to_networks(values)
+    networks = location.find_networks(values)
     assert networks.to_list() == ["192.0.2.0/24", "2001:db8:12::/48", "198.51.100.0/24", None]
     assert networks.name == "client"
-    assert location.in_networks(values, ["192.0.2.64/26", "2001:db8:12::/48"]).to_list() == [
+    assert location.match_networks(values, ["192.0.2.64/26", "2001:db8:12::/48"]).to_list() == [
         True,
         True,
         False,
         None,
     ]
-    assert location.in_networks(values, []).to_list() == [False, False, False, None]
+    assert location.match_networks(values, []).to_list() == [False, False, False, None]
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,9 @@ from tests.support import bypass_sms
 def e164(number: str | None, country: str, is_national: bool = False) -> str | None:
     """One number, beside others that must not be touched."""
     frame = pl.DataFrame({"number": ["447700900123", number, "MyBank", None, "7726"]})
-    found = frame.select(numbering.to_e164(pl.col("number"), country, is_national)).to_series().to_list()
+    found = (
+        frame.select(numbering.normalise_e164(pl.col("number"), country, is_national)).to_series().to_list()
+    )
     assert found[2:] == ["MyBank", None, "7726"]
     if not is_national:
         assert found[0] == "447700900123"
@@ -176,7 +178,7 @@ def test_e164_numbers_of_all_countries_stay() -> None:
     frame = pl.DataFrame({"number": whole})
     for region in rng.sample(regions, 20):
         assert (
-            frame.select(numbering.to_e164(pl.col("number"), iso3_codes()[region]))["number"].to_list()
+            frame.select(numbering.normalise_e164(pl.col("number"), iso3_codes()[region]))["number"].to_list()
             == whole
         )
 

@@ -305,7 +305,7 @@ def test_the_door_knows_the_sources_of_national_numbers_from_the_settings() -> N
     operator = Operator(id="op", name="A", country="USA", holding="a", currency="USD", source=sources)
     rows = rows_of_operators(config.Observatory(operator=[operator]))
     assert set(rows[0]) == set(read_contract("ref.operator").columns)
-    (own,) = Protection.from_operators(rows_frame(rows, "ref.operator")).spaces
+    (own,) = Protection.read_operators(rows_frame(rows, "ref.operator")).spaces
     assert own.national_sources == ("smsc",)
 
 

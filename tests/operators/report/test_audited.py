@@ -339,7 +339,7 @@ def test_a_call_without_a_share_stays_as_counted_in_the_channel() -> None:
     row = quality_row(units=100, spam_certain=30, spam_possible=40, **shares)
     row |= {"prevalence": 0.5, "prevalence_low": 0.5, "prevalence_high": 0.5}
     found = audited.correct_spam(
-        Spam.from_row(row), errors(pl.DataFrame([row], schema=FIGURES["quality"].columns))
+        Spam.read_row(row), errors(pl.DataFrame([row], schema=FIGURES["quality"].columns))
     )
     assert (found.low, found.high, found.share) == (27 + 6, 27 + 6 + 10, 0.9)
 

@@ -253,7 +253,7 @@ def test_the_setting_that_a_warning_names_mends_it(
 def test_the_hosts_own_addresses_are_own_whatever_the_settings_say(networks: list[str]) -> None:
     about = {"id": "op", "name": "Op", "country": "CHE", "holding": "op", "currency": "CHF"}
     settings = config.Observatory.model_validate({"operator": [about | {"networks": networks}]})
-    (own,) = Protection.from_operators(rows_frame(rows_of_operators(settings), "ref.operator")).spaces
+    (own,) = Protection.read_operators(rows_frame(rows_of_operators(settings), "ref.operator")).spaces
     is_own = {
         **dict.fromkeys(("127.0.0.1", "127.255.255.254", "::1", "0:0:0:0:0:0:0:1", "0.0.0.0", "::"), True),
         **dict.fromkeys(("::ffff:127.0.0.1", "::ffff:7f00:1", "::ffff:0.0.0.0"), True),

@@ -8,7 +8,7 @@ import pytest
 from jobs.base.costs.investment_assumptions import PARAMETERS
 from jobs.base.stats.formula import recovery_factor
 from jobs.base.tables.contracts import polars_schema, reference_table
-from jobs.study.costs.sensitivity import one_at_a_time, vary_parameters
+from jobs.study.costs.sensitivity import vary_each, vary_parameters
 from jobs.study.estimates.steps.sample import Reference
 
 PRICES = reference_table("ref.cost_parameter")
@@ -72,5 +72,5 @@ def test_what_respondents_stated_does_not_change() -> None:
 
 
 def test_each_scenario_moves_one_parameter() -> None:
-    drawn = one_at_a_time({"a": (1.0, 2.0, 4.0), "b": (0.1, 0.2, 0.3)})
+    drawn = vary_each({"a": (1.0, 2.0, 4.0), "b": (0.1, 0.2, 0.3)})
     assert drawn["a"].tolist() == [2, 1, 4, 2, 2] and drawn["b"].tolist() == [0.2, 0.2, 0.2, 0.1, 0.3]

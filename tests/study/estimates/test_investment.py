@@ -20,7 +20,7 @@ from jobs.base.stats.formula import recovery_factor
 from jobs.base.stats.imputation import PARTS, impute_spending, multiply_capital
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import polars_schema, reference_table, rows_frame
-from jobs.study.estimates.investment import amounts_of_year, money_rows, sum_areas, with_shares
+from jobs.study.estimates.investment import add_shares, amounts_of_year, money_rows, sum_areas
 from jobs.study.estimates.steps.accounts import (
     Price,
     account_rows,
@@ -37,7 +37,6 @@ from jobs.study.estimates.steps.accounts import (
 from jobs.study.estimates.steps.sample import Reference, sample_of
 from jobs.study.estimates.steps.spending import (
     CONVERSIONS,
-    by_respondent,
     certain_factors,
     component_factors,
     dollar_prices,
@@ -45,6 +44,7 @@ from jobs.study.estimates.steps.spending import (
     draw_spending,
     measure_names,
     spending_measures,
+    sum_by_respondent,
 )
 from tests.support.examples import examples
 
@@ -312,7 +312,7 @@ def made_up(seed: int) -> tuple[pl.DataFrame, pl.DataFrame, Reference]:
     of_all = pl.DataFrame(frame, schema=polars_schema("ref.operator_frame"))
     known = of_all.group_by("country_code", "channel_code").agg(pl.col("subscriptions").sum())
     found = pl.DataFrame(accounts, schema=plain)
-    people = by_respondent(found, of_all, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
+    people = sum_by_respondent(found, of_all, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
     countries = Reference(
         of_all,
         rows_frame([row | {"period_code": "2026"} for row in known.to_dicts()], "ref.denominator"),
@@ -391,7 +391,7 @@ def test_a_band_is_of_the_subscriptions_and_size_of_the_day() -> None:
     row = {"respondent_id": "one", "country_code": "FJI", "is_band": True, "share": 1.0, "band_low": 10_000}
     accounts = pl.DataFrame([row], schema=polars_schema("study.investment_account"))
     for day, size, subscriptions in ((DAY, "LARGE", 2200), (dt.date(2024, 12, 31), "SMALL", 2000)):
-        (found,) = by_respondent(accounts, frame, day).to_dicts()
+        (found,) = sum_by_respondent(accounts, frame, day).to_dicts()
         assert (found["size_code"], found["all_subscriptions"]) == (size, subscriptions)
 
 
@@ -455,7 +455,7 @@ def test_the_interval_holds_what_capital_takes_for_granted() -> None:
     columns = polars_schema("study.investment_account")
     plain = {name: pl.Float64 if isinstance(kind, pl.Decimal) else kind for name, kind in columns.items()}
     accounts = pl.DataFrame(rows, schema=plain)
-    people = by_respondent(accounts, frame, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
+    people = sum_by_respondent(accounts, frame, DAY).with_columns(subscriptions=pl.lit(None, dtype=pl.Int64))
     known = pl.DataFrame(
         [{"country_code": "FJI", "channel_code": "EMAIL", "period_code": "2026", "subscriptions": 8000}],
         schema=polars_schema("ref.denominator"),
@@ -643,7 +643,7 @@ def test_an_area_has_a_share_where_each_of_its_countries_has_the_amount() -> Non
     assert set(found) == {"WORLD", "ASP", "TON"}
     kinds = {"area_code": pl.String, "conversion_code": pl.String, "estimate": pl.Float64}
     given = [("ASP", "market", 28e3), ("ASP", "market", None), ("ASP", "ppp", 28e3), ("NIU", "market", 1.0)]
-    of_dollars, *without = with_shares(pl.DataFrame(given, schema=kinds, orient="row"), found).rows()
+    of_dollars, *without = add_shares(pl.DataFrame(given, schema=kinds, orient="row"), found).rows()
     assert of_dollars[3:] == (2024, pytest.approx(2.0), 2023, pytest.approx(0.0175))
     assert {row[3:] for row in without} == {(None,) * 4}
 

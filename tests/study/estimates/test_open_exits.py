@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from jobs.base.tables.contracts import reference_table
-from jobs.study.estimates.steps.open_exits import open_exits, without_exits
+from jobs.study.estimates.steps.open_exits import estimate_without_exits, open_exits
 from jobs.study.estimates.steps.sample import Reference
 from tests.support.small_study import PERIOD, Operator, Small, answers, basis
 
@@ -34,7 +34,7 @@ def test_three_countries_may_leave_the_least_developed(reference: Reference) -> 
 
 def test_the_group_has_what_the_others_have(reference: Reference) -> None:
     """Landlocked countries still hold Nepal, Lao PDR and Malawi, and are not asked for."""
-    rows = without_exits(answers(SMALL), reference_table("ref.definition"), reference, PERIOD)
+    rows = estimate_without_exits(answers(SMALL), reference_table("ref.definition"), reference, PERIOD)
     assert set(rows["area_code"]) == {"LDC"}
     certain = rows.filter(pl.col("quantity_code") == "spam_certain")
     assert certain["estimate"].to_list() == [SENT["mwi-0"] + SENT["mwi-1"]]

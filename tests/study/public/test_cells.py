@@ -126,7 +126,9 @@ def test_what_lies_within_or_around_a_rare_definition_does_not_reveal_it(rare: s
 
 def few_behind(study: Basis) -> set[tuple[str, str]]:
     """The areas and definitions that some count by, but fewer than three holdings."""
-    inside = cells.in_areas(study, [PERIOD]).with_columns(definition=pl.col("series").str.split("/").list[1])
+    inside = cells.repeat_by_area(study, [PERIOD]).with_columns(
+        definition=pl.col("series").str.split("/").list[1]
+    )
     behind = inside.group_by("area_code", "definition").agg(pl.col("holding_id").n_unique())
     return set(behind.filter(pl.col("holding_id") < 3).select("area_code", "definition").rows())
 

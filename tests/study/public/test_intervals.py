@@ -12,7 +12,7 @@ from jobs.base.tables.public_contracts import VARIANCE, PublicContract, public_c
 from jobs.study.disclosure.coarse import round_up_variance
 from jobs.study.public.cells import Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
-from jobs.study.public.intervals import LOWER, UPPER, band_of, choose_variances, without_variances
+from jobs.study.public.intervals import LOWER, UPPER, band_of, choose_variances, withhold_variances
 from jobs.study.release.codebook import NOTES
 from tests.study.public.test_gate import P_PCT
 from tests.support.linked_study import study_of
@@ -162,7 +162,7 @@ def test_without_a_variance_no_series_has_it_and_its_series_has_none(
     """Series a has the variance of b. An attack that rests on what a publishes names a."""
     given = series_rows([("a", 0.5, 13.6), ("b", 0.01, 13.7)])
     chosen = choose_variances(given, basis(drawn(5), "r1"), ABOUT, [], P_PCT)
-    left = without_variances(chosen, {("study.spam_volume", PERIOD, "EMAIL", lost)})
+    left = withhold_variances(chosen, {("study.spam_volume", PERIOD, "EMAIL", lost)})
     assert left.filter(area_code="WORLD").sort("series")["rates_variance"].to_list() == expected
 
 

@@ -53,7 +53,7 @@ def test_who_does_not_say_that_it_waives_is_protected(waived: list[bool | None])
 
 def held_rules(rows: pl.DataFrame) -> set[str]:
     """The rules that hold back rows of Kenya."""
-    inside = cells.in_areas(STUDY, [PERIOD])
+    inside = cells.repeat_by_area(STUDY, [PERIOD])
     held = cells.refuse_rows(rows.filter(area_code="KEN"), inside, VOLUME, P_PCT)
     return set(held["rule"])
 
@@ -64,7 +64,7 @@ def test_a_condition_on_countries_that_is_null_holds_back() -> None:
     assert VOLUME.protect is not None
     about = replace(VOLUME, protect=replace(VOLUME.protect, countries="cv_pct > 0"))
     rows = rows.filter(area_code="KEN").with_columns(cv_pct=pl.lit(None, pl.Float64))
-    held = cells.refuse_rows(rows, cells.in_areas(STUDY, [PERIOD]), about, P_PCT)
+    held = cells.refuse_rows(rows, cells.repeat_by_area(STUDY, [PERIOD]), about, P_PCT)
     assert held.height == rows.height and set(held["rule"]) == {"areas_only"}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.study.estimates.steps.study_stage import ANSWERS
-from jobs.study.questionnaire.definition import all_questions, form_for
+from jobs.study.questionnaire.definition import form_for, list_questions
 from jobs.study.questionnaire.order import Order
 from jobs.study.questionnaire.workbook import make_workbook
 from schemas.dictionary import forms
@@ -19,7 +19,7 @@ from tests.support.questionnaire import SAVANNA, assessed_file
 
 def test_every_question_is_used_by_a_table_and_no_table_reads_another() -> None:
     """But those that the list of respondents fills in, which say whose the form is."""
-    roles = {(role, question) for question in all_questions() for role in question.who}
+    roles = {(role, question) for question in list_questions() for role in question.who}
     asked = {(role, question.id) for role, question in roles if question.given is None}
     identify = {(role, question.id) for role, question in roles if question.given is not None}
     read = {each for table in list_tables() for each in read_contract(table).questions}
@@ -30,7 +30,7 @@ def test_every_question_is_used_by_a_table_and_no_table_reads_another() -> None:
 def test_only_who_is_asked_may_waive_and_only_where_a_table_reads_the_waiver() -> None:
     """study.respondent_waiver reads them, and it is of operators alone."""
     reads = {role for role, question in read_contract("study.respondent_waiver").questions}
-    for question in all_questions():
+    for question in list_questions():
         assert set(question.waiver) <= set(question.who) & reads, question.id
 
 
@@ -47,7 +47,9 @@ def test_a_form_of_less_than_a_year_asks_for_no_money_and_no_policy() -> None:
     read |= {("O", "sp605"), ("O", "sp606")} | {
         ("A", id) for id in ("sp605", "sp606", "sp901", "sp902", "sp903")
     }
-    yearly = {(role, question.id) for question in all_questions() if question.yearly for role in question.who}
+    yearly = {
+        (role, question.id) for question in list_questions() if question.yearly for role in question.who
+    }
     assert yearly == read
     for role in ("O", "A"):
         year, quarter, month = (form_for(role, period=each) for each in ("2026", "2026-Q4", "2026-11"))

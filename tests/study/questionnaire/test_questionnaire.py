@@ -20,7 +20,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import period_bounds
 from jobs.study.questionnaire.assessment import Assessment
 from jobs.study.questionnaire.checks import double_claims
-from jobs.study.questionnaire.definition import all_questions, form_for, load_definition
+from jobs.study.questionnaire.definition import form_for, list_questions, load_definition
 from jobs.study.questionnaire.filing import Refused
 from jobs.study.questionnaire.filled_forms import read_filing
 from jobs.study.questionnaire.landing import answer_rows
@@ -74,13 +74,13 @@ def test_every_text_is_there_in_every_language_with_the_same_blanks() -> None:
 
 
 def test_every_question_list_dimension_and_unit_has_its_words_and_no_words_are_left_over() -> None:
-    assert sorted(load_translations()["question"]) == sorted(question.id for question in all_questions())
+    assert sorted(load_translations()["question"]) == sorted(question.id for question in list_questions())
     assert set(load_translations()["help"]) <= set(load_translations()["question"])
     for codelist, codes in load_definition()["lists"].items():
         assert set(load_translations()[codelist]) == {"name", *codes}
     for dimension, codes in load_definition()["dimensions"].items():
         assert set(load_translations()[dimension]) == set(codes), dimension
-    units = {question.unit for question in all_questions() if question.unit} | {"text", "date", "list"}
+    units = {question.unit for question in list_questions() if question.unit} | {"text", "date", "list"}
     assert set(load_translations()["unit"]) == units
     sections = {section["id"] for section in load_definition()["sections"]}
     assert set(load_translations()["section"]) == sections

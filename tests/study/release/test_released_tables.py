@@ -23,7 +23,7 @@ from jobs.study.release.released_tables import (
     release_table,
     text_of,
 )
-from jobs.study.release.workbook import with_names
+from jobs.study.release.workbook import add_code_names
 from tests.support.release import ABOUT, VOLUME, made, tables, volume, write
 
 PARTED = [table for table in public_tables() if "part_factor" in public_contract(table).schema]
@@ -140,7 +140,7 @@ def test_a_sheet_has_exactly_the_columns_of_its_contract(table: str) -> None:
     released = release_table(table, pl.DataFrame(schema=public_contract(table).schema))
     assert csv_of(released).decode().splitlines() == [",".join(named)]
     assert pl.read_parquet(parquet_of(released, ABOUT)).columns == named
-    header = with_names(released).columns
+    header = add_code_names(released).columns
     assert [name for name in header if name in named] == named
     assert set(header) - set(named) <= {name.removesuffix("_code") + "_name" for name in named}
     assert len(set(header)) == len(header)

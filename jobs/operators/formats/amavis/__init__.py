@@ -23,14 +23,14 @@ from jobs.operators.formats import Source
 from jobs.operators.formats.shared.fields import line_code, none_if_empty, place_of_queue, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.shared.verdicts import (
-    as_verdicts,
-    in_mail_log,
-    one_row_per_line,
-    to_finite,
-    to_microseconds,
-    to_whole,
+    complete_lines,
+    parse_finite,
+    parse_microseconds,
+    parse_whole,
+    select_lines,
+    select_verdicts,
+    strip_brackets,
     verdict_format,
-    without_brackets,
 )
 
 NAME = "amavis"
@@ -80,7 +80,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     cannot be), truncated (a verdict that ends before its Hits), bad_field (a verdict whose fields cannot be
     told apart).
     """
-    frame, found = in_mail_log(lines, LITERALS, source)
+    frame, found = select_lines(lines, LITERALS, source)
     events = (
         found.lazy()
         .with_columns(_own=pl.col("body").str.strip_chars_start().str.extract_groups(_BODY))
@@ -95,7 +95,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         )
         .with_columns(_whole=pl.when(~pl.col("_is_rest") & ~pl.col("_is_cut")).then("_text"))
     )
-    events = with_fields(events, "_whole").with_columns(
+    events = add_fields(events, "_whole").with_columns(
         event_code=choose_code(rest="_is_rest", begin="_is_cut", verdict=pl.col("action").is_not_null())
     )
     # Without an envelope, `body` is the whole line.
@@ -114,7 +114,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         line_code=line_code(is_own),
         piece_text=pl.when(pl.col("event_code").is_in(["begin", "rest"])).then("_text"),
     )
-    return one_row_per_line(frame, events.collect(), _TYPED)
+    return complete_lines(frame, events.collect(), _TYPED)
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -123,9 +123,9 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     whole_lines = rows.filter(pl.col("event_code") == "verdict").lazy()
     pieces = rows.filter(pl.col("event_code") != "verdict")
     if pieces.is_empty():
-        return as_verdicts(whole_lines, NAME, "amavis")
-    joined = with_fields(_join_pieces(pieces.lazy()), "_text").filter(pl.col("action").is_not_null())
-    return as_verdicts(pl.concat([whole_lines.select(*BRONZE), joined.select(*BRONZE)]), NAME, "amavis")
+        return select_verdicts(whole_lines, NAME, "amavis")
+    joined = add_fields(_join_pieces(pieces.lazy()), "_text").filter(pl.col("action").is_not_null())
+    return select_verdicts(pl.concat([whole_lines.select(*BRONZE), joined.select(*BRONZE)]), NAME, "amavis")
 
 
 def _join_pieces(pieces: pl.LazyFrame) -> pl.LazyFrame:
@@ -156,7 +156,7 @@ def _join_pieces(pieces: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
+def add_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
     """The rows with the fields of their verdict; all null where `text` is no verdict that can be read."""
     head, route, tail = pl.col("_head").struct, pl.col("_route").struct, pl.col("_tail").struct
     is_whole = tail.field("hits").is_not_null()
@@ -179,19 +179,19 @@ def with_fields(rows: pl.LazyFrame, text: str) -> pl.LazyFrame:
         .then(False),
         "policy_bank": route.field("bank"),
         "client_ip": route.field("client"),
-        "sender": without_brackets(route.field("sender")),
+        "sender": strip_brackets(route.field("sender")),
         "recipients": route.field("recipients")
         .str.extract_all(_ADDRESS)
         .list.eval(pl.element().str.strip_prefix("<").str.strip_suffix(">")),
         "quarantine_name": none_if_empty(tail.field("quarantine")),
         "queue_id": tail.field("queue"),
         "next_queue_id": tail.field("next"),
-        "message_id": none_if_empty(without_brackets(tail.field("mid"))),
-        "score": to_finite(tail.field("hits").str.extract(r"^(-?[\d.]+)")),
+        "message_id": none_if_empty(strip_brackets(tail.field("mid"))),
+        "score": parse_finite(tail.field("hits").str.extract(r"^(-?[\d.]+)")),
         "symbols": pl.concat_list([part.fill_null(pl.lit([], dtype=pl.List(pl.String))) for part in symbols]),
         "subject": none_if_empty(more.str.extract(_SUBJECT).str.replace_all(r'\\(["\\])', "$1")),
-        "message_bytes": to_whole(tail.field("size")),
-        "filter_us": to_microseconds(more.str.extract(r", (\d+) ms\s*$"), 1_000),
+        "message_bytes": parse_whole(tail.field("size")),
+        "filter_us": parse_microseconds(more.str.extract(r", (\d+) ms\s*$"), 1_000),
     }
     return (
         rows.with_columns(_head=pl.col(text).str.extract_groups(_HEAD))

@@ -35,7 +35,12 @@ from jobs.operators.formats.delimited.read import (
 )
 from jobs.operators.formats.delimited.splitting import split_lines
 from jobs.operators.formats.format import LineFormat, Profiles
-from jobs.operators.formats.shared.fields import as_assembled, as_parsed, place_of_event, typed_columns
+from jobs.operators.formats.shared.fields import (
+    place_of_event,
+    select_assembled,
+    select_parsed,
+    typed_columns,
+)
 
 NAME = "delimited"
 
@@ -131,7 +136,7 @@ def _type_fields(table: pl.LazyFrame, profile: Profile, source: Source) -> pl.La
         message_key=join_key(profile.message_key),
         part_key=join_key(profile.part_key),
     )
-    return as_parsed(parsed, pl.col("_why"), _TYPED)
+    return select_parsed(parsed, pl.col("_why"), _TYPED)
 
 
 def _blank_fields(profile: Profile) -> list[pl.Expr]:
@@ -157,7 +162,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """
     place = pl.concat_str(pl.lit("row|"), "source_id", pl.lit("|"), "stream_id", pl.lit("|"), "offset")
     same = pl.concat_str(pl.lit("key|"), "source_id", pl.lit("|"), "profile_name", pl.lit("|"), "message_key")
-    return as_assembled(records, NAME, pl.coalesce(same, place))
+    return select_assembled(records, NAME, pl.coalesce(same, place))
 
 
 FORMAT = LineFormat(

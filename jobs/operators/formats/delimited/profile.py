@@ -60,13 +60,13 @@ def refuse_unfilled(value: Any) -> Any:
     return value
 
 
-def as_list(values: Any) -> Any:
+def wrap_values(values: Any) -> Any:
     """One value as a list."""
     return [refuse_unfilled(values)] if isinstance(values, str) else values
 
 
 # One text, or several.
-Texts = Annotated[list[str], BeforeValidator(as_list)]
+Texts = Annotated[list[str], BeforeValidator(wrap_values)]
 
 
 class Target(ProfileSection):
@@ -106,7 +106,7 @@ class Target(ProfileSection):
         return formats
 
     @model_validator(mode="after")
-    def one_origin(self) -> Target:
+    def check_origin(self) -> Target:
         refuse_unfilled(self.column)
         if sum((self.column is not None, bool(self.columns), self.value is not None)) != 1:
             raise ValueError("say one of column, columns and value")
@@ -283,7 +283,7 @@ class Profile(ProfileSection):
 
     @field_validator("delimiter", "quote")
     @classmethod
-    def one_sign(cls, sign: str, info: Any) -> str:
+    def check_sign(cls, sign: str, info: Any) -> str:
         if info.field_name == "quote" and sign == "":
             return sign
         if len(sign) != 1 or not sign.isascii() or sign in "\r\n\0":

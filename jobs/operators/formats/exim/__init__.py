@@ -29,7 +29,7 @@ from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.shared.fields import typed_columns
 from jobs.operators.formats.shared.sampling import ANY_SOURCE
 from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE, split_envelope
-from jobs.operators.formats.shared.syslog_times import to_utc
+from jobs.operators.formats.shared.syslog_times import convert_to_utc
 
 NAME = "exim"
 
@@ -146,7 +146,7 @@ def _read_lines(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.S
     )
     typed = pl.concat([places, events], how="horizontal")
     typed = typed.select(pl.col(name).cast(kind) for name, kind in _TYPED.items())
-    places_of, typed = _with_envelopes(frame, is_header, others, opened, others.gather(rows), typed, source)
+    places_of, typed = _add_envelopes(frame, is_header, others, opened, others.gather(rows), typed, source)
     is_record = np.zeros(frame.height, dtype=bool)
     is_record[places_of.to_numpy()] = True
     codes = frame.select(
@@ -164,7 +164,7 @@ def _read_lines(frame: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, pl.S
     return codes, places_of, typed
 
 
-def _with_envelopes(
+def _add_envelopes(
     frame: pl.DataFrame,
     is_header: pl.Series,
     others: pl.Series,
@@ -284,7 +284,7 @@ def _stamp_times(line: pl.Series, own: pl.Series, parts: pl.DataFrame, source: S
             return exact
     if source.time_zone in ("UTC", "Etc/UTC"):
         return exact
-    return to_utc(wall, source.time_zone).zip_with(zone.is_null(), exact)
+    return convert_to_utc(wall, source.time_zone).zip_with(zone.is_null(), exact)
 
 
 def _read_events(opened: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import PLACE, VERDICT
-from jobs.operators.formats.exim.headers import with_open
+from jobs.operators.formats.exim.headers import add_open
 from jobs.operators.formats.exim.times import zone_error
 from jobs.operators.formats.shared.fields import fill_rows
 
@@ -31,7 +31,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         keyed = records.filter(pl.col("line_code") == "record").with_columns(
             assembly_key=pl.coalesce(pl.lit("q|") + pl.col("queue_id"), client)
         )
-        records = with_open(keyed)
+        records = add_open(keyed)
     return records.select(*BRONZE).unique(subset=[*PLACE, "assembly_key"], keep="any", maintain_order=True)
 
 
@@ -40,7 +40,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
 
     Syslog gets twice what goes to mainlog and rejectlog: a message has no verdict twice in one second.
     """
-    logged = in_order(bronze.filter(pl.col("event_code") == "verdict").collect())
+    logged = sort_events(bronze.filter(pl.col("event_code") == "verdict").collect())
     content = ["operator_id", "assembly_key", "second", "action", "score", "required_score", "sender"]
     logged = logged.unique(content, keep="first", maintain_order=True)
     return fill_rows(
@@ -54,7 +54,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def in_order(bronze: pl.DataFrame) -> pl.DataFrame:
+def sort_events(bronze: pl.DataFrame) -> pl.DataFrame:
     """The events in order within their key."""
     events = bronze.select(list(BRONZE)).with_columns(second=pl.col("first_at").dt.truncate("1s"))
     return events.sort("operator_id", "assembly_key", "second", "stream_id", "offset", "source_id")

@@ -81,7 +81,7 @@ def read_envelopes(
     )
 
 
-def with_open(records: pl.LazyFrame) -> pl.LazyFrame:
+def add_open(records: pl.LazyFrame) -> pl.LazyFrame:
     """The records with their assembly keys, and a second row of each that an envelope may go on after."""
     cut = pl.lit(CUT) + pl.col("stream_id")
     is_cut = pl.col("event_code").eq("envelope") & pl.col("queue_id").is_null()

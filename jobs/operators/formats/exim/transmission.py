@@ -16,11 +16,11 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import OUTCOME_RANK
-from jobs.operators.formats.exim.events import in_order
+from jobs.operators.formats.exim.events import sort_events
 from jobs.operators.formats.exim.headers import MORE, is_cut, settle
 from jobs.operators.formats.exim.sessions import OWNER, REFUSAL, is_later, session_rows
 from jobs.operators.formats.exim.times import zone_error
-from jobs.operators.formats.shared.fields import FACTS_OF_FILE, as_mail
+from jobs.operators.formats.shared.fields import FACTS_OF_FILE, stack_mail
 
 _TAGGED = "flagged as Spam but accepted"
 _OWN_ID = (
@@ -37,9 +37,9 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     cut = rows.select(is_cut().fill_null(False)).to_series()
     if cut.any():
         rows = pl.concat([rows.filter(~cut), settle(rows.filter(cut).lazy()).collect().select(rows.columns)])
-    events = in_order(rows)
+    events = sort_events(rows)
     parts = [_message_rows(events.filter(pl.col("queue_id").is_not_null())), session_rows(events)]
-    return as_mail(parts, "exim")
+    return stack_mail(parts, "exim")
 
 
 def _message_rows(events: pl.DataFrame) -> pl.DataFrame:

@@ -28,9 +28,9 @@ from jobs.operators.formats.format import DocumentFormat
 from jobs.operators.formats.shared.documents import (
     LONGEST_FIELD,
     decode_part,
-    each_once,
     inner_parts,
     is_mail,
+    keep_first,
     leaf_parts,
     mail_of,
     parse_date,
@@ -205,7 +205,7 @@ def _read_arrival(fields: Message, latest: dt.datetime) -> dt.datetime | None:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per complaint; a mail that came twice is one, placed where it is first by name."""
-    return each_once(records, BRONZE)
+    return keep_first(records, BRONZE)
 
 
 def complaints(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -40,10 +40,10 @@ from jobs.operators.formats.jasmin.join import UNSENT
 from jobs.operators.formats.jasmin.join import transmissions as transmissions
 from jobs.operators.formats.jasmin.python_repr import CONTENT, decode_contents, unquote_repr
 from jobs.operators.formats.shared.fields import (
-    as_parsed,
     local_time,
     none_if_empty,
     place_of_event,
+    select_parsed,
     typed_columns,
 )
 from jobs.operators.formats.shared.mobile import count_segments, normalise_number
@@ -168,7 +168,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
             )
         ),
         foreign_id=none_if_empty(
-            _as_in_reports(pl.coalesce(_sms_field("foreign_id"), _dlr_field("foreign_id")))
+            _normalise_id(pl.coalesce(_sms_field("foreign_id"), _dlr_field("foreign_id")))
         ),
         status=none_if_empty(
             unquote_repr(pl.coalesce(_sms_field("status"), _dlr_field("status"))).str.replace(
@@ -185,7 +185,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         segment_count=pl.when(pl.col("event") != "DLR").then(count_segments(octets, ~is_wide)),
         line_code=line_code,
     )
-    return as_parsed(parsed, reason, _TYPED)
+    return select_parsed(parsed, reason, _TYPED)
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -241,7 +241,7 @@ def _event_code() -> pl.Expr:
     )
 
 
-def _as_in_reports(identifier: pl.Expr) -> pl.Expr:
+def _normalise_id(identifier: pl.Expr) -> pl.Expr:
     """The SMSC's id as Jasmin looks it up for a DLR: capitals, without zeros in front."""
     return unquote_repr(identifier).str.to_uppercase().str.strip_chars_start("0")
 

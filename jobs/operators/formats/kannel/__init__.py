@@ -30,10 +30,10 @@ from jobs.operators.formats.kannel.join import transmissions as transmissions
 from jobs.operators.formats.kannel.own_layouts import LAYOUTS
 from jobs.operators.formats.kannel.reports import complaints as complaints
 from jobs.operators.formats.shared.fields import (
-    as_assembled,
-    as_parsed,
     local_time,
     none_if_empty,
+    select_assembled,
+    select_parsed,
     typed_columns,
 )
 from jobs.operators.formats.shared.mobile import normalise_number
@@ -147,7 +147,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         segment_count=pl.when(~pl.col("_is_report")).then(_segment_count()),
         line_code=line_code,
     )
-    return as_parsed(parsed, choose_code(bad_timestamp=is_complete, otherwise=reason), _TYPED)
+    return select_parsed(parsed, choose_code(bad_timestamp=is_complete, otherwise=reason), _TYPED)
 
 
 def _split_default(frame: pl.LazyFrame, time_zone: str) -> pl.LazyFrame:
@@ -225,7 +225,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
         .then(pl.concat_str(pl.lit("mo|"), "sender", pl.lit("|"), "recipient"))
         .otherwise(pl.lit("mt|") + pl.col("recipient"))
     )
-    return as_assembled(records, NAME, key)
+    return select_assembled(records, NAME, key)
 
 
 def _struct_field(struct: str, name: str) -> pl.Expr:

@@ -16,7 +16,7 @@ import polars as pl
 from jobs.operators.formats import COMPLAINT, PLACE
 from jobs.operators.formats.kannel.join import transmissions
 from jobs.operators.formats.shared.fields import fill_rows
-from jobs.operators.protect.numbering import REPORT_SHORT_CODE, SHORTEST_NUMBER, without_trunk
+from jobs.operators.protect.numbering import REPORT_SHORT_CODE, SHORTEST_NUMBER, drop_trunk
 
 FEEDBACK_TYPE = "sms-7726"
 # The service asks at once; who does not answer within the hour does not answer.
@@ -121,7 +121,7 @@ def _pair_answers(said: pl.LazyFrame, dialogue: list[str]) -> pl.LazyFrame:
 
 def _plain_number(text: pl.Expr) -> pl.Expr:
     """Digits of a number, with + where it was written with + or 00; a name as it is."""
-    digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
+    digits = drop_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
     is_whole = text.str.contains(r"^(?:\+|00)") & (digits.str.len_bytes() >= SHORTEST_NUMBER)
     number = pl.when(is_whole).then(pl.lit("+") + digits).otherwise(digits)
     return pl.when(text.str.contains(r"^\+?[\d ().-]+$")).then(number).otherwise(text)

@@ -27,12 +27,12 @@ from jobs.operators.formats.format import LineFormat, Requests
 from jobs.operators.formats.kannel.access_log_format import STAMP, SYSLOG
 from jobs.operators.formats.kannel.join import SUBMITTED
 from jobs.operators.formats.shared.fields import (
-    as_assembled,
-    as_parsed,
     fill_rows,
     local_time,
     none_if_empty,
     place_of_event,
+    select_assembled,
+    select_parsed,
     typed_columns,
 )
 from jobs.operators.formats.shared.mobile import normalise_number
@@ -117,7 +117,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         reply_text=_refused_field("reply_text").str.strip_chars_end(),
         line_code=line_code,
     )
-    return as_parsed(parsed, reason, _TYPED)
+    return select_parsed(parsed, reason, _TYPED)
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -126,14 +126,14 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     What was added has the key of its SMS in bronze.kannel, so that both can be brought together.
     """
     place = pl.concat_str([pl.lit("row"), "source_id", "stream_id", "offset"], separator="|")
-    return as_assembled(records, NAME, pl.coalesce(pl.lit("mt|") + pl.col("recipient"), place))
+    return select_assembled(records, NAME, pl.coalesce(pl.lit("mt|") + pl.col("recipient"), place))
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     """One row per refused request; without a bearerbox log, one per added SMS too."""
     is_refused = pl.col("event_code") == "refused"
 
-    def by_event(refused: str, added: str) -> pl.Expr:
+    def map_event(refused: str, added: str) -> pl.Expr:
         return pl.when(is_refused).then(pl.lit(refused)).otherwise(pl.lit(added))
 
     return fill_rows(
@@ -141,14 +141,14 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
         TRANSMISSION,
         format_code=pl.lit(NAME),
         channel_code=pl.lit("SMS"),
-        grain_code=by_event("attempt", "recipient"),
+        grain_code=map_event("attempt", "recipient"),
         entry_code=pl.lit("box"),
         is_handoff=pl.lit(False),
         # smsbox looks at a request only after its customer has logged in.
         is_authenticated=pl.lit(True),
         last_at=pl.col("first_at"),
-        stage_code=by_event("envelope", "delivery"),
-        outcome_code=by_event("rejected", "queued"),
+        stage_code=map_event("envelope", "delivery"),
+        outcome_code=map_event("rejected", "queued"),
         try_count=pl.lit(1),
         # The request may have had any number of recipients.
         is_partial=is_refused,

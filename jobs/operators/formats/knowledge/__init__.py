@@ -28,7 +28,7 @@ from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.base.tables.contracts import bronze_columns, list_codes, read_fields
 from jobs.operators.formats import FACT, Document, Source
 from jobs.operators.formats.format import DocumentFormat
-from jobs.operators.formats.shared.documents import each_once, read_contents, refuse_document
+from jobs.operators.formats.shared.documents import keep_first, read_contents, refuse_document
 
 NAME = "knowledge"
 
@@ -167,7 +167,7 @@ def value_of(attribute: str, text: str) -> bool | str | None:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows; what two files say in the same words is one row, placed where it is first."""
-    return each_once(records, BRONZE)
+    return keep_first(records, BRONZE)
 
 
 def facts(bronze: pl.LazyFrame) -> pl.LazyFrame:

@@ -28,10 +28,10 @@ from jobs.operators.formats import Source
 from jobs.operators.formats.shared.fields import line_code, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.shared.verdicts import (
-    as_verdicts,
-    in_mail_log,
-    one_row_per_line,
+    complete_lines,
     reason_of_event,
+    select_lines,
+    select_verdicts,
     verdict_format,
 )
 
@@ -85,7 +85,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     Quarantine reasons, for lines that these filters alone can have written: bad_timestamp (a time that
     cannot be), truncated (an SPF line without its result).
     """
-    frame, found = in_mail_log(lines, LITERALS, source)
+    frame, found = select_lines(lines, LITERALS, source)
     body = pl.col("body").str.strip_chars()
     events = (
         found.lazy()
@@ -104,7 +104,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
     )
-    return one_row_per_line(frame, events, _TYPED)
+    return complete_lines(frame, events, _TYPED)
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -134,7 +134,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
             action=pl.when(pl.col("action").is_in(["pass", "fail"])).then("action").otherwise(pl.lit("none"))
         )
     )
-    return as_verdicts(rows, NAME)
+    return select_verdicts(rows, NAME)
 
 
 def _typed_fields() -> dict[str, pl.Expr]:

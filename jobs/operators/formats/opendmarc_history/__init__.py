@@ -34,7 +34,7 @@ from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.shared.fields import none_if_empty
 from jobs.operators.formats.shared.sampling import share_of_lines
-from jobs.operators.formats.shared.verdicts import as_verdicts, to_whole, verdict_format
+from jobs.operators.formats.shared.verdicts import parse_whole, select_verdicts, verdict_format
 
 NAME = "opendmarc_history"
 
@@ -105,7 +105,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     line = pl.col("line").fill_null("").str.strip_suffix("\r")
     cut = line.str.splitn(" ", 2).struct
     value = pl.col("value").str.strip_chars()
-    seconds = pl.when(pl.col("field") == "received").then(to_whole(value))
+    seconds = pl.when(pl.col("field") == "received").then(parse_whole(value))
     in_range = pl.when(seconds.is_between(0, 7_258_118_400)).then(seconds * 1_000_000)
     received = in_range.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     is_number = pl.col("field").is_in([*_NUMBERS]) & value.cast(pl.Int32, strict=False).is_null()
@@ -194,7 +194,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         action=policy.replace_strict(actions, default="none", return_dtype=pl.String),
         symbols=pl.concat_list([part.fill_null(pl.lit(none, pl.List(pl.String))) for part in symbols]),
     )
-    return as_verdicts(rows, NAME, "opendmarc")
+    return select_verdicts(rows, NAME, "opendmarc")
 
 
 def _rows_of_lines(lines: pl.LazyFrame) -> pl.LazyFrame:

@@ -29,8 +29,8 @@ from jobs.operators.formats.postfix.assembly import (
     KEY,
     LOOKBACK_DAYS,
     assemble,
-    by_lifetime,
     event_times,
+    group_by_lifetime,
     has_event_at,
     is_of_several,
     taken_apart,
@@ -48,7 +48,7 @@ from jobs.operators.formats.postfix.queue_lines import (
     read_subject,
 )
 from jobs.operators.formats.postfix.refusals import NOT_IDS, read_refusals, read_session_events
-from jobs.operators.formats.shared.fields import as_mail
+from jobs.operators.formats.shared.fields import stack_mail
 from jobs.operators.formats.shared.sampling import ANY_SOURCE
 from jobs.operators.formats.shared.syslog import split_at_first, split_envelope
 
@@ -278,7 +278,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     frame = bronze.collect()
     if (frame["row_code"] == "held").any():
         frame = assemble(settle(frame.lazy())).collect()
-    return as_mail([queue_file_rows(frame), session_rows(frame), screen_rows(frame)], NAME)
+    return stack_mail([queue_file_rows(frame), session_rows(frame), screen_rows(frame)], NAME)
 
 
 FORMAT = LineFormat(
@@ -307,7 +307,7 @@ FORMAT = LineFormat(
             key=KEY,
             is_of_several=is_of_several,
             taken_apart=taken_apart,
-            by_lifetime=by_lifetime,
+            by_lifetime=group_by_lifetime,
             event_times=event_times,
             has_event_at=has_event_at,
         ),

@@ -63,19 +63,19 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows from parsed records, or from bronze rows of several pieces, files or days."""
     names = records.collect_schema().names()
     frame = records.collect()
-    rows = _from_records(frame) if "event_code" in names else _from_bronze(frame)
+    rows = _assemble_records(frame) if "event_code" in names else _assemble_bronze(frame)
     return rows.select(pl.col(name).cast(kind) for name, kind in BRONZE.items()).lazy()
 
 
-def _from_records(frame: pl.DataFrame) -> pl.DataFrame:
+def _assemble_records(frame: pl.DataFrame) -> pl.DataFrame:
     """Keys whose events are one lifetime in file order need one group_by; the others are sorted."""
     if frame.is_empty():
         return pl.DataFrame(schema=BRONZE)
     events = frame.drop("line_code", "reason_code", strict=False)
     owners = events.select(pl.struct("operator_id", "source_id", "stream_id").n_unique()).item()
     if owners > 1 or not events["offset"].is_sorted():
-        return by_lifetime(_with_openings(events))
-    events = _with_owners(_with_openings(events))
+        return group_by_lifetime(_add_openings(events))
+    events = _add_owners(_add_openings(events))
     owner = [*_PLACE_OF_OWNER, "owner"]
     # An smtpd process serves one session after another, so its events are never one lifetime.
     is_session = events["row_code"].is_in(["session", "held"])
@@ -93,7 +93,7 @@ def _from_records(frame: pl.DataFrame) -> pl.DataFrame:
         is_slow = is_session
     if not is_slow.any():
         return _rows_of_owners(events)
-    return pl.concat([_rows_of_owners(events.filter(~is_slow)), by_lifetime(events.filter(is_slow))])
+    return pl.concat([_rows_of_owners(events.filter(~is_slow)), group_by_lifetime(events.filter(is_slow))])
 
 
 def _rows_of_owners(events: pl.DataFrame) -> pl.DataFrame:
@@ -114,7 +114,7 @@ def _name_owner(*more: str) -> pl.Expr:
     return pl.concat_str(kind, "process_id", client, *more, separator="|", ignore_nulls=True)
 
 
-def _with_owners(events: pl.DataFrame) -> pl.DataFrame:
+def _add_owners(events: pl.DataFrame) -> pl.DataFrame:
     """The events with `owner`, the name of what each belongs to on its host and instance."""
     if "owner" in events.columns:
         return events
@@ -138,7 +138,7 @@ def _is_plain(events: pl.DataFrame) -> pl.Expr:
     )
 
 
-def _with_openings(events: pl.DataFrame) -> pl.DataFrame:
+def _add_openings(events: pl.DataFrame) -> pl.DataFrame:
     """The events, and beside each queue file whose held or discarded RCPT may stand elsewhere its opening."""
     openings = events.filter(pl.col("opener_id").is_not_null())
     if openings.is_empty():
@@ -152,14 +152,14 @@ def _with_openings(events: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([events, openings])
 
 
-def _from_bronze(frame: pl.DataFrame) -> pl.DataFrame:
+def _assemble_bronze(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows alone under their key stand as they are; the others are taken apart and joined."""
     frame = frame.select(list(BRONZE))
     many = frame.select(pl.struct(KEY).is_duplicated()).to_series()
     if not many.any():
         return frame
     apart = _are_apart(frame, many)
-    return pl.concat([pick_rows(frame, apart), by_lifetime(taken_apart(pick_rows(frame, ~apart)))])
+    return pl.concat([pick_rows(frame, apart), group_by_lifetime(taken_apart(pick_rows(frame, ~apart)))])
 
 
 def pick_rows(frame: pl.DataFrame, mask: pl.Series) -> pl.DataFrame:
@@ -174,8 +174,8 @@ def _are_apart(frame: pl.DataFrame, many: pl.Series) -> pl.Series:
     An smtpd process serves many sessions, so that nearly all rows of sessions share their key. A row of a
     session begins a lifetime if the row before it ended, by a removal, in an earlier second than it begins,
     and no other row reaches so far. A row between two such bounds has no event of another's lifetime. Keys of
-    several streams are left to by_lifetime(), since which comes first depends on all rows, and so are keys
-    with events that name no client, since theirs is that of events before.
+    several streams are left to group_by_lifetime(), since which comes first depends on all rows, and so are
+    keys with events that name no client, since theirs is that of events before.
     """
     is_session = many & (frame["row_code"] == "session")
     if not is_session.any():
@@ -270,9 +270,9 @@ def is_of_several(rows: pl.DataFrame) -> pl.Series:
     ).to_series()
 
 
-def by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
+def group_by_lifetime(events: pl.DataFrame) -> pl.DataFrame:
     """Sort the events of each owner, cut them into lifetimes, and make one row of each."""
-    events = _with_owners(events)
+    events = _add_owners(events)
     owner = [*_PLACE_OF_OWNER, "owner"]
     keys = events.select(owner).unique().with_row_index("key")
     events = events.join(keys, on=owner, how="left", nulls_equal=True, maintain_order="left")

@@ -40,7 +40,7 @@ def _gather_attempts(sessions: pl.DataFrame) -> pl.DataFrame:
     rows = sessions.select(
         *[name for name in META if name != "first_at"], "host", "session", "refusals"
     ).with_row_index("number")
-    rows = _with_clients(_explode_refusals(rows), sessions)
+    rows = _add_clients(_explode_refusals(rows), sessions)
     rows = decide_refusals(rows)
     is_kept = pl.col("outcome_code").is_in(["discarded", "quarantined"])
     named = pl.col("recipient").is_not_null() & ~pl.col("step_code").is_in(["VRFY", "ETRN"])
@@ -79,7 +79,7 @@ def _gather_attempts(sessions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_clients(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
+def _add_clients(rows: pl.DataFrame, sessions: pl.DataFrame) -> pl.DataFrame:
     """The refusals, those of a filter before the queue with the client that smtpd named before them."""
     rows = rows.with_columns(pl.lit(None, pl.String).alias("account"))
     nameless = rows["client_ip"].is_null()

@@ -11,7 +11,7 @@ before. When all pieces are there, settle() joins them by the same rule, and giv
 import polars as pl
 
 from jobs.base.core.codes import choose_code
-from jobs.operators.formats.postfix.assembly import BRONZE, KEY, by_lifetime, taken_apart
+from jobs.operators.formats.postfix.assembly import BRONZE, KEY, group_by_lifetime, taken_apart
 
 # smtpd opens the queue file in the RCPT command that a hold or discard was logged for.
 _ADJACENT = pl.duration(seconds=5)
@@ -120,4 +120,4 @@ def settle(bronze: pl.LazyFrame) -> pl.LazyFrame:
     row_code = choose_code(session=pl.col("queue_id").is_null(), otherwise="queue")
     settled = waiting.join(found, on="event", how="left")
     settled = settled.with_columns(row_code.alias("row_code")).drop("event")
-    return pl.concat([frame.filter(~is_held), by_lifetime(settled)]).lazy()
+    return pl.concat([frame.filter(~is_held), group_by_lifetime(settled)]).lazy()

@@ -27,7 +27,7 @@ from jobs.operators.formats.rspamd.times import ANY_STAMP, OWN_STAMP, SYSLOG_STA
 from jobs.operators.formats.rspamd.verdict import is_spam, message_id, scan_key
 from jobs.operators.formats.shared.fields import none_if_empty, read_in_turn, typed_columns
 from jobs.operators.formats.shared.syslog import split_at_first, split_envelope
-from jobs.operators.formats.shared.verdicts import to_finite, verdict_format
+from jobs.operators.formats.shared.verdicts import parse_finite, verdict_format
 
 NAME = "rspamd"
 _TYPED = typed_columns(NAME)
@@ -263,8 +263,8 @@ def _typed_ends(front: dict[str, pl.Expr], back: dict[str, pl.Expr]) -> dict[str
         "recipients": back["rcpts"].str.replace(r"[, ]*\.\.\.$", "").str.extract_all(_ADDRESS),
         "action": action,
         "is_spam": is_spam(action, front["flag"]),
-        "score": to_finite(front["score"]),
-        "required_score": to_finite(front["required"]),
+        "score": parse_finite(front["score"]),
+        "required_score": parse_finite(front["required"]),
         "digest": none_if_empty(back["digest"]),
         "message_bytes": back["bytes"].cast(pl.Int64, strict=False),
         "filter_us": (back["ms"].cast(pl.Float64, strict=False) * 1000).round().cast(pl.Int64, strict=False),

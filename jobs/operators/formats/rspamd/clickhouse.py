@@ -38,7 +38,7 @@ from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id, scan_key
 from jobs.operators.formats.shared.fields import local_time, none_if_empty, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
-from jobs.operators.formats.shared.verdicts import one_row_per_line, to_finite, to_whole, verdict_format
+from jobs.operators.formats.shared.verdicts import complete_lines, parse_finite, parse_whole, verdict_format
 
 NAME = "rspamd_clickhouse"
 _TYPED = typed_columns(NAME)
@@ -106,7 +106,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .collect()
     )
     rows = placed.filter("is_row").with_columns(_cells=pl.col("line").str.split("\t"))
-    laid_out = _with_cells(rows, source)
+    laid_out = _add_cells(rows, source)
     verdict = laid_out.lazy().with_columns(**_typed_fields(source))
     known = pl.col("_Action").is_in([*_ACTIONS, "custom"])
     reason = choose_case(
@@ -134,10 +134,10 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .select("row", line_code=pl.lit("quarantined"), reason_code=pl.lit("unknown_shape"))
     )
     events = pl.concat([read.collect(), other.collect()], how="diagonal")
-    return one_row_per_line(frame, events, _TYPED)
+    return complete_lines(frame, events, _TYPED)
 
 
-def _with_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
+def _add_cells(rows: pl.DataFrame, source: Source) -> pl.DataFrame:
     """The needed columns of each row as `_NAME`, null where the row has none.
 
     `_is_foreign`: of another table. `_is_other`: no head names the columns, and they are not Rspamd's own.
@@ -254,20 +254,20 @@ def _typed_fields(source: Source) -> dict[str, pl.Expr]:
         "recipients": pl.when(recipients.list.len() > 0).then(recipients),
         "action": action,
         "is_spam": is_spam(action),
-        "score": to_finite(pl.col("_Score")),
+        "score": parse_finite(pl.col("_Score")),
         "symbols": pl.when(pl.col("_Symbols.Names").is_not_null()).then(names).otherwise(meant),
         "digest": none_if_empty(pl.col("_Digest").str.strip_chars("\x00").str.replace(r"^(?:\\0)+$", "")),
         # The options of one symbol are one text, with commas between.
         "fuzzy": fuzzy_hash(of_fuzzy.list.join(",", ignore_nulls=True).str.split(",")),
         "subject": none_if_empty(_unescape_text(pl.col("_Subject"))),
-        "message_bytes": to_whole(pl.col("_Size")),
-        "filter_us": to_whole(pl.col("_ScanTimeReal")) * 1_000,
+        "message_bytes": parse_whole(pl.col("_Size")),
+        "filter_us": parse_whole(pl.col("_ScanTimeReal")) * 1_000,
     }
 
 
 def _scan_time(source: Source) -> pl.Expr:
     """UTC of TS: seconds since 1970 as Rspamd sends it, or the server's clock in a dump."""
-    seconds = to_whole(pl.col("_TS"))
+    seconds = parse_whole(pl.col("_TS"))
     sent = pl.when(seconds.is_between(0, _LATEST)).then(seconds * 1_000_000)
     return pl.coalesce(
         sent.cast(pl.Datetime("us")).dt.replace_time_zone("UTC"), local_time(pl.col("_TS"), source.time_zone)

@@ -27,9 +27,9 @@ from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id, scan_key
 from jobs.operators.formats.shared.fields import line_code, none_if_empty, typed_columns
 from jobs.operators.formats.shared.verdicts import (
-    one_row_per_line,
-    to_finite,
-    to_microseconds,
+    complete_lines,
+    parse_finite,
+    parse_microseconds,
     verdict_format,
 )
 
@@ -129,7 +129,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .collect()
     )
     rows: ColumnTypes = {"rows": pl.List(pl.Struct({"place": pl.Int64, **_TYPED}))}
-    return one_row_per_line(frame, events, rows)
+    return complete_lines(frame, events, rows)
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -193,8 +193,8 @@ def _decode_json(texts: pl.Series) -> pl.Series:
 def _typed_fields() -> dict[str, pl.Expr]:
     """The typed columns of a decoded row."""
     row = pl.col("_row").struct
-    when = pl.when(to_finite(row.field("unix_time")).is_between(0, _LATEST)).then(
-        to_finite(row.field("unix_time")).floor().cast(pl.Int64) * 1_000_000
+    when = pl.when(parse_finite(row.field("unix_time")).is_between(0, _LATEST)).then(
+        parse_finite(row.field("unix_time")).floor().cast(pl.Int64) * 1_000_000
     )
     recipients = row.field("rcpt_smtp").list.filter(~pl.element().is_in(["", "unknown"]))
     sender = row.field("sender_smtp")
@@ -211,13 +211,15 @@ def _typed_fields() -> dict[str, pl.Expr]:
         "recipients": pl.when(recipients.list.len() > 0).then(recipients),
         "action": none_if_empty(row.field("action")),
         "is_spam": is_spam(none_if_empty(row.field("action"))),
-        "score": to_finite(row.field("score")),
-        "required_score": to_finite(row.field("required_score")),
+        "score": parse_finite(row.field("score")),
+        "required_score": parse_finite(row.field("required_score")),
         "symbols": names.list.eval(pl.element().str.extract(r'^"(.*)"')),
         "fuzzy": fuzzy_hash(options.list.eval(pl.element().str.strip_chars('"'))),
         "subject": none_if_empty(row.field("subject"), "unknown"),
-        "message_bytes": to_finite(row.field("size")).cast(pl.Int64, strict=False),
-        "filter_us": to_microseconds(pl.coalesce(row.field("time_real"), row.field("scan_time")), 1_000_000),
+        "message_bytes": parse_finite(row.field("size")).cast(pl.Int64, strict=False),
+        "filter_us": parse_microseconds(
+            pl.coalesce(row.field("time_real"), row.field("scan_time")), 1_000_000
+        ),
     }
 
 

@@ -6,7 +6,7 @@ One scan writes all three, so that they must agree in the fields that they share
 import polars as pl
 
 from jobs.operators.formats.shared.fields import none_if_empty
-from jobs.operators.formats.shared.verdicts import without_brackets
+from jobs.operators.formats.shared.verdicts import strip_brackets
 
 # Actions that let a message pass or ask it to come again.
 HAM_ACTIONS = ["no action", "greylist", "soft reject"]
@@ -51,4 +51,4 @@ def is_spam(action: pl.Expr, flag: pl.Expr | None = None) -> pl.Expr:
 
 def message_id(text: pl.Expr) -> pl.Expr:
     """A message-id without one pair of brackets; null where Rspamd found none."""
-    return none_if_empty(without_brackets(text), "undef")
+    return none_if_empty(strip_brackets(text), "undef")

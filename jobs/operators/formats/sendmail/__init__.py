@@ -23,7 +23,7 @@ from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.sendmail import lines as read
 from jobs.operators.formats.sendmail.events import QUEUE_ID, assemble
 from jobs.operators.formats.sendmail.transmission import transmissions
-from jobs.operators.formats.shared.fields import as_parsed, typed_columns
+from jobs.operators.formats.shared.fields import select_parsed, typed_columns
 from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
 from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE, split_envelope
 
@@ -84,7 +84,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         otherwise="ignored",
     )
     whole = whole.with_columns(frame["offset"], line_code=line_code)
-    return as_parsed(whole.lazy(), pl.col("reason_code"), _TYPED)
+    return select_parsed(whole.lazy(), pl.col("reason_code"), _TYPED)
 
 
 def _open_lines(line: pl.Series, source: Source) -> pl.DataFrame:

@@ -26,7 +26,7 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import OUTCOME_RANK
 from jobs.operators.formats.sendmail.events import BRONZE
-from jobs.operators.formats.shared.fields import FACTS_OF_FILE, as_mail
+from jobs.operators.formats.shared.fields import FACTS_OF_FILE, stack_mail
 
 _KEY = ["operator_id", "assembly_key"]
 _OWNER = ["operator_id", "source_id", "stream_id", "offset"]
@@ -55,7 +55,7 @@ def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
     events = _number_lives(bronze.collect())
     files = _gather_messages(events)
     parts = [_message_rows(events, files), _session_rows(events, files)]
-    return as_mail(parts, "sendmail")
+    return stack_mail(parts, "sendmail")
 
 
 def _number_lives(bronze: pl.DataFrame) -> pl.DataFrame:
@@ -143,7 +143,7 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     )
     # A notice made by the process that also made the message it is about stands only once.
     made = events.filter(code == "notice").select(*_KEY, queue_id="linked_queue_id", is_made=True).unique()
-    files = _with_accounts(files.join(made, on=[*_KEY, "queue_id"], how="left"), events)
+    files = _add_accounts(files.join(made, on=[*_KEY, "queue_id"], how="left"), events)
     authenticated = pl.col("is_authenticated").fill_null(False) | pl.col("account").is_not_null()
     is_made = ~pl.col("has_arrival") & (pl.col("is_carrier") | pl.col("is_made").fill_null(False))
     entry = choose_code(
@@ -165,7 +165,7 @@ def _gather_messages(events: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _with_accounts(files: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+def _add_accounts(files: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
     """The account that logged in, in the same process, within the hour before a message came."""
     logins = events.filter(pl.col("event_code") == "login").select(*_KEY, "account", at="first_at").sort("at")
     files = files.with_columns(at=pl.coalesce("came_at", "first_at")).sort("at", maintain_order=True)

@@ -21,7 +21,7 @@ import polars as pl
 
 from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import PLACE, Document, Source
-from jobs.operators.protect.numbering import to_e164
+from jobs.operators.protect.numbering import normalise_e164
 
 GZIP, ZIP = b"\x1f\x8b", b"PK\x03\x04"
 KEPT_OF_TEXT = 200
@@ -257,11 +257,13 @@ def frame_of(documents: Iterable[tuple[int, Document]], source: Source, columns:
     frame = pl.DataFrame(rows, schema=columns)
     if source.numbers_of is None:
         return frame
-    numbers = (to_e164(pl.col(name), source.numbers_of, is_national=True) for name in ("sender", "recipient"))
+    numbers = (
+        normalise_e164(pl.col(name), source.numbers_of, is_national=True) for name in ("sender", "recipient")
+    )
     return frame.with_columns(numbers)
 
 
-def each_once(records: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
+def keep_first(records: pl.LazyFrame, columns: Iterable[str]) -> pl.LazyFrame:
     """Bronze rows; of several with one key the first by place stays, whichever piece they came in."""
     return (
         records.select(*columns)

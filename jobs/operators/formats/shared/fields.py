@@ -85,7 +85,7 @@ def record_columns(typed: Mapping[str, Any]) -> list[pl.Expr]:
     return [pl.when(is_record).then(pl.col(name)).cast(kind).alias(name) for name, kind in typed.items()]
 
 
-def as_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) -> pl.LazyFrame:
+def select_parsed(lines: pl.LazyFrame, reason: pl.Expr, typed: Mapping[str, Any]) -> pl.LazyFrame:
     """The rows of parse() for lines that have their `line_code`: PARSED, and the typed columns of records.
 
     Args:
@@ -106,7 +106,7 @@ def line_code(is_record: pl.Expr) -> pl.Expr:
     return choose_code(quarantined=pl.col("reason_code").is_not_null(), record=is_record, otherwise="ignored")
 
 
-def as_assembled(records: pl.LazyFrame, name: str, assembly_key: pl.Expr) -> pl.LazyFrame:
+def select_assembled(records: pl.LazyFrame, name: str, assembly_key: pl.Expr) -> pl.LazyFrame:
     """assemble() of a format with one bronze row per record: a line that was read twice is one row."""
     if "line_code" in records.collect_schema().names():
         records = records.filter(pl.col("line_code") == "record").with_columns(assembly_key=assembly_key)
@@ -114,7 +114,7 @@ def as_assembled(records: pl.LazyFrame, name: str, assembly_key: pl.Expr) -> pl.
     return rows.unique(subset=[*PLACE], keep="any", maintain_order=True)
 
 
-def as_mail(parts: Sequence[pl.DataFrame], format_code: str) -> pl.LazyFrame:
+def stack_mail(parts: Sequence[pl.DataFrame], format_code: str) -> pl.LazyFrame:
     """The rows of all parts of a mail log with the columns of TRANSMISSION, null where no part has one."""
     whole = pl.concat([part for part in parts if part.height] or parts[:1], how="diagonal")
     return fill_rows(

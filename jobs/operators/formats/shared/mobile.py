@@ -4,7 +4,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import Source
-from jobs.operators.protect.numbering import REPORT_SHORT_CODE, to_e164, without_trunk
+from jobs.operators.protect.numbering import REPORT_SHORT_CODE, drop_trunk, normalise_e164
 
 # 3GPP TS 23.040, 9.2.3.24: what fits into the 140 octets of one SMS, and into one of several with a
 # concatenation header of six octets. UCS-2 and 8-bit content is measured in octets.
@@ -18,7 +18,7 @@ def normalise_number(text: pl.Expr, source: Source) -> pl.Expr:
     In a log of national numbers it becomes E.164 already here, while its + or prefix is still to be seen.
     """
     if source.numbers_of is not None:
-        text = to_e164(text, source.numbers_of, is_national=True)
+        text = normalise_e164(text, source.numbers_of, is_national=True)
     return text.map_batches(_normalise_numbers, return_dtype=pl.String)
 
 
@@ -28,7 +28,7 @@ def _normalise_numbers(texts: pl.Series) -> pl.Series:
     if not odd.any():
         return texts
     text = pl.col("text")
-    digits = without_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
+    digits = drop_trunk(text).str.replace_all(r"[+ ().-]", "").str.replace(r"^00(\d{7,})$", "$1")
     is_number = text.str.contains(r"^\+?[\d ().-]+$")
     normalised = (
         texts.filter(odd)

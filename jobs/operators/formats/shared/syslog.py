@@ -25,7 +25,6 @@ from jobs.base.tables.contracts import codelist_rows
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.shared.syslog_times import (
     MONTHS,
-    by_runs,
     days_of,
     iso_times,
     month_length,
@@ -33,6 +32,7 @@ from jobs.operators.formats.shared.syslog_times import (
     read_day,
     read_month,
     read_number,
+    read_runs,
     times_of,
     yearless_micros,
 )
@@ -192,10 +192,10 @@ def _build_envelope(at: pl.Series, host: pl.Series, tag: pl.Series, body: pl.Ser
         "body": body,
     }
     frame = pl.DataFrame(columns)
-    return _with_reason(frame)
+    return _add_reason(frame)
 
 
-def _with_reason(frame: pl.DataFrame) -> pl.DataFrame:
+def _add_reason(frame: pl.DataFrame) -> pl.DataFrame:
     reason = choose_code(bad_timestamp=pl.col("at").is_null(), truncated=pl.col("body").is_null())
     return frame.select(
         pl.col("at").cast(TIMESTAMP),
@@ -255,7 +255,7 @@ def _read_3164(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFra
         good = np.ones(len(part), dtype=bool)
         return yearless_micros(part, good, source), good
 
-    micros, good = by_runs(head, 0, 15, read_stamps)
+    micros, good = read_runs(head, 0, 15, read_stamps)
     return _build_envelope(times_of(micros, good, source), *_host_tag_body(lines.str.slice(16)))
 
 
@@ -293,7 +293,7 @@ def _read_5424(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFra
         # Some writers keep the blank that stood after the tag's colon, or a byte order mark.
         body=pl.col("body").str.strip_chars_start(" \ufeff"),
     )
-    return _with_reason(frame)
+    return _add_reason(frame)
 
 
 def _read_nothing(lines: pl.Series, head: np.ndarray, source: Source) -> pl.DataFrame:

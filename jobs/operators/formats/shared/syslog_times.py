@@ -66,10 +66,10 @@ def times_of(micros: np.ndarray, good: np.ndarray, source: Source, *, is_local: 
     times = values.set(pl.Series(~good), None) if not good.all() else values
     if not is_local or source.time_zone in ("UTC", "Etc/UTC"):
         return times.dt.replace_time_zone("UTC")
-    return to_utc(times, source.time_zone)
+    return convert_to_utc(times, source.time_zone)
 
 
-def to_utc(times: pl.Series, zone: str) -> pl.Series:
+def convert_to_utc(times: pl.Series, zone: str) -> pl.Series:
     """UTC of a zone's wall clock: of two such times the earlier; one that the clock skipped moves forward."""
     local = times.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
     utc = local.dt.convert_time_zone("UTC")
@@ -84,7 +84,7 @@ def to_utc(times: pl.Series, zone: str) -> pl.Series:
     return frame.select(pl.coalesce("utc", before).alias("at")).to_series()
 
 
-def by_runs(
+def read_runs(
     head: np.ndarray, start: int, stop: int, read: Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 ) -> tuple[np.ndarray, np.ndarray]:
     """read() on columns start … stop, once per run of equal rows: many lines share a second."""
@@ -121,12 +121,12 @@ def _zone_shift(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def iso_times(stamps: pl.Series, head: np.ndarray, source: Source) -> pl.Series:
     """UTC times from ISO 8601 stamps; the head holds their first bytes."""
-    micros, good = by_runs(head, 0, 19, _iso_seconds)
+    micros, good = read_runs(head, 0, 19, _iso_seconds)
     if (head[:, 19] == 46).all() and (head[:, 32] == 32).all():
         digits = head[:, 20:26] - 48
         good &= (digits <= 9).all(axis=1)
         fraction = digits.astype(np.int32) @ np.array([100_000, 10_000, 1_000, 100, 10, 1], dtype=np.int32)
-        shift, is_zone = by_runs(head, 26, 32, _zone_shift)
+        shift, is_zone = read_runs(head, 26, 32, _zone_shift)
         return times_of(micros + fraction - shift, good & is_zone, source, is_local=False)
 
     rest = stamps.str.slice(19).str.extract_groups(r"^(?:[.,](\d{1,9}))?(Z|z|[+-]\d{2}:?\d{2}|[+-]\d{2})?$")

@@ -15,11 +15,11 @@ from jobs.base.core.codes import choose_code
 from jobs.base.core.column_types import ColumnTypes
 from jobs.operators.formats import VERDICT, Source
 from jobs.operators.formats.format import LineFormat
-from jobs.operators.formats.shared.fields import as_assembled, fill_rows, record_columns
+from jobs.operators.formats.shared.fields import fill_rows, record_columns, select_assembled
 from jobs.operators.formats.shared.syslog import split_envelope
 
 
-def in_mail_log(
+def select_lines(
     lines: pl.LazyFrame, literals: list[str], source: Source
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """All lines (offset, line), and those that hold one of the literals.
@@ -36,7 +36,7 @@ def in_mail_log(
     return frame, pl.DataFrame([rows, found]).hstack(envelope.get_columns())
 
 
-def one_row_per_line(frame: pl.DataFrame, events: pl.DataFrame, typed: ColumnTypes) -> pl.LazyFrame:
+def complete_lines(frame: pl.DataFrame, events: pl.DataFrame, typed: ColumnTypes) -> pl.LazyFrame:
     """The rows of parse(), from the events (row, line_code, reason_code, typed columns); the rest is ignored.
 
     Typed columns are null for whatever is no record.
@@ -59,7 +59,7 @@ def reason_of_event(is_cut: str) -> pl.Expr:
     )
 
 
-def as_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = None) -> pl.LazyFrame:
+def select_verdicts(rows: pl.LazyFrame, format_code: str, engine_code: str | None = None) -> pl.LazyFrame:
     """Columns of VERDICT from rows that have some of them; what an engine does not record is null.
 
     Args:
@@ -82,29 +82,29 @@ def verdict_format(
         stated: the other fields of LineFormat.
     """
     if key is not None:
-        stated["assemble"] = partial(as_assembled, name=name, assembly_key=key)
+        stated["assemble"] = partial(select_assembled, name=name, assembly_key=key)
     if engine is not None:
-        stated["verdicts"] = partial(as_verdicts, format_code=name, engine_code=engine)
+        stated["verdicts"] = partial(select_verdicts, format_code=name, engine_code=engine)
     return LineFormat(name=name, lookback_days=1, **stated)
 
 
-def to_finite(text: pl.Expr) -> pl.Expr:
+def parse_finite(text: pl.Expr) -> pl.Expr:
     """A number; null where the text is none, or nan, or infinite."""
     number = text.cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)
 
 
-def to_whole(text: pl.Expr) -> pl.Expr:
+def parse_whole(text: pl.Expr) -> pl.Expr:
     """A whole number; null where the text is none that a column can hold."""
     return text.cast(pl.Int64, strict=False)
 
 
-def to_microseconds(text: pl.Expr, unit: int) -> pl.Expr:
+def parse_microseconds(text: pl.Expr, unit: int) -> pl.Expr:
     """Whole microseconds of a duration written in units of `unit` microseconds."""
-    return (to_finite(text) * unit).round().cast(pl.Int64, strict=False)
+    return (parse_finite(text) * unit).round().cast(pl.Int64, strict=False)
 
 
-def without_brackets(text: pl.Expr) -> pl.Expr:
+def strip_brackets(text: pl.Expr) -> pl.Expr:
     """The text without one outer pair of angle brackets."""
     # Expressions on null cost next to nothing.
     bracketed = pl.when(text.str.starts_with("<")).then(text)

@@ -34,12 +34,12 @@ from jobs.base.core.codes import choose_code
 from jobs.operators.formats import TRANSMISSION, Source
 from jobs.operators.formats.format import LineFormat
 from jobs.operators.formats.shared.fields import (
-    as_assembled,
-    as_parsed,
     fill_rows,
     local_time,
     none_if_empty,
     place_of_event,
+    select_assembled,
+    select_parsed,
     typed_columns,
 )
 from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
@@ -47,9 +47,9 @@ from jobs.operators.formats.sip.asterisk_columns import DISPOSITION, SECONDS, na
 from jobs.operators.formats.sip.records import (
     find_sides,
     parse_epoch,
+    parse_microseconds,
     read_party,
     shown_name,
-    to_microseconds,
 )
 
 NAME = "asterisk"
@@ -117,7 +117,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         bad_timestamp=~has_time,
         otherwise="bad_field",
     )
-    return as_parsed(frame.lazy().with_columns(line_code=line_code), reason, _TYPED)
+    return select_parsed(frame.lazy().with_columns(line_code=line_code), reason, _TYPED)
 
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
@@ -127,7 +127,7 @@ def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """
     place = pl.concat_str("stream_id", pl.lit("@"), "offset")
     key = pl.concat_str("source_id", pl.lit("|"), pl.coalesce("call_id", place))
-    return as_assembled(records, NAME, key)
+    return select_assembled(records, NAME, key)
 
 
 def transmissions(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -221,7 +221,7 @@ def _typed_fields(source: Source) -> dict[str, pl.Expr]:
         "application": none_if_empty(pl.col("_lastapp")) + data,
         "disposition": pl.col("_disposition"),
         "user_field": none_if_empty(pl.col("_userfield")),
-        "talk_us": to_microseconds(billed),
+        "talk_us": parse_microseconds(billed),
         # cdr_custom may leave out the durations.
         "_has_numbers": billed.str.contains(SECONDS).fill_null(True)
         & pl.col("_duration").str.contains(SECONDS).fill_null(True),

@@ -26,7 +26,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import TRANSMISSION, Source
-from jobs.operators.formats.shared.fields import as_parsed
+from jobs.operators.formats.shared.fields import select_parsed
 from jobs.operators.formats.shared.sampling import sample_lines, share_of
 from jobs.operators.formats.shared.syslog import split_envelope
 from jobs.operators.formats.sip import passport
@@ -37,7 +37,7 @@ from jobs.operators.formats.sip.records import (
     TYPED,
     name_pattern,
     parse_epoch,
-    to_microseconds,
+    parse_microseconds,
 )
 
 NAME = "kamailio"
@@ -122,7 +122,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         bad_field=is_accounting & ~is_complete,
         otherwise=pl.col("_reason").fill_null("bad_timestamp"),
     )
-    return as_parsed(frame.lazy().with_columns(line_code=line_code), reason, TYPED)
+    return select_parsed(frame.lazy().with_columns(line_code=line_code), reason, TYPED)
 
 
 def drop_repeated_calls(rows: pl.LazyFrame, bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -246,8 +246,8 @@ def _core_fields(frame: pl.DataFrame) -> pl.DataFrame:
         ),
         talk_us=pl.coalesce(
             pl.when(ended).then(ms * 1000),
-            pl.when(ended).then(to_microseconds(head.str.extract(r"(?:^|;)duration=(\d{1,9});"))),
-            to_microseconds(_cdr_value(["duration"])),
+            pl.when(ended).then(parse_microseconds(head.str.extract(r"(?:^|;)duration=(\d{1,9});"))),
+            parse_microseconds(_cdr_value(["duration"])),
         ),
         log_text=pl.col("_script"),
         text=pl.col("_script").str.extract(r"(?s)\bmethod=MESSAGE\b.*\bbody=(.*)$"),

@@ -26,7 +26,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import Source
-from jobs.operators.formats.shared.fields import as_parsed, local_time
+from jobs.operators.formats.shared.fields import local_time, select_parsed
 from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.sip import passport
 from jobs.operators.formats.sip import records as sip
@@ -35,7 +35,7 @@ from jobs.operators.formats.sip.records import (
     COUNTED_METHODS,
     TYPED,
     parse_epoch,
-    to_microseconds,
+    parse_microseconds,
 )
 
 NAME = "kamailio_flat"
@@ -95,7 +95,8 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     time = core["time"]
     fraction = find_column(["time_exten"]).str.extract(r"^(\d{1,6})$").str.pad_start(6, "0")
     talk = pl.coalesce(
-        to_microseconds(find_column(["ms_duration"])) // 1000, to_microseconds(find_column(["duration"]))
+        parse_microseconds(find_column(["ms_duration"])) // 1000,
+        parse_microseconds(find_column(["duration"])),
     )
     frame = given.with_columns(
         first_at=pl.coalesce(
@@ -140,7 +141,9 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         bad_timestamp=(is_core | is_fit | is_wide) & pl.col("first_at").is_null(),
         otherwise="bad_field",
     )
-    return as_parsed(frame.lazy().with_columns(line_code=line_code.fill_null("quarantined")), reason, TYPED)
+    return select_parsed(
+        frame.lazy().with_columns(line_code=line_code.fill_null("quarantined")), reason, TYPED
+    )
 
 
 FORMAT = proxy_format(

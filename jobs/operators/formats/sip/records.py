@@ -21,8 +21,8 @@ import polars as pl
 
 from jobs.base.tables.contracts import read_csv_rows
 from jobs.operators.formats import TIMESTAMP, Source
-from jobs.operators.formats.shared.fields import as_assembled, none_if_empty, typed_columns
-from jobs.operators.protect.numbering import to_e164, without_trunk
+from jobs.operators.formats.shared.fields import none_if_empty, select_assembled, typed_columns
+from jobs.operators.protect.numbering import drop_trunk, normalise_e164
 
 TYPED = typed_columns("kamailio")
 
@@ -152,8 +152,8 @@ def read_party(uri: str, source: Source, domain: str | None = None) -> pl.Expr:
     # No country's code begins with 0, so 00 and a further 0 is what a scanner tries.
     dialled = user.str.replace(r"^%2[Bb]", "+")
     if source.numbers_of is not None:
-        dialled = to_e164(dialled, source.numbers_of, is_national=True)
-    number = without_trunk(dialled).str.replace_all(r"[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
+        dialled = normalise_e164(dialled, source.numbers_of, is_national=True)
+    number = drop_trunk(dialled).str.replace_all(r"[+().-]", "").str.replace(r"^00([1-9]\d{6,})$", "$1")
     host = halves.field("field_1").str.replace(r":\d+$", "")
     host = host if domain is None else pl.coalesce(host, domain)
     name = (
@@ -173,7 +173,7 @@ def parse_epoch(text: pl.Expr) -> pl.Expr:
     return pl.from_epoch(parts.field("field_0").cast(pl.Int64) * 1_000_000 + micros, "us").cast(TIMESTAMP)
 
 
-def to_microseconds(seconds: pl.Expr) -> pl.Expr:
+def parse_microseconds(seconds: pl.Expr) -> pl.Expr:
     """Whole microseconds of a decimal number of seconds that is not negative."""
     is_number = seconds.str.contains(r"^\d{1,9}(?:\.\d+)?$")
     return (pl.when(is_number).then(seconds).cast(pl.Float64) * 1_000_000).round().cast(pl.Int64)
@@ -181,4 +181,4 @@ def to_microseconds(seconds: pl.Expr) -> pl.Expr:
 
 def assemble(records: pl.LazyFrame) -> pl.LazyFrame:
     """Bronze rows, one per event; a line that was read twice is one row."""
-    return as_assembled(records, "kamailio", pl.col("call_id"))
+    return select_assembled(records, "kamailio", pl.col("call_id"))

@@ -27,15 +27,15 @@ from jobs.operators.formats import PLACE, Source
 from jobs.operators.formats.shared.fields import line_code, local_time, none_if_empty, typed_columns
 from jobs.operators.formats.shared.sampling import share_of_lines
 from jobs.operators.formats.shared.verdicts import (
-    as_verdicts,
-    in_mail_log,
-    one_row_per_line,
+    complete_lines,
+    parse_finite,
+    parse_microseconds,
+    parse_whole,
     reason_of_event,
-    to_finite,
-    to_microseconds,
-    to_whole,
+    select_lines,
+    select_verdicts,
+    strip_brackets,
     verdict_format,
-    without_brackets,
 )
 
 NAME = "spamassassin"
@@ -74,7 +74,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
     Quarantine reasons, for lines that spamd alone can have written: bad_timestamp (no time, or one that
     cannot be), truncated (a result or score line that ends early or has lost its fields).
     """
-    frame, found = in_mail_log(lines, LITERALS, source)
+    frame, found = select_lines(lines, LITERALS, source)
     own_file = pl.when(pl.col("reason_code") == "bad_timestamp").then(pl.col("line"))
     own_stamp = pl.col("_own").struct.field("stamp").str.replace(" {2}", " 0")
     events = (
@@ -96,7 +96,7 @@ def parse(lines: pl.LazyFrame, source: Source) -> pl.LazyFrame:
         .with_columns(line_code=line_code(pl.col("event_code").is_not_null()))
         .collect()
     )
-    return one_row_per_line(frame, events, _TYPED)
+    return complete_lines(frame, events, _TYPED)
 
 
 def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
@@ -135,7 +135,7 @@ def verdicts(bronze: pl.LazyFrame) -> pl.LazyFrame:
         )
     ]
     scored = across.lazy().with_columns(score=pl.coalesce(*exact, "score"))
-    return as_verdicts(scored, NAME, "spamassassin")
+    return select_verdicts(scored, NAME, "spamassassin")
 
 
 def _typed_fields() -> dict[str, pl.Expr]:
@@ -151,15 +151,15 @@ def _typed_fields() -> dict[str, pl.Expr]:
     user = pl.coalesce(rest.str.extract(r"^user=([^,]*)"), score.field("user").str.replace(r":\d+$", ""))
     return {
         "event_code": choose_code(
-            result=is_result, score=is_score & to_finite(score.field("score")).is_not_null()
+            result=is_result, score=is_score & parse_finite(score.field("score")).is_not_null()
         ),
         "process_id": pl.col("_pid"),
-        "message_id": none_if_empty(without_brackets(mid), "(unknown)"),
+        "message_id": none_if_empty(strip_brackets(mid), "(unknown)"),
         "account": none_if_empty(user, "(unknown)"),
         "action": pl.when(is_spam).then(pl.lit(_SPAM)).otherwise(pl.lit(_CLEAN)),
         "is_spam": is_spam,
-        "score": to_finite(pl.coalesce(result.field("score"), score.field("score"))),
-        "required_score": to_finite(
+        "score": parse_finite(pl.coalesce(result.field("score"), score.field("score"))),
+        "required_score": parse_finite(
             pl.coalesce(rest.str.extract(r",required_score=(-?[\d.]+)"), score.field("required"))
         ),
         "symbols": pl.when(is_result).then(
@@ -167,8 +167,8 @@ def _typed_fields() -> dict[str, pl.Expr]:
             .then(pl.lit([], dtype=pl.List(pl.String)))
             .otherwise(result.field("tests").str.split(","))
         ),
-        "message_bytes": to_whole(pl.coalesce(result.field("size"), score.field("size"))),
-        "filter_us": to_microseconds(
+        "message_bytes": parse_whole(pl.coalesce(result.field("size"), score.field("size"))),
+        "filter_us": parse_microseconds(
             pl.coalesce(result.field("scantime"), score.field("scantime")), 1_000_000
         ),
     }

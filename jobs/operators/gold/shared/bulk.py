@@ -46,7 +46,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.tables import sketch
-from jobs.operators.gold.shared.bulk_presets import Preset, any_holds, first_reached
+from jobs.operators.gold.shared.bulk_presets import Preset, first_reached, join_conditions
 from jobs.operators.gold.shared.similarity import (
     CHANNEL_DAY,
     SIGNED,
@@ -125,8 +125,8 @@ def collect_evidence(
     bulky = reached_signatures(campaign_daily, presets, days)
     recorded = count_recorded_days(text, presets)
     ruled_out = recorded.filter(
-        any_holds(preset.is_in_force() for preset in presets)
-        & ~any_holds(preset.has_unseen_days() for preset in presets)
+        join_conditions(preset.is_in_force() for preset in presets)
+        & ~join_conditions(preset.has_unseen_days() for preset in presets)
     )
     nothing = pl.lit(None, pl.String)
     by_nothing = [pl.lit(None, bulky.schema[name]).alias(name) for name in REACHED]
@@ -175,7 +175,7 @@ def possible_texts(text: pl.DataFrame, thresholds: Thresholds, presets: list[Pre
     windows = sorted({preset.evidence_days for preset in presets})
     return (
         count_neighbours(text, thresholds, windows)
-        .filter(any_holds(preset.is_possible() for preset in presets))
+        .filter(join_conditions(preset.is_possible() for preset in presets))
         .select(SIGNED)
     )
 
@@ -230,7 +230,7 @@ def reached_signatures(
 def reached_in_days(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFrame) -> pl.DataFrame:
     """The presets that signatures reach on a few days."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
-    is_asked = any_holds(preset.is_in_force() & (ago < preset.window_days) for preset in presets)
+    is_asked = join_conditions(preset.is_in_force() & (ago < preset.window_days) for preset in presets)
     looked_at = (
         days.join(listed.rename({"period_date": "copy_date"}), on="operator_id", how="inner")
         .filter(ago >= 0, is_asked)
@@ -280,7 +280,7 @@ def count_senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
     """By operator, day, channel and own_hash of subjects, how many senders there were in each window."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
     hashes = pl.col("senders").list.explode(keep_nulls=False, empty_as_null=False)
-    each = subject.with_columns(sketch.from_bytes(pl.col("senders")))
+    each = subject.with_columns(sketch.unpack_hashes(pl.col("senders")))
     whole = each.select(*CHANNEL_DAY, "own_hash").unique()
     for days in windows:
         of_window = (

@@ -120,5 +120,5 @@ def first_reached(values: Iterable[tuple[Preset, pl.Expr]], kind: type[pl.DataTy
     )
 
 
-def any_holds(conditions: Iterable[pl.Expr]) -> pl.Expr:
+def join_conditions(conditions: Iterable[pl.Expr]) -> pl.Expr:
     return pl.any_horizontal(pl.lit(False), *conditions)

@@ -87,7 +87,7 @@ def numbers_behaviour(contact: pl.DataFrame, bypass_parameter: pl.DataFrame) -> 
         contact: all rows of each number. Numbers that reach fewer than any threshold and have no cells show
             no sign that needs their behaviour, and are left out.
     """
-    at_most = all_thresholds(bypass_parameter)
+    at_most = choose_thresholds(bypass_parameter)
     # The least passes over what calls have no threshold of.
     least = pl.min_horizontal(at_most["grey_recipients"], at_most["simbox_recipients"])
     return sum_behaviour(contact).filter(pl.col("cells").is_not_null() | (pl.col("recipients") >= least))
@@ -113,7 +113,7 @@ def find_signs(
     Args:
         behaviour: from numbers_behaviour(), at least for the numbers that sent these messages.
     """
-    at_most = all_thresholds(bypass_parameter)
+    at_most = choose_thresholds(bypass_parameter)
     linked = message.filter((pl.col("channel_code") != "EMAIL") & pl.col("inbound_link_id").is_not_null())
     seen = linked.join(operator_links(operator), on=["operator_id", "inbound_link_id"], how="left").join(
         behaviour, on=[*NUMBER, "sender_hash"], how="left"
@@ -195,7 +195,7 @@ def is_spoofed() -> pl.Expr:
     return national & unvouched & (pl.col("inbound_link_code") != "roaming")
 
 
-def all_thresholds(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
+def choose_thresholds(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
     """Each threshold as it holds for the channel and on the day of the row; null where a channel has none.
 
     Raises ObservatoryError if one is missing or is no number.
@@ -203,7 +203,7 @@ def all_thresholds(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
     rows = bypass_parameter.to_dicts()
     is_call = pl.col("channel_code").is_in(CALLS)
     of_messages, of_calls = (
-        {code: one_threshold(rows, code, unit) for code in codes} for unit, codes in PARAMETERS.items()
+        {code: choose_threshold(rows, code, unit) for code in codes} for unit, codes in PARAMETERS.items()
     )
     nothing = pl.lit(None, pl.Float64)
     return {
@@ -212,7 +212,7 @@ def all_thresholds(bypass_parameter: pl.DataFrame) -> dict[str, pl.Expr]:
     }
 
 
-def one_threshold(rows: Sequence[Mapping[str, Any]], code: str, unit: str) -> pl.Expr:
+def choose_threshold(rows: Sequence[Mapping[str, Any]], code: str, unit: str) -> pl.Expr:
     """One threshold as it holds on the day of the row."""
     mine = [row for row in rows if (row["parameter_code"], row["unit_code"]) == (code, unit)]
     if not mine:

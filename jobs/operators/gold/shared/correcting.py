@@ -160,7 +160,7 @@ def correct_months(
         is_decided_by_call: whether the keys are decisions of the filter rather than properties of the
             messages.
     """
-    month = pl.col("period_code") if "period_code" in rows.columns else to_month()
+    month = pl.col("period_code") if "period_code" in rows.columns else format_month()
     of_month = rows.lazy().with_columns(period_code=month, **seen_counts(rows.columns))
     cells = of_month.group_by(*dict.fromkeys([*CHANNEL, *keys])).agg(
         pl.col(*SUMS, *SEEN_COLUMNS.values()).sum()
@@ -190,7 +190,7 @@ def add_months(months: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     return added.with_columns(pl.col("audited_spam").cast(END)).collect()
 
 
-def to_month() -> pl.Expr:
+def format_month() -> pl.Expr:
     """The month of a row's day, as 2026-11."""
     return pl.col("period_date").dt.strftime("%Y-%m")
 
@@ -347,18 +347,18 @@ def estimate_by_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> Corr
     drawn = spam * caught * (1 - caught) + rest * clean * (1 - clean)
     chance = QUANTILE**2 * share_outside(units, whole) * divide_or_null(drawn, power**2)
 
-    def by_caught(end: str) -> pl.Expr:
+    def sum_by_caught(end: str) -> pl.Expr:
         other = pl.col(f"sensitivity{end}")
         return divide_or_null(spam * (other - caught), other + clean - 1).abs()
 
-    def by_clean(end: str) -> pl.Expr:
+    def sum_by_clean(end: str) -> pl.Expr:
         other = pl.col(f"specificity{end}")
         return divide_or_null(rest * (other - clean), caught + other - 1).abs()
 
     # The more spam is caught, the less there was; the more of the rest passes, the more.
     moved = {
-        "caught": (by_caught("_high"), by_caught("_low")),
-        "clean": (by_clean("_low"), by_clean("_high")),
+        "caught": (sum_by_caught("_high"), sum_by_caught("_low")),
+        "clean": (sum_by_clean("_low"), sum_by_clean("_high")),
     }
     return CorrectedPart(spam, (chance, chance), moved)
 

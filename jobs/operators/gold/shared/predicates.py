@@ -149,9 +149,7 @@ def write_condition(node: exp.Expr, where: str) -> str:
         # A literal may stand left or right; the column is written first.
         left, right = node.this, node.expression
         sign = SIGNS[type(node)]
-        if isinstance(without_brackets(right), exp.Column) and not isinstance(
-            without_brackets(left), exp.Column
-        ):
+        if isinstance(strip_brackets(right), exp.Column) and not isinstance(strip_brackets(left), exp.Column):
             left, right = right, left
             sign = sign.translate(str.maketrans("<>", "><")) if sign != "<>" else sign
         return write_comparison(left, sign, [right], where)
@@ -160,13 +158,13 @@ def write_condition(node: exp.Expr, where: str) -> str:
 
 def write_comparison(left: exp.Expr, sign: str, right: list[exp.Expr], where: str) -> str:
     """A column against literals of its own type, or against another column."""
-    left = without_brackets(left)
+    left = strip_brackets(left)
     if not isinstance(left, exp.Column):
         raise ObservatoryError(f"{where}: '{left.sql()}' is no column; a comparison needs one")
     name, kind = check_column(left, where)
     if kind == "boolean" and sign not in ("=", "<>", "IN"):
         raise ObservatoryError(f"{where}: '{name}' is TRUE or FALSE and has no order")
-    values = [write_operand(without_brackets(each), name, kind, where) for each in right]
+    values = [write_operand(strip_brackets(each), name, kind, where) for each in right]
     if sign == "IN":
         return f"{name} IN ({', '.join(values)})"
     return f"{name} {sign} {values[0]}"
@@ -208,7 +206,7 @@ def message_columns() -> dict[str, Field]:
     return {field.name: field for field in read_contract("silver.message").fields}
 
 
-def without_brackets(node: exp.Expr) -> exp.Expr:
+def strip_brackets(node: exp.Expr) -> exp.Expr:
     """The expression inside brackets."""
     while isinstance(node, exp.Paren):
         node = node.this

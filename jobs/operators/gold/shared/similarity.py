@@ -62,13 +62,13 @@ class Thresholds:
         rows = campaign_parameter.to_dicts()
         changes = {row["valid_from"] for row in rows} | {row["valid_to"] for row in rows if row["valid_to"]}
         return [
-            cls.from_parameters(rows, *days)
+            cls.read_thresholds(rows, *days)
             for days in pairwise([*sorted(changes), None])
             if days[0] is not None
         ]
 
     @classmethod
-    def from_parameters(cls, rows: list[Row], first: dt.date, end: dt.date | None) -> Thresholds:
+    def read_thresholds(cls, rows: list[Row], first: dt.date, end: dt.date | None) -> Thresholds:
         value = {
             row["parameter_code"]: row["parameter_value"]
             for row in rows

@@ -12,9 +12,9 @@ from jobs.base.stats.intervals import (
     ONE_RESPONDENT,
     EstimateTable,
     add_known_errors,
-    at_factor,
     cv_band,
     estimate_figures,
+    figure_at_factor,
 )
 from jobs.base.stats.prediction import (
     Imputed,
@@ -26,7 +26,7 @@ from jobs.base.stats.prediction import (
 from jobs.base.stats.variance_function import rule_margin, spread_of
 from jobs.study.disclosure.coarse import round_significant, round_up_variance
 from jobs.study.estimates.steps.rows import conf_status_code
-from jobs.study.estimates.steps.sample import Sample, cell_totals, in_cell
+from jobs.study.estimates.steps.sample import Sample, cell_mask, cell_totals
 
 # Digits of an area's factor; the fewest degrees of freedom of a public interval.
 FACTOR_DIGITS, FEWEST_FREE = 4, 2.0
@@ -73,7 +73,7 @@ def area_figures(sample: Sample, y: Array, certain: Array, imputed_freedom: floa
     estimate_areas()."""
     shape = (len(sample.areas), certain.shape[1])
     table = EstimateTable(*(np.full(shape, np.nan) for _ in fields(EstimateTable)))
-    enough = sample.by_ratio
+    enough = sample.ratio_mask
     small = np.flatnonzero(~enough & sample.member.any(axis=1))
     own = sample.member[enough], sample.known[enough]
     found = [(enough, estimate_figures(sample.weighted, y, *own, certain, imputed_freedom))]
@@ -226,7 +226,7 @@ def describe_figures(
         "nature_code": nature,
         **{f"estimate{end}": value for end, value in ends},
         **{
-            f"{name}{end}": at_factor(value, reported, factor)
+            f"{name}{end}": figure_at_factor(value, reported, factor)
             for factor, name in AT.items()
             for end, value in ends
         },
@@ -249,7 +249,7 @@ def owners_of_rate(sample: Sample, place: int) -> int | None:
     answered, silent, label = sample.subscriptions[place]
     if not inside.any() or not silent.sum() > 0:
         return None
-    if sample.by_ratio[place] or has_own_rate(answered, silent):
+    if sample.ratio_mask[place] or has_own_rate(answered, silent):
         return owners_of(sample, inside & people.is_respondent)
     donors = people.is_respondent & (sample.cell == label)
     return owners_of(sample, donors if donors.any() else people.is_respondent)
@@ -282,7 +282,7 @@ def cells_of(sample: Sample, values: Array, labels: list[str]) -> tuple[Array, A
     stands = weights * people.subscriptions[people.is_respondent]
     ratios = {label: each[0] for label, each in cell_totals(sample, y, weights[None]).items()}
     names = list(ratios)
-    inside = np.array([in_cell(sample, label) for label in names])
+    inside = np.array([cell_mask(sample, label) for label in names])
     below = (inside @ stands)[:, None]
     share, weight = (
         np.divide(inside * each, below, out=np.zeros(inside.shape), where=below > 0)

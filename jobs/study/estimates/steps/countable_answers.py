@@ -4,7 +4,7 @@ import polars as pl
 
 from jobs.base.figures.areas import holds_on
 from jobs.base.figures.counting_rules import OPERATOR
-from jobs.study.estimates.steps.rows import last_day, to_decimal
+from jobs.study.estimates.steps.rows import last_day, round_decimal
 from jobs.study.questionnaire.latest_answers import RESPONDENT, last_part, latest_answers, question_code
 
 # The questions on the definition of spam and on how figures were obtained, by channel, and on their days.
@@ -31,7 +31,7 @@ def countable_answers(
     """
     latest = latest_answers(questionnaire_answer)
     figures = (
-        latest.with_columns(answer_value=to_decimal(pl.col("value"), 2))
+        latest.with_columns(answer_value=round_decimal(pl.col("value"), 2))
         .filter(pl.col("answer_value").is_not_null())
         .select(*RESPONDENT, "indicator_code", "country_code", "answer_status_code", "answer_value")
         .join(indicator_measure.drop("source", "valid_from", "valid_to"), on="indicator_code")

@@ -19,7 +19,7 @@ from jobs.base.core.languages import ENGLISH, format_count, format_significant, 
 from jobs.base.core.numbers import format_number, format_percent, to_decimal
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables.contracts import conform_frame, reference_rows, reference_table
 from jobs.study.estimates import finding
 from jobs.study.estimates.investment_account import prices_of
@@ -122,7 +122,7 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
     )
 
 
-@as_only_writer(COMMAND)
+@lock_for_writing(COMMAND)
 def record_decisions(
     lake: Lake,
     finding_ids: Sequence[str],

@@ -34,7 +34,7 @@ def open_exits(reference: Reference, day: dt.date) -> pl.DataFrame:
     return rows.sort("group_code", "iso3")
 
 
-def without_exits(
+def estimate_without_exits(
     respondent_figure: pl.DataFrame, definition: pl.DataFrame, reference: Reference, period: str
 ) -> pl.DataFrame:
     """Rows of study.spam_volume of the groups with open exits, by the operators' own definition, estimated
@@ -63,5 +63,5 @@ def compare_exits(lake: Lake, folder: Path, period: str) -> tuple[pl.DataFrame, 
     exits = open_exits(reference, last_day(period))
     if exits.is_empty():
         return exits, pl.DataFrame()
-    left = without_exits(lake.read(FIGURES), reference_table("ref.definition"), reference, period)
+    left = estimate_without_exits(lake.read(FIGURES), reference_table("ref.definition"), reference, period)
     return exits, lake.read(TABLE).join(left, on=read_contract(TABLE).key, suffix="_left")

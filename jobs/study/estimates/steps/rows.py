@@ -46,7 +46,7 @@ def sum_or_null(column: pl.Expr) -> pl.Expr:
     return pl.when(column.is_not_null().any()).then(column.sum())
 
 
-def to_decimal(number: pl.Expr, digits: int) -> pl.Expr:
+def round_decimal(number: pl.Expr, digits: int) -> pl.Expr:
     """A number, or a text that holds one, as decimal(24, digits), halves away from zero; null where it is no
     number or too large."""
     exact = number.cast(pl.String).str.strip_chars().cast(pl.Decimal(38, 10), strict=False)

@@ -84,7 +84,7 @@ class Sample:
         return np.array([label.rsplit("|", 1)[0] for label in self.weighted.stratum], dtype=object)
 
     @cached_property
-    def by_ratio(self) -> Array:
+    def ratio_mask(self) -> Array:
         """Return a mask of the areas with enough respondents for a ratio total; countries never."""
         answered = self.member[:, self.weighted.operators.is_respondent].sum(axis=1)
         return np.array([area.kind != COUNTRY for area in self.areas]) & (answered >= SMALLEST)
@@ -96,7 +96,7 @@ class Sample:
         people, found = self.weighted.operators, []
         for inside, known in zip(self.member, self.known.tolist(), strict=True):
             both = (inside & people.is_respondent, inside & ~people.is_respondent)
-            answered, silent = (by_owner(self.weighted, those) for those in both)
+            answered, silent = (sum_by_owner(self.weighted, those) for those in both)
             unlisted = known - silent.sum() - answered.sum()
             if unlisted > 1e-6 * known:
                 silent = np.append(silent, unlisted)
@@ -113,13 +113,13 @@ class Sample:
         found = self.member[:, answering].astype(float)
         for place in np.flatnonzero(self.member.any(axis=1)):
             mine = self.member[place, answering]
-            if self.by_ratio[place]:
+            if self.ratio_mask[place]:
                 found[place, mine] = floor_at_one(weights[mine], x[mine], float(self.known[place]))
                 continue
             answered, silent, label = self.subscriptions[place]
             left = float(silent.sum())
-            donors = in_cell(self, label)
-            donors = donors if donors.any() else in_cell(self, "")
+            donors = cell_mask(self, label)
+            donors = donors if donors.any() else cell_mask(self, "")
             if has_own_rate(answered, silent):
                 found[place] *= 1 + left / float(answered.sum())
             elif left > 0 and (below := float(weights[donors] @ x[donors])) > 0:
@@ -129,7 +129,7 @@ class Sample:
     @cached_property
     def factors(self) -> Array:
         """The factor of each area's public error (jobs/base/stats/variance_function.py)."""
-        return area_factors(self.weighted, self.coefficients, self.member, self.known, self.by_ratio)
+        return area_factors(self.weighted, self.coefficients, self.member, self.known, self.ratio_mask)
 
     @cached_property
     def days_variance(self) -> Array:
@@ -348,7 +348,7 @@ def point_estimates(sample: Sample, y: Array) -> dict[str, list[float | None]]:
         y: respondents x measures.
     """
     people = sample.weighted.operators
-    enough = sample.by_ratio
+    enough = sample.ratio_mask
     totals, _ = estimated_totals(sample.weighted, y, sample.member[enough], sample.known[enough], y)
     at_ratio = dict(zip(np.flatnonzero(enough).tolist(), totals, strict=True))
     ratios = {label: each[0] for label, each in cell_totals(sample, y, sample.weighted.weights[:1]).items()}
@@ -374,19 +374,19 @@ def cell_totals(sample: Sample, y: Array, weights: Array) -> dict[str, Array]:
     x = people.subscriptions[people.is_respondent]
     found = {}
     for label in labels:
-        inside = in_cell(sample, label)
+        inside = cell_mask(sample, label)
         whole = np.ones((1, int(inside.sum())), dtype=bool)
         found[label] = ratio_totals(weights[:, inside], x[inside], y[inside], whole, np.ones(1))[:, 0]
     return found
 
 
-def in_cell(sample: Sample, label: str) -> Array:
+def cell_mask(sample: Sample, label: str) -> Array:
     """Return a mask of a cell's respondents; all respondents under ''."""
     cells = sample.cell[sample.weighted.operators.is_respondent]
     return np.ones(len(cells), dtype=bool) if label == "" else cells == label
 
 
-def by_owner(sample: Weighted, chosen: Array) -> Array:
+def sum_by_owner(sample: Weighted, chosen: Array) -> Array:
     """Subscriptions of these operators, those of one holding together."""
     owner = np.unique(sample.owner[chosen], return_inverse=True)[1]
     return np.bincount(owner, sample.operators.subscriptions[chosen])

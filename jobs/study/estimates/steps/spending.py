@@ -13,7 +13,7 @@ import polars as pl
 
 from jobs.base.costs.investment_assumptions import LIFE, SHARE, rate_code
 from jobs.base.figures.areas import rows_on_day
-from jobs.base.stats.estimation import Array, one_hot
+from jobs.base.stats.estimation import Array, encode_sets
 from jobs.base.stats.formula import recovery_factor
 from jobs.base.stats.imputation import PARTS, Spending, impute_spending
 from jobs.base.stats.sampling import Samples
@@ -26,7 +26,7 @@ COMPONENTS = {ALL: (1, 1, 1), "capital": (1, 0, 0), "operating": (0, 1, 1)}
 POSTS, NO_MONEY = "posts", "none"
 
 
-def by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame, day: dt.date) -> pl.DataFrame:
+def sum_by_respondent(accounts: pl.DataFrame, frame: pl.DataFrame, day: dt.date) -> pl.DataFrame:
     """Each respondent's spending on all channels: amounts of this one over its share of the whole, the shares
     of its parts, its assets, its band, and its posts on this channel. Its size and subscriptions are those of
     the day."""
@@ -66,7 +66,7 @@ def draw_capital(answered: pl.DataFrame, classes: Sequence[str], points: Samples
     the central ones, which is 1 for those of whom no asset is known. What it stated itself is not drawn.
 
     Args:
-        answered: the result of by_respondent().
+        answered: the result of sum_by_respondent().
         classes: classes of the respondents' countries.
         points: the result of investment_assumptions.points(), the central values first.
     """
@@ -91,7 +91,7 @@ def draw_capital(answered: pl.DataFrame, classes: Sequence[str], points: Samples
     )
     rate = draw_codes(rates, np.full(len(place), np.nan))
     each = stated["purchase"].cast(pl.Float64).to_numpy() * share * recovery_factor(rate, life)
-    cost = each @ one_hot(place, answered.height)
+    cost = each @ encode_sets(place, answered.height)
     return np.divide(cost[1:], cost[0], out=np.ones_like(cost[1:]), where=cost[0] > 0)
 
 
@@ -99,7 +99,7 @@ def draw_spending(answered: pl.DataFrame, seed: int, capital: Array) -> Spending
     """The respondents' amounts, with bands imputed.
 
     Args:
-        answered: the result of by_respondent().
+        answered: the result of sum_by_respondent().
         capital: the result of draw_capital().
     """
     is_band = answered["is_band"].to_numpy()

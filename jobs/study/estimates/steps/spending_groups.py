@@ -191,7 +191,7 @@ def draw_target(ordered: pl.DataFrame, costs: pl.DataFrame, choose: Choice, seed
         inside @ numbers(ordered, "labour") / total,
         inside @ numbers(ordered, "rest") / total,
         {
-            name: inside @ (capital * over_own(ordered, costs, name)) / total
+            name: inside @ (capital * ratio_to_own(ordered, costs, name)) / total
             for name in sorted(set(costs["development_code"]))
         },
         len(owners),
@@ -202,7 +202,7 @@ def numbers(rows: pl.DataFrame, name: str) -> Array:
     return rows[name].cast(pl.Float64).to_numpy()
 
 
-def over_own(ordered: pl.DataFrame, costs: pl.DataFrame, development: str) -> Array:
+def ratio_to_own(ordered: pl.DataFrame, costs: pl.DataFrame, development: str) -> Array:
     """Ratio of the cost of each respondent's assets at the rate of a class to that in its own; 0 without."""
     of_class = costs.filter(pl.col("development_code") == development)
     joined = ordered.select("respondent_id").join(

@@ -31,8 +31,8 @@ from jobs.base.settings.config import Observatory
 from jobs.base.settings.study import Gap
 from jobs.base.store import record
 from jobs.base.store.joint_commit import commit_together, undo_unfinished
-from jobs.base.store.lake import Lake, any_of
-from jobs.base.store.lock import as_only_writer
+from jobs.base.store.lake import Lake, select_any
+from jobs.base.store.lock import lock_for_writing
 from jobs.base.tables.contracts import (
     conform_frame,
     given_tables,
@@ -75,7 +75,7 @@ REFERENCES = tuple(
 FIRST = (TABLES[0], "_T", "_T")
 
 
-@as_only_writer("observatory study estimate")
+@lock_for_writing("observatory study estimate")
 def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
     """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
     or none."""
@@ -88,7 +88,7 @@ def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
             belongs = table not in (SUBMISSION, ANSWERS)
             periods = set(rows["period_code"]) | (periods if belongs else set())
             if periods:
-                lake.replace(rows, table, any_of("period_code", sorted(periods)), {"run_id": run_id})
+                lake.replace(rows, table, select_any("period_code", sorted(periods)), {"run_id": run_id})
 
 
 def digest_inputs(lake: Lake, folder: Path, targets: pl.DataFrame) -> str:
@@ -122,7 +122,7 @@ def is_current(lake: Lake, settings: Observatory, folder: Path) -> bool:
     return record.read_state(lake, TABLES[:1]).get(FIRST, ("", ""))[1] == digest_inputs(lake, folder, targets)
 
 
-@as_only_writer("observatory study estimate")
+@lock_for_writing("observatory study estimate")
 def estimate_tables(
     lake: Lake,
     settings: Observatory,
