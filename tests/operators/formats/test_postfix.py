@@ -302,6 +302,17 @@ def test_newest_time_from_long_ids() -> None:
 # --- one line, one trap ----------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("head", ["NOQUEUE", "4F8B21C0E2"])
+def test_a_refusal_cut_anywhere_is_counted_or_quarantined(head: str) -> None:
+    begin = f"postfix/smtpd[12]: {head}: reject: "
+    rest = "RCPT from mail.example.net[192.0.2.7]: 554 5.7.1 <a@example.com>: Relay access denied;"
+    found = parsed(log(*(begin + rest[:end] for end in range(len(rest)))))
+    uncounted = len("RCPT from mail.example.net[192.0.2.7]: ")
+    assert found["line_code"].to_list()[:uncounted] == ["quarantined"] * uncounted
+    assert set(found["line_code"][uncounted:]) == {"record"}
+    assert set(found["reason_code"][:uncounted]) == {"truncated"}
+
+
 def test_message_with_alias_and_retries_past_midnight() -> None:
     text = log(
         "smtpd[7]: 1A2B3C4D5E: client=mail.sender.example[2001:db8::7]",

@@ -216,6 +216,8 @@ def _read_events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFra
     # Few heads are no queue ids, and a queue id heads some lines.
     heads = ours["head"].filter(~is_other).unique()
     no_ids = heads.filter(~heads.str.contains(ID_WORD) | heads.is_in(NOT_IDS)).implode()
+    # Others say `reject: ` of what is no message.
+    may_be_refused = (pl.col("head") == "NOQUEUE") | ~pl.col("head").is_in(no_ids)
     for code, name in enumerate(CODES):
         some = ours.filter(kind == code)
         if some.is_empty():
@@ -226,7 +228,10 @@ def _read_events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFra
                 other.append(some.filter(~is_form))
                 some = some.filter(is_form)
         if name == "refusal":
-            events.append(read_refusals(some, envelope))
+            refused = read_refusals(some, envelope)
+            short = some.filter(~pl.col("row").is_in(refused["row"].implode()) & may_be_refused)
+            cut.append(short.select("row", pl.lit("truncated").alias("reason_code")))
+            events.append(refused)
             continue
         if name == "client":
             proxied = some.filter(pl.col("head") == "NOQUEUE")
