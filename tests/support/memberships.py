@@ -12,9 +12,10 @@ import polars as pl
 
 from jobs.base.core.shares import SHARES
 from jobs.base.costs.investment_assumptions import draw_parameters
-from jobs.base.figures.areas import COUNTRY, RAKED, are_in_area, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, RAKED, are_in_area, list_areas
 from jobs.base.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents
 from jobs.base.tables.contracts import reference_table, rows_frame
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates import investment_account
 from jobs.study.estimates.investment import money_rows
 from jobs.study.estimates.investment_account import prices_of

@@ -9,7 +9,8 @@ import datetime as dt
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import GROUPS, classify_countries, rows_on_day
+from jobs.base.figures.areas import GROUPS, classify_countries
+from jobs.base.tables.validity import rows_on_day
 
 AREA, PARAMETER = "price_area_code", "parameter_code"
 

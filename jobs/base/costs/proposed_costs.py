@@ -17,11 +17,12 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import exact_number, round_significant
 from jobs.base.costs.investment_assumptions import rate_code
 from jobs.base.costs.price_areas import prices_on_day
-from jobs.base.figures.areas import classify_countries, rows_on_day
+from jobs.base.figures.areas import classify_countries
 from jobs.base.settings.operator import Operator
 from jobs.base.stats.formula import evaluate_formula, names_in
 from jobs.base.stats.sampling import sample_parameters, three_quantiles
 from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.validity import rows_on_day
 
 PARAMETER, RATE = "ref.cost_parameter", "ref.exchange_rate"
 # An operator with as many subscribers or more is a large one to prices of call authentication.

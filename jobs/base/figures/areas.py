@@ -13,6 +13,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.validity import rows_on_day
 
 WORLD = "WORLD"
 # The groups that the Resolution's footnote names.
@@ -36,16 +37,6 @@ class Area:
     code: str
     kind: str
     countries: tuple[str, ...]
-
-
-def rows_on_day(dated: pl.DataFrame, day: dt.date) -> pl.DataFrame:
-    """The rows that hold on a day."""
-    return dated.filter(holds_on(pl.lit(day)))
-
-
-def holds_on(day: pl.Expr) -> pl.Expr:
-    """Return whether a dated row holds on a day; `valid_to` is the first day on which it no longer does."""
-    return (pl.col("valid_from") <= day) & (pl.col("valid_to").is_null() | (day < pl.col("valid_to")))
 
 
 def classify_countries(country: pl.DataFrame, country_group: pl.DataFrame, day: dt.date) -> pl.DataFrame:

@@ -11,7 +11,7 @@ as one answer of many; the frame's figure is then used in its place, and a note 
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import rows_on_day
+from jobs.base.tables.validity import rows_on_day
 
 # An operator's own figure is at most so many times that of the frame, and at least the frame's by it.
 WITHIN = 3

@@ -16,6 +16,7 @@ import polars as pl
 from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.base.tables.contracts import Row, read_contract
+from jobs.base.tables.validity import is_day_within
 from jobs.operators.silver.deciding import (
     decide_direction,
     decide_outcome,
@@ -54,11 +55,10 @@ def rule_matches(rule: Row) -> pl.Expr:
     its measure. A pattern that ends in * matches every value with that beginning."""
     found = pattern_fits(rule["match_on"], rule["pattern"], rule["value"])
     # Most rules have no start and no end: they cost no comparison.
-    if rule["valid_from"] is not None and rule["valid_from"] > NO_START:
-        found &= pl.col("period_date") >= rule["valid_from"]
-    if rule["valid_to"] is not None:
-        found &= pl.col("period_date") < rule["valid_to"]
-    return found
+    start = rule["valid_from"] if rule["valid_from"] is not None and rule["valid_from"] > NO_START else None
+    if start is None and rule["valid_to"] is None:
+        return found
+    return found & is_day_within(start, rule["valid_to"])
 
 
 def pattern_fits(match_on: str, pattern: str, value: str) -> pl.Expr:

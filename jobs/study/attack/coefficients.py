@@ -20,15 +20,8 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import last_day, months_of
-from jobs.base.figures.areas import (
-    COUNTRY,
-    RAKED,
-    Area,
-    classify_countries,
-    join_classes,
-    list_areas,
-    rows_on_day,
-)
+from jobs.base.figures.areas import COUNTRY, RAKED, Area, classify_countries, join_classes, list_areas
+from jobs.base.tables.validity import rows_on_day
 
 Array = np.ndarray
 # As the estimator is described: respondents of a stratum and of an area with a ratio of its own, respondents

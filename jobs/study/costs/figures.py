@@ -17,9 +17,10 @@ from jobs.base.costs.price_year import PriceBasis
 from jobs.base.costs.published import explain_published, matching_figures
 from jobs.base.costs.user_models import POINTS, list_user_models
 from jobs.base.figures import words
-from jobs.base.figures.areas import COUNTRY, rows_on_day
+from jobs.base.figures.areas import COUNTRY
 from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import Row, read_contract, reference_table, stage_tables
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.costs.any_row import explain_row
 from jobs.study.costs.breakdown import divide, group_by_area, rows_beside
 from jobs.study.costs.facts import (

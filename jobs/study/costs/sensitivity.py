@@ -13,10 +13,11 @@ import polars as pl
 
 from jobs.base.core.periods import last_day
 from jobs.base.costs.investment_assumptions import PARAMETERS, SHARE
-from jobs.base.figures.areas import classify_countries, rows_on_day
+from jobs.base.figures.areas import classify_countries
 from jobs.base.stats.estimation import Array, seed_of
 from jobs.base.stats.imputation import PARTS
 from jobs.base.stats.sampling import Samples
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.steps.sample import Reference, point_estimates, sample_of
 from jobs.study.estimates.steps.spending import (
     CONVERSIONS,

@@ -16,8 +16,9 @@ import polars as pl
 from scipy.special import stdtrit
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas
 from jobs.base.tables.contracts import polars_schema, read_contract
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.steps.rows import conf_status_code, round_decimal
 from jobs.study.questionnaire.definition import Question, list_questions
 from jobs.study.questionnaire.latest_answers import RESPONDENT, keep_asked, latest_answers

@@ -19,9 +19,9 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import rows_on_day
 from jobs.base.stats.estimation import seed_of
 from jobs.base.tables.contracts import Row
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates import countermeasure_cost, spam_volume
 from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL

@@ -21,9 +21,10 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import count_days, last_day
-from jobs.base.figures.areas import COUNTRY, rows_on_day
+from jobs.base.figures.areas import COUNTRY
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import Row
+from jobs.base.tables.validity import holds_on, rows_on_day
 from jobs.study.estimates.steps.given import ANSWERS, MONEY, SUBMISSION, VOLUMES, Given, finding_id
 from jobs.study.estimates.steps.rows import MEASURES, OWNERS, is_month, typed_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates, sample_of
@@ -182,10 +183,7 @@ def add_bounds(rows: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:
         rows.with_columns(component_code=pl.coalesce("component_code", pl.lit(ALL)))
         .join(limits, on=["table_name", "component_code"])
         .filter(pl.col("limited").is_in([ALL]) | (pl.col("limited") == pl.col("channel_code")))
-        .filter(
-            (pl.col("valid_from") <= pl.col("day"))
-            & (pl.col("valid_to").is_null() | (pl.col("valid_to") > pl.col("day")))
-        )
+        .filter(holds_on(pl.col("day")))
         .sort(pl.col("limited") == ALL)
         .unique([*SERIES, "respondent_id"], keep="first", maintain_order=True)
         .with_columns(expected_value=pl.col("high_per_subscription") * scale)

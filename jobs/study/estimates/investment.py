@@ -9,11 +9,12 @@ import polars as pl
 
 from jobs.base.core.periods import last_day
 from jobs.base.costs.investment_assumptions import draw_parameters
-from jobs.base.figures.areas import COUNTRY, Area, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, Area, classify_countries, list_areas
 from jobs.base.figures.channels import CALLS
 from jobs.base.figures.counting_rules import RECEIVED
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.stats.sampling import Samples
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.days import scale_to_all_days

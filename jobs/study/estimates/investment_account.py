@@ -9,8 +9,9 @@ import polars as pl
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import last_day
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
-from jobs.base.figures.areas import classify_countries, rows_on_day
+from jobs.base.figures.areas import classify_countries
 from jobs.base.tables.contracts import Row
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.steps.accounts import BAND, Price, account_rows, bands_of_base, rises_of
 from jobs.study.estimates.steps.investment_targets import value_of
 from jobs.study.estimates.steps.rows import typed_rows

@@ -22,11 +22,12 @@ from jobs.base.core.numbers import format_number, format_rate, format_share, to_
 from jobs.base.core.periods import last_day
 from jobs.base.core.shares import CALLS, UNTOLD
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
-from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_areas
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.stats.estimation import seed_of
 from jobs.base.stats.intervals import gap_interval
 from jobs.base.tables.contracts import Row
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.investment_account import PriceLevels, price_of, prices_of
 from jobs.study.estimates.spam_part import CONTENT, FATE, STOP
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital

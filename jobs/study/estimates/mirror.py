@@ -12,8 +12,8 @@ answered.
 
 import polars as pl
 
-from jobs.base.figures.areas import holds_on
 from jobs.base.figures.counting_rules import RECEIVED_MEASURES, SENT_MEASURES
+from jobs.base.tables.validity import holds_on
 from jobs.study.estimates.steps.days import keep_covered_months
 from jobs.study.estimates.steps.rows import OWNERS, last_day, round_decimal, sum_or_null
 from jobs.study.estimates.steps.volume_parts import join_regions

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, classify_countries, list_areas
 from jobs.base.tables.contracts import polars_schema
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.disclosure.hidden_answers import MEMBER, hidden_rows
 from jobs.study.estimates.steps.rows import round_decimal
 from jobs.study.questionnaire.definition import Question, list_options, list_questions

@@ -8,10 +8,11 @@ import numpy as np
 import polars as pl
 
 from jobs.base.core.periods import count_days, last_day
-from jobs.base.figures.areas import COUNTRY, rows_on_day
+from jobs.base.figures.areas import COUNTRY
 from jobs.base.packages.subscriptions import far_apart
 from jobs.base.stats.estimation import REPLICATES, Array, seed_of
 from jobs.base.tables.attributes import asked_attributes
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.respondent_figure import CELL, RESPONDENT_CELL
 from jobs.study.estimates.steps import audits
 from jobs.study.estimates.steps.area_rows import estimate_areas

@@ -25,8 +25,9 @@ from jobs.base.costs.user_models import (
     list_user_models,
     price_units,
 )
-from jobs.base.figures.areas import ALL, COUNTRY, WORLD, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.areas import ALL, COUNTRY, WORLD, classify_countries, list_areas
 from jobs.base.tables.contracts import Row, polars_schema
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.countermeasure_cost import daily_wages
 from jobs.study.estimates.investment_account import PriceLevels
 

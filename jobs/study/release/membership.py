@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from jobs.base.figures.areas import GROUPS, rows_on_day
+from jobs.base.figures.areas import GROUPS
 from jobs.base.figures.words import country_name
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.release.released_tables import AREAS
 
 LOW = "low"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
+from jobs.base.tables.validity import is_day_within
 from jobs.operators.gold.shared.predicates import parse_channels
 
 # No preset may look further back than this: each day further is read again for every day that is counted, and
@@ -38,9 +39,7 @@ class Preset:
     valid_to: dt.date | None
 
     def is_in_force(self) -> pl.Expr:
-        when = pl.col("period_date") >= self.valid_from
-        if self.valid_to is not None:
-            when &= pl.col("period_date") < self.valid_to
+        when = is_day_within(self.valid_from, self.valid_to)
         if self.operators is not None:
             when &= pl.col("operator_id").is_in(self.operators)
         if self.channels is not None:

@@ -20,6 +20,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures.channels import CALLS
+from jobs.base.tables.validity import is_day_within
 
 NUMBER = ["operator_id", "period_date", "channel_code"]
 APPLICATIONS = ["name", "short_code"]
@@ -225,8 +226,5 @@ def choose_threshold(rows: Sequence[Mapping[str, Any]], code: str, unit: str) ->
             raise ObservatoryError(
                 f"ref.bypass_parameter, row {code}: '{row['value']}' is no number"
             ) from None
-        is_valid = pl.col("period_date") >= row["valid_from"]
-        if row["valid_to"] is not None:
-            is_valid &= pl.col("period_date") < row["valid_to"]
-        value = pl.when(is_valid).then(number).otherwise(value)
+        value = pl.when(is_day_within(row["valid_from"], row["valid_to"])).then(number).otherwise(value)
     return value

@@ -6,6 +6,7 @@ import polars as pl
 
 from jobs.base.figures.counting_rules import CONTENT_SEEN
 from jobs.base.tables.attributes import ATTRIBUTES
+from jobs.base.tables.validity import is_day_within
 from jobs.operators.gold.shared.measures import UNITS, grain_units
 from jobs.operators.gold.shared.predicates import Definition, read_definitions
 
@@ -61,9 +62,7 @@ def definition_state(rows: list[Definition]) -> pl.Expr:
     state = pl.lit(SILENT, dtype=pl.Int64)
     for row in rows:
         says = pl.when(row.spam).then(CERTAIN).when(row.spam.is_null()).then(POSSIBLE).otherwise(NO)
-        holds = pl.col("period_date") >= row.valid_from
-        if row.valid_to is not None:
-            holds &= pl.col("period_date") < row.valid_to
+        holds = is_day_within(row.valid_from, row.valid_to)
         if row.channels is not None:
             holds &= pl.col("channel_code").is_in(row.channels)
         state = pl.when(holds).then(says).otherwise(state)

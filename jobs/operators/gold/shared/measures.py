@@ -10,6 +10,7 @@ import polars as pl
 
 from jobs.base.figures.counting_rules import ATTEMPTED, OPERATOR, RECEIVED
 from jobs.base.tables.contracts import Row
+from jobs.base.tables.validity import is_day_within
 
 
 def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATTEMPTED) -> pl.Expr:
@@ -30,10 +31,7 @@ def is_in_measure(measure: pl.DataFrame, has_stage: bool = True, code: str = ATT
         else:
             partly = {r["unit_code"] for r in rows if not r["is_included"]}
             inside = pl.col("unit_code").is_in(sorted({r["unit_code"] for r in rows} - partly))
-        valid = pl.col("period_date") >= start
-        if end is not None:
-            valid &= pl.col("period_date") < end
-        condition |= inside & valid
+        condition |= inside & is_day_within(start, end)
     return condition
 
 

@@ -20,6 +20,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import Field, list_codes, read_contract
 from jobs.base.tables.sql import parse_expression
+from jobs.base.tables.validity import is_valid_on
 
 COMPARISONS = (exp.EQ, exp.NEQ, exp.LT, exp.LTE, exp.GT, exp.GTE)
 ALLOWED = (
@@ -88,7 +89,7 @@ def operator_definitions(definition: pl.DataFrame, day: dt.date | None = None) -
     """
     rows = read_definitions(definition.filter(pl.col("definition_code") == OPERATOR)).get(OPERATOR, [])
     if day is not None:
-        rows = [row for row in rows if row.valid_from <= day and (row.valid_to is None or day < row.valid_to)]
+        rows = [row for row in rows if is_valid_on(day, row.valid_from, row.valid_to)]
     if not rows:
         when = "" if day is None else f" that holds on {day}"
         raise ObservatoryError(

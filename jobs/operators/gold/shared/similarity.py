@@ -25,6 +25,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.tables.contracts import Row, column_types
+from jobs.base.tables.validity import is_day_within, is_valid_on
 from jobs.operators.protect.signatures import LANES
 
 # Kinds of signatures that are made from a message's content (jobs/operators/protect/signatures.py).
@@ -72,7 +73,7 @@ class Thresholds:
         value = {
             row["parameter_code"]: row["parameter_value"]
             for row in rows
-            if row["valid_from"] <= first and (row["valid_to"] is None or first < row["valid_to"])
+            if is_valid_on(first, row["valid_from"], row["valid_to"])
         }
         names = [name for name in cls.__annotations__ if not name.endswith("_day")]
         missing = sorted(set(names) - set(value))
@@ -91,8 +92,7 @@ class Thresholds:
 
     def is_in_force(self) -> pl.Expr:
         """Return whether a row's day is one of theirs."""
-        begun = pl.col("period_date") >= self.first_day
-        return begun if self.end_day is None else begun & (pl.col("period_date") < self.end_day)
+        return is_day_within(self.first_day, self.end_day)
 
 
 def unite_signatures(signature: pl.DataFrame, thresholds: Thresholds) -> pl.DataFrame:

@@ -7,9 +7,9 @@ import polars as pl
 from jobs.base.core.languages import ENGLISH
 from jobs.base.core.numbers import name_few
 from jobs.base.core.periods import LEAST_DAYS_PCT, count_days, last_day
-from jobs.base.figures.areas import rows_on_day
 from jobs.base.packages.subscriptions import WITHIN, far_apart
 from jobs.base.tables.contracts import reference_table
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.respondent_figure import UNIT
 from jobs.study.estimates.steps.countable_answers import UNITS, answered_subscriptions, countable_answers
 from jobs.study.estimates.steps.days import keep_covered_months as with_days_enough

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from jobs.base.figures.areas import holds_on
 from jobs.base.figures.counting_rules import OPERATOR
+from jobs.base.tables.validity import holds_on
 from jobs.study.estimates.steps.rows import last_day, round_decimal
 from jobs.study.questionnaire.latest_answers import RESPONDENT, last_part, latest_answers, question_code
 

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import COUNTRY, Area, classify_countries, list_areas, rows_on_day
+from jobs.base.figures.areas import COUNTRY, Area, classify_countries, list_areas
 from jobs.base.tables.contracts import polars_schema, read_contract, reference_table
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.steps.sample import known_subscriptions
 
 COLUMNS = (

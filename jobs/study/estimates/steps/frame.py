@@ -14,10 +14,11 @@ import polars as pl
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import PERIOD
 from jobs.base.core.periods import last_day as day_of
-from jobs.base.figures.areas import classify_countries, holds_on, rows_on_day
+from jobs.base.figures.areas import classify_countries
 from jobs.base.packages.subscriptions import describe_distance, far_apart
 from jobs.base.tables.contracts import Row, codelist_rows, read_contract, reference_table
 from jobs.base.tables.csv_tables import file_of
+from jobs.base.tables.validity import holds_on, rows_on_day
 from jobs.study.estimates.figures_of_others import public_answers
 from jobs.study.estimates.investment_account import (
     AccountTables,

@@ -11,11 +11,12 @@ from pathlib import Path
 import polars as pl
 
 from jobs.base.core.periods import last_day
-from jobs.base.figures.areas import RESOLUTION, rows_on_day
+from jobs.base.figures.areas import RESOLUTION
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract, reference_table
 from jobs.base.tables.csv_tables import read_tables
+from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.respondent_figure import TABLE as FIGURES
 from jobs.study.estimates.spam_volume import TABLE, estimate_cells, labelled_definitions
 from jobs.study.estimates.steps.sample import Reference

@@ -26,7 +26,6 @@ from jobs.base.figures.areas import (
     classify_countries,
     join_classes,
     list_areas,
-    rows_on_day,
 )
 from jobs.base.stats.estimation import (
     REPLICATES,
@@ -44,6 +43,7 @@ from jobs.base.stats.intervals import estimated_totals
 from jobs.base.stats.prediction import has_own_rate, point_rate
 from jobs.base.stats.sampling import Z95
 from jobs.base.stats.variance_function import area_factors
+from jobs.base.tables.validity import rows_on_day
 
 ENDS, SHARED = ("subscriptions_low", "subscriptions_high"), ("error_class_code", "shared_error_pct")
 # Shares of days without logs are rounded up to these. A month that lacks more is no answer.

@@ -12,11 +12,11 @@ import numpy as np
 import polars as pl
 
 from jobs.base.costs.investment_assumptions import LIFE, SHARE, rate_code
-from jobs.base.figures.areas import rows_on_day
 from jobs.base.stats.estimation import Array, encode_sets
 from jobs.base.stats.formula import recovery_factor
 from jobs.base.stats.imputation import PARTS, Spending, impute_spending
 from jobs.base.stats.sampling import Samples
+from jobs.base.tables.validity import rows_on_day
 
 ALL = "_T"
 CONVERSIONS = ("ppp", "market", "mixed")
