@@ -115,7 +115,7 @@ def past_the_door(log: Canaries, bronze: pl.DataFrame) -> dict[str, pl.DataFrame
     """The rows of each silver table that the log has some for."""
     return {
         table: assemble_rows(table, {log.kernel: bronze}, PROTECTION)
-        for table in KERNELS[log.kernel].to_silver
+        for table in KERNELS[log.kernel].silver_rows
     }
 
 

@@ -46,7 +46,7 @@ def rank_parameters(
         return []
     central = {row[0]: float(row[2]) for row in rows}
 
-    def at_shares(shares: np.ndarray) -> np.ndarray:
+    def sum_at_shares(shares: np.ndarray) -> np.ndarray:
         shares = np.clip(shares, SMALLEST, 1 - SMALLEST)
         values = {name: np.full(shares.shape[1], value) for name, value in central.items()}
         for place, (name, low, middle, high, distribution) in enumerate(uncertain):
@@ -57,12 +57,12 @@ def rank_parameters(
 
     if len(uncertain) > 1:
         first, whole = (
-            np.clip(each, 0.0, 1.0) for each in estimate_indices(at_shares, len(uncertain), count, seed)
+            np.clip(each, 0.0, 1.0) for each in estimate_indices(sum_at_shares, len(uncertain), count, seed)
         )
     else:
         # All variance there is comes from it; the estimator does not take one alone.
-        first = whole = np.array([float(np.ptp(at_shares(np.array([[0.05, 0.95]]))) > 0)])
-    ends = [tuple(at_point(total, central, row[0], end) for end in (row[1], row[3])) for row in uncertain]
+        first = whole = np.array([float(np.ptp(sum_at_shares(np.array([[0.05, 0.95]]))) > 0)])
+    ends = [tuple(sum_at_point(total, central, row[0], end) for end in (row[1], row[3])) for row in uncertain]
     parts = [
         Sensitivity(row[0], float(one), float(both), *end)
         for row, one, both, end in zip(uncertain, first, whole, ends, strict=True)
@@ -93,7 +93,7 @@ def estimate_indices(
     return np.mean((of_other - mean) * change, axis=1) / variance, 0.5 * np.mean(change**2, axis=1) / variance
 
 
-def at_point(
+def sum_at_point(
     total: Callable[[Samples], np.ndarray], central: dict[str, float], name: str, value: float
 ) -> float:
     values = {each: np.array([middle]) for each, middle in central.items()} | {name: np.array([float(value)])}

@@ -141,7 +141,7 @@ class StagedExchange(Exchange):
         place = self._make_place(Bucket(0, 1), takes)
         self._run_tasks([Task(f"silver, {what}", run_step, step=step, place=place)], self._reached)
 
-    def in_buckets(
+    def call_buckets(
         self,
         step: Step,
         takes: Sequence[str],
@@ -174,7 +174,7 @@ class StagedExchange(Exchange):
             rest = [bucket for bucket in self._buckets if bucket not in done]
             self._buckets = [*(each.bucket for each in made), *rest]
 
-    def in_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
+    def call_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
         cuts = [Bucket(number, self.parameters.cuts) for number in range(self.parameters.cuts)]
         tasks = [
             Task(
@@ -188,7 +188,7 @@ class StagedExchange(Exchange):
         ]
         self._run_tasks(tasks, until)
 
-    def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
+    def call_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
         frames = (
             sorted(self._left[name].list_frames(), key=lambda each: each.bucket)
             if self.has_frame(name)

@@ -181,7 +181,9 @@ def find_rows(
     if named.is_empty():
         return named, named, stays
     own = (
-        own_rows(lake, name, named, subscribers) if TRANSMISSION in KERNELS[name].to_silver else named.clear()
+        own_rows(lake, name, named, subscribers)
+        if TRANSMISSION in KERNELS[name].silver_rows
+        else named.clear()
     )
     others = named.join(own, on=ROW, how="anti")
     # A row of one line goes with it.

@@ -76,7 +76,7 @@ def assemble_groups(
     whole, _ = count_once(groups)
     parts = []
     for name, bronze in whole.items():
-        if bronze.is_empty() or table not in KERNELS[name].to_silver:
+        if bronze.is_empty() or table not in KERNELS[name].silver_rows:
             continue
         raw = raw_rows(table, name, whole)
         for loaded, of_time in rules.split_by_rules(raw, TIME[table]):

@@ -221,7 +221,7 @@ class Format:
         return bronze_columns(self.name)
 
     @property
-    def to_silver(self) -> dict[str, RowsToRows]:
+    def silver_rows(self) -> dict[str, RowsToRows]:
         """Return the functions that return silver rows of its bronze rows, by silver table."""
         hooks = {
             "silver.transmission": self.transmissions,
@@ -235,7 +235,7 @@ class Format:
     @property
     def silver(self) -> tuple[str, ...]:
         """The silver tables that take rows of it."""
-        return (*self.to_silver, *TABLES_OF_EVERY_FORMAT)
+        return (*self.silver_rows, *TABLES_OF_EVERY_FORMAT)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -77,7 +77,7 @@ def assemble_rows(
     parts = [
         PROTECT[table](raw_rows(table, name, formats, order), protection)
         for name, bronze in formats.items()
-        if table in KERNELS[name].to_silver and not bronze.is_empty()
+        if table in KERNELS[name].silver_rows and not bronze.is_empty()
     ]
     if not parts:
         return pl.DataFrame(schema=polars_schema(table))
@@ -98,7 +98,7 @@ def raw_rows(
     kernel = KERNELS[name]
     # Kernels collect their rows more than once.
     rows = kernel.assemble(file_order.name_streams(formats[name], order).lazy()).collect().lazy()
-    found = kernel.to_silver[table](rows)
+    found = kernel.silver_rows[table](rows)
     other = KERNELS.get(kernel.completed_by or "")
     records = formats.get(other.name) if other else None
     if table == "silver.transmission" and other and other.complete and records is not None and len(records):

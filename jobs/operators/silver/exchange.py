@@ -188,7 +188,7 @@ class Exchange(ABC):
         """
 
     @abstractmethod
-    def in_buckets(
+    def call_buckets(
         self,
         step: Step,
         takes: Sequence[str],
@@ -206,9 +206,9 @@ class Exchange(ABC):
         """
 
     @abstractmethod
-    def in_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
+    def call_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
         """Call a step for each cut that has frames of one of the names in `needs`."""
 
     @abstractmethod
-    def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
+    def call_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
         """Call a step for groups of buckets that have frames of a name; it takes these, and others."""

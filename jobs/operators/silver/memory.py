@@ -80,7 +80,7 @@ class Memory(Exchange, Shelf):
     def call_once(self, step: Step, takes: Sequence[str], what: str) -> None:
         step(self.make_place(0, 1, takes))
 
-    def in_buckets(
+    def call_buckets(
         self,
         step: Step,
         takes: Sequence[str],
@@ -95,13 +95,13 @@ class Memory(Exchange, Shelf):
             if any(place.frames_named(name) or (name, number) in self._kept for name in needs):
                 step(place)
 
-    def in_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
+    def call_cuts(self, step: Step, takes: Sequence[str], *, needs: Sequence[str], until: float) -> None:
         for number in range(self.parameters.cuts):
             place = self.make_place(number, self.parameters.cuts, takes)
             if any(place.frames_named(name) for name in needs):
                 step(place)
 
-    def in_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
+    def call_groups(self, step: Step, name: str, takes: Sequence[str], *, until: float, what: str) -> None:
         if self.has_frame(name):
             self.call_once(step, [name, *takes], what)
 

@@ -68,7 +68,7 @@ def prepare_bronze(exchange: Exchange) -> None:
 
 def assemble_tables(exchange: Exchange) -> None:
     """All tables but silver.message."""
-    exchange.in_buckets(
+    exchange.call_buckets(
         steps.assemble_bucket, [*BRONZE, *FILE_FRAMES], needs=BRONZE, until=0.55, halving=Halving.BUCKETS
     )
     if exchange.has_frame(Frame.COPIES):
@@ -79,20 +79,20 @@ def make_messages(exchange: Exchange) -> None:
     """silver.message, from the other tables."""
     if not exchange.parameters.is_narrowed:
         takes = [TRANSMISSION, VERDICT]
-        exchange.in_buckets(steps.narrow_bucket, takes, needs=takes, until=0.55, what="narrow rows")
-    exchange.in_cuts(steps.link_hops, [Frame.ENDS], needs=[Frame.ENDS], until=0.57)
-    exchange.in_cuts(steps.choose_parents, [Frame.CANDIDATES], needs=[Frame.CANDIDATES], until=0.58)
-    exchange.in_cuts(steps.root_hops, [Frame.CHILDREN, Frame.PARENTS], needs=[Frame.CHILDREN], until=0.59)
-    exchange.in_cuts(steps.route_verdicts, [Frame.ASKED, Frame.IDS], needs=[Frame.ASKED], until=0.6)
-    exchange.in_buckets(
+        exchange.call_buckets(steps.narrow_bucket, takes, needs=takes, until=0.55, what="narrow rows")
+    exchange.call_cuts(steps.link_hops, [Frame.ENDS], needs=[Frame.ENDS], until=0.57)
+    exchange.call_cuts(steps.choose_parents, [Frame.CANDIDATES], needs=[Frame.CANDIDATES], until=0.58)
+    exchange.call_cuts(steps.root_hops, [Frame.CHILDREN, Frame.PARENTS], needs=[Frame.CHILDREN], until=0.59)
+    exchange.call_cuts(steps.route_verdicts, [Frame.ASKED, Frame.IDS], needs=[Frame.ASKED], until=0.6)
+    exchange.call_buckets(
         steps.forward_rows,
         [TRANSMISSION, VERDICT, Frame.LINKS, Frame.ROUTES],
         needs=[Frame.LINKS, Frame.ROUTES],
         until=0.64,
         what="rows that move",
     )
-    exchange.in_cuts(steps.spread_rows, [*MOVING], needs=[*MOVING], until=0.65)
-    exchange.in_buckets(
+    exchange.call_cuts(steps.spread_rows, [*MOVING], needs=[*MOVING], until=0.65)
+    exchange.call_buckets(
         steps.open_messages,
         [TRANSMISSION, VERDICT, Frame.LINKS, Frame.LATER, Frame.BY_ID, KNOWLEDGE],
         needs=[TRANSMISSION],
@@ -100,8 +100,8 @@ def make_messages(exchange: Exchange) -> None:
         what="messages",
         halving=Halving.FILES,
     )
-    exchange.in_cuts(steps.follow_refusals, [Frame.TRIPLES], needs=[Frame.TRIPLES], until=0.97)
-    exchange.in_groups(steps.keep_refusals, Frame.TEMPORARY, [Frame.FOLLOWED], until=0.98, what="refusals")
+    exchange.call_cuts(steps.follow_refusals, [Frame.TRIPLES], needs=[Frame.TRIPLES], until=0.97)
+    exchange.call_groups(steps.keep_refusals, Frame.TEMPORARY, [Frame.FOLLOWED], until=0.98, what="refusals")
 
 
 # --- in memory ----------------------------------------------------------------------------------------------

@@ -208,7 +208,7 @@ def read_line(name: str, line: str, source: dict[str, Any]) -> tuple[dict[str, A
     found = dict.fromkeys(kinds) | parsed.to_dicts()[0]
     if found["line_code"] == "record":
         bronze = settle_rows(name, kernel.assemble(placed(parsed)).collect())
-        rows_of, *_ = kernel.to_silver.values()
+        rows_of, *_ = kernel.silver_rows.values()
         silver = rows_of(kernel.assemble(bronze.lazy())).collect().to_dicts()
         assert len(silver) <= 1, "a line of several rows of silver"
         found |= dict(*silver)

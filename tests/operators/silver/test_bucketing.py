@@ -193,7 +193,7 @@ def test_assembly_in_buckets(name: str) -> None:
     formats = {name: bronze_of(name)}
     if other := FORMATS[name].completed_by:
         formats[other] = bronze_of(other)
-    for table in FORMATS[name].to_silver:
+    for table in FORMATS[name].silver_rows:
         by = read_contract(table).key
         (whole,) = assembled_in_buckets(table, formats, PROTECTION, 1)
         assert not whole.select(by).is_duplicated().any()
