@@ -376,11 +376,30 @@ def test_weights_add_up_to_what_is_known() -> None:
             assert whole[inside] @ x[inside] == pytest.approx(x[inside].sum(), rel=1e-6)
 
 
+@pytest.mark.parametrize(("respondents", "is_held"), [(5, True), (4, False)])
+def test_a_group_of_five_respondents_adds_up_to_what_is_known(respondents: int, is_held: bool) -> None:
+    people = population("EMAIL")
+    answered = answering(people, np.random.default_rng(8))
+    member = np.zeros(len(answered), dtype=bool)
+    member[np.flatnonzero(answered)[:respondents]] = member[np.flatnonzero(~answered)[:9]] = True
+    sample = weight_respondents(operators(people, answered), {"LDC": member}, 1, 10)
+    whole = np.zeros(len(answered))
+    whole[answered] = sample.weights[0]
+    x = people.subscriptions
+    off = whole[member] @ x[member] / x[member].sum() - 1
+    assert (abs(off) < 1e-6) == is_held
+
+
 def test_a_stratum_has_a_ratio_of_its_own_only_with_twenty_respondents() -> None:
     stratum = np.array(["EUR|A|S"] * 20 + ["EUR|A|L"] * 19, dtype=object)
     everyone, x = np.ones(39, dtype=bool), np.ones(39)
     assert ratio_groups(stratum, everyone, x).totals.tolist() == [19, 20]
     everyone[0] = False
+    assert ratio_groups(stratum, everyone, x).totals.tolist() == [39]
+    # What is left of the region needs five, or the stratum does not stand apart either.
+    everyone[0], everyone[25:] = True, False
+    assert ratio_groups(stratum, everyone, x).totals.tolist() == [19, 20]
+    everyone[24] = False
     assert ratio_groups(stratum, everyone, x).totals.tolist() == [39]
 
 
@@ -520,6 +539,20 @@ def test_leverage_lengthens_the_linearised_error_by_hand() -> None:
     (variance,), _ = linearised_variance(sample, x[:4], y, np.ones(4, dtype=bool), 40.0, leverage=True)
     z = 2 * np.array([1 / 0.9, -1 / 0.8, 1 / 0.7, -1 / 0.6])
     assert variance == pytest.approx(2**2 * 0.5 * 4 / 3 * ((z - z.mean()) ** 2).sum())
+
+
+def test_leverage_lengthens_an_error_tenfold_at_most() -> None:
+    """One respondent has 97 of 100 subscriptions: its residual stands over 1 - 0.9."""
+    text = np.array([str(place) for place in range(8)], dtype=object)
+    x, answered = np.array([1.0, 1, 1, 97, 5, 5, 5, 5]), np.array([True] * 4 + [False] * 4)
+    people = Operators(text, text, text, text, text, x, answered, text)
+    sample = Weighted(people, text, np.zeros(8, dtype=int), np.full((1, 4), 2.0))
+    y = np.array([[1.0], [2.0], [3.0], [94.0]])
+    everyone = np.ones(4, dtype=bool)
+    (longer,), _ = linearised_variance(sample, x[:4], y, everyone, 200.0, leverage=True)
+    (plain,), _ = linearised_variance(sample, x[:4], y, everyone, 200.0, leverage=False)
+    residuals = np.array([0.0, 1, 2, -3]), np.array([0, 1 / 0.99, 2 / 0.99, -3 / 0.1])
+    assert longer / plain == pytest.approx(residuals[1].var() / residuals[0].var())
 
 
 def test_the_concentration_by_hand() -> None:

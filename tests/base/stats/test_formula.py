@@ -193,6 +193,15 @@ def test_what_would_run_away_is_refused_at_once(formula):
     assert time.monotonic() - began < 2
 
 
+def test_the_longest_and_the_deepest_formula_is_read():
+    assert evaluate_formula("a".ljust(LONGEST), NAMES) == 2
+    assert evaluate_formula("-" * (DEEPEST - 1) + "a", NAMES) == -2
+    with pytest.raises(ObservatoryError, match="nested more than"):
+        evaluate_formula("-" * DEEPEST + "a", NAMES)
+    with pytest.raises(ObservatoryError, match="characters; at most"):
+        evaluate_formula("a".ljust(LONGEST + 1), NAMES)
+
+
 @examples(300)
 @given(st.text(alphabet="ab(1)*+-/. ,'[]minx_e9:=", max_size=40))
 def test_any_text_gives_a_number_or_a_message(text):

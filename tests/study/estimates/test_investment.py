@@ -565,6 +565,31 @@ def test_amounts_with_no_upper_edge_stand_at_what_was_told_where_nothing_says_mo
     assert (found.mean[4:] < 3 * low[4:]).all()
 
 
+@pytest.mark.parametrize(("small", "is_apart"), [(8, True), (7, False)])
+def test_a_size_class_of_eight_accounts_is_fitted_by_itself(small: int, is_apart: bool) -> None:
+    """What large operators spend says nothing of a small one's band where there are eight small ones."""
+    count = 2 * small + 2
+    is_small = np.arange(count) < small
+    exact, size = np.linspace(100, 200, count), np.where(is_small, "SMALL", "LARGE").astype(object)
+    exact[0] = np.nan
+    low, high = np.zeros(count), np.zeros(count)
+    low[0], high[0] = 50, 500
+    found = [
+        impute_spending(
+            np.where(is_small, exact, times * exact),
+            np.zeros((count, 3)),
+            low,
+            high,
+            np.ones(count),
+            size,
+            1,
+            3,
+        ).mean[0]
+        for times in (1, 2)
+    ]
+    assert (found[0] == found[1]) == is_apart
+
+
 def test_bands_that_leave_the_spread_open_do_not_run_away() -> None:
     """One below 1 and one above 2 are likeliest of a spread without end."""
     mean, spread = fit_lognormal(np.array([]), np.array([0.0, 2.0]), np.array([1.0, np.inf]))

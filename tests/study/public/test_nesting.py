@@ -2,6 +2,7 @@
 
 import pytest
 
+from jobs.study.public import nesting
 from jobs.study.public.nesting import find_nested, is_within
 
 BULK = "is_bulk = TRUE"
@@ -16,6 +17,14 @@ def test_of_the_definitions_of_the_study() -> None:
     }
     assert ("CASL", "SPAM_ACT_2003") in find_nested(codes | {"SPAM_ACT_2003"})
     assert find_nested(frozenset({"OPERATOR"})) == ()
+
+
+def test_predicates_of_too_many_values_count_as_within_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    narrow = f"{BULK} AND is_exempt = FALSE"
+    monkeypatch.setattr(nesting, "MOST", 9)
+    assert is_within(narrow, BULK)
+    monkeypatch.setattr(nesting, "MOST", 8)
+    assert not is_within(narrow, BULK)
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,11 @@ def test_what_cannot_be_read_says_why(written: str, key: str) -> None:
     assert isinstance(found, NumberProblem) and found.key == key, found
 
 
+def test_a_text_of_two_hundred_signs_is_read_and_a_longer_one_is_not() -> None:
+    assert read_number("12".ljust(200)) == Number(Decimal(12), is_plain=True)
+    assert read_number("12".ljust(201)) == NumberProblem("not_a_number")
+
+
 def test_a_unit_may_stand_where_it_is_asked_for() -> None:
     assert read_number("12 %", is_percent=True) == Number(Decimal(12), is_plain=False)
     assert read_number("٪١٢", is_percent=True) == Number(Decimal(12), is_plain=False)
