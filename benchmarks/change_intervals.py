@@ -19,7 +19,7 @@ from benchmarks.interval_quality import FEW, LARGE, MANY, Tally
 from jobs.base.figures.areas import REGION, WORLD, are_in_area
 from jobs.base.stats.change import ChangeTable, MatchedPeriod, estimate_change
 from jobs.base.stats.estimation import Array, Operators, seed_of
-from jobs.study.disclosure.coarse import round_significant
+from jobs.study.disclosure.coarse import coarsen_digits
 from jobs.study.estimates.steps.sample import Denominator, Sample, Stated, select_areas, weigh_operators
 from jobs.study.estimates.volume_change import add_days, draw_together
 from jobs.study.public.change_intervals import ROUNDING, change_ends, growth_variance
@@ -175,7 +175,7 @@ def public_ends(samples: tuple[Sample, Sample], found: ChangeTable) -> list[tupl
     factors = np.mean([each.factors for each in samples], axis=0)
     days = np.sum([each.days_variance for each in samples], axis=0)
     before, after = (
-        np.array([round_significant(float(value), 3) for value in each[:, 0]])
+        np.array([coarsen_digits(float(value), 3) for value in each[:, 0]])
         for each in (found.before, found.after)
     )
     ratios = after / before

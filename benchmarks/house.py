@@ -36,15 +36,23 @@ SPECIFIER = re.compile(r"^[-+<>^ ]?[0-9]*,?(\.[0-9]*)?[efg%]?$")
 
 
 def python_files(folder: Path = JOBS) -> list[Path]:
-    return sorted(folder.rglob("*.py"))
+    return list_matches(folder, "*.py")
+
+
+def list_matches(folder: Path, pattern: str) -> list[Path]:
+    """The files below a folder that match, in order. Ends the program if there are none."""
+    found = sorted(folder.rglob(pattern))
+    if not found:
+        raise SystemExit(f"benchmarks.house: no file below {folder} matches {pattern}")
+    return found
 
 
 def module_name(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def count_lines(folders: tuple[str, ...], endings: tuple[str, ...]) -> int:
-    files = (file for folder in folders for end in endings for file in (ROOT / folder).rglob(f"*{end}"))
+def count_lines(*places: tuple[str, str]) -> int:
+    files = [file for folder, pattern in places for file in list_matches(ROOT / folder, pattern)]
     return sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
 
 
@@ -226,11 +234,16 @@ def main() -> None:
     )
     names = defaultdict(int, crossings)
     rows: list[tuple[str, object]] = [
-        ("lines of Python in jobs/", count_lines(("jobs",), (".py",))),
+        ("lines of Python in jobs/", count_lines(("jobs", "*.py"))),
         (
             "lines of YAML, templates, benchmarks",
-            count_lines(("schemas", "jobs"), (".yaml", ".j2", ".css"))
-            + count_lines(("benchmarks",), (".py",)),
+            count_lines(
+                ("schemas", "*.yaml"),
+                ("jobs", "*.yaml"),
+                ("jobs", "*.j2"),
+                ("jobs", "*.css"),
+                ("benchmarks", "*.py"),
+            ),
         ),
         ("modules of jobs/", len(python_files())),
         (

@@ -21,7 +21,7 @@ root = "lake"
 respondents = "respondents.csv"
 inbox = "inbox"
 files = "files"
-# A signature takes a key pair: tests/base/packages/test_submission.py has them.
+# A signature takes a key pair: tests/base/packages/test_packages.py has them.
 require_signature = false
 
 [study.gap]

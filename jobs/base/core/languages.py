@@ -78,7 +78,7 @@ def format_significant(number: Number) -> str:
     return str(format_decimal(round_significant(number), locale=current.get(), decimal_quantization=False))
 
 
-def format_share(pct: Number) -> str:
+def format_pct(pct: Number) -> str:
     """A percentage with the digits that it has."""
     if is_english():
         return f"{numbers.format_significant(pct)}%"

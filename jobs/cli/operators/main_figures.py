@@ -87,12 +87,12 @@ def volume_table(rows: Rows) -> Table:
     for row in rows("gold.spam_volume_daily", STAYED & UNITS, key, "units", "spam_certain", "spam_possible"):
         table.add_row(
             *(row[name] for name in key), f"{row['units']:,}", f"{row['spam_certain']:,}",
-            f"{row['spam_possible']:,}", format_share(row),
+            f"{row['spam_possible']:,}", format_spam_share(row),
         )  # fmt: skip
     return table
 
 
-def format_share(row: Row) -> str:
+def format_spam_share(row: Row) -> str:
     """Format the share as the page does: 0% only where no unit is spam."""
     return format_parts(row["spam_certain"], row["spam_possible"], row["units"])
 
@@ -117,7 +117,10 @@ def sources_table(rows: Rows) -> Table:
     found = rows("gold.spam_source_daily", STAYED & UNITS, ["source_country_code"], *sums)
     for row in sorted(found, key=lambda row: -row["spam_certain"])[:8]:
         table.add_row(
-            row["source_country_code"], f"{row['units']:,}", f"{row['spam_certain']:,}", format_share(row)
+            row["source_country_code"],
+            f"{row['units']:,}",
+            f"{row['spam_certain']:,}",
+            format_spam_share(row),
         )
     return table
 

@@ -73,7 +73,7 @@ def routes_section(report: Report) -> Section:
         if first is not None:
             finding = (
                 f"{name}: the largest known route is {' → '.join(route_names(first.codes))}, with"
-                f" {numbers.format_share(first.value / total)} of the"
+                f" {numbers.format_part(first.value, total)} of the"
                 f" spam{origin_claim(report, channel, first)}."
             )
         kind, has_audit = rows["origin_kind"][0], audited.has_audit(rows.to_dicts())
@@ -113,7 +113,7 @@ def routes_section(report: Report) -> Section:
                                 )
                             ),
                             number_cell(numbers.format_count(row["spam_certain"])),
-                            number_cell(numbers.format_share(row["spam_certain"] / total)),
+                            number_cell(numbers.format_part(row["spam_certain"], total)),
                             *([audited.part_count_cell(row)] if has_audit else []),
                         ]
                         for row in largest.head(ROUTES_SHOWN).to_dicts()
@@ -162,7 +162,7 @@ def transit_blocks(report: Report) -> list[Block]:
                     ),
                 ),
                 number_cell(numbers.format_count(row["spam_certain"])),
-                number_cell(numbers.format_share(row["spam_certain"] / total)),
+                number_cell(numbers.format_part(row["spam_certain"], total)),
                 *([audited.part_count_cell(row)] if has_audit else []),
             ]
             for row in rows[:ROUTES_SHOWN]

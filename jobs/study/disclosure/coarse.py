@@ -10,20 +10,20 @@ STEPS = (1.00, 1.25, 1.60, 2.00, 2.50, 3.15, 4.00, 5.00, 6.30, 8.00)
 LEAST_VARIANCE = 0.01
 
 
-def round_significant(value: float, digits: int) -> float:
+def coarsen_digits(value: float, digits: int) -> float:
     """The value with so many significant digits."""
     return float(f"{value:.{digits - 1}e}")
 
 
-def round_outward(value: float, digits: int, outward: int) -> float:
+def coarsen_outward(value: float, digits: int, outward: int) -> float:
     """The nearest number of so many significant digits that is not above the value (outward -1) or not below
     it (outward 1)."""
     if value <= 0:
         return 0.0
-    near = round_significant(value, digits)
+    near = coarsen_digits(value, digits)
     step = 10.0 ** (math.floor(math.log10(value)) - digits + 1)
     is_inside = near > value * (1 + 1e-12) if outward < 0 else near < value * (1 - 1e-12)
-    return round_significant(near + outward * step, digits) if is_inside else near
+    return coarsen_digits(near + outward * step, digits) if is_inside else near
 
 
 def round_up_variance(variance: float) -> float:

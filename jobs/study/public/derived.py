@@ -18,7 +18,7 @@ from jobs.base.figures.own_figures import COUNTED
 from jobs.base.tables.contracts import list_codes
 from jobs.base.tables.public_contracts import PublicContract, public_contract
 from jobs.base.tables.series import ALL, PARTS, UNPLACED
-from jobs.study.disclosure.coarse import round_outward, round_significant
+from jobs.study.disclosure.coarse import coarsen_digits, coarsen_outward
 from jobs.study.public.change_intervals import add_change_intervals
 from jobs.study.public.tables import digits_of
 
@@ -66,9 +66,9 @@ def add_rates(rows: pl.DataFrame, contract: PublicContract) -> pl.DataFrame:
         values = [
             None
             if value is None or not of
-            else round_outward(value / of, count, outward)
+            else coarsen_outward(value / of, count, outward)
             if outward
-            else round_significant(value / of, count)
+            else coarsen_digits(value / of, count)
             for value, of, count in zip(rows[name].cast(pl.Float64).to_list(), people, digits, strict=True)
         ]
         found.append(pl.Series(rate, values, dtype=pl.Float64))
@@ -122,7 +122,7 @@ def add_quotients(rows: pl.DataFrame, base: pl.DataFrame, by: Sequence[str], tim
         quotient=pl.when(is_one).then(times * part / whole),
         digits=pl.min_horizontal("digits", "digits_of_base"),
     )
-    values = [None if value is None else round_significant(value, count) for value, count in found.rows()]
+    values = [None if value is None else coarsen_digits(value, count) for value, count in found.rows()]
     # The list has bands in the order of reliability.
     listed = pl.Enum(list_codes("cv_band"))
     bands = [pl.col(name).cast(listed) for name in (BAND, f"{BAND}_of_base")]

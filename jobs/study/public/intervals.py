@@ -15,7 +15,7 @@ from scipy.special import stdtrit
 
 from jobs.base.tables.public_contracts import VARIANCE, PublicContract
 from jobs.study.disclosure import rules
-from jobs.study.disclosure.coarse import round_outward
+from jobs.study.disclosure.coarse import coarsen_outward
 from jobs.study.public.cells import CONTRIBUTION, SERIES, Basis, EarlierRelease, name_cells
 
 CONFIDENCE = 0.95
@@ -68,7 +68,7 @@ def add_intervals(made: pl.DataFrame, status: pl.Series) -> pl.DataFrame:
             ends.append((None, None, None))
             continue
         below, above = reach_of(squared_cv, freedom)
-        low, high = round_outward(value / below, DIGITS, -1), round_outward(value * above, DIGITS, 1)
+        low, high = coarsen_outward(value / below, DIGITS, -1), coarsen_outward(value * above, DIGITS, 1)
         ends.append((low, high, band_of(squared_cv)))
     lows, highs, bands = zip(*ends, strict=True) if ends else ((), (), ())
     kinds = made.schema

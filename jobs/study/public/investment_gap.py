@@ -4,7 +4,7 @@ import polars as pl
 
 from jobs.base.stats.intervals import gap_interval
 from jobs.base.tables.public_contracts import PublicContract
-from jobs.study.disclosure.coarse import round_outward
+from jobs.study.disclosure.coarse import coarsen_outward
 from jobs.study.public.intervals import DIGITS
 from jobs.study.public.tables import coarsen_rows
 
@@ -56,6 +56,6 @@ def gap_ends(
     """
     least, most = gap_interval(necessary, (necessary, necessary), spend, (low, high), variance)
     return (
-        None if least is None else round_outward(least, DIGITS, -1),
-        None if most is None else round_outward(most, DIGITS, 1),
+        None if least is None else coarsen_outward(least, DIGITS, -1),
+        None if most is None else coarsen_outward(most, DIGITS, 1),
     )

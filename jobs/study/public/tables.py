@@ -6,7 +6,7 @@ from jobs.base.core.column_types import polars_type
 from jobs.base.tables.contracts import list_codes
 from jobs.base.tables.public_contracts import CLASSES, OF_ERROR, VARIANCE, PublicColumn, PublicContract
 from jobs.base.tables.sql import parse_expression
-from jobs.study.disclosure.coarse import class_of, round_significant
+from jobs.study.disclosure.coarse import class_of, coarsen_digits
 from jobs.study.public.intervals import add_intervals
 
 
@@ -43,7 +43,7 @@ def coarsen_column(rows: pl.DataFrame, column: PublicColumn) -> pl.Series:
         return rows[name].cast(kind)
     values = rows[name].cast(pl.Float64).to_list()
     made = [
-        None if value is None else round_significant(value, each)
+        None if value is None else coarsen_digits(value, each)
         for value, each in zip(values, digits_of(rows, column), strict=True)
     ]
     return pl.Series(name, made, dtype=pl.Float64).cast(kind)

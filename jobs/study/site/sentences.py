@@ -92,13 +92,13 @@ def name_band(code: str | None) -> str:
 
 
 def show_share(value: str) -> str:
-    return languages.format_share(value)
+    return languages.format_pct(value)
 
 
 def quote_share(value: str) -> str:
     """A share in a sentence. One that is not all never reads as 100%."""
     rounded = round_significant(value, DIGITS)
-    return show_share(value) if to_decimal(value) < 100 <= rounded else languages.format_share(rounded)
+    return show_share(value) if to_decimal(value) < 100 <= rounded else languages.format_pct(rounded)
 
 
 def quote(value: str) -> str:

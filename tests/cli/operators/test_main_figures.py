@@ -6,7 +6,7 @@ import polars as pl
 from rich.console import Console
 
 from jobs.base.tables.contracts import rows_frame
-from jobs.cli.operators.main_figures import format_share, types_table, world_tables
+from jobs.cli.operators.main_figures import format_spam_share, types_table, world_tables
 
 
 def test_types_have_the_names_that_the_page_writes() -> None:
@@ -28,7 +28,7 @@ def test_a_share_is_written_as_on_the_page() -> None:
     shares = {(3, 3): "<0.1%", (0, 0): "0%", (0, 3): "0%–<0.1%", (999_999, 999_999): ">99.9%"}
     for (certain, possible), text in shares.items():
         row = {"units": 1_000_000, "spam_certain": certain, "spam_possible": possible}
-        assert format_share(row) == text
+        assert format_spam_share(row) == text
 
 
 def estimate(channel: str, quantity: str, value: int, **other: Any) -> dict[str, Any]:

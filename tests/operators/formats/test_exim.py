@@ -20,6 +20,8 @@ from jobs.operators.silver.pipeline import count_once
 from tests.support.examples import examples
 
 LAB = Path(__file__).parents[3] / "sample_data" / "lab"
+OTHERS = [*(LAB / "postfix").glob("*.log"), *(LAB / "kannel").glob("*.log")]
+assert OTHERS
 MAIN = (LAB / "exim" / "mainlog").read_text("utf-8").splitlines()
 REJECT = (LAB / "exim" / "rejectlog").read_text("utf-8").splitlines()
 STATS = (LAB / "exim" / "eximstats-default.txt").read_text("utf-8")
@@ -745,12 +747,12 @@ def test_it_knows_its_own_logs() -> None:
         assert all(module.sniff(data) < 0.5 for module in (kannel, postfix, rspamd))
     assert exim.sniff(b"") == 0
     assert exim.sniff(b"2026-11-24 14:01:49 status installed libc6:amd64 2.41-12\n" * 9) == 0
-    for other in (*(LAB / "postfix").glob("*.log"), *(LAB / "kannel").glob("*.log")):
+    for other in OTHERS:
         assert exim.sniff(other.read_bytes()) == 0
 
 
 def test_another_programs_log_is_quarantined() -> None:
-    for other in (*(LAB / "postfix").glob("*.log"), *(LAB / "kannel").glob("*.log")):
+    for other in OTHERS:
         parsed = parse(other.read_text("utf-8").splitlines())
         assert "record" not in parsed["line_code"]
         assert (parsed["line_code"] == "quarantined").sum() > parsed.height / 2

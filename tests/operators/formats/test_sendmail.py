@@ -20,6 +20,7 @@ from tests.support.samples.sendmail import LOG, RELAY, Q, R, came, line, rcpt, w
 
 LAB = Path(__file__).parents[3] / "sample_data" / "lab"
 OTHERS = [*(LAB / "postfix").glob("*.log"), *(LAB / "kannel").glob("*.log"), *(LAB / "exim").glob("*log")]
+assert OTHERS
 NEWEST = dt.datetime(2026, 11, 30, tzinfo=dt.UTC)
 
 

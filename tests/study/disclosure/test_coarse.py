@@ -10,8 +10,8 @@ from jobs.study.disclosure.coarse import (
     LEAST_VARIANCE,
     STEPS,
     class_of,
-    round_outward,
-    round_significant,
+    coarsen_digits,
+    coarsen_outward,
     round_up_variance,
     silent_pct,
 )
@@ -22,17 +22,17 @@ VALUES = st.floats(min_value=0.01, max_value=1e15)
 
 @given(VALUES, st.integers(1, 4))
 def test_digits_move_a_value_by_half_a_unit_at_most(value: float, digits: int) -> None:
-    shown = round_significant(value, digits)
+    shown = coarsen_digits(value, digits)
     assert abs(shown - value) <= half_unit(shown, digits) * (1 + 1e-9)
     assert len(f"{shown:.15e}".split("e")[0].replace(".", "").rstrip("0")) <= digits
 
 
 @given(VALUES, st.integers(1, 4))
 def test_ends_move_outward_by_less_than_a_unit(value: float, digits: int) -> None:
-    low, high = round_outward(value, digits, -1), round_outward(value, digits, 1)
+    low, high = coarsen_outward(value, digits, -1), coarsen_outward(value, digits, 1)
     assert low <= value * (1 + 1e-11) and value <= high * (1 + 1e-11)
     assert high - low <= 2 * half_unit(low, digits) * (1 + 1e-9)
-    assert round_significant(low, digits) == low and round_significant(high, digits) == high
+    assert coarsen_digits(low, digits) == low and coarsen_digits(high, digits) == high
 
 
 @given(st.floats(min_value=0, max_value=1e6))

@@ -24,7 +24,7 @@ from jobs.base.stats.prediction import (
     predict_areas,
 )
 from jobs.base.stats.variance_function import rule_margin, spread_of
-from jobs.study.disclosure.coarse import round_significant, round_up_variance
+from jobs.study.disclosure.coarse import coarsen_digits, round_up_variance
 from jobs.study.estimates.steps.rows import conf_status_code
 from jobs.study.estimates.steps.sample import Sample, cell_mask, cell_totals
 
@@ -122,7 +122,7 @@ def area_terms(sample: Sample, factors: Array) -> dict[str, list[float]]:
         "days_variance": sample.days_variance,
     }
     return {
-        name: [round_significant(value, FACTOR_DIGITS) for value in values.tolist()]
+        name: [coarsen_digits(value, FACTOR_DIGITS) for value in values.tolist()]
         for name, values in found.items()
     }
 
