@@ -57,8 +57,6 @@ def publish_release(
             " approved. Nothing is published"
         )
     about = manifest.read_manifest(folder)
-    # Another version may take the place of one that is not cleared: it is not signed.
-    refuse_unready(folder, restricted, digest, at.date())
     signed = signer_of(folder, signers)
     if signed.expired_at is not None:
         raise ObservatoryError(
@@ -66,6 +64,7 @@ def publish_release(
             f" prolongs it or signs with another one, and its public key replaces {signed.key_file} among the"
             " signers"
         )
+    refuse_unready(folder, restricted, digest, at.date())
     target = public_root / about["period"] / about["version"]
     event = decisions.format_decision("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
     if is_whole(target, digest):
