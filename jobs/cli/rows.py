@@ -281,7 +281,15 @@ def table_notes(
     constant: Sequence[str],
     count: int,
 ) -> list[str]:
-    """The lines below a table: the number of rows, and what the table leaves out."""
+    """The lines below a table: the number of rows, and what the table leaves out.
+
+    Args:
+        cells: the values of each column as text.
+        names: all columns but those in constant.
+        columns: those of them that the table shows.
+        constant: the columns with one value in all rows.
+        count: how many rows there are, of which the frame may have a part.
+    """
     of = f" of {count:,}" if count > frame.height else ""
     rows = "row" if frame.height == 1 and not of else "rows"
     lines = [f"{frame.height:,}{of} {rows} shown"]

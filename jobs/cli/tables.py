@@ -100,7 +100,15 @@ def show_released(
     format: OutputFormat,
     output: Path | None,
 ) -> None:
-    """Print rows of a release's table, or which tables it has; it needs no lake and no settings."""
+    """Print rows of a release's table, or which tables it has; it needs no lake and no settings.
+
+    Args:
+        table: None lists the tables.
+        where: a SQL condition on the columns.
+        columns: names separated by commas; None for all.
+        limit: the most rows; None for 20 on a terminal, and for all in a file.
+        output: the file to write; None for standard output.
+    """
     from jobs.cli.study.release_rows import list_released, released_rows
 
     if table is None:

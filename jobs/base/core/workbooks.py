@@ -63,7 +63,12 @@ def add_rule(
     sheet: Any, rows: tuple[int, int], column: int, criteria: dict[str, Any], title: str, message: str
 ) -> None:
     """Let the spreadsheet refuse other values in a column, from the first to the last of these rows. Excel
-    holds titles of 32 and messages of 255 characters."""
+    holds titles of 32 and messages of 255 characters.
+
+    Args:
+        rows: the first and the last row, counted from 0, as is the column.
+        criteria: options of XlsxWriter's data_validation().
+    """
     words = {"error_title": title[:32], "error_message": message[:255], "error_type": "stop"}
     sheet.data_validation(rows[0], column, rows[1], column, {**criteria, **words})
 

@@ -106,7 +106,13 @@ def find_altered(package: Package, needed: Iterable[str]) -> list[str]:
 def read_rows(
     data: bytes, table: str, form: PackageForm, manifest: Manifest, respondent_id: str, holding_id: str
 ) -> pl.DataFrame:
-    """A file's rows as this form has them, with what the manifest says once."""
+    """A file's rows as this form has them, with what the manifest says once.
+
+    Args:
+        data: the bytes of the CSV file.
+        table: the submission table that the file is for.
+        manifest: the package's; country, waiver, subscriptions and days with logs come from it.
+    """
     name = Path(f"{read_contract(table).name}.csv")
     # Before anything is made of it: some bytes a row are enough to fill the memory.
     head = data[:LARGEST_HEAD].partition(b"\n")[0].decode(errors="replace").strip().split(",")

@@ -86,7 +86,12 @@ def mean_inside(low: Array, high: Array, mean: float, spread: float) -> Array:
 def draws_inside(
     low: Array, high: Array, mean: float, spread: float, random: np.random.Generator, count: int
 ) -> Array:
-    """`count` draws from each band, as draws x bands."""
+    """`count` draws from each band, as draws x bands.
+
+    Args:
+        low, high: the edges of each band; high may be infinite.
+        mean, spread: of the logarithm of the amounts.
+    """
     a, b = standardise_edges(low, high, mean, spread)
     below, above = ndtr(a), ndtr(b)
     share = below + random.random((count, len(low))) * (above - below)

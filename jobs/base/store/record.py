@@ -130,7 +130,14 @@ def add_stage(
     partitions: Sequence[Partition],
     batches: Iterable[str] = (),
 ) -> None:
-    """Add a finished stage's row: from here on its tables are what readers see."""
+    """Add a finished stage's row: from here on its tables are what readers see.
+
+    Args:
+        started: UTC.
+        tables: those that the stage wrote; the row has their present versions.
+        partitions: the operator-periods that were computed.
+        batches: ingest ids of the batches that the stage took in.
+    """
     versions = [(table, lake.version(table)) for table in tables if lake.exists(table)]
     row = {
         "run_id": run_id,

@@ -157,7 +157,15 @@ def count_messages(
     behaviours: Sequence[StagedFrame],
     operator: pl.DataFrame,
 ) -> list[StagedFrame]:
-    """The parts of gold's daily tables that some messages make."""
+    """The parts of gold's daily tables that some messages make.
+
+    Args:
+        staging: the folder in which frames are left for later tasks.
+        tables: the daily tables to count for.
+        files: the messages, files of silver.message.
+        proved: the evidence of bulk, as leave_evidence() left it.
+        behaviours: the behaviour of sending numbers, for signs of bypass.
+    """
     message = read_files(MESSAGE, files, counting.READ)
     proof = take_matching(proved, message, SIGNED)
     if proof is None:

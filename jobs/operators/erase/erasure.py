@@ -80,7 +80,13 @@ def plan_erasure(
     erased_by: str,
     erased_at: dt.datetime,
 ) -> tuple[ErasurePlan, list[Asked]]:
-    """The plan of an erasure, and the subscribers of whom the lake has nothing. Nothing is changed."""
+    """The plan of an erasure, and the subscribers of whom the lake has nothing. Nothing is changed.
+
+    Args:
+        operators: those in whose data the subscribers are looked for.
+        erased_by: the user of the machine who asked.
+        erased_at: UTC.
+    """
     plan = ErasurePlan(run_id, erased_at.isoformat(), erased_by)
     plan.checked = str(lake.read(LEDGER, columns=["ingest_id"])["ingest_id"].max() or "")
     found_hashes: set[tuple[str, str]] = set()

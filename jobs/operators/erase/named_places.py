@@ -167,7 +167,14 @@ def find_rows(
     places: NamedPlaces,
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Find a format's bronze rows that go, those that lose lines, and those that name a subscriber and stay,
-    because their events are later."""
+    because their events are later.
+
+    Args:
+        name: the format.
+        until: rows of later events stay; None: none stays for its time.
+        batches: ingest ids of the batches that are looked at; None for all.
+        places: takes the names that are found.
+    """
     table = f"bronze.{name}"
     parts = [lake.read(table, where=pl.lit(False))]
     for file in lake.files(table, is_wanted=lambda each: each["operator_id"] == subscribers.operator_id):
@@ -250,7 +257,15 @@ def add_lines(
     places: NamedPlaces,
 ) -> None:
     """Add the lines and documents of landing that go: those of rows that go, and those that name a subscriber
-    and are not of records that stay (kept)."""
+    and belong to no record that stays.
+
+    Args:
+        looked_at: the pieces of landing that are read.
+        national_sources: ids of sources whose digits without + are national numbers.
+        of_rows: the lines of bronze rows that go.
+        kept: the lines of records that stay.
+        places: takes the lines, documents and names that are found.
+    """
     fs, _ = open_landing(lake.root)
     by_stream = {key: set(part["offset"]) for key, part in split_streams(of_rows)}
     stay = {key: set(part["offset"]) for key, part in split_streams(kept)}

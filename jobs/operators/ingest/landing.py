@@ -222,7 +222,14 @@ def put_in_place(
     times: FileTimes,
     damage: str | None,
 ) -> Piece:
-    """The piece that these lines of a file are, after those that its stream has."""
+    """Move lines of a file into landing as the next piece of their stream, and return the piece.
+
+    Args:
+        name: the file's path at its source; the piece keeps its last part.
+        kind: the format of the log.
+        digest: of the stream up to the end of these lines.
+        damage: what is wrong with the file after these lines; None for nothing.
+    """
     piece_id = f"{stream.stream_id}-{stream.bytes}"
     path = f"{pull.folder}/{piece_id}.log{ENDING}"
     pull.fs.mv(lines.path, path)

@@ -38,7 +38,13 @@ def costs_of(
     lake: Lake, version: int | None, operator: Operator, period_code: str, volume: pl.DataFrame, least: int
 ) -> pl.DataFrame:
     """The rows of a package, for months and channels of its volumes. Raises ObservatoryError where the
-    operator's own figures are in a currency without an exchange rate."""
+    operator's own figures are in a currency without an exchange rate.
+
+    Args:
+        version: of gold.countermeasure_effort_daily; None for the present one.
+        volume: the package's rows of volumes.
+        least: the smallest count that leaves; effort is rounded to its multiples.
+    """
     first, last = map(str, period_bounds(period_code))
 
     def is_wanted(of_file: Partition) -> bool:

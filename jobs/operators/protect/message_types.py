@@ -60,7 +60,13 @@ def places_of_verdicts(
     action: pl.Series | None,
     subject: pl.Series | None,
 ) -> pl.Series:
-    """The places in type_rules() of the rules that match each verdict, as `3,17`."""
+    """The places in type_rules() of the rules that match each verdict, as `3,17`.
+
+    Args:
+        symbols: a list of names for each verdict.
+        action: as the engine names it; None: no rule on actions is tried.
+        subject: decoded; None: no rule on texts is tried.
+    """
     match = type_matcher(rules, engine, channel, (*SYMBOL, *(SIGNATURE if names_signatures(engine) else ())))
     found = [match_lists(symbols, match)]
     if action is not None:

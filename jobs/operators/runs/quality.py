@@ -125,7 +125,15 @@ def store_changed(
     inputs: Mapping[tuple[str, str], str],
 ) -> tuple[Outcome, record.StageRecord]:
     """Validate the rows and replace what differs, but for operators whose rows break a rule, for which the
-    caller raises ValidationHeld; what came of it, and the stage with what it has committed."""
+    caller raises ValidationHeld; what came of it, and the stage with what it has committed.
+
+    Args:
+        frame: the rows of all stale operator-periods.
+        before: what the stage found in tables before this one.
+        known: the operator-periods that the lake has.
+        stale: the operator-periods that were computed.
+        inputs: by operator and period the checksum of what they were computed from.
+    """
     results = native.check_table(table, frame)
     keep_results(work, [*before.results, *results])
     held = frozenset(native.holders(results))

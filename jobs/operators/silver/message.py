@@ -137,7 +137,12 @@ def open_rows(
     operator_knowledge: pl.DataFrame,
     attribute_rule: pl.DataFrame,
 ) -> pl.DataFrame:
-    """silver.message of a bucket, with temporary refusals that may have been followed up."""
+    """silver.message of a bucket, with temporary refusals that may have been followed up.
+
+    Args:
+        links, later: as fold_hops() takes them.
+        by_id: verdicts without a queue id whose message lies here.
+    """
     exact = verdict.filter(pl.col("queue_id").is_not_null())
     spoken = exact if by_id.is_empty() else pl.concat([exact, by_id.select(exact.columns)])
     names = type_names(transmission, spoken)

@@ -112,7 +112,14 @@ def print_log(
     is_json: bool,
     has_ignored: bool,
 ) -> LogSurvey:
-    """Look at one log: print the first answer at once, the totals when they are there."""
+    """Look at one log: print the first answer at once, the totals when they are there.
+
+    Args:
+        recognised: the log's files with their formats.
+        until: the time (monotonic) at which reading should end.
+        out, err: the console of answers, and that of progress.
+        has_ignored: count the commonest ignored lines, too.
+    """
     answers = survey_log(log, recognised, until, has_ignored=has_ignored)
     answer = next(answers)
     printed = None if is_json else drawing.draw_first(out, answer)

@@ -217,7 +217,13 @@ def refusals_of(
 def jump_of(
     day: dt.date, channel: str, unit: str, measure: str, value: float, usual: float, score: float
 ) -> Jump:
-    """A jump with its words: the measure, its value, and the usual one on the same weekdays before."""
+    """A jump with its words: the measure, its value, and the usual one on the same weekdays before.
+
+    Args:
+        measure: TRAFFIC or SHARE.
+        value, usual: units a day, or the share of certain spam in percent; usual is the median.
+        score: the modified z-score.
+    """
     if measure == TRAFFIC:
         is_now, was = f"{format_count(value)} received", format_count(usual)
     else:

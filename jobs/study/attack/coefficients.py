@@ -126,7 +126,16 @@ def area_coefficients(
     known: float,
     strata: list[tuple[str, ...]],
 ) -> Array:
-    """The coefficients of one area, over respondents."""
+    """The coefficients of one area, by which the figure of each answering operator enters the estimate.
+
+    Args:
+        inside: of each operator of the frame whether it is in the area.
+        answers: of each operator whether it answered.
+        x: the subscriptions of each operator.
+        weight: the raked weight of each operator.
+        known: the area's subscriptions by the reference table.
+        strata: as collapse_strata() returns them.
+    """
     mine, xs, ws = inside[answers], x[answers], weight[answers]
     if area.kind != COUNTRY and mine.sum() >= FEW:
         found = np.zeros(len(xs))

@@ -102,13 +102,18 @@ class Program:
     def bend(
         self, change: Array, gain: Array, most: Array, enough: float, cones: Cones, is_last: bool
     ) -> tuple[Array, list[int], float]:
-        """A change within all cones, of a gain of `enough` or what was found; from one that breaks some; the
-        cone of each row behind that of the gain; and the gain of the last solution within these rows.
+        """Return a change within all cones, of a gain of `enough` or what was found; the cone of each row
+        behind that of the gain; and the gain of the last solution within these rows.
 
         Of each cone that a solution breaks the tangent where the way from the truth leaves it becomes a row
         (Veinott 1967), until the part of a solution that is within all cones gains enough, or no solution
         does. In a cell of nothing all rise alike, soon or not at all. Where TANGENTS leave it open,
         a second-order program has the last word, if nobody else is asked.
+
+        Args:
+            change: a solution that breaks some cones.
+            gain, most: of rises and then of falls.
+            is_last: nobody else is asked where this leaves it open.
         """
         highs, best, touched = self.highs, np.zeros_like(change), list[int]()
         gains = gain[: len(change)]

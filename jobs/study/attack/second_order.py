@@ -147,7 +147,15 @@ def find_far(
     cones: Cones, start: Array,
 ) -> Array:  # fmt: skip
     """The change of the greatest gain found, from one within all cones: within bounds, and within rows and
-    cones as nearly as the solver is exact. The arguments are SecondOrder's."""
+    cones as nearly as the solver is exact.
+
+    Args:
+        linear: rows, low and high of low <= rows @ change <= high.
+        gain: what a unit of each change gains.
+        rise, fall: how far each change may go up and down.
+        enough: the most gain that is looked for.
+        start: a change within all cones.
+    """
     program = SecondOrder(linear, gain, rise, fall, enough, cones, start)
     change, h = start, np.ones(program.count)
     # Where nobody has anything nothing moves here.

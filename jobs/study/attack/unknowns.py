@@ -90,7 +90,14 @@ def try_relations(
     chains: Mapping[str, list[str]],
     factors: Mapping[str, float],
 ) -> dict[Codes, dict[int, float]] | None:
-    """The expressions under these chains; None where an operator's own figures break them."""
+    """The expressions under these chains; None where an operator's own figures break them.
+
+    Args:
+        unknowns: takes the atoms; none is left there where the answer is None.
+        values: the respondent's figures of the period, by codes.
+        chains: the chains of codes that are tried, by column.
+        factors: as split_figure() takes them.
+    """
     values = add_shares(values, shape)
     parts = {codes: split_figure(codes, values, shape, factors) for codes in values}
     base = {codes: values[codes] for codes, of in parts.items() if of == [(codes, 1.0)]}

@@ -180,7 +180,13 @@ def add_up_parts(
     values: Mapping[Codes, float],
     unknowns: Unknowns,
 ) -> dict[Codes, Coefficients] | None:
-    """The contributions of a year or quarter as the sums of its parts'; None where they are not."""
+    """The contributions of a year or quarter as the sums of its parts'; None where they are not.
+
+    Args:
+        found: by number of the release, period and person, the expression of each figure.
+        number: of the release.
+        values: the figures of the year or quarter, by codes.
+    """
     for names in reversed(period_divisions(period)):
         parts = [found.get((number, name, person), {}) for name in names]
         if not all(set(values) <= set(part) for part in parts):

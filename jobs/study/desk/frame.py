@@ -248,7 +248,14 @@ def yearly_rows(
     year: int,
 ) -> list[Row]:
     """Rows by country and year of prices or economy: what was filled in, and the rest from downloads. A row
-    that lacks what is needed is none."""
+    that lacks what is needed is none.
+
+    Args:
+        needed: columns that a row must have.
+        values: figures of downloads, by country, column and year.
+        by_hand: rows of the workbook; each of their values goes before a download's.
+        year: the last year; EARLIER years before it are looked at, too.
+    """
     names = [each.name for each in read_contract(table).fields if each.unit not in (None, "none")]
     filled = {(row["country_code"], int(row["price_year"])): row for row in by_hand}
     rows = []

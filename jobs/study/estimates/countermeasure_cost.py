@@ -164,7 +164,12 @@ def area_rows(given: GivenCosts, sample: Sample, y: Array) -> Iterator[Row]:
 
 
 def describe_row(row: Row, measure: Measure, given: GivenCosts, sample: Sample, y: Array, place: int) -> Row:
-    """A row with its codes, how many owners have any of it, what was imputed, and which bound it is."""
+    """A row with its codes, how many owners have any of it, what was imputed, and which bound it is.
+
+    Args:
+        y: (1 + replicates) x respondents x strategies x COMPONENTS, the means first.
+        place: the row's area in the sample.
+    """
     answering = sample.weighted.operators.is_respondent
     inside = sample.member[place, answering]
     own = dict(zip(COMPONENTS, np.moveaxis(y[0, inside, measure.place[0]], -1, 0), strict=True))

@@ -147,7 +147,14 @@ def money_rows(
     strategies: list[str],
     key: tuple[str, str, str],
 ) -> pl.DataFrame:
-    """Spending by strategy, component and conversion."""
+    """Spending by strategy, component and conversion.
+
+    Args:
+        people: a row for each respondent, as sum_by_respondent() returns them.
+        dollars: US dollars for one international dollar, by country.
+        drawn: draws of what capital cost takes for granted.
+        key: a table's name, the channel and the period; random numbers are drawn by them.
+    """
     sample, answered = sample_of(reference, people, key[1], key[2], key)
     class_of = dict(
         classify_countries(reference.country, reference.country_group, last_day(key[2]))

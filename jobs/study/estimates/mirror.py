@@ -87,7 +87,14 @@ def report_side(
     partner: str,
 ) -> pl.DataFrame:
     """The reports of one side, with the countries by their part in it and their regions; each row under its
-    link and under all links."""
+    link and under all links.
+
+    Args:
+        route: volumes between two countries by respondent.
+        direction: a code of direction: inbound or outbound.
+        measures: the measure that each unit counts as.
+        home, partner: the columns that name the respondent's country and the other one.
+    """
     rows = route.filter(
         (pl.col("direction_code") == direction) & pl.col("unit_code").is_in(list(measures))
     ).select(

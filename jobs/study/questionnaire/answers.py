@@ -187,7 +187,12 @@ def read_choice(
     faults: list[Fault],
     column: str = "status",
 ) -> str | None:
-    """The code of a list that a cell holds, as a code or as a label."""
+    """The code of a list that a cell holds, as a code or as a label.
+
+    Args:
+        faults: takes what is wrong with the cell.
+        column: the cell's column of the form.
+    """
     if cell is None or cell.is_empty:
         return None
     if cell.is_formula:

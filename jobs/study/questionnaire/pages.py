@@ -110,7 +110,13 @@ def instruction_keys(order: Order, form: Form) -> list[str]:
 def write_progress(
     sheet: Any, row: int, form: Form, language: str, counts: dict[str, tuple[str, int]], style: Any
 ) -> int:
-    """Write the number of open points of each section, as a formula; the next free row."""
+    """Write the number of open points of each section, as a formula; the next free row.
+
+    Args:
+        row: counted from 0.
+        counts: by section, the range of its checks and how many points are open at the start.
+        style: formats of cells.
+    """
     sheet.write(row, 0, translate_key(language, "word", "progress"), style.header)
     sheet.write(row, 1, translate_key(language, "word", "open"), style.header)
     first = row + 1

@@ -154,7 +154,13 @@ def set_up_sheet(sheet: Any, language: str, columns: tuple[str, ...], page: str)
 
 
 def add_rule(sheet: Any, row: int, column: int, criteria: dict[str, Any], words: str, language: str) -> None:
-    """Let the spreadsheet refuse other values in a cell, in the respondent's language."""
+    """Let the spreadsheet refuse other values in a cell, in the respondent's language.
+
+    Args:
+        row, column: counted from 0.
+        criteria: options of XlsxWriter's data_validation().
+        words: the message that the respondent sees.
+    """
     workbooks.add_rule(
         sheet, (row, row), column, criteria, translate_key(language, "word", "not_accepted"), words
     )

@@ -337,7 +337,13 @@ def decide_unasked(restricted: Path, file: Path, at: dt.datetime) -> Clearance:
 def decide_objection(
     restricted: Path, country: str, decision: str, by: str, reason: str, at: dt.datetime
 ) -> Clearance:
-    """Record what becomes of an objection: first who decided it and why, so that none counts without."""
+    """Record what becomes of an objection: first who decided it and why, so that none counts without.
+
+    Args:
+        restricted: the restricted folder of the release's version.
+        decision: objection_overruled or row_left_out.
+        by: the name of who decided.
+    """
     clearance = read_clearance(restricted)
     if clearance is None or country not in clearance.asked or clearance.asked[country].answer != OBJECTED:
         raise ObservatoryError(f"{country} has no objection to decide on")

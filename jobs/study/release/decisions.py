@@ -42,7 +42,13 @@ class Decision:
 def format_decision(
     what: str, by: str, digest: str, at: dt.datetime, about: str = "", reason: str = ""
 ) -> str:
-    """A decision as a line of the file. Raises ObservatoryError for one without a name."""
+    """A decision as a line of the file. Raises ObservatoryError for one without a name.
+
+    Args:
+        what, about: as in Decision; about is empty where the decision is on the whole release.
+        by: the name of who decided.
+        digest: of the release's manifest.
+    """
     if not by.strip():
         raise ObservatoryError("no name is given: state with --by who decides; it is kept with the release")
     found = Decision(what, by.strip(), at.isoformat(timespec="seconds"), digest, about, reason.strip())
@@ -52,7 +58,12 @@ def format_decision(
 def record_decision(
     restricted: Path, what: str, by: str, digest: str, at: dt.datetime, about: str = "", reason: str = ""
 ) -> None:
-    """Append a decision. Raises ObservatoryError for one without a name."""
+    """Append a decision. Raises ObservatoryError for one without a name.
+
+    Args:
+        restricted: the restricted folder of the release's version.
+        what, by, digest, at, about, reason: as format_decision() takes them.
+    """
     append_decision(restricted, format_decision(what, by, digest, at, about, reason))
 
 

@@ -156,7 +156,14 @@ def withdraw_release(
     period: str, version: str, restricted: Path, public_root: Path, by: str, reason: str, at: dt.datetime
 ) -> Path:
     """Take a release back: a tombstone with the reason stands in place of its files; its signature stays, and
-    its site goes. The record comes first. Killed in between, the same command goes on."""
+    its site goes. The record comes first. Killed in between, the same command goes on.
+
+    Args:
+        restricted: the restricted folder of this version.
+        public_root: the folder of all published releases.
+        by: the name of who withdraws it.
+        reason: in a sentence; readers see it.
+    """
     target = public_root / period / version
     events = decisions.read_decisions(restricted)
     published = [each for each in events if each.what == "published"]

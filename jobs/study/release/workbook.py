@@ -228,7 +228,13 @@ def write_list(
     style: dict[str, Any],
     widths: Sequence[int],
 ) -> None:
-    """A sheet of texts."""
+    """Add a sheet of texts.
+
+    Args:
+        name: of the sheet.
+        title: the text in its first cell.
+        widths: of each column, in characters.
+    """
     sheet = book.add_worksheet(name)
     set_up_print(sheet)
     sheet.write(0, 0, title, style["title"])

@@ -48,7 +48,13 @@ def _draft_toml(
     targets: dict[str, list[GuessedColumn]],
     rows: int,
 ) -> str:
-    """The draft as TOML."""
+    """The draft as TOML.
+
+    Args:
+        is_headed: whether the first line names the columns.
+        targets: by field of a profile, the columns that may fill it.
+        rows: how many rows the guess rests on.
+    """
     lines = [
         "# A mapping profile, drafted from the first lines of a file. Fill in what is marked FILL IN, check",
         "# the rest, and name the file in observatory.toml:",

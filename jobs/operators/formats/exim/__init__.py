@@ -173,7 +173,14 @@ def _add_envelopes(
     typed: pl.DataFrame,
     source: Source,
 ) -> tuple[pl.Series, pl.DataFrame]:
-    """The places and columns of events and of the envelopes after them; end_offset where one may follow."""
+    """The places and columns of events and of the envelopes after them; end_offset where one may follow.
+
+    Args:
+        is_header: of each line whether it belongs to the envelope or the headers of a message.
+        others: the places of the lines that are not.
+        opened: stamp, host, process and queue id of these others.
+        places, typed: the place and the columns of each event.
+    """
     is_owner = typed["event_code"].is_in(OWNING) & typed["queue_id"].is_not_null()
     is_last = (places == max(frame.height - 1, 0)) & is_owner
     if is_last.any():

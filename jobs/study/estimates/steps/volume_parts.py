@@ -162,7 +162,16 @@ def read_cell(
     quantities: Sequence[str],
     replicates: int,
 ) -> PartCell | None:
-    """The parts of one cell and period; None where nobody has any."""
+    """The parts of one cell and period; None where nobody has any.
+
+    Args:
+        months: the respondents' months in this channel, unit and definition.
+        parts: the parts of these months.
+        key: the cell's codes, by column.
+        labelled: the definitions that labels of an audit apply to.
+        quantities: those to read: of MEASURES, and CORRECTED.
+        replicates: how many draws a correction has.
+    """
     people = period_volumes(months, period, ["respondent_id"]).sort("respondent_id")
     # The months that the period's figures are the sums of.
     rows = audits.select_period(months, period).sort(audits.MONTH)
