@@ -129,6 +129,6 @@ class Line:
 
     @property
     def swing(self) -> float:
-        """By how much the difference of need and spending changes, even where there is no gap."""
+        """The change of the difference of need and spending, even where there is no gap."""
         low, high = (need - spent for need, spent in zip(self.needs, self.spent, strict=True))
         return abs(high - low)

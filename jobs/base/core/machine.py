@@ -1,4 +1,4 @@
-"""This machine: the memory and cores that this process may use, and the folder for what is made on it."""
+"""Memory and cores that this process may use, and the folder for what is made on the machine."""
 
 import math
 import os

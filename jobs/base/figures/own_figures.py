@@ -1,4 +1,4 @@
-"""This study's figures of the kinds that others publish, from rows of estimated volumes."""
+"""Figures of the study of the kinds that others publish, from rows of estimated volumes."""
 
 import polars as pl
 
@@ -13,8 +13,8 @@ OWN = ("own_period_code", "own_value", "own_low", "own_high")
 
 
 def own_figures(spam_volume: pl.DataFrame) -> pl.DataFrame:
-    """This study's figures of the last quarter, by area, channel and kind of comparison: the columns OWN. Of
-    whole areas alone: what a few countries have stands beside no total of all."""
+    """The study's figures of the last quarter, by area, channel and kind of comparison: the columns OWN. Only
+    whole areas have them: a figure of a few countries stands beside no total of all."""
     own = spam_volume.filter(
         pl.col("period_code").str.contains("Q"),
         pl.col("definition_code") == OPERATOR,

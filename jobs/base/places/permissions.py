@@ -1,4 +1,4 @@
-"""Who may read a lake: its owner alone, or the group that the settings name.
+"""Permissions of a lake: its owner alone may read it, or the group that the settings name.
 
 The logs in landing, and bronze, name people. Folders are made 0700 and files 0600; with [lake] group, 2750
 and 0640, where the folders' setgid bit gives the group to all that is made in them. The lake's own folder

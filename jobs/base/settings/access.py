@@ -1,4 +1,4 @@
-"""How the logs of another host are reached, and a lake in an object store."""
+"""Access to the logs of another host, and to a lake in an object store."""
 
 import os
 from urllib.parse import urlsplit

@@ -88,7 +88,7 @@ class Observatory(Settings):
 
     @property
     def key_periods(self) -> list[KeyPeriod]:
-        """Which key makes the pseudonyms of which days, in order."""
+        """The file of the key that makes the pseudonyms of each period, in order."""
         return periods_from((each.valid_from, each.file) for each in self.key)
 
 

@@ -18,7 +18,7 @@ MOST_WORKERS = 1024
 
 
 class LakeSettings(Settings):
-    """Where the tables are."""
+    """The place of the tables."""
 
     paths = ("root", "key_file")
 
@@ -134,7 +134,7 @@ class EngineSettings(Settings):
 
 
 class Location(Settings):
-    """Where addresses and numbers belong. No table is bundled, because licences forbid it. Without one,
+    """Tables that place addresses and numbers. No table is bundled, because licences forbid it. Without one,
     sources have no country and no network operator."""
 
     paths = ("ranges", "number_ranges")
@@ -151,7 +151,7 @@ class Location(Settings):
 
 
 class LimitSettings(Settings):
-    """When what is new of a source waits, and when a file is too large."""
+    """Limits above which new data of a source wait, or a file is too large."""
 
     quarantined_pct: float = Field(5.0, ge=0, le=100)
     """The percentage of a source's lines in quarantine above which what is new of the source waits
@@ -164,8 +164,8 @@ class LimitSettings(Settings):
 
 
 class Lineage(Settings):
-    """Where events of OpenLineage go ([lineage](operator.md#lineage)). Without a place its own variables and
-    files decide."""
+    """The place that OpenLineage's events go to ([lineage](operator.md#lineage)). Without one its own
+    variables and files decide."""
 
     paths = ("file",)
 
@@ -204,8 +204,8 @@ class Lineage(Settings):
 
 
 class Retention(Settings):
-    """For how many days `observatory vacuum` keeps what a layer holds: see [privacy](privacy.md#how-long).
-    Data that open days or unfinished batches need is kept as long as they need it; gold is always kept."""
+    """Days for which `observatory vacuum` keeps what a layer holds: see [privacy](privacy.md#how-long). Data
+    that open days or unfinished batches need is kept as long as they need it; gold is always kept."""
 
     landing: int = Field(35, ge=1, le=MOST_DAYS)
     """Pieces of logs, from the day when they were pulled."""

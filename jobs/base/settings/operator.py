@@ -109,7 +109,7 @@ class FixedCostSettings(Settings):
 
 
 class FilterQuality(Settings):
-    """How the operator's filter fared in a test elsewhere, which corrects what was counted in months without
+    """Results of a test of the operator's filter elsewhere, which correct what was counted in months without
     an audit: see [audits](audit.md#without-an-audit-a-test-elsewhere)."""
 
     channel: Literal["EMAIL", "SMS"]
@@ -204,8 +204,8 @@ class SourceSettings(Settings):
 
 
 class Operator(Settings):
-    """Who you are: one block for each operator. Several may share a lake; a broken rule holds back one of
-    them and no other."""
+    """An operator: one block for each. Several may share a lake; a broken rule holds back one of them and no
+    other."""
 
     id: Code
     """Small letters, digits, hyphens. Never change it: a run refuses a renamed operator."""

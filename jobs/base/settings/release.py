@@ -10,7 +10,7 @@ from jobs.base.settings.base import Settings
 
 
 class Release(Settings):
-    """How the study is published."""
+    """Publication of the study."""
 
     paths = ("root", "restricted", "public_root", "signers")
 

@@ -142,7 +142,7 @@ def predict_areas(areas: SmallAreas, rates: Multiples) -> EstimateTable:
 
 
 def take_areas(areas: SmallAreas, places: Array) -> SmallAreas:
-    """These areas alone."""
+    """Return the areas at these places."""
     own = {field.name: getattr(areas, field.name) for field in fields(areas)}
     if (imputed := own.pop("imputed")) is not None:
         imputed = replace(imputed, reported=imputed.reported[places], ratio=imputed.ratio[places])

@@ -79,8 +79,8 @@ def spread_of(sample: Weighted, y: Array) -> Spread:
 
 
 def rule_margin(spread: Spread, variance: Array, holding: Array) -> Array:
-    """By measure the largest p, in percent, for which a variance that is published lets no other holding find
-    a respondent's rate within p%.
+    """Return, by measure, the largest p, in percent, for which a variance that is published lets no other
+    holding find a respondent's rate within p%.
 
     Whoever has the frame and the ratio of each cell knows that the sum of u d² is at most variance x unit (u
     stands, d deviation), and a holding takes off its own part q of the sum. So |d_k| is at most D_k = root of

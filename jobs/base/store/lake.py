@@ -333,6 +333,7 @@ class Lake:
         where: list[tuple[str, str, Any]] | None,
         note: Mapping[str, Any] | None,
     ) -> None:
+        """Commit files that lie in a table's folder, in one transaction."""
         now = int(time.time() * 1000)
         actions: list[Any] = [
             AddAction(

@@ -34,8 +34,8 @@ UNMET = ("PreconditionFailed", "ConditionalRequestConflict", "412", "409")
 
 
 class Holder(TypedDict, total=False):
-    """Who holds a lake, as its lock says: command, machine, process, and since when; of a lease its token and
-    how often it was put. A lock that was given back says nothing."""
+    """The holder of a lake, as its lock says: command, machine, process, and since when; of a lease its token
+    and how often it was put. A lock that was given back says nothing."""
 
     command: str
     host: str

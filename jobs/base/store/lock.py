@@ -100,7 +100,7 @@ def take_lock(number: int, folder: Path) -> None:
 
 
 def describe_holder(action: str) -> Holder:
-    """This process, for those who must wait."""
+    """Describe this process, for those who wait for the lock."""
     since = f"{dt.datetime.now(dt.UTC):%Y-%m-%d %H:%M:%S} UTC"
     return {"command": action, "host": socket.gethostname(), "process": os.getpid(), "since": since}
 

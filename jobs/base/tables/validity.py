@@ -1,4 +1,4 @@
-"""When a dated row of a reference table holds: from `valid_from` on, and before `valid_to`, if it has one."""
+"""Validity of dated rows of a reference table: from `valid_from` on, and before `valid_to`, if it has one."""
 
 import datetime as dt
 

@@ -86,6 +86,7 @@ def print_status(
     packages: Mapping[str, Packages],
     doubtful: Sequence[str],
 ) -> None:
+    """Print the lists of `observatory status`: sources, lines, packages, problems, and what to do next."""
     from jobs.base.checks.validations import latest_results, rule_counts
     from jobs.base.core.patterns import escape_unseen
     from jobs.base.store.record import utc_now

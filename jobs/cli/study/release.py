@@ -487,7 +487,7 @@ def clear_decide(
 
 
 def clearance_table(found: Clearance) -> Table:
-    """Who was asked, and who answered what."""
+    """Table of the administrations that were asked, with the answer of each."""
     from jobs.study.release.clearance import NONE
 
     table = Table("country", "rows", "answer", "by", "reason", "decision", title_justify="left")

@@ -32,7 +32,7 @@ class Ingested:
     unreadable: tuple[str, ...] = ()
 
     def __add__(self, later: Ingested) -> Ingested:
-        """Both; a batch that was read again is named once."""
+        """Add what later batches gave; a batch that was read again is named once."""
         return Ingested(
             tuple(dict.fromkeys(self.batches + later.batches)),
             self.frames + later.frames,

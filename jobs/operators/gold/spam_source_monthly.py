@@ -78,7 +78,7 @@ def join_subscribers(rows: pl.DataFrame, operator: pl.DataFrame) -> pl.DataFrame
 
 
 def divide_by_thousands(measure: str) -> pl.Expr:
-    """So many per 1,000 subscribers, rounded half up at the sixth place; null without subscribers."""
+    """A measure per 1,000 subscribers, rounded half up at the sixth place; null without subscribers."""
     exact = pl.col(measure).cast(pl.Int128) * 1000 * 10**6
     subscribers = pl.col("subscriber_count").cast(pl.Int128)
     millionths = (2 * exact + subscribers) // (2 * subscribers)

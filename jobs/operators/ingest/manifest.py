@@ -73,7 +73,7 @@ class Stream:
 
     @property
     def removed_bytes(self) -> int:
-        """So many bytes from the start are no longer in landing."""
+        """The number of bytes from the start that are no longer in landing."""
         return max(map(int, self.removed), default=0)
 
 
@@ -304,7 +304,7 @@ class KnownStreams:
             self.add_stream(stream)
 
     def copy(self) -> "KnownStreams":
-        """These streams as they are now, whatever is landed meanwhile."""
+        """Copy the streams as they are now, whatever is landed meanwhile."""
         now = [replace(stream, pieces=list(stream.pieces)) for stream in self.streams]
         return KnownStreams(now, self._is_document)
 

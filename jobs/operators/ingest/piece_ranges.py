@@ -36,7 +36,8 @@ class Range:
 
     @property
     def whose(self) -> tuple[str, str, str]:
-        """Its format and source: ranges of which these are the same differ in their file alone."""
+        """The format and source of the range: ranges of which these are the same differ in their file
+        alone."""
         return self.format, self.source.operator_id, self.source.source_id
 
     @property

@@ -34,7 +34,7 @@ class PieceOnDisk:
 
     @property
     def place(self) -> tuple[str, int]:
-        """Its stream, and its offset there."""
+        """The piece's stream, and its offset there."""
         stream_id, offset = self.piece_id.rsplit("-", 1)
         return stream_id, int(offset)
 

@@ -1,4 +1,4 @@
-"""This project's counts of a mail log beside another program's, each difference explained by a rule.
+"""Counts of a mail log beside another program's, each difference explained by a rule.
 
 Only commands import it.
 """

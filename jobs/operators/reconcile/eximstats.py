@@ -30,7 +30,7 @@ ID = r"^([0-9A-Za-z]{6}-(?:[0-9A-Za-z]{6}|[0-9A-Za-z]{11})-[0-9A-Za-z]{2}(?:[0-9
 
 
 def read_version() -> str | None:
-    """Its name and version; None where it is not installed."""
+    """Read the name and version of eximstats; None where it is not installed."""
     if shutil.which(PROGRAM) is None:
         return None
     printed = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, errors="replace")

@@ -58,7 +58,7 @@ SERVICES = ("smtpd", "postscreen", "cleanup", "pickup")
 
 
 def read_version() -> str | None:
-    """Its name and version; None where it is not installed."""
+    """Read the name and version of pflogsumm; None where it is not installed."""
     if shutil.which(PROGRAM) is None:
         return None
     printed = subprocess.run([PROGRAM, "--version"], capture_output=True, text=True, errors="replace")

@@ -50,7 +50,7 @@ MAIN_SHARE = 0.1
 
 @dataclass(frozen=True)
 class ClockStep:
-    """So many ids at one distance.
+    """A distance between two clocks, with the number of ids at it.
 
     Attributes:
         ahead_s: seconds by which the log's times are later than the other's.

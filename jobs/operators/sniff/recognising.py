@@ -43,7 +43,7 @@ class Recognised:
 
     @property
     def text(self) -> bytes:
-        """Its first bytes with lines unwrapped."""
+        """The file's first bytes with lines unwrapped."""
         return unwrap_sample(self.head)
 
     @property

@@ -126,6 +126,7 @@ def read_blocks(
 def _read_plain(
     file: LogFile, raw, progress: Progress, until: Callable[[], float], longest: int
 ) -> Iterator[LineBlock]:
+    """Yield the blocks of a file that is not compressed, spread over it from coarse to fine."""
     size = raw.seek(0, os.SEEK_END)
     end = size if file.is_closed else _last_line_end(raw, size)
     if 0 < size - end <= LONGEST_LINE:
@@ -211,6 +212,7 @@ def _last_line_end(raw, size: int) -> int:
 def _read_compressed(
     file: LogFile, raw, progress: Progress, until: Callable[[], float]
 ) -> Iterator[LineBlock]:
+    """Yield the blocks of a compressed file from its start, without some where time is short."""
     size = file.size if file.size is not None else len(file.content or b"")
     chunks = Chunks(raw)
     begun = time.monotonic()

@@ -160,6 +160,7 @@ def _look_at_documents(answer: LogSurvey, kernel: DocumentFormat, until: float) 
 
 
 def _look_at_lines(answer: LogSurvey, tally: Tally, until: float, has_totals: bool) -> Iterator[LogSurvey]:
+    """Yield the answer after each block of lines that is read, and once more when all is read."""
     kernel, answer.tally = tally.kernel, tally
     _leave_out_copies(answer)
     sources, written_at = _make_sources(answer)

@@ -174,6 +174,7 @@ def format_counted_twice(
     recipients: int,
     since: dt.date,
 ) -> str:
+    """The message on recipients that count twice because a filter came back from a network not listed."""
     if client_network is None:
         where, what = "whose address is", "the filter's address, which the log has as relay="
     else:

@@ -50,8 +50,11 @@ class Known:
 class Classes:
     """The classes of a block.
 
-    of_atom: the class of each atom. size: of each class. rows: the equations over classes, each times its
-    scale. cones: those of published variances, over classes.
+    Attributes:
+        of_atom: the class of each atom.
+        size: the size of each class.
+        rows: the equations over classes, each times its scale.
+        cones: those of published variances, over classes.
     """
 
     def __init__(self, system: System) -> None:
@@ -110,9 +113,12 @@ def group_columns(matrix: csc_array) -> tuple[Array, Array]:
 class Parts:
     """The shares of targets in classes: a part for each class of a target, in the order of targets.
 
-    starts: of each target its first part. target, of_class: of each part. own: its true sum, in the size of
-    its class. least, most: the smallest and largest factor of its atoms times that size. count: how many
-    atoms.
+    Attributes:
+        starts: the first part of each target.
+        target, of_class: the target and the class of each part.
+        own: the true sum of each part, in the size of its class.
+        least, most: the smallest and the largest factor of a part's atoms, times that size.
+        count: how many atoms a part has.
     """
 
     def __init__(self, targets: Sequence[ProtectedTarget], classes: Classes) -> None:

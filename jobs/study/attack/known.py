@@ -58,7 +58,7 @@ class PublishedCell:
 
     @property
     def name(self) -> tuple[str, str, str, str, str]:
-        """Its name in its release."""
+        """The figure's name in its release."""
         return self.table_name, self.period_code, self.channel_code, self.series, self.area_code
 
 

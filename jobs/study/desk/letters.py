@@ -30,7 +30,7 @@ WIDTH = 78
 
 @dataclass(frozen=True)
 class Sender:
-    """Who sends a letter, and where the answer goes."""
+    """Sender of a letter, and the address that the answer goes to."""
 
     agency: str
     contact: str
@@ -73,6 +73,7 @@ def write_letter(kind: str, standing: Standing, period: str, sender: Sender) -> 
 
 
 def paragraphs(kind: str, standing: Standing, period: str, sender: Sender) -> Iterator[str]:
+    """Yield the paragraphs of a letter, its subject first."""
     language = standing.language
 
     def say(key: str, group: str = "letter", **values: object) -> str:

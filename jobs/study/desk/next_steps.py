@@ -146,8 +146,8 @@ def list_answer_steps(
 def list_corrections(
     settings: Observatory, made: Sequence[tuple[str, str]], loaded: Mapping[str, pl.DataFrame]
 ) -> list[Step]:
-    """Who answered after the last version of a release was made, for its period or its year: whether the
-    next version waits for more is the officer's to decide."""
+    """List respondents who answered after the last version of a release was made, for its period or its year:
+    whether the next version waits for more is the officer's to decide."""
     if not made or ANSWERS not in loaded:
         return []
     period, version = made[-1]

@@ -34,7 +34,8 @@ def transform(
 
 
 def nest_periods(given: Iterable[str]) -> pl.DataFrame:
-    """These periods, and the months, quarters and years that have a month of them: each within each other."""
+    """Pairs of a period and one that it lies within, of these periods and of the months, quarters and years
+    that have a month of them."""
     months = {month for period in given for month in months_of(period)}
     quarters = {f"{month[:4]}-Q{(int(month[5:]) + 2) // 3}" for month in months}
     periods = {each: {*months_of(each)} for each in (*months, *quarters, *(month[:4] for month in months))}

@@ -185,8 +185,8 @@ def draw_together(
 
 
 def describe_areas(sample: Sample, pair: MatchedPair, side: int) -> dict[tuple[int, int], dict[str, object]]:
-    """Who stands behind each area's and quantity's row of one of the periods, and who has a figure in it
-    alone."""
+    """Describe who stands behind each area's and quantity's row of one of the periods, and who has a figure
+    in it alone."""
     operators = sample.weighted.operators
     answering = operators.is_respondent
     x, holding = operators.subscriptions, sample.holding

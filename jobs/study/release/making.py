@@ -109,6 +109,7 @@ def make_from_lake(
     say: Callable[[str], None],
     leave_out_areas: bool,
 ) -> MadeRelease:
+    """Protect, attack and write a release of the tables that the lake has now."""
     remove_unmade(Path(settings.release.root), Path(settings.release.restricted), period)
     recipe = recipe_of(lake, settings, period, is_major, leave_out_areas)
     say("release: protecting and attacking")

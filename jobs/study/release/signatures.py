@@ -31,7 +31,7 @@ class Signed:
 
     @property
     def text(self) -> str:
-        """Who signed and when, for a person."""
+        """A sentence on who signed and when, for a person."""
         when = f" on {self.signed_at:%Y-%m-%d %H:%M} UTC" if self.signed_at else ""
         text = f"Signed by {self.fingerprint} ({self.key_file}: {self.name}){when}."
         if self.expired_at:

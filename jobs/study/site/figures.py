@@ -1008,7 +1008,7 @@ def published_figures(release: PublishedRelease) -> list[SiteFigure]:
 
 
 def own_text(row: Row) -> str:
-    """This study's figure beside one of others, counted alike: 2.27bn a day (quarter 4 of 2026)."""
+    """The study's own figure beside one of others, counted alike: 2.27bn a day (quarter 4 of 2026)."""
     if not row["own_value"]:
         return ""
     code = row["comparison_code"]

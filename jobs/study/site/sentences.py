@@ -243,7 +243,7 @@ def change_ends(row: Row) -> dict[str, str]:
 
 
 def answered(release: PublishedRelease) -> list[str]:
-    """Who answered on volumes, by channel."""
+    """Sentences on who answered on volumes, by channel."""
     return [answered_sentence("answered.part", channel, row) for channel, row in main_rows(release).items()]
 
 

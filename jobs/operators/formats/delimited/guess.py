@@ -93,7 +93,7 @@ class GuessedColumn:
 
     @property
     def words(self) -> str:
-        """Its name as small words: ADDR_SRC_DIGITS as `addr src digits`, bNumber as `b number`."""
+        """The column's name as small words: ADDR_SRC_DIGITS as `addr src digits`, bNumber as `b number`."""
         apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", self.name)
         return " ".join(re.findall(r"[a-z]+|\d+", apart.lower()))
 

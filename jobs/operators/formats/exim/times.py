@@ -34,7 +34,7 @@ def id_seconds(queue_id: pl.Expr) -> pl.Expr:
 
 
 def zone_error(at: pl.Expr, queue_id: pl.Expr) -> pl.Expr:
-    """By how much the zone was mistaken for a line logged when its message came in; zero where it was not.
+    """The error of the zone for a line logged when its message came in; zero where the zone was right.
 
     Offsets of zones are whole quarters of an hour, and a message takes less than one to come in.
     """

@@ -220,7 +220,7 @@ class CorrectedPart:
 
 
 def sum_values(values: Iterable[pl.Expr]) -> pl.Expr:
-    """Their sum; null where one of them is."""
+    """Add up values; null where one of them is null."""
     return reduce(add, values)
 
 
@@ -305,8 +305,8 @@ def month_population(*names: str) -> pl.Expr:
 
 
 def estimate_by_call(call: str, units: pl.Expr) -> CorrectedPart:
-    """By the share of spam in a call. Its variance by chance is the larger of those at the share and at its
-    end: a share of zero in a sample need not be zero."""
+    """Estimate spam by the share of spam in a call. Its variance by chance is the larger of those at the
+    share and at its end: a share of zero in a sample need not be zero."""
     name = f"{call}_spam_share"
     value = pl.col(name).fill_null(0.0)
     drawn = QUANTILE**2 * units * share_outside(units, month_population(call))
@@ -320,14 +320,15 @@ def estimate_by_call(call: str, units: pl.Expr) -> CorrectedPart:
 
 
 def estimate_by_audit(units: dict[str, pl.Expr]) -> CorrectedPart:
-    """By sensitivity and specificity, which an audit has of what was flagged or passed."""
+    """Estimate spam by sensitivity and specificity, which an audit has of what was flagged or passed."""
     alike = estimate_by_rates(units["flagged"], units["passed"], month_population("flagged", "passed"))
     return add_parts(alike, estimate_by_call("undecided", units["undecided"]))
 
 
 def estimate_by_test(units: dict[str, pl.Expr]) -> CorrectedPart:
-    """By sensitivity and specificity of a test: half of the undecided counts as flagged, as in the prevalence
-    that a test gives (jobs/base/stats/prevalence_by_test.py), and in the interval all of it or none."""
+    """Estimate spam by sensitivity and specificity of a test: half of the undecided counts as flagged, as in
+    the prevalence that a test gives (jobs/base/stats/prevalence_by_test.py), and in the interval all of it or
+    none."""
     half = units["undecided"] / 2
     alike = estimate_by_rates(units["flagged"] + half, units["passed"] + half, month_population(*CALLS))
     away = divide_or_null(half, pl.col("sensitivity") + pl.col("specificity") - 1)
@@ -335,9 +336,9 @@ def estimate_by_test(units: dict[str, pl.Expr]) -> CorrectedPart:
 
 
 def estimate_by_rates(flagged: pl.Expr, passed: pl.Expr, whole: pl.Expr) -> CorrectedPart:
-    """By sensitivity and specificity. A distance is how far the estimate moves if one of them is at its end:
-    spam × (Se' - Se) / (Se' + Sp - 1), and the rest × (Sp' - Sp) / (Se + Sp' - 1). By chance, as many of this
-    spam were caught, and of the rest flagged, as of so many drawn from the whole."""
+    """Estimate spam by sensitivity and specificity. A distance is how far the estimate moves if one of them
+    is at its end: spam × (Se' - Se) / (Se' + Sp - 1), and the rest × (Sp' - Sp) / (Se + Sp' - 1). By chance,
+    as many of this spam were caught, and of the rest flagged, as of so many drawn from the whole."""
     units = flagged + passed
     caught, clean = pl.col("sensitivity"), pl.col("specificity")
     power = caught + clean - 1

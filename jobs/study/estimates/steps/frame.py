@@ -41,8 +41,8 @@ PERSON_DAYS = "sp706"
 
 
 def asked_of_frame(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Who has to be in the frame: a row for each respondent, channel, period and table of volumes or spending
-    that an estimate is of.
+    """Rows of those who have to be in the frame: one for each respondent, channel, period and table of
+    volumes or spending that is estimated.
 
     Logs of a quarter's or year's months need those of the months alone. An answer of nothing is none; a
     channel is null where an account of spending has to be in the frame with any.
