@@ -1,4 +1,4 @@
-"""What countermeasures cost the made-up membership's operators: what packages say, and the truth."""
+"""Costs of countermeasures of the made-up membership's operators: what packages say, and the truth."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class SampleCosts:
     def package_rows(
         self, silent: Collection[str], days: Mapping[tuple[str, str], int]
     ) -> list[dict[str, object]]:
-        """What packages of those that send say. days: with logs, of months that lack some."""
+        """Rows of the packages of those that send. days: with logs, of months that lack some."""
         known = {row["currency_code"]: float(row["usd_per_unit"]) for row in reference_rows("exchange_rate")}
         rows = []
         for at, respondent in enumerate(self.people.respondent):
@@ -101,7 +101,7 @@ class SampleCosts:
         return found
 
     def total_of(self, inside: np.ndarray) -> dict[str, float]:
-        """What all operators of an area spent, by figure."""
+        """Sum what all operators of an area spent, by figure."""
         both = sum(means[inside].sum(axis=0) for means in self.means.values())
         assert isinstance(both, np.ndarray)
         return {"cost_marginal": float(both[0]), "cost_fixed": float(both[1])}

@@ -48,7 +48,7 @@ ANSWERED_BY = {"whole": 0.3, "parts": 0.15, "both": 0.4, "nothing": 0.15}
 
 
 def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str, str, str, str]]:
-    """What all administrations answer that return a form, but for money: respondent, country, line, answer.
+    """Answers of all administrations that return a form, but for money: respondent, country, line, answer.
 
     countries: with their class, as jobs.base.figures.areas.classify_countries() gives them.
     """
@@ -82,7 +82,7 @@ def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str
 def administration_money(
     administrations: Sequence[tuple[str, str, str]], daily_pay: Mapping[str, float], seed: int
 ) -> list[tuple[str, str, str, str]]:
-    """What these administrations answer on money and days that give it: respondent, country, line, answer.
+    """Answers of these administrations on money and days that give it: respondent, country, line, answer.
 
     administrations: respondent, country and class. daily_pay: by country, in its own currency.
     """
@@ -141,7 +141,7 @@ NAMED = ("USA", "CHN", "IND", "BRA", "RUS", "VNM", "DEU", "NGA")
 def operator_answers(
     respondents: Sequence[tuple[str, str, str]], channel: str, seed: int
 ) -> list[tuple[str, str, str, str]]:
-    """What operators answer in shares that fill them in: respondent, country, line and answer.
+    """Answers in shares of operators that fill them in: respondent, country, line and answer.
 
     respondents: who answers, with country and size class.
     """

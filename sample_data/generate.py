@@ -85,7 +85,7 @@ PILOT_ARRIVALS = 1200
 
 @dataclasses.dataclass
 class Run:
-    """What one operator's simulation gave."""
+    """Results of one operator's simulation."""
 
     operator: Operator
     truth: Truth
@@ -153,7 +153,7 @@ def simulate(
 
 
 def arrivals_for(operator: Operator, seed: int, start: dt.datetime, days: int, size: int) -> int:
-    """How many arrivals give a log of about `size` bytes, from a small run over the same days."""
+    """Estimate how many arrivals give a log of about `size` bytes, from a small run over the same days."""
     pilot = simulate(operator, folder=None, seed=seed, start=start, days=days, count=PILOT_ARRIVALS)
     return max(50, round(PILOT_ARRIVALS * size / pilot.size))
 

@@ -43,7 +43,7 @@ MEDIUM, LARGE = 100_000, 1_000_000
 
 @dataclass(frozen=True)
 class World:
-    """How rates, countries and answers differ; the defaults are the sample's.
+    """Differences of rates, countries and answers; the defaults are the sample's.
 
     spread: standard deviation of the logarithm of rates; alike: of a level that a country's operators share.
     by_size: how the logarithm of the rate changes with that of the subscriptions, negative where small
@@ -155,7 +155,7 @@ def answering(
     selective: float = 0.0,
     response: Mapping[str, float] = RESPONSE,
 ) -> np.ndarray:
-    """Who answers. selective: growth of the logit of answering with the logarithm of the rate. response:
+    """Draw who answers. selective: growth of the logit of answering with the logarithm of the rate. response:
     share of each size that answers."""
     base = np.array([response[size] for size in people.size])
     logit = np.log(base / (1 - base))
@@ -251,7 +251,7 @@ LACKED, LACKING, FEW = "EMAIL", 0.04, 0.01
 
 
 def days_with_logs(people: Population, random: np.random.Generator) -> dict[tuple[str, str], int]:
-    """Of how many days of each month each operator has logs."""
+    """Draw the number of days of each month of which each operator has logs."""
     found = {}
     for respondent in people.respondent:
         for month in MONTHS:
@@ -333,7 +333,8 @@ JOINED, LEFT = 0.05, 0.03
 def quarter_before(
     people: Population, channel: str, given: list[dict[str, object]], answered: np.ndarray
 ) -> tuple[list[dict[str, object]], np.ndarray]:
-    """What operators sent of the quarter before, and the spam of everyone in it. given: the quarter's own."""
+    """Draw what operators sent of the quarter before, and the spam of everyone in it. given: the quarter's
+    own."""
     random = np.random.default_rng([SEED, *b"before", *channel.encode()])
     growth = np.exp(random.normal([GROWTH[each] for each in people.development], GROWS_APART))
     chance = random.random(len(growth))
@@ -360,7 +361,7 @@ CROSSED = {"hub": "ss7", "aggregator": "internet"}
 
 
 def partners() -> dict[str, list[str]]:
-    """For each country those that it exchanges most with: large ones, and those of its region rather."""
+    """List for each country those that it exchanges most with: large ones, and those of its region rather."""
     people = population(ROUTED)
     size: dict[str, float] = {}
     region = {}
@@ -710,7 +711,8 @@ def framed(people: Population, channel: str, holding: Sequence[str]) -> list[dic
 
 
 def subscribed(people: Population, channel: str) -> list[dict[str, object]]:
-    """What is known of each country's subscriptions to a channel, and how well: the figures are right."""
+    """Rows of each country's subscriptions to a channel, and how well they are known: the figures are
+    right."""
     low, high, *shared = WITHIN[channel]
     return [
         {
@@ -787,7 +789,8 @@ def answers_alone(
 
 
 def by_definition(channel: str) -> tuple[str, str]:
-    """What operators answer on the definition of spam: what they block or mark, as their logs do."""
+    """The line and answer of operators on the definition of spam: what they block or mark, as their logs
+    do."""
     return f"sp301.{channel}", "OPERATOR"
 
 
@@ -861,7 +864,7 @@ def public_answers(price: Mapping[tuple[str, int], Price]) -> list[dict[str, str
 
 
 def shares_answered(people: Population, channel: str, answered: np.ndarray) -> list[dict[str, str]]:
-    """What operators answer in shares, for the year."""
+    """Answers of operators in shares, for the year."""
     whose = [
         (str(people.respondent[at]), str(people.country[at]), str(people.size[at]))
         for at in np.flatnonzero(answered)

@@ -56,7 +56,7 @@ RELEASES = (
 
 @dataclass(frozen=True)
 class Events:
-    """To whom something happens: operators of e-mail, but that late has some of every channel."""
+    """Operators to whom something happens: of e-mail, but that late has some of every channel."""
 
     late: tuple[str, ...]
     wrong: str

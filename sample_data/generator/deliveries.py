@@ -11,7 +11,7 @@ TLS_SERVER = f"{TLS} server-signature RSA-PSS (2048 bits) server-digest SHA256"
 
 
 class Client(NamedTuple):
-    """Who connects: the name of its address (`unknown` without one), address, greeting, log-in."""
+    """A client that connects: the name of its address (`unknown` without one), address, greeting, log-in."""
 
     name: str
     ip: str
@@ -29,7 +29,7 @@ class Partner(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a delivery will meet: tries that are deferred, then sent, bounced or never."""
+    """The course of a delivery: tries that are deferred, then sent, bounced or never."""
 
     deferrals: int
     final: str
@@ -67,7 +67,7 @@ class QueueFile:
 
 
 def remote_plan(rng: random.Random, partner: Partner, message: Message) -> Plan:
-    """What a message will meet at a partner's server."""
+    """Draw the course of a message's delivery at a partner's server."""
     if partner.fate == "dead":
         return Plan(10**6, "never", "timeout")
     if partner.fate == "unknown":

@@ -1,4 +1,4 @@
-"""Who connects to a mail server, and what is refused before a message exists."""
+"""Clients of a mail server, and refusals before a message exists."""
 
 from sample_data.generator.deliveries import TLS_SERVER, Client
 from sample_data.generator.mail import MailServer
@@ -17,7 +17,7 @@ NOISE = {"hangup": 3, "lost": 3, "login": 3, "imap": 8, "anvil": 2, "spamd": 2}
 
 
 class Refusals(MailServer):
-    """The same server, seen from the clients that it turns away."""
+    """A mail server, seen from the clients that it turns away."""
 
     @property
     def has_postscreen(self) -> bool:

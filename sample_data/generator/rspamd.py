@@ -1,4 +1,4 @@
-"""What Rspamd says of a message: its action, its symbols, its line in the task log.
+"""Rspamd's verdict on a message: its action, its symbols, its line in the task log.
 
 Spam that Rspamd acts on carries at most one symbol that tells a type; the other symbols tell none.
 Spam that it misses and legitimate mail carry none at all.

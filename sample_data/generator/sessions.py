@@ -29,7 +29,7 @@ SPAM_FATES = {
 
 
 class Sessions(Refusals):
-    """The same server, with all that its clients do."""
+    """A mail server with all that its clients do."""
 
     def arrive(self, at: int, spam_chance: float) -> None:
         """One session, and sometimes a line of something else."""

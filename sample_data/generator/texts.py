@@ -1,4 +1,4 @@
-"""What messages say: SMS texts by type of spam, and names for senders, subjects and hosts.
+"""Texts of messages: SMS by type of spam, and names for senders, subjects and hosts.
 
 Each spam text answers to the rules of exactly one type, or of none (UNK); ham answers to no rule.
 `{n}` is a small number, `{k}` one of six digits, `{c}` a short code. Texts of GSM coding are plain ASCII.

@@ -1,4 +1,4 @@
-"""What happened in the simulated world, counted by the rules of the study.
+"""Truth of the simulated world, counted by the rules of the study.
 
 The rules, as applied here:
 - A message counts once per envelope recipient (grain recipient), and once (grain message) under the
@@ -269,7 +269,8 @@ def rows(facts: Counter[tuple[Any, ...]]) -> list[dict[str, Any]]:
 
 
 def work_rows(effort: dict[tuple[str, ...], Counter[str]]) -> list[dict[str, Any]]:
-    """What was looked at, by operator, day, channel and the stage it came to, in a fixed order."""
+    """Rows of the effort of filters, by operator, day, channel and the stage that a message came to, in a
+    fixed order."""
     return [
         {**dict(zip(EFFORT, key, strict=True)), **{name: done[name] for name in WORK}}
         for key, done in sorted(effort.items())

@@ -1,4 +1,4 @@
-"""What surrounds a mail server of the lab: a syslog, the servers that it sends to, and a milter.
+"""Surroundings of a mail server of the lab: a syslog, the servers that it sends to, and a milter.
 
 Started by run.sh in a network namespace; ends when the folder's file `stop` appears.
 
