@@ -143,7 +143,7 @@ def test_p_and_key_are_kept_private_and_printed_nowhere(
 
 
 def test_a_corrected_membership_has_twice_the_counts_of_three_operators_alone(tmp_path: Path) -> None:
-    """In all files that count, so that parts still add up to volumes."""
+    """Counts double in all files, so that parts still add up to volumes."""
     membership = ROOT / "sample_data" / "membership"
     demo_release.correct_membership(membership, tmp_path / "corrected")
     assert {each.name for each in membership.iterdir()} == {
@@ -173,6 +173,6 @@ def test_a_revision_is_published_a_month_later(
 
 
 def test_a_membership_of_ones_own_is_not_revised(tmp_path: Path) -> None:
-    """And nothing runs: the corrected operators are the sample's."""
+    """Nothing runs: the corrected operators are the sample's."""
     with pytest.raises(ObservatoryError, match="--revision corrects operators of sample_data/membership"):
         demo.demo(tmp_path / "none.toml", membership=tmp_path, revision=True)

@@ -212,7 +212,7 @@ def test_settings_for_the_demo_lie_in_the_clone() -> None:
 
 
 class Panic(BaseException):
-    """As Polars' PanicException, which is no Exception."""
+    """An error like Polars' PanicException, which is no Exception."""
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_a_crash_without_a_place_for_its_traceback_shows_it(
 
 @pytest.mark.long
 def test_a_reader_that_stops_is_no_held_validation(observatory: Observatory, study: Path) -> None:
-    """As in `observatory show ... | head`."""
+    """A reader stops in `observatory show ... | head`."""
     reader, writer = os.pipe()
     os.close(reader)
     command = [sys.executable, "-m", "jobs", "show", "ref.measure", "--format", "csv", "--config", str(study)]

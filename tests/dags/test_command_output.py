@@ -11,7 +11,7 @@ from jobs.base.orchestration import scheduling
 def test_what_a_command_says_beside_its_json_is_in_the_tasks_log(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """As the notes of `release make --json`: waivers without effect, figures left out by decision."""
+    """Notes of `release make --json` are an example: waivers without effect, figures left out by decision."""
     python = tmp_path / "python"
     python.write_text("#!/bin/sh\necho 'No effect of a waiver' >&2\necho '{\"name\": \"2026-Q4\"}'\n")
     python.chmod(0o755)

@@ -330,7 +330,7 @@ def decided(dag: Any, code: int, folder: Path) -> RetryAction | str:
 
 @pytest.fixture
 def jars(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As many files as Delta has jars: a stage's command names them, and Java is not started here."""
+    """Make as many files as Delta has jars: a stage's command names them, and Java is not started here."""
     folder = tmp_path / "jars"
     folder.mkdir()
     for number in range(java.DELTA.count):

@@ -81,7 +81,7 @@ def states(airflow: dict[str, str], day: str) -> dict[str, str]:
 
 
 def test_a_run_that_changes_nothing_updates_no_asset(airflow: dict[str, str]) -> None:
-    """After the run above: stages are skipped, and the tasks after them run."""
+    """Stages are skipped after the run above, and the tasks after them run."""
     tasks = ["pull", "bronze", "silver", "gold", "validate", "report", "vacuum", "outcome"]
     first = dict.fromkeys(tasks, "success")
     assert states(airflow, "2026-11-20") == first

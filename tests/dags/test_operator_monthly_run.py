@@ -160,8 +160,8 @@ def test_a_refusal_is_red_with_its_reason(site: Site) -> None:
 
 
 def test_a_secret_is_in_no_log(site: Site) -> None:
-    """Of all files that Airflow, the pipeline and the study wrote, the key stands in its own file, and in
-    the table of connections of Airflow's database."""
+    """The key stands in its own file, and in the table of connections of Airflow's database, of all files
+    that Airflow, the pipeline and the study wrote."""
     database = site.folder / "airflow" / "airflow.db"
     own = {site.ssh.key, database}
     files = [path for path in site.folder.rglob("*") if path.is_file() and path not in own]

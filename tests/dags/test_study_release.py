@@ -64,7 +64,7 @@ class Exchange:
 
 @pytest.fixture
 def exchange() -> Exchange:
-    """After `make`, which printed what it made."""
+    """Values that tasks exchange after `make`, which printed what it made."""
     found = Exchange()
     found.values["make", "return_value"] = MADE
     return found

@@ -146,7 +146,7 @@ def test_base_images_may_be_named_by_digest(services: dict[str, Any]) -> None:
 
 
 def test_the_airflow_of_the_image_is_the_one_that_is_tested(services: dict[str, Any]) -> None:
-    """With the same versions of all that both have, what DAGs import, and a driver for Postgres."""
+    """Versions are the same for all that both have, what DAGs import, and a driver for Postgres."""
     (stage,) = {
         stage
         for stage, source, _ in image_of(services["scheduler"]).copied

@@ -72,7 +72,7 @@ def test_the_pipelines_image_runs_from_logs_to_the_page(pipeline: LaidOut, servi
 
 @pytest.mark.long
 def test_the_pipelines_image_makes_a_release_of_twelve_countries(tmp_path: Path) -> None:
-    """As docs/tsb.md runs the image: in the study's folder, which is the container's work folder."""
+    """The image runs as in docs/tsb.md: in the study's folder, which is the container's work folder."""
     found = lay_out(images(DOCKER / "pipeline.Dockerfile")["pipeline"], tmp_path / "image")
     study = tmp_path / "study"
     study.mkdir()

@@ -147,7 +147,7 @@ def test_a_page_has_all_that_the_notebook_shows(ran: dict[str, Any]) -> None:
 
 
 def test_make_notebook_runs_it_with_what_its_set_installs() -> None:
-    """After `make demo` there was neither DuckDB nor a kernel, and nothing said what to install."""
+    """DuckDB and a kernel were missing after `make demo`, and nothing said what to install."""
     rules = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert re.search(
         r"^notebook: setup-dev .*\n\t@\$\(BIN\)/python docs/run_notebook.py$", rules, re.MULTILINE

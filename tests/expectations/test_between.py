@@ -109,7 +109,7 @@ def test_the_hours_of_a_day_are_its_volume() -> None:
 
 
 def test_components_and_strategies_of_spending_add_up() -> None:
-    """But for the rounding of each row, and where nothing is estimated."""
+    """Sums differ by the rounding of each row, and where nothing is estimated."""
     rules = rules_on("study.investment")
 
     def broken(*changed: tuple[str, str, str | None]) -> set[str]:

@@ -60,7 +60,7 @@ def test_values_are_as_sqlite_has_them() -> None:
 
 
 def test_sums_of_cents_are_no_surprise() -> None:
-    """Of doubles 100.02 - 100 is less than 0.02, and 8.02 - 8 is more."""
+    """Doubles give less than 0.02 for 100.02 - 100, and more for 8.02 - 8."""
     parts = {"amount": "8.02", "capital_amount": "4", "labour_amount": "3", "other_amount": "1"}
     row = {name: Decimal(value) for name, value in parts.items()} | {"is_band": False}
     for amount, is_held in (("8.02", True), ("7.98", True), ("8.03", False), ("7.97", False)):

@@ -18,7 +18,7 @@ FEW = ["gold.spam_volume_daily", "gold.traffic_hourly_daily", "gold.campaign_dai
 
 
 def native_counts(frames: Mapping[str, pl.DataFrame]) -> dict[tuple[str, str], int]:
-    """By table and rule the rows that break it, as Polars finds them."""
+    """Count by table and rule the rows that break it, as Polars finds them."""
     results = [each for table, rows in frames.items() for each in native.check_table(table, rows)]
     for rule in native.cross_rules_of(frames):
         results += native.check_between(frames, rule)

@@ -131,7 +131,7 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 
 @cache
 def made(table: str) -> dict[Path, list[dict[str, Any]]]:
-    """For each case of the table the rows that its job makes; a table's cases run together."""
+    """Rows that a table's job makes, by case; a table's cases run together."""
     found: dict[Path, list[dict[str, Any]]] = {}
     about = read_contract(table)
     of_table = [case for case in CASES if case.parent.name == table]

@@ -236,7 +236,8 @@ class Unknowns:
     def expand(
         self, values: Mapping[Codes, float], found: dict[Codes, Terms], at: int, sums: Mapping[str, Codes]
     ) -> dict[Codes, Terms]:
-        """With totals as sums of what they are made of, where that holds: of components, then strategies."""
+        """Replace totals by sums of what they are made of, where that holds: of components, then
+        strategies."""
         made = dict(found)
         for total, parts in sums.items():
             for codes in values:

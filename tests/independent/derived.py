@@ -151,5 +151,5 @@ def rank_of(table: str, row: Row, rows: Sequence[Row]) -> dict[str, str]:
 
 
 def is_ranked(row: Row, ranked: str) -> bool:
-    """Of areas regions alone; of parts those of a known kind."""
+    """Return whether a row is ranked: of areas regions alone; of parts those of a known kind."""
     return row["area_kind_code"] == "region" if ranked == "area_code" else row[ranked] not in NOT_RANKED

@@ -67,7 +67,7 @@ def on_day(rows: pl.DataFrame, day: dt.date) -> pl.DataFrame:
 
 
 def places_on(known: Known, day: dt.date) -> dict[str, tuple[str, str, frozenset[str]]]:
-    """Of each country its region, class and groups."""
+    """The region, class and groups of each country."""
     groups: dict[str, set[str]] = {}
     for country, group in on_day(known.country_group, day).select("iso3", "group_code").rows():
         groups.setdefault(country, set()).add(group)
@@ -209,7 +209,7 @@ class Survey:
 
     @cached_property
     def weight(self) -> Array:
-        """Of each operator: N/n of its stratum, raked; 0 of silent ones."""
+        """The weight of each operator: N/n of its stratum, raked; 0 of silent ones."""
         labels = ["|".join(each) for each in self.stratum]
         base = np.zeros(len(labels))
         for label in set(labels):

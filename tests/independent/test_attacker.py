@@ -159,8 +159,8 @@ def test_spending_of_nothing_hides_nobody_in_two_currencies() -> None:
 
 @pytest.mark.long
 def test_the_studys_own_intervals_reveal_who_dominates() -> None:
-    """Its error is never below the norm of a linear map of contributions, so the ends bound these; linear
-    programs alone find nothing."""
+    """The error of an interval is never below the norm of a linear map of contributions, so the ends bound
+    these; linear programs alone find nothing."""
     found: list[Found] = []
     for seed in DOMINATED_SEEDS:
         released = made_of(basis(drawn(seed), "r1"))

@@ -64,7 +64,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_cluster_goes_on_after_a_worker_is_killed_and_again_after_the_store_was_away(
     tmp_path: Path, store: S3, wheel: Path, rows_in_a_folder: dict[str, list[str]]
 ) -> None:
-    """Its workers see the wheel, the packages and the store, and neither the lake nor staging as files."""
+    """Workers see the wheel, the packages and the store, and neither the lake nor staging as files."""
     seen: list[str] = []
     timers: list[threading.Timer] = []
 

@@ -205,7 +205,8 @@ def test_world_regions_and_groups_are_estimated_around_the_truth(channel: str) -
 def test_small_operators_that_only_answer_are_in_the_estimates(
     channel: str, question: str, alone: int
 ) -> None:
-    """And of e-mail three whose logs are of a part of a month, and who answered beside them."""
+    """Three operators of e-mail with logs of a part of a month, who answered beside them, are in them,
+    too."""
     given = logs(channel).with_columns(unit_code=pl.lit("attempted"))
     told = answers(channel, question)
     volumes = pl.concat([given, told], how="diagonal")
@@ -239,7 +240,7 @@ def test_some_logs_lack_days_and_what_is_estimated_does_not() -> None:
 
 
 def test_routes_add_up_to_volumes() -> None:
-    """As the study holds a package to it."""
+    """The study holds a package to it."""
     texts = pl.col("channel_code") == "SMS"
     tables = {VOLUME: months().filter(texts), ROUTE: read_table(FOLDER, ROUTE).filter(texts)}
     assert find_disagreements(tables) == []

@@ -168,7 +168,7 @@ def test_waivers_are_of_every_kind(nodes: list[dict[str, pl.DataFrame]]) -> None
 @pytest.mark.releases
 @pytest.mark.timeout(2400)
 def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of each twelfth country, by the commands' own code: estimated, protected, attacked, signed, published.
+    """Each twelfth country is estimated, protected, attacked, signed and published by the commands' own code.
     Then the attack on all four, as anyone and as each holding; and on their costs, made by a gate that does
     not see how these add up."""
     monkeypatch.setenv(VALUE, four_releases.P_PCT)

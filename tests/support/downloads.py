@@ -18,8 +18,8 @@ NAMED = {
 
 
 def world_bank(series: str, values: Values) -> str:
-    """As an indicator's page gives it: four lines, quotes everywhere, an empty column last, and areas among
-    the countries."""
+    """Text of an indicator's page: four lines, quotes everywhere, an empty column last, and areas among the
+    countries."""
     lines = ['"Data Source","World Development Indicators",', "", '"Last Updated Date","2026-10-28",', ""]
     heads = ["Country Name", "Country Code", "Indicator Name", "Indicator Code", *map(str, YEARS), ""]
     text = io.StringIO()
@@ -39,7 +39,7 @@ def world_bank_zip(file: Path, series: str, values: Values) -> None:
 
 
 def itu(series: str, values: Values, unit: str = "Number") -> str:
-    """As DataHub's page gives one indicator."""
+    """Text of one indicator on DataHub's page."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(
@@ -67,7 +67,7 @@ def itu(series: str, values: Values, unit: str = "Number") -> str:
 
 
 def itu_bulk(series: str, values: Values) -> str:
-    """As DataHub's bulk download gives it, with a part of a whole that is no figure of the whole."""
+    """Text of DataHub's bulk download, with a part of a whole that is no figure of the whole."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(

@@ -6,7 +6,8 @@ import hypothesis
 
 
 def examples(count: int, **more: Any) -> hypothesis.settings:
-    """So many examples; in `make test` a fifth of them (tests/conftest.py has the profiles)."""
+    """Ask Hypothesis for this number of examples; in `make test` for a fifth of them (tests/conftest.py has
+    the profiles)."""
     # Hypothesis's own default is 100; that of a profile is its share of it.
     share = hypothesis.settings.default.max_examples / 100
     return hypothesis.settings(max_examples=max(round(count * share), 3), **more)

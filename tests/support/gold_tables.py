@@ -19,7 +19,7 @@ def count_bulk(
     bulk_preset: pl.DataFrame,
     operator: pl.DataFrame,
 ) -> pl.DataFrame:
-    """Of messages of whole days, with the campaigns of these and of the 29 before."""
+    """Count bulk of messages of whole days, with the campaigns of these and of the 29 before."""
     days = message.select("operator_id", "period_date").unique()
     text = merge_rows(bulk.count_texts(message), bulk.TEXT_KEY, bulk.TEXT_RULES)
     presets = bulk_presets.presets_by_operator(bulk_preset, operator)

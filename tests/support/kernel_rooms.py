@@ -1,4 +1,4 @@
-"""Where the kernels of each layer's tables stand: the module of the table's name."""
+"""Packages of the kernels of each layer's tables: a kernel is in the module of the table's name."""
 
 KERNEL_ROOMS = {
     "silver": "jobs.operators.silver",

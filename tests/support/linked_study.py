@@ -83,7 +83,8 @@ def in_columns(rows: list[dict[str, object]], table: str) -> list[dict[str, obje
 
 
 def attack_all(study: Basis, about: PublicContract, shape: Shape) -> set[str]:
-    """Whose figures an attack finds in all rows that rules let leave, without the gate's last word."""
+    """Return the holdings whose figures an attack finds in all rows that rules let leave, without the gate's
+    last word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Attack, "find_all", lambda attack: [])
         public = make_public_tables(study, [], [PERIOD], P_PCT).public
@@ -93,7 +94,7 @@ def attack_all(study: Basis, about: PublicContract, shape: Shape) -> set[str]:
 def attack_public(
     study: Basis, about: PublicContract, public: Mapping[str, pl.DataFrame], shape: Shape
 ) -> set[str]:
-    """Whose figures an attack finds in these rows."""
+    """Return the holdings whose figures an attack finds in these rows."""
     read = read_rows(name_cells(public[about.table], about), about)
     findings = Attack([known_release(study, read)], {about.source: shape}, P_PCT).find_all()
     return {each.holding for each in findings}

@@ -53,8 +53,8 @@ FEW = 25
 
 @dataclass
 class Held:
-    """Of rows whose operators did not all answer: how many, and how many intervals contain the truth or lie
-    above it; by kind of area, band and number of respondents (MOST or more)."""
+    """Counts of rows whose operators did not all answer: how many, and how many intervals contain the truth
+    or lie above it; by kind of area, band and number of respondents (MOST or more)."""
 
     count: Counter[tuple[str, str, int]] = field(default_factory=Counter)
     held: Counter[tuple[str, str, int]] = field(default_factory=Counter)
@@ -123,7 +123,7 @@ def spam_held(
     response: Mapping[str, float] = RESPONSE,
     selective: float = 0.0,
 ) -> Held:
-    """Of spam as filters saw it, in so many samples of each membership."""
+    """Count how many intervals hold spam as filters saw it, in some samples of each membership."""
     found = Held()
     for _, _, sample, y, truth in spam_samples(channel, seeds, samples, world, response, selective):
         found.add(estimate_areas(sample, y).to_dicts(), truth)
@@ -139,8 +139,8 @@ def spam_samples(
     selective: float = 0.0,
     replicates: int = FEW,
 ) -> Iterator[tuple[Population, Array, Sample, Array, dict[str, float]]]:
-    """So many samples of each membership: everyone, who answered, the sample, what respondents counted, and
-    the truth of areas."""
+    """Yield samples of each membership: everyone, who answered, the sample, what respondents counted, and the
+    truth of areas."""
     for seed in seeds:
         people, random = population(channel, seed, world), np.random.default_rng(seed)
         truth = of_areas(people, people.spam)
@@ -151,7 +151,8 @@ def spam_samples(
 
 
 def corrected_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
-    """Of spam with the filters' errors, as those that answer and audit show them."""
+    """Count how many intervals hold spam with the filters' errors, as those that answer and audit show
+    them."""
     found = Held()
     for _, _, sample, told, truth, _ in corrected_samples(channel, seeds, samples):
         rows = estimate_areas(sample, told.y, told.least, told.donors - 1)
@@ -162,7 +163,7 @@ def corrected_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
 def corrected_samples(
     channel: str, seeds: Iterable[int], samples: int, replicates: int = REPLICATES
 ) -> Iterator[tuple[Population, Array, Sample, Corrected, dict[str, float], Array]]:
-    """As spam_samples(), with corrected spam, and that of everyone last."""
+    """Yield samples like spam_samples(), with corrected spam, and that of everyone last."""
     for seed in seeds:
         people, random = population(channel, seed), np.random.default_rng(seed)
         given = volumes(people, channel, random)
@@ -195,7 +196,8 @@ def months_of(given: list[dict[str, object]], audited: list[dict[str, object]]) 
 
 
 def money_held(channel: str, seeds: Iterable[int], samples: int) -> Held:
-    """Of spending at market rates, with accounts of some respondents and budget bands of others."""
+    """Count how many intervals hold spending at market rates, with accounts of some respondents and budget
+    bands of others."""
     found = Held()
     for seed in seeds:
         found_of, people, true = spending_of(channel, seed)

@@ -48,7 +48,7 @@ signers = "signers"
 
 @dataclass(frozen=True)
 class Node:
-    """Where a study node's settings, releases, restricted folders and public folder lie."""
+    """Folder of a study node, with settings, releases, restricted folders and public folder."""
 
     folder: Path
 

@@ -82,7 +82,7 @@ def polars_struct(kind: str) -> list[str]:
 
 
 def random_rows(table: str, count: int, seed: int) -> pl.DataFrame:
-    """So many rows of random values, whose columns that are never null are given."""
+    """Rows of random values, whose columns that are never null are given."""
     chance = random.Random(f"{table}{seed}")
     found = literals(table)
     texts = sorted({each.name for each in found if each.is_string})

@@ -165,7 +165,7 @@ class S3(Server):
             self.files().mkdir(self.bucket)
 
     def files(self) -> S3FileSystem:
-        """Its objects as an administrator writes them."""
+        """File system of the store's objects, as an administrator writes them."""
         return S3FileSystem(
             key=self.user,
             secret=self.secret,

@@ -103,12 +103,13 @@ def same(text: str, value: str) -> None:
 
 
 def same_share(text: str, value: str) -> None:
-    """As same(); a share that is not all of it never reads as 100%."""
+    """Assert that a text shows a share with two digits; one that is not all never reads as 100%."""
     assert float(text) == (float(value) if 99.5 <= float(value) < 100 else two_digits(value)), (text, value)
 
 
 def around(low: str, high: str, ends: tuple[str, str]) -> None:
-    """Both ends of an interval, with two digits that hold all of it, and no more than one step beyond."""
+    """Assert that the ends of an interval, with two digits, hold all of it, and no more than one step
+    beyond."""
     for text, value, way in ((low, ends[0], -1), (high, ends[1], 1)):
         said, exact = Decimal(str(number(text))), Decimal(value)
         assert said == Context(prec=2).create_decimal(said), text

@@ -52,7 +52,7 @@ FILES = {
 
 @dataclass(frozen=True)
 class Node:
-    """Where a study node's settings, its package and the filled form lie."""
+    """Paths of a study node's settings, its package and the filled form."""
 
     settings: Path
     package: Path

@@ -53,7 +53,7 @@ def kubernetes(line: str) -> bytes:
 
 
 def shipped_file(line: str) -> bytes:
-    """As Vector ships the lines of a file."""
+    """A line of a file as Vector ships it."""
     about = {"file": "/var/log/mail.log", "host": "shipper", "source_type": "file", "timestamp": LATER}
     return dump(about | {"message": line, "metadata": {"message": "no text", "tags": ["a", {"log": 1}]}})
 
@@ -91,7 +91,8 @@ def journal_entry(at: dt.datetime, host: str, program: str, pid: str | None, tex
 
 
 def journal_json(at: dt.datetime, host: str, program: str, pid: str | None, text: str) -> bytes:
-    """As `journalctl -o json` writes it: a text with signs that are not printed is a list of bytes."""
+    """An entry as `journalctl -o json` writes it: a text with signs that are not printed is a list of
+    bytes."""
     entry = journal_entry(at, host, program, pid, text)
     if not text.isprintable():
         entry["MESSAGE"] = list(text.encode())
@@ -99,7 +100,8 @@ def journal_json(at: dt.datetime, host: str, program: str, pid: str | None, text
 
 
 def journal_export(at: dt.datetime, host: str, program: str, pid: str | None, text: str) -> bytes:
-    """As `journalctl -o export` writes it: such a text has its length before it."""
+    """An entry as `journalctl -o export` writes it: a text with signs that are not printed has its length
+    before it."""
     fields = []
     for name, value in journal_entry(at, host, program, pid, text).items():
         data = value.encode()
@@ -111,7 +113,7 @@ def journal_export(at: dt.datetime, host: str, program: str, pid: str | None, te
 
 
 def rsyslog(at: dt.datetime, host: str, program: str, pid: str | None, text: str) -> bytes:
-    """As rsyslog's jsonmesg: `programname` ends at a slash, and `msg` begins with a blank."""
+    """A line of rsyslog's jsonmesg: `programname` ends at a slash, and `msg` begins with a blank."""
     tag = f"{program}[{pid}]:" if pid else f"{program}:"
     return dump(
         {

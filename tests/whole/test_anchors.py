@@ -77,7 +77,7 @@ def test_maawg_80_and_85_per_cent(volume: pl.DataFrame) -> None:
 
 
 def test_enisa_4_4_per_cent(volume: pl.DataFrame) -> None:
-    """Of a thousand connections 80% end before mail is accepted, and 4.4% end in a mailbox."""
+    """80% of a thousand connections end before mail is accepted, and 4.4% end in a mailbox."""
     connections = units(volume, "enisa", "enisa_connections")
     accepted = units(volume, "enisa", "enisa_accepted")
     delivered = units(volume, "enisa", "enisa_delivered")

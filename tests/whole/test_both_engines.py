@@ -1,4 +1,4 @@
-"""Both engines write the same rows from a log of every format."""
+"""Engines compared: both write the same rows from a log of every format."""
 
 import datetime as dt
 import shutil

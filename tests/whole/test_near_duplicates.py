@@ -1,4 +1,4 @@
-"""From logs to campaigns of mail: what fuzzy hashes, digests and subjects bring together.
+"""Logs of mail and their campaigns: what fuzzy hashes, digests and subjects bring together.
 
 One server writes Exim's log with subjects (`log_selector = +subject`), its filter Rspamd's.
 """

@@ -101,7 +101,7 @@ def test_verdicts_by_syslog_are_those_of_its_own_log(
 
 @pytest.mark.parametrize("form", FORMS)
 def test_the_mail_log_is_accounted_for(form: str) -> None:
-    """Of Rspamd's lines the verdicts are records; nothing is quarantined, whatever the server."""
+    """Verdicts among Rspamd's lines are records; nothing is quarantined, whatever the server."""
     lines = [by_syslog(line, form) for line in RSPAMD if OWN.match(line)]
     for name in ("postfix", "exim", "sendmail"):
         rows = read(Log(name, [*lines, "Nov 24 14:16:12 mx1 other[1]: x rspamd_task_write_log: id: <a>"]))
@@ -117,7 +117,7 @@ def test_the_mail_log_is_accounted_for(form: str) -> None:
 
 
 def test_a_mail_log_that_is_named_rspamd_is_refused(tmp_path: Path) -> None:
-    """Of its lines four in five would be quarantined, and no mail in it counted."""
+    """Four in five of its lines would be quarantined, and no mail in it counted."""
     own = "\n".join(RSPAMD) + "\n"
     lines = [by_syslog(line, "rfc3164") for line in RSPAMD if OWN.match(line)]
     mail = "\n".join(mail_log("rfc3164", lines, 1))

@@ -97,8 +97,8 @@ NOBODY = [*country("UGA", plain(100), plain(110), plain(120)), *country("MWI", N
 
 @pytest.mark.parametrize(("rule", "malawi"), [("own_rate", OTHERS_RATE), ("modelled", NOBODY)])
 def test_a_country_at_the_rate_of_others_shows_the_largest_of_them(rule: str, malawi: list[Operator]) -> None:
-    """Its silent operators are estimated at the rate of its region and class, and Ethiopia's first operator
-    has 93% of that: the estimate over the rate's subscriptions is an upper end for it."""
+    """Silent operators of the country are estimated at the rate of its region and class, and Ethiopia's first
+    operator has 93% of that: the estimate over the rate's subscriptions is an upper end for it."""
     study = basis(Small((*DOMINATED_CLASS, *malawi)), "r1")
     closed = by_rules(study)
     assert "MWI" not in countries(closed) and found_in(closed) == []

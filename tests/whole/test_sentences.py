@@ -82,7 +82,7 @@ def cut(file: Path) -> None:
 
 
 def scribbled(file: Path) -> None:
-    """Its pages are damaged, and its end is not."""
+    """Damage a file's pages, but for its end."""
     data = bytearray(file.read_bytes())
     data[4:200] = b"\xff" * 196
     file.write_bytes(bytes(data))

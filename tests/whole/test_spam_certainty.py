@@ -311,7 +311,8 @@ def verdicts(cases: list[Case], is_added: bool) -> pl.DataFrame:
 
 
 def knowledge(cases: list[Case]) -> pl.DataFrame:
-    """Of some messages the operator knows what law asks for: definitions then depend on types alone."""
+    """Rows of what the operator knows of some messages, all that law asks for: definitions then depend on
+    types alone."""
     attributes = {"is_recipient_natural": True, "is_sender_identified": False, "consent_code": "none"}
     rows = [
         {"operator_id": OPERATOR, "period_date": AT.date(), "queue_id": f"Q{number}", **attributes}

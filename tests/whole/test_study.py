@@ -78,7 +78,7 @@ def verdict_of(fact: dict[str, Any]) -> tuple[int, int]:
 
 
 def wanted(facts: list[dict[str, Any]], *more: str) -> dict[tuple[str, ...], tuple[int, int, int]]:
-    """From the truth: units, certain and possible by volume key, unit and further columns."""
+    """Units, certain and possible of the truth, by volume key, unit and further columns."""
     totals: dict[tuple[str, ...], list[int]] = collections.defaultdict(lambda: [0, 0, 0])
     for fact in facts:
         certain, possible = verdict_of(fact)
@@ -89,7 +89,8 @@ def wanted(facts: list[dict[str, Any]], *more: str) -> dict[tuple[str, ...], tup
 
 
 def found(study: Run, table: str, *more: str) -> dict[tuple[str, ...], tuple[int, int, int]]:
-    """From gold: the same for the generated operators under OPERATOR."""
+    """Units, certain and possible in gold, of the generated operators under OPERATOR, by the keys of
+    wanted()."""
     frame = frame_of(study, table, "definition_code = 'OPERATOR' AND operator_id NOT LIKE 'lab-%'")
     key = [*VOLUME, "unit_code", *more]
     measures = ("units", "spam_certain", "spam_possible")
@@ -207,7 +208,7 @@ EFFORT = ("units_examined", "units_acted", "filter_us", "received_bytes", "quara
 
 
 def effort_of(truth: dict[str, Any], facts: list[dict[str, Any]]) -> dict[tuple[str, ...], tuple[int, ...]]:
-    """From the truth: each measure's effort, by operator, day and channel."""
+    """The effort of each measure in the truth, by operator, day and channel."""
     ended: dict[tuple[str, ...], dict[str, collections.Counter[str]]] = collections.defaultdict(dict)
     for row in truth["effort"]:
         counts = {name: row[name] for name in row if name.startswith("filter") or name in ("units", "bytes")}

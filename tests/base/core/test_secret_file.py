@@ -70,7 +70,7 @@ def test_a_file_that_is_not_there_is_refused(reader: Reader, is_folder: bool) ->
 def test_a_file_that_this_user_may_not_read_is_refused(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in a container that runs as another user than the file's owner; root may read everything."""
+    """A container may run as another user than the file's owner; root may read everything."""
     read, setting, file = reader
     file.chmod(0o600)
 

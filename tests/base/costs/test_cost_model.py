@@ -226,7 +226,8 @@ def test_an_area_of_several_or_without_a_code_is_named_and_overlaps() -> None:
 
 
 def test_two_printings_of_one_input_are_two_figures() -> None:
-    """Of the paper's cost of technology one report prints 6.5 billion, another 6; neither is a correction."""
+    """One report prints the paper's cost of technology as 6.5 billion, another as 6; neither is a
+    correction."""
     one = FIGURES["rao_reiley_2012/total"].parameters["tech"]
     other = FIGURES["rao_reiley_2012/total_with_6_bn"].parameters["tech_digest"]
     assert (one["central"], other["central"]) == (6.5e9, 6e9)
@@ -423,7 +424,7 @@ def test_an_estimate_is_the_same_each_time() -> None:
 
 
 def test_each_quantity_has_a_column_that_no_other_stands_in() -> None:
-    """So no SQL sum over a column mixes two quantities."""
+    """No SQL sum over a column may mix two quantities."""
     quantities = [code for code in list_codes("estimand") if code not in NO_COST]
     assert [name for name in read_contract("study.cost").columns if name in quantities] == quantities
     rows = [row_of(figure) for figure in FIGURES.values() if figure.is_cost]

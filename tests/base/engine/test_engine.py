@@ -122,7 +122,8 @@ def engine() -> Iterator[Embedded]:
 
 @pytest.mark.parametrize("function", [lambda: 1, Path("x").exists], ids=["a lambda", "a method"])
 def test_a_function_that_no_other_process_finds_is_no_task(function: Callable[[], Any]) -> None:
-    """With little to do tasks run in this process, where such a function would work."""
+    """Tasks with little to do run in this process, where a function that no other process finds would
+    work."""
     with pytest.raises(TypeError, match="cannot be a task: other processes find a function by its module"):
         Task("a task", function)
 
@@ -531,7 +532,7 @@ def test_every_row_is_in_one_of_the_halves_of_its_bucket(count: int) -> None:
 
 
 def test_the_debugger_begins_before_the_named_task_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As docs/debugging.md shows it: the task, its function and what it gets are at hand."""
+    """The task, its function and what it gets are at hand, as docs/debugging.md shows."""
     seen = []
 
     def stop() -> None:

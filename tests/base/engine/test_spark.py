@@ -195,7 +195,7 @@ def test_the_job_of_the_docs_joins_gold_with_a_table_of_ones_own(tmp_path: Path,
 
 
 def writers(lake: Lake, table: str) -> list[str]:
-    """Who wrote each version of a table, from the first on."""
+    """List who wrote each version of a table, from the first on."""
     history = DeltaTable(lake.path(table)).history()
     infos = [each.get("engineInfo") or each.get("clientVersion") for each in reversed(history)]
     return ["Apache-Spark" if str(info).startswith("Apache-Spark") else "delta-rs" for info in infos]

@@ -70,7 +70,7 @@ def test_a_package_of_the_form_before_loads_with_what_stands_for_what_it_lacks(
 
 
 def test_a_file_of_this_form_in_a_package_of_the_one_before_counts_nothing(package: Path) -> None:
-    """Its manifest's form says what it holds."""
+    """A manifest's form says what its package holds."""
     found = judge_earlier(package)
     assert contents(package)["submission_cost.csv"].endswith(UNREAD)
     assert found.wrong == [] and found.tables[COST].is_empty()

@@ -230,9 +230,9 @@ def left_of(rows: pl.DataFrame, least: int) -> tuple[dict[str, pl.DataFrame], li
     5,
 )
 def test_no_count_that_leaves_is_small_nor_is_a_difference(atoms: list[Any], least: int) -> None:
-    """Of no cell of any table are units, certain, possible, or what lies between them in 1 to least - 1; and
-    every sum that two tables share is the same in both, under every definition: no difference tells one.
-    """
+    """No cell of any table has units, certain, possible, or what lies between them in 1 to least - 1; and
+    every sum that two tables share is the same in both, under every definition: no difference reveals a
+    count."""
     rows = daily(atoms)
     tables, withheld = left_of(rows, least)
     size = rows.filter(pl.col("definition_code") == "A")["units"].sum()
@@ -319,7 +319,7 @@ def test_routes_have_the_other_end_and_what_led_there(tmp_path: Path) -> None:
 
 
 def test_a_claim_stands_where_nothing_was_observed() -> None:
-    """As in gold.spam_source_daily."""
+    """Claims stand as in gold.spam_source_daily."""
     origin = {"origin_claimed_code": ["KEN", "KEN", "_U"], "origin_observed_code": ["FRA", "_U", "_U"]}
     columns = ("destination_code", "inbound_link_code", "transit_code", "outbound_link_code")
     same = dict.fromkeys(columns, ["_U"] * 3)
@@ -329,7 +329,7 @@ def test_a_claim_stands_where_nothing_was_observed() -> None:
 
 
 def test_a_definition_of_half_a_month_stays() -> None:
-    """Its difference to one of the whole month would tell of two units."""
+    """The difference to a definition of the whole month would reveal two units."""
     row = dict.fromkeys(GROUP, "x") | {"spam_certain": 0, "spam_possible": 0}
     counts = [("A", "AD", 50), ("B", "AD", 48), ("A", "UNK", 9), ("B", "UNK", 9)]
     rows = pl.DataFrame(
@@ -373,7 +373,7 @@ def test_it_tells_coverage_and_no_name_of_a_host(package: Path) -> None:
 
 
 def test_days_with_logs_are_those_counted_on_and_those_within_a_log_file(tmp_path: Path) -> None:
-    """Of October the file has 27 days; November's three are those on which something was counted."""
+    """October has 27 days within the file; November's three are those on which something was counted."""
     put_gold(tmp_path, "north-mail", logs=("2026-10-05", "2026-10-31"))
     found = judged(made(tmp_path, tmp_path))
     assert [(each.period_code, each.days, each.of) for each in found.manifest.coverage.days] == [
@@ -569,7 +569,7 @@ OF_MANIFEST = [
 def test_a_manifest_that_its_rows_contradict_is_refused(
     package: Path, name: str, change: Any, message: str
 ) -> None:
-    """Also one with the right hashes, as whoever makes a package by hand would have."""
+    """Right hashes do not help: whoever makes a package by hand has them."""
     manifest = json.loads(contents(package)[MANIFEST])
     made_new = change(manifest[name])
     if name in ("least_units", "period_code"):
@@ -648,7 +648,7 @@ def with_reference(package: Path, table: str) -> Path:
 
 @pytest.mark.parametrize("table", ["ref.definition", "ref.measure"])
 def test_a_package_by_other_definitions_is_refused(package: Path, table: str) -> None:
-    """Under the same code it counts something else."""
+    """Another definition counts something else under the same code."""
     assert told(with_reference(package, table)) == (
         f"its {table} is not the study's: what it counts under a code is something else. Take the study's"
         f" {table.removeprefix('ref.')}.csv, compute gold again, and submit again"
@@ -668,7 +668,7 @@ def test_other_rules_on_what_filters_say_are_noted(package: Path) -> None:
 
 
 def test_a_reference_table_is_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Their order, what is said beside them and the file's line ends are not what is counted; a predicate
+    """Order of rows, remarks beside them and line ends of the file are not what is counted; a predicate
     is."""
     file = tmp_path / "definition.csv"
     monkeypatch.setattr("jobs.base.packages.package.REFERENCE", tmp_path)
@@ -730,7 +730,7 @@ def test_all_that_is_wrong_is_told_at_once(package: Path) -> None:
 
 
 def test_an_unknown_operator_is_told_alone(package: Path) -> None:
-    """Not once more for each table whose rows have no respondent then."""
+    """Tables whose rows have no respondent then are not named, too."""
     manifest = json.loads(contents(package)[MANIFEST]) | {"operator_id": "nord-mail"}
     again(package, {MANIFEST: json.dumps(manifest).encode()})
     message = told(package)

@@ -29,7 +29,7 @@ def day_of(day: str, units: int) -> tuple[Any, ...]:
 
 
 def days_of(count: int, units: int) -> Rows:
-    """So many days of October, with so many units each."""
+    """Rows of the first days of October, with the same number of units each."""
     return [day_of(f"2026-10-{day:02}", units) for day in range(1, count + 1)]
 
 

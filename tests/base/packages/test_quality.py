@@ -58,7 +58,7 @@ def test_an_audit_goes_along_in_steps_of_least_units(package: Path) -> None:
 
 @pytest.mark.parametrize(("labelled", "leaves"), [(1, 5), (12, 10), (13, 15)])
 def test_the_number_of_labels_leaves_as_a_multiple(tmp_path: Path, labelled: int, leaves: int) -> None:
-    """Where all messages of a month were labelled, their number is that of the messages."""
+    """The number of labels is that of the messages if all messages of a month were labelled."""
     month = {"period_code": "2026-10", "labelled_count": labelled}
     found = judged(audited(tmp_path, AUDIT | month))
     assert (found.wrong, found.tables[QUALITY]["labelled_count"].to_list()) == ([], [leaves])
@@ -122,7 +122,7 @@ def test_no_share_tells_a_count_that_was_labelled_whole(least: int, units: int) 
 
 
 def test_five_of_twenty_labelled_whole_leave_as_three_to_seven_do() -> None:
-    """And 13 of 13 as 11 and 12 of them: the last step is as long as the others."""
+    """Labels of 13 of 13 leave as those of 11 and 12 do: the last step is as long as the others."""
     found = leaving(20, 5, *[(count / 20,) * 3 for count in range(21)])
     assert found[:3] == [(0, 0, 0.125)] * 3
     assert found[3:8] == [(0.25, 0.125, 0.375)] * 5
@@ -134,7 +134,7 @@ def test_five_of_twenty_labelled_whole_leave_as_three_to_seven_do() -> None:
 def test_what_leaves_holds_what_gold_held(
     least: int, units: int, value: float, below: float, above: float
 ) -> None:
-    """In order, in steps, and at most two steps wider at each end."""
+    """Ends stay in order and in steps, at most two steps wider on each side."""
     low, high = max(value - below, 0.0), min(value + above, 1.0)
     ((near, lower, higher),) = leaving(units, least, (value, low, high))
     if not units:

@@ -20,7 +20,7 @@ DAY = "2026-11-23"
 
 @pytest.fixture(autouse=True)
 def common_umask() -> Iterator[None]:
-    """As most systems have it: files for all to read."""
+    """Set the umask that most systems have: files for all to read."""
     before = os.umask(0o022)
     yield
     assert os.umask(before) == 0o022
@@ -123,7 +123,7 @@ def test_a_group_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_folder_of_another_owner_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the root of a mounted volume: what is written into it is private all the same."""
+    """The root of a mounted volume is one: what is written into it is private all the same."""
     root = tmp_path / "lake"
     root.mkdir()
 

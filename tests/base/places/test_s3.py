@@ -1,4 +1,4 @@
-"""What the file system of a lake in an object store adds to s3fs."""
+"""Additions to s3fs by the file system of a lake in an object store."""
 
 from typing import Any
 

@@ -506,7 +506,7 @@ def test_the_limits_of_a_container_bind(
     ],
 )
 def test_folders_of_releases_lie_apart(folders: str, told: str, tmp_path: Path) -> None:
-    """Or readers would see what nobody has cleared, or what is kept for the study alone."""
+    """Readers would otherwise see what nobody has cleared, or what is kept for the study alone."""
     file = tmp_path / "observatory.toml"
     file.write_text(f"[release]\n{folders}\n")
     with pytest.raises(ObservatoryError, match=rf"toml: \[release\] {told} are one folder or one"):

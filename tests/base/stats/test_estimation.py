@@ -263,8 +263,8 @@ def held(channel: str, samples: int, by_size: float) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize(("channel", "by_size"), [("EMAIL", 0.0), ("EMAIL", -0.15), ("SMS", 0.0)])
 def test_intervals_cover_the_truth_and_estimates_have_no_bias(channel: str, by_size: float) -> None:
-    """Of the world, each region and each group; rates are the same in all sizes, or fall with size, as do
-    the rates of answering."""
+    """Estimates are of the world, each region and each group; rates are the same in all sizes, or fall with
+    size, as do the rates of answering."""
     held(channel, 1000, by_size)
 
 
@@ -459,7 +459,7 @@ def test_an_interval_by_hand() -> None:
 
 
 def test_known_errors_lengthen_both_arms_by_hand() -> None:
-    """On the logarithm's scale arms of 0.2 and 0.3, and 1.96 x 0.1 beside them: 0.28 and 0.358. A figure of
+    """Arms of 0.2 and 0.3 on the logarithm's scale, and 1.96 x 0.1 beside them: 0.28 and 0.358. A figure of
     nothing, and one without interval, stay so; what was counted is the least."""
 
     def row(*values: float) -> Array:

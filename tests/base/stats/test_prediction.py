@@ -91,7 +91,7 @@ def test_operators_of_a_country_that_nobody_answered_in_may_be_alike() -> None:
 
 
 def test_one_respondent_of_all_shows_no_error() -> None:
-    """But what all reported is exact."""
+    """Figures that all reported are exact."""
     estimate, *unknown = predicted(rates(0.0, 0.0), 20, TEN, TEN, 3)
     assert estimate == 40 and np.isnan(unknown).all()
     assert predicted(rates(0.0, 0.0), 20, TEN, NOBODY, 3, least=20) == [20, 0, 20, 20]
@@ -132,8 +132,8 @@ def test_multiples_by_hand() -> None:
 
 
 def test_ends_are_stretched_from_normal_to_t() -> None:
-    """Of a lognormal distribution exp(-+1.96); with four degrees of freedom exp(-+2.776); with one, no more
-    than a factor of a thousand. Draws of nothing stay so."""
+    """Ends of a lognormal distribution are exp(-+1.96); with four degrees of freedom exp(-+2.776); with one,
+    no more than a factor of a thousand. Draws of nothing stay so."""
     draws = np.exp(ndtri(np.arange(1, DRAWS + 1) / (DRAWS + 1))) * np.array([1.0, 1, 1, 0])[:, None]
     low, high = interval_ends(draws, np.array([1e12, 4, 1, 4]))
     assert np.log(high[:2]).tolist() == pytest.approx([1.95996, 2.77645], rel=1e-4)
@@ -162,7 +162,8 @@ def test_without_silent_operators_only_what_was_imputed_errs() -> None:
 
 
 def test_few_audits_leave_a_country_few_degrees_of_freedom() -> None:
-    """Of the imputation alone its own, four with the quantile 2.776; without any, the nine of the rates."""
+    """Imputation alone has its own degrees, four with the quantile 2.776; without any, the rates have
+    nine."""
     spread = np.exp(0.1 * ndtri(np.arange(1, DRAWS + 1) / (DRAWS + 1)))
     for freedom, quantile in ((4.0, 2.776), (None, 2.262)):
         imputed = drawn_twice(100 * spread, 10 * spread, freedom)

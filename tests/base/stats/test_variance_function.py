@@ -56,7 +56,7 @@ def test_factors_are_the_variance_of_what_an_estimate_misses(owners: int) -> Non
 
 
 def test_imputed_figures_err_where_everyone_answered() -> None:
-    """Of counted ones nothing is open; of imputed ones a hundredth of the squares of their shares."""
+    """Counted figures leave nothing open; imputed ones a hundredth of the squares of their shares."""
     people = population("SMS", 3)
     x, random = people.subscriptions, np.random.default_rng(6)
     sample = sample_of_people(people, np.ones(len(x), dtype=bool), 2, "all")

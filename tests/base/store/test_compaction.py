@@ -140,7 +140,7 @@ STEPS: dict[str, tuple[Any, str]] = {
 def test_killed_while_files_are_put_together(
     site: Often, monkeypatch: pytest.MonkeyPatch, step: str, when: int | str, by: str
 ) -> None:
-    """Before the first or second call of a step, or after it."""
+    """Kills come before the first or second call of a step, or after it."""
     rows = site.rows()
     module, name = STEPS[step]
     whole, calls = getattr(module, name), 0

@@ -122,7 +122,7 @@ def test_a_file_whose_columns_are_not_the_contracts_is_refused(lake: Lake, what:
 
 
 def test_naive_times_are_refused(tmp_path: Path) -> None:
-    """They would raise the table's protocol, which not every reader follows."""
+    """Naive times would raise the table's protocol, which not every reader follows."""
     lake, table = Lake(str(tmp_path)), "silver.verdict"
     at = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
     row = {"operator_id": "a", "period_date": DAY, "verdict_hash": "v", "verdict_at": at}

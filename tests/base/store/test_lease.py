@@ -49,7 +49,7 @@ def held_by(store: S3) -> dict[str, Any]:
 
 
 def forget_locks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in another process: this one holds no lock."""
+    """Make this process one that holds no lock, like another one."""
     monkeypatch.setattr(lock, "_locked_lakes", set())
     monkeypatch.setattr(held_leases, "HELD", {})
     monkeypatch.setattr(lease, "HELD", held_leases.HELD)
@@ -137,7 +137,7 @@ def test_a_writer_that_lost_its_lease_notices_before_it_commits(
 
 
 def test_a_commit_upon_another_writers_is_refused(store: S3) -> None:
-    """As of a writer whose lease ended between its last look and its commit."""
+    """The writer's lease ended between its last look and its commit."""
     lake = Lake(ROOT)
     lake.append(rows("first"), TABLE)
     log = DeltaTable(lake.path(TABLE), storage_options=store_options(ROOT))

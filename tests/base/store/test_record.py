@@ -65,7 +65,7 @@ def test_what_a_stage_writes_is_what_its_layer_has_but_for_audits() -> None:
 def test_without_git_the_code_is_named_by_a_digest_of_its_files(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in an image, which has neither git nor a clone."""
+    """An image has neither git nor a clone."""
     revision = record.code_revision.__wrapped__
     of_clone = revision()
     monkeypatch.setenv("PATH", str(tmp_path))

@@ -134,7 +134,8 @@ def test_pyarrow_reads_every_table(lake: Lake, table: str) -> None:
 
 @pytest.mark.parametrize("table", TABLES)
 def test_duckdb_reads_every_table(lake: Lake, table: str) -> None:
-    """From the files that the log names: its own reader of Delta is an extension that it downloads."""
+    """DuckDB reads the files that the log names: its own reader of Delta is an extension that it
+    downloads."""
     files = DeltaTable(lake.path(table)).file_uris()
     types = {pl.String: "VARCHAR", pl.Date: "DATE"}
     by = {name: types[polars_schema(table)[name].base_type()] for name in read_contract(table).partition_by}

@@ -437,7 +437,7 @@ def test_a_format_without_a_contract_is_an_error_that_names_its_file() -> None:
 
 
 def test_each_column_is_defined_once() -> None:
-    """Of two definitions the later would stand, and change what tables of the earlier hold."""
+    """The later of two definitions would stand, and change what tables of the earlier hold."""
     text = (SCHEMAS / "fields.yaml").read_text(encoding="utf-8")
     names = re.findall(r"^(\w+):", text, re.MULTILINE)
     assert sorted({name for name in names if names.count(name) > 1}) == []

@@ -41,7 +41,8 @@ def estimate(channel: str, quantity: str, value: int, **other: Any) -> dict[str,
 
 
 def test_the_demos_estimates_are_corrected_ones_beside_the_truth() -> None:
-    """In the unit and definition of `study estimate`; a channel without audits has what filters saw."""
+    """Estimates have the unit and definition of `study estimate`; a channel without audits has what filters
+    saw."""
     rows = [
         estimate("SMS", "spam_certain", 12_000), estimate("SMS", "spam_corrected", 18_000),
         estimate("SMS", "spam_corrected", 77, unit_code="recipient"), estimate("MMS", "spam_certain", 500),

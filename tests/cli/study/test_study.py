@@ -56,7 +56,8 @@ def test_marks_of_the_coefficient_of_variation_are_explained() -> None:
 
 
 def test_the_quarter_of_logs_is_printed_and_not_the_year_of_one_answer() -> None:
-    """With how much of it rests on answers; recipients apart, which nobody is asked for, are not."""
+    """The share of it that rests on answers is printed; recipients apart, which nobody is asked for, are
+    not."""
     quarter, year = row("2026-Q4", "attempted", 4300, 8, 2), row("2026", "attempted", 77, 1, 1)
     text = printed(quarter, year, row("2026-Q4", "recipient", 1200, 6, 0))
     assert "EMAIL: spam in 2026-Q4, as filters saw it" in text
@@ -98,7 +99,8 @@ def audited(channel: str, estimate: int, audits: int, pct: str = "62.5") -> dict
 
 
 def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
-    """With the audits behind it; a channel of few audits says how many, and one of none that it has none."""
+    """Audits behind it are printed; a channel of few audits says how many, and one of none that it has
+    none."""
     texts = [
         row("2026-Q4", "attempted", 900, 8, 0) | {"channel_code": code} for code in ("SMS", "MMS", "VOICE")
     ]
@@ -138,7 +140,7 @@ def test_spam_with_the_filters_errors_stands_beside_what_they_saw() -> None:
 
 
 def test_corrected_figures_are_printed_before_those_that_filters_saw() -> None:
-    """Of the sample's SMS filters saw a third less than there was: no interval of theirs holds the truth."""
+    """Filters of the sample's SMS saw a third less than there was: no interval of theirs holds the truth."""
     own = row("2026-Q4", "attempted", 4300, 8, 2)
     calls = own | {"channel_code": "VOICE_CS", "unit_code": "call"}
     frame = rows_frame([own, calls, audited("EMAIL", 5100, 6)], TABLE)

@@ -83,7 +83,8 @@ class Site:
         return found
 
     def ledger(self) -> dict[str, tuple[Any, ...]]:
-        """Of each source: format, lines, records, ignored and quarantined, all its files together."""
+        """The format of each source, with its lines, records, ignored and quarantined ones, all its files
+        together."""
         counts = ("line_count", "record_count", "ignored_count", "quarantined_count")
         found: dict[str, tuple[Any, ...]] = {}
         for source, name, *numbers in self.rows("bronze.file", "source_id", "format_code", *counts):

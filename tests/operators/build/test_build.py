@@ -342,7 +342,7 @@ def test_what_a_killed_run_wrote_under_other_settings_does_not_stay(
 def test_a_reader_of_the_named_versions_never_sees_half(
     lake_copy: config.Observatory, monkeypatch: pytest.MonkeyPatch, whole: dict[str, Any]
 ) -> None:
-    """After each transaction of a run, its reader sees stages as a whole."""
+    """A reader sees stages as a whole after each transaction of a run."""
     lake = Lake(lake_copy.lake.root)
     states: list[tuple[str, dict[str, list[str]]]] = []
     commit = Lake._commit_files
@@ -393,7 +393,7 @@ def landed(mixed: tuple[config.Observatory, Any], root: Path) -> config.Observat
 def test_stages_that_run_alone_give_what_one_run_gives(
     mixed: tuple[config.Observatory, Any], tmp_path: Path, workers: int
 ) -> None:
-    """As Airflow runs them: no stage finds what another one left in staging."""
+    """Airflow runs them alone: no stage finds what another one left in staging."""
     settings = landed(mixed, tmp_path / "lake")
     for stage in STAGES:
         engine = Inline() if workers == 1 else Embedded(workers, MEMORY)

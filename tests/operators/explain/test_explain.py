@@ -145,7 +145,7 @@ def whole(work: Run, operator: Operator) -> tuple[LakeSearch, Match]:
 
 
 def test_what_all_messages_add_is_what_gold_has(mixed_run: Run) -> None:
-    """In every cell of every table: so each message alone adds what the kernels count of it."""
+    """Every cell of every table agrees, so each message alone adds what the kernels count of it."""
     seen = set()
     tables = (*COUNT_TABLES, CAMPAIGN, SOURCE_MONTH)
     for operator in mixed_run.settings.operator:

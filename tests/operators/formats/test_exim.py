@@ -599,7 +599,8 @@ def test_the_id_is_believed_where_the_zone_contradicts_it(zone: str, wall: str) 
     ],
 )
 def test_how_far_a_line_may_be_from_its_id(logged: str, first_at: str) -> None:
-    """From 3 minutes before it to 27 after it; ids that are further away than 26 hours are none of Exim's."""
+    """A line is 3 minutes before its id to 27 after it; ids that are further away than 26 hours are none of
+    Exim's."""
     row = one(arrival(at=f"2026-11-{logged}"))
     assert row["first_at"] == dt.datetime.fromisoformat(f"2026-11-{first_at}Z")
 

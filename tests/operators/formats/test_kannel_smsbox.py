@@ -56,7 +56,7 @@ def test_lab_lines() -> None:
 
 
 def test_lab_requests_that_bearerbox_never_saw() -> None:
-    """Its log has 23 SMS from the box and none of these two."""
+    """The log of bearerbox has 23 SMS from the box and none of these two."""
     rows = transmissions(LOG.read_text().splitlines())
     columns = ["grain_code", "entry_code", "stage_code", "outcome_code", "is_authenticated", "is_partial"]
     assert rows.select(columns).rows() == [("attempt", "box", "envelope", "rejected", True, True)] * 2

@@ -49,7 +49,7 @@ def test_a_format_of_lines_without_parse_is_refused() -> None:
 
 @pytest.mark.parametrize("name", sorted(KERNELS))
 def test_a_function_with_a_hooks_name_is_the_hook(name: str) -> None:
-    """Else a kernel has a function that nobody calls."""
+    """A kernel would otherwise have a function that nobody calls."""
     kernel = KERNELS[name]
     module = sys.modules[inspect.unwrap(kernel.sniff).__module__]
     hooks = {each.name for each in dataclasses.fields(kernel)}
@@ -280,7 +280,7 @@ def test_a_line_of_the_mail_log_has_one_reader(name: str) -> None:
 
 @pytest.mark.parametrize("host", ["exim", "postfix", "sendmail"])
 def test_mail_servers_leave_the_lines_of_filters_alone(host: str) -> None:
-    """Also those that no filter's kernel reads: by the programs in the list of engines."""
+    """Lines that no filter's kernel reads are left, too: by the programs in the list of engines."""
     entries = [each.entry(100) for each in CANARIES if each.within]
     logged = "\n".join([*entries, *lab("postfix/mail.rfc3164.log")])
     heads = set(re.findall(r"^[A-Z].{14} \w+ (?!postfix)\S+: ", logged, re.MULTILINE))

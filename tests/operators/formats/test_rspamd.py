@@ -143,7 +143,7 @@ CLICKHOUSE = "postfix/clickhouse_posts.txt"
 
 
 def forms() -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """By message-id, the verdicts of one server in each of its three forms."""
+    """Verdicts of one server in each of its three forms, by message-id."""
     found = (
         {row["message_id"]: row for row in read(kernel, lab(name))}
         for kernel, name in (

@@ -725,7 +725,7 @@ def test_any_cut_gives_the_same(cuts: list[int], chance: random.Random) -> None:
 
 @pytest.mark.parametrize("mark", ["<mail.info> ", "<mail.notice> ", "<2.5> "])
 def test_facility_and_level_before_the_host_change_nothing(mark: str) -> None:
-    """As FreeBSD's syslogd -v writes them."""
+    """FreeBSD's syslogd -v writes them."""
     lines = [
         came(),
         went(),

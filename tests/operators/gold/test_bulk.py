@@ -229,7 +229,7 @@ NAMES = [one + other for one in SYLLABLES for other in SYLLABLES[::3]][:300]
 
 
 def test_a_text_is_bulk_perhaps_where_enough_are_like_it_or_may_be() -> None:
-    """In Switzerland more than 200 a day are bulk, in Singapore also more than 1,000 in 30 days."""
+    """Switzerland takes more than 200 a day for bulk, Singapore also more than 1,000 in 30 days."""
     word = ["station", "garden", "kitchen", "office", "library"]
     asked = "Will you be at the {} when it opens this morning, {}?"
     letters = [asked.format(place, name) for place, name in zip(word, NAMES)]  # noqa: B905

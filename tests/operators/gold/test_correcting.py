@@ -59,7 +59,7 @@ def with_ends(values: dict[str, Share]) -> dict[str, Decimal]:
 def alike(
     flagged: float, passed: float, caught: Share, clean: Share, population: float
 ) -> tuple[float, float, float]:
-    """As `ends`, by sensitivity and specificity: each of them in turn at its end."""
+    """Estimate by sensitivity and specificity with ends, each of the two in turn at its end."""
 
     units = flagged + passed
     found = (flagged - units * (1 - clean[0])) / (caught[0] + clean[0] - 1)
@@ -142,7 +142,7 @@ def test_by_hand() -> None:
 
 
 def test_distances_of_one_test_add_up_and_those_of_audits_as_squares() -> None:
-    """By hand: 100 flagged and 200 passed in each of two months of a test and of an audit."""
+    """Figures by hand: 100 flagged and 200 passed in each of two months of a test and of an audit."""
     months = ("2026-11", "2026-12")
     quality = [told("a", month) for month in months]
     quality += [told(name, month, quality_method_code="rogan_gladen") for name in "bc" for month in months]
@@ -226,7 +226,8 @@ def test_a_test_counts_half_of_the_undecided_as_flagged_in_parts_too() -> None:
 
 
 def test_a_channels_estimate_is_that_of_its_parts() -> None:
-    """Of days, of an audit, a test with undecided messages, and an audit whose sample had none of a call."""
+    """Parts are of days, of an audit, a test with undecided messages, and an audit whose sample had none of a
+    call."""
     calls = correct_calls((0.1, 0.4), (1_000, 900), (1_000, 50), "seed")
     of_test = {f"{call}_spam_share": share(getattr(calls, call)) for call in CALLS}
     of_test |= {"sensitivity": (0.9, 0.88, 0.92), "specificity": (0.95, 0.93, 0.97)}
@@ -466,8 +467,8 @@ def population(
 
 
 def trial(of_country: tuple[float, ...], evading: float) -> dict[str, list[tuple[float, float]]]:
-    """Of each country, in what share of 100 trials its interval held the truth, and by how much its estimate
-    was off, as a share of the truth: by sensitivity and specificity, and by the shares of calls."""
+    """Measure for each country in what share of 100 trials its interval held the truth, and by how much its
+    estimate was off, as a share of the truth: by sensitivity and specificity, and by the shares of calls."""
     seeds = 100
     made = {name: np.zeros((len(SIZES), 2)) for name in ("rates", "calls")}
     for seed in range(seeds):
@@ -515,8 +516,8 @@ def test_countries_hold_the_truth_where_the_filter_errs_alike(of_country: tuple[
 
 @pytest.mark.long
 def test_what_is_said_where_the_filter_misses_more_of_one_countrys_spam() -> None:
-    """As docs/audit-method.md says, that country's interval does not contain its spam, which is attributed to
-    the others. Only labels by country could show it."""
+    """The country's interval does not contain its spam, which is attributed to the others, as
+    docs/audit-method.md says. Only labels by country could show it."""
     first, *others = trial((0.45,) * 8, 4.0)["rates"]
     assert first[0] < 0.1 and -0.5 < first[1] < -0.25
     assert all(0.05 < off < 0.15 for _, off in others)

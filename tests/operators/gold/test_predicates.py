@@ -510,7 +510,7 @@ def learned(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
 
 
 def examples(of: st.SearchStrategy[Any], count: int) -> list[Any]:
-    """So many values drawn by Hypothesis, which one frame takes together."""
+    """Draw values by Hypothesis, which one frame takes together."""
     drawn: list[Any] = []
 
     @settings(max_examples=count, database=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -66,7 +66,7 @@ def estimates(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def test_neither_order_nor_parts_change_a_sketch(definition: pl.DataFrame) -> None:
-    """And the union of the days' sketches is the sketch of both days."""
+    """The union of the days' sketches is the sketch of both days."""
     found = []
     cell = ["unit_code", "definition_code"]
     for order in ("sender_hash", "client_network"):

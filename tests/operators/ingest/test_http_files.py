@@ -131,7 +131,7 @@ def test_a_link_in_a_log_line_is_no_list_of_files(
 def test_a_page_in_place_of_a_log_is_refused_until_the_log_is_there(
     lake: Lake, server: LyingServer, format: str, options: dict[str, Any], page: bytes
 ) -> None:
-    """With the status of success, as servers do that are being mended."""
+    """The page comes with the status of success, which servers send that are being mended."""
     server.files["/mail.log"] = page
     for _ in range(2):
         pulled = lake.pull(format=format, options=options)
@@ -214,7 +214,7 @@ def test_what_did_not_change_is_one_request_and_what_grew_sends_what_is_new(
 
 
 def test_a_time_that_a_change_may_share_is_no_version(lake: Lake, server: LyingServer) -> None:
-    """Both are written within the second that the server names."""
+    """Two versions of the file are written within the second that the server names."""
     server.has_tags, server.modified = False, dt.datetime.now(dt.UTC).timestamp()
     server.files["/mail.log"] = lines(0, 5)
     lake.pull()

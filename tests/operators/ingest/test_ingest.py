@@ -445,7 +445,7 @@ def peak_memory() -> int:
     ids=["one range", "across ranges"],
 )
 def test_a_line_far_too_long_is_one_row_of_quarantine(tmp_path: Path, size: int, length: int) -> None:
-    """Its neighbours are read as if it were not there, and memory holds it eight times at most."""
+    """Neighbours of the line are read as if it were not there, and memory holds it eight times at most."""
     real = LOGS["kannel"][0].read_bytes()
     alone, path = tmp_path / "alone", tmp_path / "piece"
     alone.write_bytes(real + real)
@@ -618,7 +618,7 @@ def test_clickhouse_rows_know_their_insert_over_any_cut(cuts: list[int], step: i
 
 
 def told_of(pieces: list[dict[str, pl.DataFrame]]) -> dict[str, list[str]]:
-    """By format, what silver's first step makes of the rows of pieces, in one order."""
+    """Records that silver's first step makes of the rows of pieces, by format and in one order."""
     rows: dict[str, list[pl.DataFrame]] = {}
     for piece in pieces:
         for name, frame in piece.items():

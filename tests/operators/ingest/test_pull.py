@@ -227,7 +227,7 @@ HISTORY = (
 @pytest.mark.parametrize("format", ["rspamd_history", "auto"])
 @pytest.mark.parametrize("lines", [b"", HISTORY + b"\n"])
 def test_json_without_a_last_line_end_is_whole(tmp_path: Path, format: str, lines: bytes) -> None:
-    """As rspamd gives its history: one document, and no line end."""
+    """Rspamd gives its history as one document without a line end."""
     site = Site(tmp_path, pattern="history.json", format=format)
     later = HISTORY.replace(b"a@b", b"c@d")
     # Half of it has come so far.
@@ -1107,7 +1107,7 @@ def test_any_life_of_a_log_lands_its_bytes_once(bodies: list[bytes], has_end: bo
 
 @pytest.mark.parametrize("end", [b"\r", b"\r\n"])
 def test_a_log_whose_lines_end_in_cr_counts_as_it_grows(site: Site, end: bytes) -> None:
-    """As on the classic Mac: the last line waits for what follows it, and a rotation takes it."""
+    """The classic Mac wrote such logs: the last line waits for what follows it, and a rotation takes it."""
 
     def lines(*numbers: int) -> bytes:
         return text(*numbers).replace(b"\n", end)

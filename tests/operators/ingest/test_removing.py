@@ -102,7 +102,7 @@ def test_a_copy_that_ends_where_nothing_is_known_is_a_log_of_its_own(site: Site)
 
 
 def test_short_logs_are_known_too(tmp_path: Path) -> None:
-    """Of less than a mark, which is looked up by its first bytes."""
+    """Logs shorter than a mark are looked up by their first bytes."""
     made = Site(tmp_path)
     for last in (3, 6, 9):
         made.write("mail.log", text(*range(last)))

@@ -182,7 +182,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def test_other_logs_of_the_same_operator_are_named_before_they_are_pulled(
     tmp_path: Path, north: Path, observatory: Observatory
 ) -> None:
-    """As two settings files with one id and one lake give them."""
+    """Two settings files with one id and one lake give them."""
     assert "Warning" not in observatory("pull").err
     south = copy(tmp_path, "south.log")
     write_settings(tmp_path, ("north", "South", south))

@@ -193,7 +193,7 @@ def test_a_message_is_explained_under_the_key_of_its_day(rotated: Path, observat
 
 
 def test_a_worker_with_another_file_makes_no_pseudonyms(tmp_path: Path) -> None:
-    """As on a machine of a cluster whose file was not changed with the others."""
+    """The file of one machine of a cluster was not changed with the others."""
     own = OperatorSpace("north", "FJI", (), (), (), ())
     file = write_key(tmp_path, "two.key", TWO)
     (space,) = replace_key(Protection((own,), None), str(file)).spaces

@@ -50,7 +50,7 @@ def day(number: int) -> dt.date:
 
 
 def midnight(number: int) -> dt.datetime:
-    """When the log of a day is pulled."""
+    """The time at which the log of a day is pulled."""
     return dt.datetime.combine(day(number + 1), dt.time(0, 10), dt.UTC)
 
 
@@ -304,7 +304,7 @@ def test_quarantined_lines_whose_logs_are_gone_are_named(site: Site) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("how", ["anew", "other key", "lost landing"])
 def test_renewing_loses_no_figure(site: Site, how: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of days whose logs landing no longer holds gold stays row for row, and later days are computed as
+    """Gold stays row for row on days whose logs landing no longer holds, and later days are computed as
     before."""
     before, counted = rows_in(site.lake, GOLD), site.counted()
     assert all(before[table] for table in ("gold.spam_volume_daily", "gold.spam_source_monthly"))

@@ -188,7 +188,7 @@ def test_an_inbox_that_is_not_there_is_named(parties: Parties) -> None:
 
 @pytest.fixture
 def signed(parties: Parties, keys: Path) -> Iterator[Parties]:  # noqa: F811
-    """Both sign: the operator as north, the study as other."""
+    """Let both parties sign: the operator as north, the study as other."""
     (parties.folder / "study" / "keys").mkdir()
     shutil.copy(keys / "north.asc", parties.folder / "study" / "keys" / "north.asc")
     shutil.copy(keys / "other.asc", parties.folder / "operator" / "study.asc")
@@ -262,7 +262,7 @@ def test_a_package_that_gets_its_signature_later_is_sent(signed: Parties) -> Non
 def remote(
     request: pytest.FixtureRequest, parties: Parties, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Parties]:
-    """Both reach the inbox by SFTP, or in an object store."""
+    """Let both parties reach the inbox by SFTP, or in an object store."""
     server: Ssh | S3 = Ssh(tmp_path / "ssh") if request.param == "ssh" else S3(tmp_path / "s3")
     if isinstance(server, S3):
         url = "s3://logs/to-the-study/inbox"
@@ -302,7 +302,7 @@ def test_packages_and_answers_go_by_sftp_and_s3(remote: Parties, tmp_path: Path)
 
 
 def test_each_operator_may_have_a_folder_of_its_own(parties: Parties) -> None:
-    """As where each logs in by SFTP and sees nothing of the others."""
+    """Each operator logs in by SFTP and sees nothing of the others."""
     for who in ("north", "south"):
         (parties.folder / "exchange" / who / "inbox").mkdir(parents=True)
     parties.write_settings(inbox="../exchange/north/inbox")

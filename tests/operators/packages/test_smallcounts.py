@@ -26,7 +26,7 @@ LATE = st.lists(ATOM, max_size=3)
 @examples(max_examples=120)
 @given(st.lists(ATOM, min_size=1, max_size=9), LATE, st.integers(2, 8))
 def test_no_difference_that_an_attacker_finds_is_small(first: list[Any], late: list[Any], least: int) -> None:
-    """Of a package and one that is sent again with a few late messages, by definitions of which each is free:
+    """A package is sent again with a few late messages, by definitions of which each is free: differences are
     between all counts of all tables, sums over cells, and what one definition has and another has not."""
     known = [numbers(left_of(daily(atoms), least)[0]) for atoms in (first, [*first, *late])]
     every = {0} | {number for of in known for found in of.values() for number in found}

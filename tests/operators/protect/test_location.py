@@ -204,7 +204,8 @@ def test_country_of_a_number(number, country):
 
 
 def test_countries_that_share_a_code_are_told_before_the_last_digits():
-    """As libphonenumber says of whole numbers, for numbers near those that it gives as examples."""
+    """Countries are those that libphonenumber names for whole numbers, near those that it gives as
+    examples."""
     rng = random.Random(5)
     shared = {
         code: names for code, names in phonenumbers.COUNTRY_CODE_TO_REGION_CODE.items() if len(names) > 1

@@ -245,7 +245,8 @@ def test_ends_of_parts_are_added_and_cut_to_what_there_was() -> None:
 
 
 def test_a_channel_is_estimated_by_the_share_of_each_call() -> None:
-    """Also where more of one call came after the sample was drawn; by prevalence where no share is known."""
+    """More of one call may have come after the sample was drawn; prevalence is used where no share is
+    known."""
     row = {"units": 100, "spam_certain": 30, "spam_possible": 40, "prevalence": 0.5}
     shares = dict(zip(CALL_SHARES, (0.9, 0.5, 0.1), strict=True))
     told = {

@@ -558,7 +558,7 @@ def test_filters_that_tell_no_type_are_shown(report: Report) -> None:
 
 
 def test_sources_have_no_rate_by_the_subscribers_of_receivers(report: Report) -> None:
-    """Such a rate was the count beside it, divided by the same number in every row."""
+    """A rate by receivers was the count beside it, divided by the same number in every row."""
     for block in sources.sources_section(report).blocks:
         assert not any("subscriber" in column.name for column in block.table.columns)
     assert not any("subscriber" in column for column in report.figures.countries.columns)

@@ -298,7 +298,7 @@ def test_units_are_those_of_silver(log: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_filter_between_the_lines_names_the_recipients_of_a_refused_message(tmp_path: Path) -> None:
-    """Of a message refused after DATA the server records one recipient, the filter all of them."""
+    """The server records one recipient of a message refused after DATA, the filter all of them."""
     refused = (
         line(0, "smtpd[7]: AABBCCDDEE: client=a.example[192.0.2.7]")
         + line(1, "cleanup[8]: AABBCCDDEE: message-id=<1@a.example>")
@@ -838,7 +838,7 @@ def test_an_unknown_format_is_described_and_drafted(tmp_path: Path, monkeypatch:
 
 
 def test_lines_of_json_are_drafted_no_profile(tmp_path: Path) -> None:
-    """Their commas cut them into columns, but no profile reads objects."""
+    """Commas cut lines of JSON into columns, but no profile reads objects."""
     (tmp_path / "events.jsonl").write_text('{"at": 1, "from": "a", "to": ["b"], "spam": true}\n' * 40)
     told = Told(tmp_path / "events.jsonl")
     assert "a JSON object on each line" in told.out and "profile" not in told.out
@@ -1231,7 +1231,7 @@ def test_records_that_a_shipper_joined_are_named_with_what_to_do(
 @pytest.mark.long
 @pytest.mark.parametrize("is_listed", [False, True])
 def test_a_folder_of_reports_of_one_kind_is_one_source(tmp_path: Path, is_listed: bool) -> None:
-    """As Microsoft's complaints beside others', and a report that cannot be read."""
+    """The folder has Microsoft's complaints beside others', and a report that cannot be read."""
     reports = ROOT / "tests" / "data" / "reports"
     for number in (1, 2, 10):
         shutil.copy(reports / "abuse.eml", tmp_path / f"arf-{number}.eml")

@@ -41,13 +41,13 @@ def test_a_piece_of_several_days_may_have_a_gap() -> None:
 
 
 def test_another_source_of_the_same_format_fills_no_gap() -> None:
-    """Both of an operator's exchangers have days of one table."""
+    """Two exchangers of an operator have days of one table."""
     known = before(0, 1, 3)
     assert missing_days(each_alone(known), set(before(0, 1, 2, 3))) == before(2)
 
 
 def test_days_that_bronze_no_longer_keeps_are_not_missing() -> None:
-    """Of days before the oldest that is kept, the ledger alone knows."""
+    """The ledger alone has days before the oldest that is kept."""
     known = before(0, 1, 2, 3, 5)
     assert missing_days(each_alone(known), set(before(0, 1))) == before(4)
 

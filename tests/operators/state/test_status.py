@@ -135,7 +135,7 @@ def test_an_age_that_is_none_is_refused(days: str, tmp_path: Path, observatory: 
 
 
 def test_days_without_records_are_named_with_what_to_do(tmp_path: Path, observatory: Command) -> None:
-    """Of a log in two pieces with a day between them, and of what came as a report."""
+    """A log comes in two pieces with a day between them, and another source as a report."""
     found = with_ledger(tmp_path)
     with_ledger(tmp_path, "reports", "dmarc")
     older = LAST.date() - dt.timedelta(days=2)

@@ -68,7 +68,8 @@ def test_who_spends_nothing_hides_nobody(nothing: str, prices: dict[str, float])
 
 
 def test_an_administration_finds_what_no_operator_of_its_country_does() -> None:
-    """Who knows both operators of Kenya knows what all others spend: one of them is nearly all of that."""
+    """An administration that knows both operators of Kenya knows what all others spend: one of them is nearly
+    all of that."""
     spent = {"npl-0": 1000.0, "ken-0": 2000.0, "ken-1": 2500.0, "npl-1": 10.0}
     found = Attack([release("FJI", {"FJI": 0.2}, spent)], SHAPE, 10.0).find_all()
     assert {each.attacker for each in found if each.holding == "npl-0"} == {"administration of KEN"}

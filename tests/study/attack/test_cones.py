@@ -135,7 +135,7 @@ def test_second_order_programs_go_as_far_as_many_tangents(
 def test_a_point_that_breaks_a_cone_counts_for_nothing(
     search: BlockSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the edge of a cone is taken to be farther than it is."""
+    """The edge of a cone is taken to be farther than it is."""
     monkeypatch.setattr(Cones, "reach", lambda cones, change, broken: np.ones(len(broken)))
     found = [point for point, is_bent, _ in move_targets(search) if is_bent]
     assert found and all(search.classes.cones.find_broken(point) == [] for point in found)
@@ -144,7 +144,7 @@ def test_a_point_that_breaks_a_cone_counts_for_nothing(
 def test_a_far_point_that_breaks_a_cone_counts_for_nothing(
     search: BlockSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the second-order program gives the solution of rows alone, and all of it is said to be within."""
+    """The second-order program gives the solution of rows alone, and all of it is said to be within."""
     bend, solutions = program.Program.bend, list[Array]()
 
     def keep_solution(linear: program.Program, change: Array, *given: Any) -> Any:
@@ -159,7 +159,7 @@ def test_a_far_point_that_breaks_a_cone_counts_for_nothing(
 
 
 def test_where_nobody_has_anything_all_may_rise_alike() -> None:
-    """Of three who have nothing one alone has no variance that is small enough, however little it gets."""
+    """One alone of three who have nothing has no variance that is small enough, however little it gets."""
     of = PublishedCell("r1", "t", "2026-Q4", "EMAIL", "a", EVERYWHERE)
     cone = Cone(
         of, csr_array(np.eye(5)), np.ones(5), np.array([1.0, 1, 1, 2, 3]), np.array([0, 0, 1, 1, 1]), 0.1

@@ -427,7 +427,7 @@ def test_a_sum_of_estimates_says_how_wide_it_is(observatory: Run, width: int) ->
 
 @pytest.mark.parametrize("table", stage_tables("study"))
 def test_every_table_of_the_study_is_taken(explain: Explain, table: str) -> None:
-    """This lake has rows of some; what it lacks is empty, and no table is unknown."""
+    """The lake has rows of some; what it lacks is empty, and no table is unknown."""
     with pytest.raises(ObservatoryError) as told:
         explain(f"{table}/nothing")
     assert "is empty: `observatory study estimate`" in str(told.value) or "'nothing'" in str(told.value)

@@ -1,4 +1,4 @@
-"""Where each respondent stands in the round of a period."""
+"""Standing of each respondent in the round of a period."""
 
 import datetime as dt
 from pathlib import Path

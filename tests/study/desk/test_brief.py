@@ -79,7 +79,7 @@ def test_points_to_correct_are_named_and_no_form_with_them_is_complete() -> None
 
 
 def test_a_countrys_volume_is_shown_with_its_interval_in_the_language_of_the_brief() -> None:
-    """Its row has no rate."""
+    """The row of the country has no rate."""
     kenya = {"rate_per_subscription": None, "rate_low": None, "rate_high": None, "estimate": "345000000",
              "estimate_low": "301000000", "estimate_high": "396000000"}  # fmt: skip
     published = release(ITU_AFR={}, **{"404": kenya})

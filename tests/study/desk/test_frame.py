@@ -49,7 +49,7 @@ def put_downloads(folder: Path, countries: list[str], last: int = 2025) -> None:
 
 
 def build(folder: Path, countries: list[str] = TWO, year: int = YEAR) -> tuple[dict[str, Any], FrameRemarks]:
-    """As `study frame` does; sources and files lie in a folder."""
+    """Build the tables as `study frame` does; sources and files lie in a folder."""
     remarks = FrameRemarks()
     sources = read_sources(folder / "sources", year)
     made = build_tables(sources, countries, year, 0.2, remarks)
@@ -417,7 +417,7 @@ def test_half_a_workbook_one_with_macros_and_two_years(tmp_path: Path) -> None:
 
 
 def ask_operators(listed: Path, frame: list[dict[str, str]], names: dict[str, str]) -> list[str]:
-    """As `study frame --ask` does; the ids of those that were added."""
+    """Add operators as `study frame --ask` does, and return the ids of those that were added."""
     rows = operators_to_ask(listed, frame, names)
     add_respondents(listed, rows)
     return [row["respondent_id"] for row in rows]

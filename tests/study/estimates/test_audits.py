@@ -93,7 +93,7 @@ def test_a_month_without_an_audit_is_as_of_an_operator_without_one() -> None:
 
 
 def test_replicates_have_the_audits_interval_and_stay_shares() -> None:
-    """Of the first, 0.97 from 0.92 to 0.98: the ends are those of the interval, on both sides."""
+    """Replicates of the first, 0.97 from 0.92 to 0.98, have the ends of the interval, on both sides."""
     ends = shares(0.97, 0.5, 0.0) | {"flagged_spam_share_low": 0.92, "flagged_spam_share_high": 0.98}
     found = correct_spam(table(*FIVE[1:], month("a0", (1000, 0, 0), **ends)), 1, 20_000)
     assert found is not None
@@ -247,7 +247,7 @@ COUNTS = st.lists(st.tuples(*[st.integers(0, 500)] * 2), min_size=PEOPLE, max_si
 def test_filters_that_never_err_correct_nothing(
     counts: list[tuple[int, int]], before: int, audits: int
 ) -> None:
-    """With nothing undecided, corrected spam is certain spam, in each area, with its error."""
+    """Corrected spam is certain spam where nothing is undecided, in each area, with its error."""
     # Of a call that no audited operator has, nothing is known.
     assume(all(map(any, zip(*counts[:audits], strict=True))))
     rows = [
@@ -276,7 +276,7 @@ def test_neither_order_nor_split_of_rows_changes_a_figure(
 
 
 def test_what_is_reported_is_below_the_interval_and_the_band_in_order() -> None:
-    """As the contract has it; what an audited operator saw is no more than an estimate of its own."""
+    """The contract asks for it; what an audited operator saw is no more than an estimate of its own."""
     rows = [month(f"a{place}", (100, 10, 900 + place), before=20, **shares(0.95, 0.5, 0.02, 0.02))
             for place in range(PEOPLE)]  # fmt: skip
     for area in ("WORLD", "EUR", "FRA"):
@@ -338,7 +338,7 @@ class Filtered:
 
 
 def filtered(people: Population, channel: str, random: np.random.Generator) -> Filtered:
-    """As in the sample membership: a filter flags about what there is of spam, and lets some pass."""
+    """Filter as in the sample membership: a filter flags about what there is of spam, and lets some pass."""
     of_all = (
         random.beta(14, 8, len(people.spam)) if channel == "EMAIL" else random.beta(2, 30, len(people.spam))
     )
@@ -391,8 +391,9 @@ def test_intervals_of_corrected_spam_hold_the_truth_of_a_few_samples() -> None:
 
 
 def held(channel: str, samples: int) -> None:
-    """Of the world, a third of the respondents audited: who answers, who audits and what is labelled are
-    drawn again and again. Certain spam misses what filters of SMS let pass: its interval cannot know."""
+    """Measure how often intervals of the world hold the truth where a third of the respondents is audited:
+    who answers, who audits and what is labelled are drawn again and again. Certain spam misses what filters
+    of SMS let pass: its interval cannot know."""
     people = population(channel)
     random = np.random.default_rng(20261125)
     found = filtered(people, channel, random)

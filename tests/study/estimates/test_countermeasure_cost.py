@@ -72,7 +72,7 @@ def test_who_lacks_a_month_is_no_respondent() -> None:
 
 
 def test_prices_err_alike_for_all_and_own_figures_for_each() -> None:
-    """So errors of prices do not average out over operators, and those of figures do."""
+    """Errors of prices do not average out over operators, and those of figures do."""
     found = three_operators()
     drawn = draw_costs(found, 1, 2000)
     assert drawn.mean(axis=0) == pytest.approx(found.means)

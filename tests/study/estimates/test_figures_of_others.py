@@ -25,8 +25,8 @@ def test_no_other_table_reads_their_answers_and_no_published_table_reads_this_on
 
 
 def test_estimates_are_byte_equal_with_and_without_them() -> None:
-    """Not even figures in operators' and administrations' own lines, under their own names, if the role says
-    another member."""
+    """Figures in operators' and administrations' own lines, under their own names, change nothing if the role
+    says another member."""
     have = read_tables(FOLDER, study_stage.REFERENCES)
     have |= {table: read_table(FOLDER, table, is_needed=False) for table in study_stage.SUBMITTED_TABLES}
     is_here = pl.col("country_code").is_in(["AFG", "ARE", "NPL"])

@@ -69,7 +69,7 @@ def with_findings(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 
 
 def thousandfold(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """With one answer on spam, and that on all traffic, a thousand times too high, as in thousands."""
+    """Make one answer on spam, and that on all traffic, a thousand times too high, as in thousands."""
     is_odd = (pl.col("respondent_id") == ODD) & pl.col("indicator_code").is_in([SPAM, "sp205.EMAIL"])
     value = pl.when(is_odd).then(pl.col("value") + "000").otherwise("value")
     return have | {ANSWERS: have[ANSWERS].with_columns(value=value)}
@@ -195,7 +195,7 @@ def test_a_year_contradicts_no_quarter(year: float, quarters: list[float], is_fo
     [(4.9, False), (5.2, True), (0.21, False), (0.19, True), (0.0, True)],
 )
 def test_a_respondents_own_figure_changes_by_five_times_at_most(now: float, is_found: bool) -> None:
-    """Both quarters have 92 days."""
+    """Each of the two quarters has 92 days."""
     earlier, later = row_of({"a": 1000}, "2026-Q3"), row_of({"a": 1000 * now})
     assert (rules_of(*earlier, *later) == {"a": {0}}) is is_found
 
@@ -279,8 +279,8 @@ def replaced(small: Small, name: str, figures: tuple[int, int, int]) -> Small:
 @example(seed=102, factor=0.0)
 @given(seed=st.integers(0, 10**6), factor=st.sampled_from([0.0, 0.2, 30.0, 1000.0]))
 def test_influence_is_how_far_the_estimate_really_moves(seed: int, factor: float) -> None:
-    """Of the study's own estimates, with the figure and with the expected one in its place; and no area that
-    may be published moves more."""
+    """The study's own estimates are made with the figure and with the expected one in its place; and no area
+    that may be published moves more."""
     small = drawn(seed, countries=5, answering=0.8)
     who = max((each for each in small.operators if each.figures), key=lambda each: each.subscriptions)
     assert who.figures
@@ -555,7 +555,7 @@ def test_money_is_asked_in_the_words_of_the_form() -> None:
 
 @pytest.mark.parametrize("language", load_definition()["languages"])
 def test_computed_posts_are_asked_with_what_they_were_computed_from(language: str) -> None:
-    """And with no other line of the account: a form has dozens."""
+    """No other line of the account is named: a form has dozens."""
     have = account_of("999999999999")
     (row,) = have[finding.TABLE].to_dicts()
     row |= {"series": "_T/posts/none", "contribution": 136.4, "channel_code": "EMAIL"}

@@ -1,4 +1,5 @@
-"""Who gave logs or answers and is not in the frame of operators is named before any table is computed."""
+"""Respondents that gave logs or answers and are not in the frame of operators: they are named before any
+table is computed."""
 
 import datetime as dt
 import re

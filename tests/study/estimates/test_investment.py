@@ -567,7 +567,7 @@ def test_amounts_with_no_upper_edge_stand_at_what_was_told_where_nothing_says_mo
 
 @pytest.mark.parametrize(("small", "is_apart"), [(8, True), (7, False)])
 def test_a_size_class_of_eight_accounts_is_fitted_by_itself(small: int, is_apart: bool) -> None:
-    """What large operators spend says nothing of a small one's band where there are eight small ones."""
+    """Spending of large operators says nothing of a small one's band where there are eight small ones."""
     count = 2 * small + 2
     is_small = np.arange(count) < small
     exact, size = np.linspace(100, 200, count), np.where(is_small, "SMALL", "LARGE").astype(object)

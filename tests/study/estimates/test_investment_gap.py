@@ -144,7 +144,7 @@ def framed(names: str) -> pl.DataFrame:
 
 
 def audited(rates: dict[str, float]) -> pl.DataFrame:
-    """Of 100 spam messages the share stopped; nine tenths of 80 flagged messages were spam."""
+    """Shares of spam messages that each respondent stopped; nine tenths of 80 flagged messages were spam."""
     return pl.DataFrame(
         {"respondent_id": list(rates), "channel_code": "EMAIL", "rate": list(rates.values()),
          "flagged": 80.0, "right": 72.0}
@@ -176,7 +176,7 @@ def test_the_best_and_their_measures_are_told() -> None:
 
 
 def test_who_stops_as_much_as_the_last_of_the_best_is_one_of_them() -> None:
-    """Not whose name comes first: the quarter of six, two, ends between three that are alike."""
+    """Names do not decide: the quarter of six, two, ends between three that are alike."""
     rates = {"f": 0.9, "a": 0.7, "b": 0.7, "c": 0.7, "d": 0.2, "e": 0.1}
     given = accounts([(each, "service", 9, 9) for each in rates])
     best = best_respondents(given, NO_ASSETS, audited(rates), framed("abcdef"), 0.3)
@@ -305,7 +305,7 @@ def test_what_is_spent_is_printed_with_what_is_missing() -> None:
 
 
 def test_spending_over_no_traffic_says_why_it_is_missing() -> None:
-    """As in a study of forms alone."""
+    """A study of forms alone has no traffic."""
     spending = typed_rows(study_lake.investment(), "study.investment")
     spending = spending.with_columns(per_thousand_units=pl.lit(None, spending.schema["per_thousand_units"]))
     chosen = read_targets(Gap(), Gap(), ASSUMED)

@@ -42,8 +42,8 @@ def test_a_package_that_cannot_be_loaded_does_not_keep_the_others_from_it(
 def test_a_package_is_loaded_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops_at: str, is_killed: bool
 ) -> None:
-    """Also for a reader of each table's latest version, as estimates are; after a kill once the next command
-    has begun."""
+    """A reader of each table's latest version, as estimates are, sees no half either; after a kill once the
+    next command has begun."""
     lake = Lake(str(tmp_path / "lake"))
     land_packages(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
     before = {table: rows_of(lake, table) for table in (*TABLES, RECEIPT)}
@@ -85,7 +85,7 @@ def test_estimating_undoes_what_a_killed_loading_left(
 
 
 class Killed(BaseException):
-    """In place of a signal: nothing after it is done."""
+    """An error in place of a signal: nothing after it is done."""
 
 
 def stop_writing(monkeypatch: pytest.MonkeyPatch, table: str, is_killed: bool) -> None:

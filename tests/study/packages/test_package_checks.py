@@ -134,7 +134,7 @@ def test_every_number_of_a_table_has_bounds(good: bytes, tmp_path: Path, units: 
 
 
 def test_counts_that_are_no_multiples_are_refused(good: bytes, tmp_path: Path) -> None:
-    """Of a program other than this one: its differences would tell."""
+    """The package is of another program: its differences would reveal counts."""
     file = tmp_path / "p.zip"
     file.write_bytes(good)
     data = with_row(contents(file)["submission.csv"], 2, units="51")

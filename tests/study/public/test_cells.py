@@ -89,7 +89,7 @@ def test_few_subscriptions_behind_a_definition_hold_no_other_back() -> None:
 
 
 def test_a_definition_that_one_dominates_holds_the_others_back() -> None:
-    """Of its absence nobody knew before, so that it must not say whether p% failed for it alone."""
+    """Nobody knew of its absence before, so that it must not say whether p% failed for it alone."""
     elsewhere = [counted(each, {WIDE: 0.8}) for each in AROUND]
     kenya = [counted(each, {WIDE: share}) for each, share in zip(SAFE, (0.9, 0.01, 0.01, 0.01), strict=True)]
     assert counts(made_of(basis(Small((*elsewhere, *kenya)), "r1")), "KEN") == {}

@@ -289,11 +289,12 @@ def test_ten_studies(seed: int) -> None:
 @pytest.mark.long
 @pytest.mark.parametrize("seed", (100, 101, 125))
 def test_chains_of_four_releases(seed: int) -> None:
-    """In the last two most operators count by two more definitions, one within the other, too. Nobody finds
-    anything, but who bought an operator in what was released before.
+    """Most operators count by two more definitions in the last two releases, one within the other, too.
+    Nobody finds anything, but who bought an operator in what was released before.
 
     Variances that a finding rests on are dropped: where cells' totals move far, a tangent may cut off what is
-    possible. tests/independent asks variances by programs that prove what they find."""
+    possible. tests/independent asks variances by programs that prove what they find.
+    """
     small, releases = drawn(seed), []
     bought: list[tuple[str, int]] = []
     for number in range(4):

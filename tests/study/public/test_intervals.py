@@ -30,7 +30,7 @@ def released(small: Small, release: str = "r1", earlier: tuple[EarlierRelease, .
 
 @cache
 def first_release() -> EarlierRelease:
-    """Of a study that two tests change."""
+    """Release of a study that two tests change."""
     return released(drawn(5))
 
 
@@ -85,7 +85,7 @@ def test_where_bands_of_reliability_begin() -> None:
 
 @pytest.mark.long
 def test_every_interval_is_made_again_from_the_csv_alone() -> None:
-    """Of a study of many countries, whose factors give all bands."""
+    """The study has many countries, whose factors give all bands."""
     rows = intervals_of(released(drawn(2, most=9)).public[ABOUT.table])
     assert rows.height > 20
     assert set(rows["cv_band_code"]) == {"acceptable", "caution", "unreliable"}
@@ -100,7 +100,7 @@ def test_every_interval_is_made_again_from_the_csv_alone() -> None:
     "about", [each for each in WITH_INTERVAL if each.table != ABOUT.table], ids=lambda each: each.table
 )
 def test_every_table_has_its_intervals_made_so(about: PublicContract, variance: float) -> None:
-    """Of six alike operators, whose own variance is 0.005: none of these shows anybody."""
+    """Six operators are alike, and their own variance is 0.005: none of the tables shows anybody."""
     amounts = ([2 * each for each in ALIKE], ALIKE, ALIKE)
     study = study_of(about, dict(zip(SUMS[about.table], amounts, strict=True)), variance=variance)
     made = make_public_tables(study, [], [PERIOD], P_PCT)

@@ -1,4 +1,4 @@
-"""Where the attack finds a contribution in figures of parts, single parts are left out, and never a whole."""
+"""Figures of parts in which the attack finds a contribution: single parts are left out, and never a whole."""
 
 from dataclasses import replace
 from typing import Any

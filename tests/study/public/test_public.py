@@ -89,7 +89,7 @@ def with_contributions(study: Basis, contribution: pl.DataFrame) -> Basis:
 
 
 def test_contributions_from_no_country_stop_the_release() -> None:
-    """They would be in no area, and nobody would see that they changed."""
+    """Contributions without a country would be in no area, and nobody would see that they changed."""
     own = STUDY.tables[CONTRIBUTION]
     lost = own.with_columns(
         country_code=pl.when(pl.col("respondent_id") == "ken-0").then(pl.lit("XXX")).otherwise("country_code")
@@ -99,7 +99,7 @@ def test_contributions_from_no_country_stop_the_release() -> None:
 
 
 def test_the_attack_refuses_contributions_that_are_no_amount(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With NaN no bound is too near."""
+    """NaN would leave no bound too near."""
     released = unattacked(STUDY, [], monkeypatch)
     own = STUDY.tables[CONTRIBUTION]
     spoilt = own.with_columns(
@@ -110,7 +110,7 @@ def test_the_attack_refuses_contributions_that_are_no_amount(monkeypatch: pytest
 
 
 def test_a_finding_that_names_no_figure_holds_the_release_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only what rests on figures of earlier releases alone holds nothing back."""
+    """A finding holds nothing back only if it rests on figures of earlier releases alone."""
     found = Finding(
         "", "ken-0", ("ken-0",), VOLUME.source, PERIOD, "EMAIL", "recipient/OPERATOR/units", "low", ()
     )

@@ -154,7 +154,7 @@ LIKE: dict[str, Any] = {
 
 
 def study_rows(**changed: Any) -> pl.DataFrame:
-    """Both periods' rows of each area, with ends of the study's own."""
+    """Rows of each area for both periods, with ends of the study's own."""
     rows = []
     for area, (kind, before, after, *factors) in CHANGES.items():
         for code, period, value, factor in (

@@ -80,7 +80,7 @@ def test_a_row_that_breaks_its_contract_is_not_written(tmp_path: Path) -> None:
 
 
 def test_an_operator_that_was_sold_is_answered_for_by_its_buyer(tmp_path: Path) -> None:
-    """Its seller sent packages of the year before the list gave the operator to another, and has no form that
+    """The seller sent packages of the year before the list gave the operator to another, and has no form that
     could be mended for it."""
     lake = Lake(str(tmp_path))
     sent = {

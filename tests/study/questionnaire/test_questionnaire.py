@@ -115,7 +115,7 @@ def test_the_core_set_is_small_and_each_role_has_its_own_questions() -> None:
 
 @pytest.mark.long
 def test_a_vendors_form_is_made_filled_in_and_read_back_in_every_language() -> None:
-    """Of a year and of a quarter it is the same; its own questions are of no other role."""
+    """A vendor's form is the same for a year and for a quarter; its own questions are of no other role."""
     vendor = RESPONDENTS["filter-works"]
     own = {"sp1001.EMAIL.filtering": ("yesno", "yes"), "sp1002.EMAIL": 2.4, "sp1003.EMAIL": ("basis", "SAMPLE"),
            "sp1004.EMAIL": 40_000_000, "sp1005.EMAIL": 51.5, "sp1006.EMAIL": "Mail in 2025, p. 4, works.example"}  # fmt: skip
@@ -252,7 +252,7 @@ def test_the_arabic_percent_sign_is_the_same_everywhere() -> None:
 
 
 def test_numbers_dates_and_codes_keep_their_order_in_arabic() -> None:
-    """By Unicode's rules a space, and a hyphen after Arabic letters, lets their parts change places."""
+    """A space, and a hyphen after Arabic letters, lets their parts change places by Unicode's rules."""
     texts = [words["ar"] for keys in load_translations().values() for words in keys.values()]
     assert [text for text in texts if re.search(r"\d \d{3}", text)] == []
     assert [
@@ -787,7 +787,7 @@ def test_all_errors_of_a_file_are_told_at_once(book: Any) -> None:
 
 
 def lost(changes: dict[str, Any]) -> tuple[set[str], set[str]]:
-    """Of GOOD with changes: the indicators that count no longer, and of these the ones stored as NA."""
+    """Indicators of GOOD with changes that count no longer, and those of them that are stored as NA."""
     found = assessed(filled(changes))
     assert not found.is_refused
     rows = {row["indicator_code"]: row for row in answer_rows(found, AT)}

@@ -34,7 +34,7 @@ def again(place: Place, kept: Path) -> None:
 
 @pytest.fixture
 def place(place: Place) -> Place:
-    """With few files."""
+    """Folders of a release with few files."""
     shutil.rmtree(place.folder)
     folders.write_folder(place.folder, few_files())
     (place.restricted / decisions.FILE).unlink()
@@ -152,7 +152,7 @@ def test_a_publication_that_was_broken_off_can_be_withdrawn(place: Place, signed
 
 
 def test_a_published_folder_without_a_record_gets_one(place: Place, signed: None) -> None:
-    """As an earlier version of the program left it when it was killed."""
+    """An earlier version of the program left it when it was killed."""
     place.clear()
     shutil.copytree(place.folder, place.public / NAME)
     with pytest.raises(ObservatoryError, match=f"`observatory release publish {NAME}` adds it"):
@@ -192,7 +192,7 @@ def test_a_record_without_room_leaves_the_file_as_it_was(
 
 @pytest.mark.long
 def test_making_killed_at_any_point_leaves_a_release_or_none(tmp_path: Path) -> None:
-    """And the next one has the same version."""
+    """The next release has the same version."""
     root, restricted = tmp_path / "releases", tmp_path / "restricted"
     folder, own = root / NAME, restricted / NAME
     files = few_files()

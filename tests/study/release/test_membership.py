@@ -89,7 +89,7 @@ def test_a_release_says_which_membership_of_groups_it_used(made: SimpleNamespace
 
 
 def test_groups_without_open_exits_are_printed_and_stay(made: SimpleNamespace) -> None:
-    """With the group itself they would reveal three countries by subtraction."""
+    """Three countries would be revealed by subtraction from the group itself."""
     before = {each: each.read_bytes() for each in made.node.folder.rglob("*") if each.is_file()}
     told = CliRunner().invoke(
         app, ["study", "membership", "--config", str(made.node.settings)], catch_exceptions=False

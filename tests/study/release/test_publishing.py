@@ -77,7 +77,7 @@ def test_a_signature_by_another_key_publishes_nothing(place: Place, keys: Simple
 
 
 def test_gpg_alone_makes_a_signature_too(place: Place, keys: SimpleNamespace) -> None:
-    """On a machine that has no more than GnuPG (docs/tsb.md)."""
+    """The machine has no more than GnuPG (docs/tsb.md)."""
     place.clear()
     signature, data = folders.signature_of(place.folder), place.folder / manifest.NAME
     gpg = ["gpg", "--quiet", "--armor", "--local-user", keys.officer, "--output", signature]
@@ -117,7 +117,7 @@ def test_a_changed_byte_of_any_file_is_found(place: Place, name: str) -> None:
 
 @pytest.mark.long
 def test_a_manifest_with_any_changed_bit_is_refused_or_has_another_digest(tmp_path: Path) -> None:
-    """And its signature is not good: that is of the digest. No change ends the program."""
+    """The signature is not good: that is of the digest. No change ends the program."""
     folder = tmp_path / "2026-Q4" / "v1.0.0"
     folders.write_folder(folder, few_files())
     digest = manifest.verify_release(folder)
@@ -392,7 +392,7 @@ def test_a_sheet_counts_for_its_country_whatever_its_file_is_called(place: Place
 
 
 def test_nobody_waits_for_an_administration_without_rows(place: Place, keys: SimpleNamespace) -> None:
-    """Of Tonga nothing leaves: its sheet says so, and it may answer."""
+    """Nothing of Tonga leaves: its sheet says so, and it may answer."""
     place.clear(AFTER)
     sign_release(place.folder, keys.officer)
     found = clearance.read_clearance(place.restricted)
@@ -487,7 +487,7 @@ def test_rows_of_a_country_without_an_administration_are_left_out_of_the_next_ve
 
 
 def test_a_clearance_that_lacks_a_country_is_made_again(place: Place, keys: SimpleNamespace) -> None:
-    """As an earlier version of the program wrote it: the release itself says whose rows leave."""
+    """An earlier version of the program wrote it: the release itself says whose rows leave."""
     place.clear()
     sign_release(place.folder, keys.officer)
     found = clearance.read_clearance(place.restricted)

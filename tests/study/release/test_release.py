@@ -319,7 +319,7 @@ def test_an_open_finding_is_refused(spoilt: Node, run: Run) -> None:
 
 
 def test_a_waiver_of_a_respondent_that_contributed_nothing_is_refused(spoilt: Node, run: Run) -> None:
-    """Its contributions to other periods do not count."""
+    """Contributions to other periods do not count."""
     lake = open_lake(str(spoilt.folder / "lake"))
     rows = lake.read("study.contribution")
     is_idle = (pl.col("respondent_id") == "ken-0") & (pl.col("period_code").is_in(["2026-Q4", "2026"]))
@@ -370,7 +370,7 @@ def test_a_second_make_waits_for_the_first(spoilt: Node, run: Run) -> None:
 def test_a_full_disk_leaves_no_half_release(
     spoilt: Node, run: Run, monkeypatch: pytest.MonkeyPatch, after: int
 ) -> None:
-    """In the restricted folder, and in the release's own."""
+    """The disk is full in the restricted folder, and in the release's own."""
     full = full_after(after, monkeypatch)
     refused(make(run, spoilt), "the disk is full", code=5)
     assert full.calls == after + 1

@@ -231,7 +231,7 @@ def test_a_signature_made_while_its_key_was_valid_stays_good_with_a_note(
 def test_a_signature_dated_after_its_key_expired_is_refused(
     place: Place, old_key: SimpleNamespace, keys: SimpleNamespace, tmp_path: Path
 ) -> None:
-    """Its owner prolongs the key, signs, and readers have the key as it was."""
+    """The owner prolongs the key, signs, and readers have the key as it was."""
     gpg(
         "--quick-set-expire",
         gpg("--with-colons", "--list-keys", "former").split("fpr:::::::::")[1][:40],
