@@ -174,7 +174,13 @@ def format_counted_twice(
     recipients: int,
     since: dt.date,
 ) -> str:
-    """The message on recipients that count twice because a filter came back from a network not listed."""
+    """The message on recipients that count twice because a filter came back from a network not listed.
+
+    Args:
+        client_network: the network of the filter's address; None where the log has that address as relay=
+            alone.
+        since: the first day with such messages.
+    """
     if client_network is None:
         where, what = "whose address is", "the filter's address, which the log has as relay="
     else:

@@ -156,7 +156,11 @@ def describe_wanted(question: Question, language: str) -> str:
 def kind_check(
     question: Question, indicator: Indicator, answer: str, form: Form, places: Places, language: str
 ) -> str:
-    """The formula that checks an answer by its question's kind, and then by further relations."""
+    """The formula that checks an answer by its question's kind, and then by further relations.
+
+    Args:
+        answer: the reference of the answer's cell.
+    """
     wrong = quote_text(f"✗ {describe_wanted(question, language)}")
     further = relation_check(indicator, form, places, language)
     if question.kind == "text":

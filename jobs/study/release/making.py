@@ -109,7 +109,14 @@ def make_from_lake(
     say: Callable[[str], None],
     leave_out_areas: bool,
 ) -> MadeRelease:
-    """Protect, attack and write a release of the tables that the lake has now."""
+    """Protect, attack and write a release of the tables that the lake has now.
+
+    Args:
+        is_major: give the release a new major version.
+        say: takes a line on each step.
+        leave_out_areas: leave out groups and regions whose figures reveal a contribution, but never the
+            world.
+    """
     remove_unmade(Path(settings.release.root), Path(settings.release.restricted), period)
     recipe = recipe_of(lake, settings, period, is_major, leave_out_areas)
     say("release: protecting and attacking")
