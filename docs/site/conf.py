@@ -74,6 +74,7 @@ docs/spark
 docs/debugging
 docs/dev/recipes
 docs/dev/design
+docs/dev/walks
 CONTRIBUTING
 jobs/operators/README
 jobs/study/README

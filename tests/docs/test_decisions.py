@@ -15,6 +15,7 @@ TEXTS = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").glob("*.md")),
     *sorted((ROOT / "docs" / "dev").glob("*.md")),
+    *sorted((ROOT / "jobs").glob("*/README.md")),
     INDEX,
     *PAGES,
 ]

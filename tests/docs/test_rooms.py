@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from functools import cache
 from pathlib import Path
+from textwrap import wrap
 
 import pytest
 
@@ -17,6 +18,9 @@ ROOMS = sorted([JOBS / "cli", *(path.parent for path in JOBS.glob("[!c]*/*/__ini
 MODULES = sorted(JOBS.rglob("*.py"))
 # Files of other projects, and of users.
 ELSEWHERE = {"jasmin/managers/listeners.py", "dlr.py"}
+# Pages of the wings and the base, and the most lines of 100 columns that one screen shows.
+WINGS = [f"jobs/{name}/README.md" for name in ("base", "operators", "study")]
+MOST_LINES = 45
 NAMES = {"commands": "cli", "DAGs": "dags"}
 # Folders of tests whose point is several modules at once, or none. CONTRIBUTING.md says of each why.
 OF_SEVERAL = {"dags", "docker", "docs", "golden", "independent", "remote", "site", "whole"}
@@ -119,15 +123,28 @@ def test_contributing_says_why_folders_test_several_modules() -> None:
     assert set(re.findall(r"`tests/(\w+)/`", said)) == OF_SEVERAL
 
 
-@pytest.mark.parametrize("wing", ["base", "operators", "study"])
-def test_a_wings_page_names_what_is_there(wing: str) -> None:
-    text = (JOBS / wing / "README.md").read_text(encoding="utf-8")
-    files = set(re.findall(r"`([\w/]+/[\w/]+\.py)`", text))
-    assert files
-    assert [
-        name for name in sorted(files) if not (JOBS / wing / name).exists() and not (ROOT / name).exists()
-    ] == []
+@pytest.mark.parametrize("name", [*WINGS, "docs/dev/walks.md"])
+def test_a_wings_page_and_the_walks_name_what_is_there(name: str) -> None:
+    text = (ROOT / name).read_text(encoding="utf-8")
+    files: set[str] = set()
+    # A path is below the folder of its page, or of the wing that its section of the walks names.
+    for part in re.split(r"^## ", text, flags=re.MULTILINE):
+        below = re.search(r"Paths are below `([\w/]+)/`", part)
+        folder = ROOT / below[1] if below else (ROOT / name).parent
+        paths = re.findall(r"`([\w/]+/[\w/]+\.py|[\w/]+/)`", part)
+        files |= {each for each in paths if not (folder / each).exists() and not (ROOT / each).exists()}
+        assert not below or len(paths) > 10
+    assert sorted(files) == []
+    assert re.search(r"`[\w/]+\.py`", text)
     defined = {
         node.name for file in MODULES for node in list_documented(file) if isinstance(node, ast.FunctionDef)
     }
     assert sorted(set(re.findall(r"`(\w+)\(\)`", text)) - defined) == []
+
+
+@pytest.mark.parametrize("name", WINGS)
+def test_a_wings_page_fits_one_screen(name: str) -> None:
+    lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+    # A row of a table is as many lines as its length fills, since it has no place to wrap at.
+    heights = [-(-len(line) // 100) if line.startswith("|") else len(wrap(line, 100)) for line in lines]
+    assert sum(max(1, height) for height in heights) <= MOST_LINES
