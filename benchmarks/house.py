@@ -20,6 +20,7 @@ from pathlib import Path
 import yaml
 
 from benchmarks.tools import ROOT
+from jobs.base.core.program import find_sources
 
 JOBS = ROOT / "jobs"
 NUMBERS = JOBS / "base" / "core" / "numbers.py"
@@ -35,30 +36,21 @@ WRITES = re.compile(r"^(format|show|write)_(\w+_)?(\w+)$")
 SPECIFIER = re.compile(r"^[-+<>^ ]?[0-9]*,?(\.[0-9]*)?[efg%]?$")
 
 
-def python_files(folder: Path = JOBS) -> list[Path]:
-    return list_matches(folder, "*.py")
-
-
-def list_matches(folder: Path, pattern: str) -> list[Path]:
-    """The files below a folder that match, in order. Ends the program if there are none."""
-    found = sorted(folder.rglob(pattern))
-    if not found:
-        raise SystemExit(f"benchmarks.house: no file below {folder} matches {pattern}")
-    return found
+def python_files(folder: str = "jobs") -> list[Path]:
+    return find_sources(f"{folder}/**/*.py")
 
 
 def module_name(file: Path) -> str:
     return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def count_lines(*places: tuple[str, str]) -> int:
-    files = [file for folder, pattern in places for file in list_matches(ROOT / folder, pattern)]
-    return sum(len(file.read_text(encoding="utf-8").splitlines()) for file in files)
+def count_lines(*patterns: str) -> int:
+    return sum(len(file.read_text(encoding="utf-8").splitlines()) for file in find_sources(*patterns))
 
 
 def read_imports() -> dict[str, set[str]]:
     """By module of jobs/, schemas/ and expectations/ the modules of these that it imports."""
-    files = [file for top in ("jobs", "schemas", "expectations") for file in python_files(ROOT / top)]
+    files = [file for top in ("jobs", "schemas", "expectations") for file in python_files(top)]
     names = {module_name(file) for file in files}
     found: dict[str, set[str]] = {}
     for file in files:
@@ -207,13 +199,7 @@ def sizes_of_folders() -> list[str]:
 
 
 def words_of(*patterns: str) -> int:
-    count = 0
-    for pattern in patterns:
-        files = list(ROOT.glob(pattern))
-        if not files:
-            raise SystemExit(f"benchmarks.house: no file matches {pattern}")
-        count += sum(len(file.read_text(encoding="utf-8").split()) for file in files)
-    return count
+    return sum(len(file.read_text(encoding="utf-8").split()) for file in find_sources(*patterns))
 
 
 def main() -> None:
@@ -234,15 +220,11 @@ def main() -> None:
     )
     names = defaultdict(int, crossings)
     rows: list[tuple[str, object]] = [
-        ("lines of Python in jobs/", count_lines(("jobs", "*.py"))),
+        ("lines of Python in jobs/", count_lines("jobs/**/*.py")),
         (
             "lines of YAML, templates, benchmarks",
             count_lines(
-                ("schemas", "*.yaml"),
-                ("jobs", "*.yaml"),
-                ("jobs", "*.j2"),
-                ("jobs", "*.css"),
-                ("benchmarks", "*.py"),
+                "schemas/**/*.yaml", "jobs/**/*.yaml", "jobs/**/*.j2", "jobs/**/*.css", "benchmarks/**/*.py"
             ),
         ),
         ("modules of jobs/", len(python_files())),
