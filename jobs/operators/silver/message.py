@@ -55,10 +55,8 @@ def rule_matches(rule: Row) -> pl.Expr:
     its measure. A pattern that ends in * matches every value with that beginning."""
     found = pattern_fits(rule["match_on"], rule["pattern"], rule["value"])
     # Most rules have no start and no end: they cost no comparison.
-    start = rule["valid_from"] if rule["valid_from"] is not None and rule["valid_from"] > NO_START else None
-    if start is None and rule["valid_to"] is None:
-        return found
-    return found & is_day_within(start, rule["valid_to"])
+    has_start = (rule["valid_from"] or NO_START) > NO_START
+    return found & is_day_within(rule["valid_from"] if has_start else None, rule["valid_to"])
 
 
 def pattern_fits(match_on: str, pattern: str, value: str) -> pl.Expr:
