@@ -313,6 +313,12 @@ def test_a_refusal_cut_anywhere_is_counted_or_quarantined(head: str) -> None:
     assert set(found["reason_code"][:uncounted]) == {"truncated"}
 
 
+def test_a_warning_that_says_reject_is_no_refusal() -> None:
+    assert parsed(log("postfix/smtpd[12]: warning: reject: no such table"))["line_code"].to_list() == [
+        "ignored"
+    ]
+
+
 def test_message_with_alias_and_retries_past_midnight() -> None:
     text = log(
         "smtpd[7]: 1A2B3C4D5E: client=mail.sender.example[2001:db8::7]",

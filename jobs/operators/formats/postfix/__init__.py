@@ -229,8 +229,9 @@ def _read_events(ours: pl.DataFrame, envelope: pl.DataFrame) -> tuple[pl.DataFra
                 some = some.filter(is_form)
         if name == "refusal":
             refused = read_refusals(some, envelope)
-            short = some.filter(~pl.col("row").is_in(refused["row"].implode()) & may_be_refused)
-            cut.append(short.select("row", pl.lit("truncated").alias("reason_code")))
+            if refused.height < some.height:
+                short = some.filter(~pl.col("row").is_in(refused["row"].implode()) & may_be_refused)
+                cut.append(short.select("row", pl.lit("truncated").alias("reason_code")))
             events.append(refused)
             continue
         if name == "client":
