@@ -94,7 +94,7 @@ def test_a_table_that_is_replaced_gets_its_later_column(tmp_path: Path) -> None:
 
 
 def test_a_table_that_is_computed_as_a_whole_is_written_anew(tmp_path: Path) -> None:
-    """Study tables are computed so: other columns, other types and periods of an earlier version are gone."""
+    """A study table is an example: other columns, other types and periods of an earlier version are gone."""
     lake, table = Lake(str(tmp_path)), "study.investment_gap"
     row = {"period_code": "2026", "area_code": "WORLD", "channel_code": "EMAIL", "target_code": "norm"}
     earlier = rows_frame([row, row | {"period_code": "2025"}], table).drop("gap", "spend")

@@ -730,7 +730,7 @@ def test_all_that_is_wrong_is_told_at_once(package: Path) -> None:
 
 
 def test_an_unknown_operator_is_told_alone(package: Path) -> None:
-    """Tables whose rows have no respondent then are not named, too."""
+    """Tables whose rows then have no respondent are not named beside it."""
     manifest = json.loads(contents(package)[MANIFEST]) | {"operator_id": "nord-mail"}
     again(package, {MANIFEST: json.dumps(manifest).encode()})
     message = told(package)

@@ -123,7 +123,7 @@ def test_a_group_that_is_not_there_is_named(tmp_path: Path, capsys: pytest.Captu
 
 
 def test_a_folder_of_another_owner_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The root of a mounted volume is one: what is written into it is private all the same."""
+    """The root of a mounted volume may be another's: what is written into it is private all the same."""
     root = tmp_path / "lake"
     root.mkdir()
 

@@ -62,7 +62,7 @@ def xlsx(tmp_path: Path, *units: dict[str, Any], **changed: Any) -> Path:
 
 
 def test_a_sheet_holds_what_a_labeller_needs_and_no_pseudonym(tmp_path: Path) -> None:
-    """Nothing that the filter said is in it: who sees a high score finds spam."""
+    """A sheet shows nothing that the filter said: who sees a high score finds spam."""
     file = xlsx(tmp_path)
     book = openpyxl.load_workbook(file)
     rows = [[cell.value for cell in row] for row in book["Label"].iter_rows()]

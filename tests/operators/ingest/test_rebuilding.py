@@ -131,7 +131,7 @@ def test_a_landing_that_is_gone_is_refused_with_what_to_do(
 
 
 def test_a_piece_of_other_bytes_than_were_read_stops_the_run(tmp_path: Path) -> None:
-    """A lake has one if its manifest was lost before it could be rebuilt."""
+    """A lake may hold such a piece if its manifest was lost before it could be rebuilt."""
     site = Site(tmp_path)
     site.add(message(1, DAY))
     (piece,) = streams_of(site)[0].pieces

@@ -18,7 +18,7 @@ from tests.support.questionnaire import SAVANNA, assessed_file
 
 
 def test_every_question_is_used_by_a_table_and_no_table_reads_another() -> None:
-    """Exceptions are those that the list of respondents fills in, which say whose the form is."""
+    """Questions that the list of respondents fills in are exceptions: they say whose the form is."""
     roles = {(role, question) for question in list_questions() for role in question.who}
     asked = {(role, question.id) for role, question in roles if question.given is None}
     identify = {(role, question.id) for role, question in roles if question.given is not None}

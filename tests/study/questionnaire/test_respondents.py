@@ -30,7 +30,7 @@ def test_an_operator_without_a_country_is_told_that(tmp_path: Path) -> None:
 
 
 def test_an_administrations_name_follows_its_language(tmp_path: Path) -> None:
-    """The name is that of `study init` in another language; one that the officer wrote stays."""
+    """A name that `study init` wrote in another language is replaced; one that the officer wrote stays."""
     file = tmp_path / "respondents.csv"
     file.write_text(
         "respondent_id,name,role,country,holding,operator_ids,language,size_class\n"

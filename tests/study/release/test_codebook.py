@@ -11,7 +11,7 @@ from tests.support.release import LIKE, VOLUME, made
 
 
 def test_a_reader_learns_what_each_code_and_amount_means() -> None:
-    """The release alone says it, without the program's internal names."""
+    """The release alone explains each, without the program's internal names."""
     codebook = made()["codebook.csv"].decode()
     for line in (
         "spam_volume,definition_code,,,,OPERATOR,Blocked or tagged by the operator",

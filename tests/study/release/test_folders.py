@@ -152,7 +152,7 @@ def test_a_publication_that_was_broken_off_can_be_withdrawn(place: Place, signed
 
 
 def test_a_published_folder_without_a_record_gets_one(place: Place, signed: None) -> None:
-    """An earlier version of the program left it when it was killed."""
+    """An earlier version of the program left such a folder when it was killed."""
     place.clear()
     shutil.copytree(place.folder, place.public / NAME)
     with pytest.raises(ObservatoryError, match=f"`observatory release publish {NAME}` adds it"):
