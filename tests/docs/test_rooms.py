@@ -89,6 +89,23 @@ def test_a_room_says_what_lives_there_and_who_imports_it(room: Path) -> None:
     assert whose == importers(room)
 
 
+@pytest.mark.parametrize(
+    ("wing", "others"),
+    [("base", "operators|study|cli"), ("operators", "study|cli"), ("study", "operators|cli")],
+    ids=["base", "operators", "study"],
+)
+def test_no_text_of_a_wing_names_modules_that_it_may_not_import(wing: str, others: str) -> None:
+    """A module that is named in a text and imported later is no import that contracts of imports see."""
+    named = [
+        f"{file.relative_to(ROOT)}:{node.lineno}: {node.value}"
+        for file in sorted((JOBS / wing).rglob("*.py"))
+        for node in ast.walk(ast.parse(read_text(file)))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if re.match(rf"jobs[./]({others})\b", node.value)
+    ]
+    assert named == []
+
+
 def test_no_two_classes_share_a_name() -> None:
     places: dict[str, list[str]] = {}
     for file in MODULES:

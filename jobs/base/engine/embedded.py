@@ -15,13 +15,13 @@ import sys
 import threading
 import types
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import forkserver
 
-from jobs.base.engine.tasks import PRELOAD, R, Task, TaskDied, TaskFailed, perform_call
+from jobs.base.engine.tasks import R, Task, TaskDied, TaskFailed, perform_call
 from jobs.base.places import permissions
 from jobs.base.settings.access import LAKE_ACCESS
 
@@ -54,9 +54,14 @@ ENVIRONMENT = {
 class Embedded:
     """An engine of at most so many processes, which together with the process that steers them and the server
     that they are forked from keep to so much memory. Less memory gives fewer workers.
+
+    Args:
+        preload: modules that import what most tasks need, before workers are forked, so that each need not.
+            A task runs without them, too: its function's module imports what the function needs.
     """
 
-    def __init__(self, workers: int, memory_bytes: int) -> None:
+    def __init__(self, workers: int, memory_bytes: int, preload: Sequence[str] = ()) -> None:
+        self.preload = preload
         for_workers = memory_bytes - STEERING_BYTES
         if for_workers - RESERVE_BYTES >= min(workers, 2) * (BASE_BYTES + ENOUGH_TASK_BYTES):
             for_workers -= RESERVE_BYTES
@@ -85,7 +90,7 @@ class Embedded:
     def start_workers(self) -> None:
         """Start the workers, so that they are there when the first tasks are."""
         while len(self._executors) < self.workers:
-            self._executors.append(start_executor())
+            self._executors.append(start_executor(self.preload))
 
     def run_tasks(
         self, tasks: Iterable[Task[R]], done: Callable[[int], None] = lambda count: None
@@ -133,19 +138,19 @@ class Embedded:
 
     def _replace_worker(self, worker: int) -> None:
         self._executors[worker].shutdown(wait=False)
-        self._executors[worker] = start_executor()
+        self._executors[worker] = start_executor(self.preload)
 
 
-def start_server() -> None:
+def start_server(preload: Sequence[str]) -> None:
     """Start the server that workers are forked from, without waiting for its imports."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([PRELOAD])
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
     with worker_environment():
         forkserver.ensure_running()
 
 
-def start_executor() -> ProcessPoolExecutor:
+def start_executor(preload: Sequence[str] = ()) -> ProcessPoolExecutor:
     """An executor with one process, which has what tasks need once the server that it is forked from has."""
-    start_server()
+    start_server(preload)
     context = multiprocessing.get_context("forkserver")
     executor = ProcessPoolExecutor(
         1,

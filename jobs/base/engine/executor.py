@@ -22,7 +22,7 @@ import pyarrow as pa
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.master_key import master_key
 from jobs.base.core.program import own_project
-from jobs.base.engine.tasks import PRELOAD, TaskDied, TaskFailed, is_in_periods, perform_call, read_staged
+from jobs.base.engine.tasks import TaskDied, TaskFailed, is_in_periods, perform_call, read_staged
 from jobs.base.places.file_systems import open_store
 from jobs.base.store.lake import Periods
 from jobs.base.store.table_files import rows_of
@@ -38,12 +38,14 @@ class Expected:
         project: the version of its files.
         seal: the HMAC of nonce by the pseudonym key, so that keys are compared and never sent.
         shared: a file in the lake that workers must see.
+        preload: modules that import what most tasks need.
     """
 
     project: str
     nonce: bytes
     seal: str
     shared: str
+    preload: tuple[str, ...] = ()
 
 
 def seal_nonce(nonce: bytes) -> str:
@@ -73,13 +75,14 @@ def refuse_unlike(expected: Expected) -> None:
 
 
 @cache
-def import_modules() -> None:
+def import_modules(names: tuple[str, ...]) -> None:
     """Import what most tasks need, once for each process.
 
     After each task Spark looks for garbage among all objects that there are, for 50 ms. Those of modules
     stay, and are left out.
     """
-    importlib.import_module(PRELOAD)
+    for name in names:
+        importlib.import_module(name)
     gc.freeze()
 
 
@@ -91,7 +94,7 @@ def report_outcome(call: bytes, expected: Expected) -> tuple[str, Any]:
     """
     try:
         refuse_unlike(expected)
-        import_modules()
+        import_modules(expected.preload)
         return "value", perform_call(pickle.loads(call))
     except ObservatoryError as error:
         return "error", error

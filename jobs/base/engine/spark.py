@@ -85,8 +85,9 @@ class Spark:
     # Spark repeats tasks by itself: any run may have lost one.
     has_lost = True
 
-    def __init__(self, settings: EngineSettings, root: str) -> None:
+    def __init__(self, settings: EngineSettings, root: str, preload: Sequence[str] = ()) -> None:
         refuse_missing()
+        self.preload = tuple(preload)
         self.settings = settings
         self.root = root
         self.master = settings.master or ("" if is_submitted() else f"local[{settings.workers}]")
@@ -351,7 +352,7 @@ class Spark:
         Lake(self.root).record_form()
         nonce = secrets.token_bytes(16)
         self._expected = executor.Expected(
-            project, nonce, executor.seal_nonce(nonce), f"{plain_url(self.root)}/{MARK}"
+            project, nonce, executor.seal_nonce(nonce), f"{plain_url(self.root)}/{MARK}", self.preload
         )
         return session
 

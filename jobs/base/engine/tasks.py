@@ -37,9 +37,6 @@ from jobs.base.tables.contracts import read_contract
 
 LOCK = "lock"
 FILES_OF_A_TASK = 64
-# Imports what most tasks need before workers are forked, so that each need not. A task runs without it, too:
-# its function's module imports what the function needs.
-PRELOAD = "jobs.operators.runs.preload"
 P = ParamSpec("P")
 R = TypeVar("R")
 

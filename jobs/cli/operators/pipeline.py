@@ -62,6 +62,7 @@ def pull_all(
     from jobs.base.store.lock import hold_lock
     from jobs.operators.ingest.pull import pull_operator
     from jobs.operators.keep.identity import other_logs, refuse_others
+    from jobs.operators.runs import PRELOAD
 
     lake = open_lake(settings.lake.root)
     refuse_others(lake, settings, needs_key=False)
@@ -80,7 +81,7 @@ def pull_all(
             for note in pulled.notes:
                 err.say(escape_unseen(note))
             if is_followed and settings.engine.name == "embedded" and size > embedded.LITTLE:
-                embedded.start_server()
+                embedded.start_server(PRELOAD)
     err.print(f"pull: {pieces} new piece{'' if pieces == 1 else 's'}, {format_bytes(size)}")
     return problems
 

@@ -2,3 +2,6 @@
 
 Any room above may import it.
 """
+
+# Modules that engines import before the tasks of a run.
+PRELOAD = (f"{__name__}.preload",)

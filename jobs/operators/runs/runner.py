@@ -30,7 +30,7 @@ from jobs.operators.build.rereading import read_quarantined
 from jobs.operators.build.run import Outcome, Run
 from jobs.operators.erase.standing_erasures import erase_again, remove_history
 from jobs.operators.keep import identity
-from jobs.operators.runs import lineage
+from jobs.operators.runs import PRELOAD, lineage
 
 if TYPE_CHECKING:
     from expectations import native
@@ -127,9 +127,9 @@ def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
 
         refuse_missing()
         if log_bytes:
-            return spark.Spark(settings, work.lake.root)
+            return spark.Spark(settings, work.lake.root, PRELOAD)
     elif log_bytes > LITTLE and settings.name != "inline":
-        return Embedded(settings.workers, settings.memory_bytes)
+        return Embedded(settings.workers, settings.memory_bytes, PRELOAD)
     return Inline()
 
 

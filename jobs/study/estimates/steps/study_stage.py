@@ -211,7 +211,8 @@ def compute_tables(
     them the table that most others read comes first, for these wait for it."""
     chosen = settings.engine
     is_alone = chosen.workers < 2 or chosen.name == "inline"
-    with nullcontext(Inline()) if is_alone else Embedded(chosen.workers, chosen.memory_bytes) as engine:
+    workers = Embedded(chosen.workers, chosen.memory_bytes, [__name__])
+    with nullcontext(Inline()) if is_alone else workers as engine:
         while left := [table for table in TABLES if table not in have]:
             ready = [table for table in left if not {*read_contract(table).reads} & {*left}]
             readers = {table: sum(table in read_contract(each).reads for each in left) for table in ready}
