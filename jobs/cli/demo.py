@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,11 +25,6 @@ if TYPE_CHECKING:
     from jobs.operators.build.run import Run
 
 MEMBERSHIP = Path("sample_data/membership")
-# The tables of the study that the demo prints.
-OF_STUDY = (
-    "spam_volume", "volume_change", "spam_type", "spam_source", "spam_route", "countermeasure_cost",
-    "public_spending",
-)  # fmt: skip
 
 
 def demo(
@@ -59,18 +55,16 @@ def demo(
     problems = pull_all(settings, None, is_followed=True)
     work, _ = run_with_progress(settings, None, [each.value for each in Stage])
     estimate_demo(work, membership)
-    volumes, changes, types, sources, routes, costs, public_money = (
-        read_estimates(work.lake, f"study.{table}") for table in OF_STUDY
-    )
+    read = partial(read_estimates, work.lake)
     for table in (
         *main_tables(work.lake),
-        *world_tables(volumes, read_truth(membership)),
-        *change_tables(changes),
-        *type_tables(types),
-        *source_tables(sources),
-        *route_tables(routes),
-        *cost_tables(costs),
-        *public_spending_table(public_money),
+        *world_tables(read("study.spam_volume"), read_truth(membership)),
+        *change_tables(read("study.volume_change")),
+        *type_tables(read("study.spam_type")),
+        *source_tables(read("study.spam_source")),
+        *route_tables(read("study.spam_route")),
+        *cost_tables(read("study.countermeasure_cost")),
+        *public_spending_table(read("study.public_spending")),
     ):
         out.print(table)
     raise_problems(problems)

@@ -23,7 +23,9 @@ import polars as pl
 from jobs.base.core.machine import HOME
 from jobs.base.core.numbers import exact_number
 from jobs.base.packages import signing
+from jobs.base.packages.counts import GOLD
 from jobs.base.settings.config import Observatory
+from jobs.base.tables.contracts import read_contract
 from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.public.secret import FILE, VALUE
 from jobs.study.release import clearance, making, manifest, publishing, signatures
@@ -36,10 +38,8 @@ PERIOD = "2026-Q4"
 # The day on which the sample's administrations have answered; each revision is published a month later.
 AT = dt.datetime(2027, 3, 15, tzinfo=dt.UTC)
 MONTH = dt.timedelta(days=31)
-# The operators whose counts a revision corrects, of three holdings: of fewer no figure would change. And the
-# files that have counts.
+# The operators whose counts a revision corrects, of three holdings: of fewer no figure would change.
 CORRECTED = ("phl-sms-2", "tjk-sms-4", "mne-sms-1")
-COUNTED = ("submission", "submission_type", "submission_source", "submission_route")
 DEADLINE = dt.date(2027, 3, 1)
 BY = "the demo"
 ANSWERED = (
@@ -118,8 +118,8 @@ def correct_membership(membership: Path, corrected: Path) -> None:
     with tempfile.TemporaryDirectory(dir=corrected.parent) as folder:
         new = Path(folder) / "membership"
         shutil.copytree(membership, new)
-        for name in COUNTED:
-            file = new / f"{name}.csv.gz"
+        for table in GOLD:
+            file = new / f"{read_contract(table).name}.csv.gz"
             rows = pl.read_csv(file, infer_schema=False)
             times = pl.when(pl.col("respondent_id").is_in(CORRECTED)).then(2).otherwise(1)
             counts = [(times * pl.col(each).cast(pl.Int64)).alias(each) for each in MEASURES]
