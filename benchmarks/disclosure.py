@@ -20,7 +20,7 @@ from jobs.base.tables.csv_tables import read_table
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.attack.search import Attack
 from jobs.study.estimates import contribution, respondent_figure, spam_volume
-from jobs.study.estimates.steps.rows import typed_rows
+from jobs.study.estimates.steps.rows import frame_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.public import cells
 from jobs.study.public.cells import Basis, EarlierRelease
@@ -60,7 +60,7 @@ def basis(
     )
     owned = contribution.add_owners(behind, tables[FILES[0]]).with_columns(is_waived=pl.lit(False))
     tables["study.spam_volume"] = spam_volume.estimate_cells(given, known, frozenset())
-    tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
+    tables["study.contribution"] = frame_rows(owned.to_dicts(), "study.contribution")
     empty = {each.source for each in map(public_contract, public_tables())} - set(tables)
     return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})
 

@@ -150,7 +150,7 @@ def published_rows() -> dict[str, list[ListedFigure]]:
                 area_name(row["geography_code"], short=True),
                 row["period_code"],
                 evaluated.central if evaluated else None,
-                figure.published,
+                figure.published_value,
                 row["unit_text"],
                 row["currency_code"],
                 judge_reproduction(figure, evaluated)[0],

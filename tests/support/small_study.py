@@ -13,7 +13,7 @@ from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.estimates import contribution, respondent_figure, spam_volume
 from jobs.study.estimates.respondent_figure import ANSWERS, LOGS
 from jobs.study.estimates.steps.coverage import cover_rows
-from jobs.study.estimates.steps.rows import MEASURES, typed_rows
+from jobs.study.estimates.steps.rows import MEASURES, frame_rows
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.public.cells import Basis
 
@@ -149,7 +149,7 @@ def basis(small: Small, release: str) -> Basis:
     owned = owned.with_columns(is_waived=pl.col("respondent_id").is_in(sorted(waiving)))
     estimated = spam_volume.estimate_cells(given, known, frozenset())
     tables["study.spam_volume"] = cover_rows(estimated, "study.spam_volume", tables)
-    tables["study.contribution"] = typed_rows(owned.to_dicts(), "study.contribution")
+    tables["study.contribution"] = frame_rows(owned.to_dicts(), "study.contribution")
     empty = {each.source for each in map(public_contract, public_tables())} - set(tables)
     return Basis(release, tables | {name: pl.DataFrame(schema=polars_schema(name)) for name in empty})
 

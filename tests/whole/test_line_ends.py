@@ -44,7 +44,7 @@ def test_what_is_landed_at_once_ends_in_a_line(data: bytes, size: int, is_closed
     """Nothing is lost however the file comes in, and no line of the whole is cut in two."""
     chunks = Chunks(io.BytesIO(data))
     read, chunks.read_bytes = chunks.read_bytes, lambda _: read(size)  # type: ignore[method-assign]
-    landed = list(chunks.read_lines(is_closed))
+    landed = list(chunks.read_whole_lines(is_closed))
     assert len(b"".join(landed)) + chunks.waiting == len(data)
     assert b"".join(landed) == data[: len(data) - chunks.waiting]
     found = [line for block in landed for line in expected(block)]

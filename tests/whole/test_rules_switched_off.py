@@ -150,7 +150,7 @@ def test_a_countrys_quantities_leave_together(monkeypatch: pytest.MonkeyPatch) -
     closed = by_rules(study)
     assert "TUN" not in countries(closed) and found_in(closed) == []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cells, "hold_together", lambda rule, is_rare: rule)
+        patch.setattr(cells, "hold_country_rows", lambda rule, is_rare: rule)
         opened = by_rules(study)
     assert opened.public[TABLE].filter(pl.col("area_code") == "TUN")["quantity_code"].to_list() == [
         "spam_certain"
@@ -165,7 +165,7 @@ def test_an_attacker_without_the_order_of_quantities_misses_it(monkeypatch: pyte
     study = basis(Small(tuple(HALF_SAFE)), "r1")
     with pytest.MonkeyPatch.context() as patch:
         without_variances(patch)
-        patch.setattr(cells, "hold_together", lambda rule, is_rare: rule)
+        patch.setattr(cells, "hold_country_rows", lambda rule, is_rare: rule)
         strict = make_public_tables(study, [], [PERIOD], P_PCT)
         read = gate.list_shapes
         patch.setattr(

@@ -179,7 +179,7 @@ def test_totals_are_those_of_a_run(tmp_path: Path) -> None:
         assert (each.units.units if each.units else {}) == wanted, where
         if each.units is None:
             continue
-        left_out = each.units.left_out
+        left_out = each.units.not_counted
         assert [left_out.get(code, 0) for code in NOT_COUNTED] == [
             entries[name][code,] for code in NOT_COUNTED
         ], where

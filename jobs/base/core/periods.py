@@ -36,7 +36,7 @@ def last_day(period_code: str) -> dt.date:
     return dt.date(year, month, calendar.monthrange(year, month)[1])
 
 
-def is_whole(days: int, part_count: int) -> bool:
+def covers_month(days: int, part_count: int) -> bool:
     """Return whether so many days of a month stand for all of it."""
     return 100 * days >= LEAST_DAYS_PCT * part_count
 

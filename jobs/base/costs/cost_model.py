@@ -48,7 +48,7 @@ class ModelFigure:
         return formula
 
     @property
-    def published(self) -> float | None:
+    def published_value(self) -> float | None:
         value: float | None = self.row["published_value"]
         return value
 
@@ -184,9 +184,9 @@ def central_values(figure: ModelFigure) -> dict[str, float]:
 
 def relative_deviation(figure: ModelFigure, estimate: EvaluatedFigure | None) -> float | None:
     """Return the distance of the formula at central values from the printed figure, as a share of it."""
-    if estimate is None or figure.published is None:
+    if estimate is None or figure.published_value is None:
         return None
-    return estimate.central / figure.published - 1
+    return estimate.central / figure.published_value - 1
 
 
 def judge_reproduction(figure: ModelFigure, estimate: EvaluatedFigure | None) -> tuple[str, str]:
@@ -198,16 +198,16 @@ def judge_reproduction(figure: ModelFigure, estimate: EvaluatedFigure | None) ->
     off = relative_deviation(figure, estimate)
     if estimate is None:
         return "no_formula", add_note("The source gives the total alone", note)
-    if off is None or figure.published is None:
+    if off is None or figure.published_value is None:
         return "not_printed", add_note("No source prints this figure", note)
-    if figure.published in {row["central"] for row in figure.parameters.values()}:
+    if figure.published_value in {row["central"] for row in figure.parameters.values()}:
         return "shares_only", add_note("The printed total is itself an input", note)
     miss = f"{format_change(100 * to_decimal(off), 2)} from the printed figure"
-    low, high = rounding_range(figure.published)
+    low, high = rounding_range(figure.published_value)
     if low <= estimate.central <= high:
         code, why = judge_match(figure)
         return code, add_note(f"{miss}, {why}", note)
-    if estimate.p05 < estimate.p95 and estimate.p05 <= figure.published <= estimate.p95:
+    if estimate.p05 < estimate.p95 and estimate.p05 <= figure.published_value <= estimate.p95:
         return "band", add_note(f"{miss}, inside the 5 to 95% interval", note)
     least, most = range_before_rounding(figure)
     if least <= high and low <= most:

@@ -23,8 +23,8 @@ from jobs.base.costs.month_steps import (
     central_samples,
     effort_lines,
     fill_with_central,
-    inputs_of,
-    steps_of,
+    list_formula_steps,
+    list_inputs,
 )
 from jobs.base.costs.price_areas import prices_of_period
 from jobs.base.costs.prices import collect_prices
@@ -49,7 +49,7 @@ def explain_month(name: str, settings: Observatory) -> Explained:
     month = read_month(name, settings)
     samples = sample_parameters(month.priced.table)
     points = three_quantiles(month.sum_covered_cost(samples))
-    steps, used = steps_of(month)
+    steps, used = list_formula_steps(month)
     table = month.priced.table.filter(pl.col("parameter_code").is_in(sorted(used)))
     own = frozenset(each for each in month.priced.table["parameter_code"] if each.startswith("fixed:"))
     unit = month.priced.shown
@@ -67,7 +67,7 @@ def explain_month(name: str, settings: Observatory) -> Explained:
         simulation=Simulation(month.priced.table, month.sum_covered_cost, own, month.operator.id),
         bound_code=month.bound.code,
         steps=steps,
-        inputs=inputs_of(month, used),
+        inputs=list_inputs(month, used),
         measured=effort_lines(month),
         versions=versions_of(month),
         sensitivities=rank_parameters(

@@ -90,7 +90,7 @@ def fill_with_central(values: Samples, month: Month) -> Samples:
     } | values
 
 
-def steps_of(month: Month) -> tuple[list[FormulaStep], set[str]]:
+def list_formula_steps(month: Month) -> tuple[list[FormulaStep], set[str]]:
     """Each formula that adds to the figure, with numbers, and the parameters that they take."""
     central = {name: float(each[0]) for name, each in central_samples(month.priced.table).items()}
     rates = conversion_rates(central_samples(month.priced.table), month.priced.shown)
@@ -155,7 +155,7 @@ def format_converted(amount: float, currency: str, shown: str, to_shown: Mapping
     return f"{format_number(amount)} {currency} = {format_number(amount * to_shown[currency])} {shown}"
 
 
-def inputs_of(month: Month, used: set[str]) -> list[Input]:
+def list_inputs(month: Month, used: set[str]) -> list[Input]:
     """The parameters, rates and own figures that the figure takes."""
     parameters = {row["parameter_code"]: row for row in month.parameters.rows(named=True)}
     rates = {row["currency_code"]: row for row in reference_table(RATE).rows(named=True)}

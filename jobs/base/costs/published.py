@@ -72,7 +72,7 @@ def explain_published(name: str) -> Explained:
         central=found.central if found else None,
         points=(found.p05, found.p50, found.p95) if found else None,
         simulation=simulation if found else None,
-        printed=figure.published,
+        printed=figure.published_value,
         verdict=code,
         steps=[step_of(figure, found.central)] if found else [],
         inputs=[input_of(each, each["parameter_code"]) for each in figure.parameters.values()],

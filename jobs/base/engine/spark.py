@@ -45,12 +45,12 @@ from jobs.base.engine.spark_session import (
     is_submitted,
     java_bytes,
     pack_project,
-    refuse_missing,
+    refuse_missing_pyspark,
     store_settings,
     submitted_settings,
 )
 from jobs.base.engine.spark_worker import died_in, make_bring, make_perform, outcomes_accumulator
-from jobs.base.engine.tasks import Finished, R, StagedFrame, Task, TaskDied, TaskFailed, leave_finished
+from jobs.base.engine.tasks import R, StagedFrame, StagedTable, Task, TaskDied, TaskFailed, leave_table
 from jobs.base.places.file_systems import is_local, plain_url
 from jobs.base.places.store_errors import find_store_error
 from jobs.base.settings.node import EngineSettings
@@ -86,7 +86,7 @@ class Spark:
     has_lost = True
 
     def __init__(self, settings: EngineSettings, root: str, preload: Sequence[str] = ()) -> None:
-        refuse_missing()
+        refuse_missing_pyspark()
         self.preload = tuple(preload)
         self.settings = settings
         self.root = root
@@ -159,7 +159,7 @@ class Spark:
 
     def merge_tables(
         self, staging: str, parts: Mapping[str, Sequence[StagedFrame]], finish: Callable[..., pl.DataFrame]
-    ) -> list[Finished]:
+    ) -> list[StagedTable]:
         """The rows of whole tables, from parts of them that tasks left: executors merge each operator-period,
         and finish its rows by a function of merged rows and their table."""
         self._check_workers()
@@ -189,7 +189,7 @@ class Spark:
             whole = cuts.groupBy("table", "operator_id", "period").applyInArrow(merge_period, columns)
             for row in self._call_spark(whole.collect):
                 made[row["table"]].append(executor.unpack_frame(bytes(row["rows"])))
-        return [finished_table(table, frames, staging) for table, frames in made.items()]
+        return [leave_tables(table, frames, staging) for table, frames in made.items()]
 
     def replace_periods(
         self, lake: Lake, table: str, periods: Periods, left: Sequence[StagedFrame], note: Mapping[str, Any]
@@ -357,8 +357,8 @@ class Spark:
         return session
 
 
-def finished_table(table: str, frames: Sequence[pl.DataFrame], staging: str) -> Finished:
+def leave_tables(table: str, frames: Sequence[pl.DataFrame], staging: str) -> StagedTable:
     if not frames:
-        return Finished(table, [], {})
+        return StagedTable(table, [], {})
     rows = pl.concat(frames, rechunk=True)
-    return leave_finished(staging, table, rows)
+    return leave_table(staging, table, rows)

@@ -70,7 +70,7 @@ def store_settings(root: str) -> dict[str, str]:
     }
 
 
-def refuse_missing() -> None:
+def refuse_missing_pyspark() -> None:
     """Raise ObservatoryError where the extra `spark` is not installed."""
     if importlib.util.find_spec("pyspark") is None:
         raise ObservatoryError(MISSING)

@@ -334,7 +334,7 @@ def is_locked(folder: Path) -> bool:
 
 
 @dataclass(frozen=True)
-class Finished:
+class StagedTable:
     """A whole table, or the periods of it that were computed: its rows in staging, and their fingerprints."""
 
     table: str
@@ -342,8 +342,8 @@ class Finished:
     fingerprints: Fingerprints
 
 
-def leave_finished(staging: str, table: str, rows: pl.DataFrame) -> Finished:
-    return Finished(table, leave_frame(rows, table, staging), fingerprint_periods(rows, table))
+def leave_table(staging: str, table: str, rows: pl.DataFrame) -> StagedTable:
+    return StagedTable(table, leave_frame(rows, table, staging), fingerprint_periods(rows, table))
 
 
 def is_in_periods(periods: Mapping[str, set[str]], table: str) -> pl.Expr:

@@ -47,10 +47,10 @@ def false_claims(
     surplus = sorted(set(manifest.subscriptions) - set(rows["channel_code"]))
     if surplus:
         wrong.append(f"manifest.json: subscriptions has {', '.join(surplus)}, of which no row is")
-    return wrong + kept_back(manifest, tables) + find_uncovered(manifest, rows, months)
+    return wrong + list_withheld_rows(manifest, tables) + find_uncovered(manifest, rows, months)
 
 
-def kept_back(manifest: Manifest, tables: dict[str, pl.DataFrame]) -> list[str]:
+def list_withheld_rows(manifest: Manifest, tables: dict[str, pl.DataFrame]) -> list[str]:
     """Rows of what the manifest says is withheld."""
     wrong = []
     for each in manifest.withheld:

@@ -24,7 +24,7 @@ from jobs.base.packages.package import (
     Package,
     hash_references,
 )
-from jobs.base.packages.plausible import beyond_lines, beyond_subscriptions
+from jobs.base.packages.plausible import list_excess_per_subscription, list_excess_units
 from jobs.base.packages.quality import QUALITY, find_contradictions
 from jobs.base.tables.contracts import polars_schema, read_contract, rows_frame
 from jobs.base.tables.csv_tables import parse_columns
@@ -81,8 +81,8 @@ def problems_of(
             + find_contradictions(tables[QUALITY], tables[VOLUME])
             + find_odd_costs(tables[COST], tables[VOLUME])
             + false_claims(manifest, form, tables, months)
-            + beyond_lines(manifest, tables[VOLUME])
-            + beyond_subscriptions(manifest, tables[VOLUME], manifest.subscriptions)
+            + list_excess_units(manifest, tables[VOLUME])
+            + list_excess_per_subscription(manifest, tables[VOLUME], manifest.subscriptions)
         )
     return tables, wrong
 

@@ -32,7 +32,7 @@ Group = tuple[str, str, str, str]
 Counts = Mapping[Group, tuple[int, int]]
 
 
-def beyond_lines(manifest: Manifest, volume: pl.DataFrame) -> list[str]:
+def list_excess_units(manifest: Manifest, volume: pl.DataFrame) -> list[str]:
     """A line for each channel and unit of which there are more than MOST_PER_LINE for each line of logs."""
     lines = sum(each.lines for each in manifest.coverage.sources)
     # Lines leave rounded, too.
@@ -50,7 +50,7 @@ def beyond_lines(manifest: Manifest, volume: pl.DataFrame) -> list[str]:
     ]
 
 
-def beyond_subscriptions(
+def list_excess_per_subscription(
     manifest: Manifest, volume: pl.DataFrame, subscriptions_of: Mapping[str, int]
 ) -> list[str]:
     """A line for each month and channel whose units came in at more than MOST_PER_DAY a day and subscription.

@@ -68,7 +68,7 @@ class Table:
     axis: tuple[str, ...] = ()
 
     @property
-    def left_out(self) -> list[str]:
+    def minor_columns(self) -> list[str]:
         """The columns that a narrow screen has no room for."""
         return [column.name for column in self.columns if column.is_minor]
 

@@ -63,7 +63,7 @@ class Observatory(Settings):
     operator: list[Operator] = []
 
     @model_validator(mode="after")
-    def distinct_operators(self) -> Observatory:
+    def check_operators(self) -> Observatory:
         refuse_repeats([operator.id for operator in self.operator], "operator id")
         return self
 
@@ -78,7 +78,7 @@ class Observatory(Settings):
         return self
 
     @model_validator(mode="after")
-    def keys_in_order(self) -> Observatory:
+    def check_key_order(self) -> Observatory:
         days = [each.valid_from for each in self.key]
         for before, after in itertools.pairwise(days):
             if after <= before:

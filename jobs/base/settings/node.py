@@ -49,7 +49,7 @@ class LakeSettings(Settings):
 
     @field_validator("root")
     @classmethod
-    def known_root(cls, root: str) -> str:
+    def check_root(cls, root: str) -> str:
         refuse_control_characters(root)
         scheme = root.partition("://")[0] if "://" in root else "file"
         if scheme not in ("file", "s3", "s3a"):
@@ -108,7 +108,7 @@ class EngineSettings(Settings):
 
     @field_validator("name", mode="before")
     @classmethod
-    def known_engine(cls, name: Any) -> Any:
+    def check_engine(cls, name: Any) -> Any:
         return (
             check_choice(name, {"embedded", "inline", "spark"}, "engine") if isinstance(name, str) else name
         )
@@ -178,7 +178,7 @@ class Lineage(Settings):
 
     @field_validator("url")
     @classmethod
-    def known_scheme(cls, url: str | None) -> str | None:
+    def check_scheme(cls, url: str | None) -> str | None:
         if url is not None:
             refuse_control_characters(url)
             if not url.startswith(("http://", "https://")):
@@ -188,7 +188,7 @@ class Lineage(Settings):
         return url
 
     @model_validator(mode="after")
-    def has_one_place(self) -> Self:
+    def check_single_place(self) -> Self:
         if self.url and self.file:
             raise ValueError("events go to a url or to a file, not to both")
         return self

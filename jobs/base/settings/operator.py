@@ -57,7 +57,7 @@ class Link(Settings):
 
     @field_validator("name")
     @classmethod
-    def whole_network(cls, name: str) -> str:
+    def check_name(cls, name: str) -> str:
         try:
             ipaddress.ip_address(name.partition("/")[0])
         except ValueError:
@@ -66,7 +66,7 @@ class Link(Settings):
 
     @field_validator("networks")
     @classmethod
-    def known_networks(cls, networks: list[str]) -> list[str]:
+    def check_networks(cls, networks: list[str]) -> list[str]:
         for network in networks:
             if not is_mcc_mnc(network):
                 raise ValueError(f"'{network}' is no MCC-MNC; write it as in 234-15")
@@ -168,7 +168,7 @@ class SourceSettings(Settings):
 
     @field_validator("url")
     @classmethod
-    def known_place(cls, url: str) -> str:
+    def check_url(cls, url: str) -> str:
         refuse_control_characters(url)
         scheme = url.partition("://")[0] if "://" in url else ""
         if "::" in scheme or scheme in NO_PLACES:
@@ -241,7 +241,7 @@ class Operator(Settings):
 
     @field_validator("subscribers")
     @classmethod
-    def known_channels(cls, given: int | dict[str, int] | None) -> int | dict[str, int] | None:
+    def check_channels(cls, given: int | dict[str, int] | None) -> int | dict[str, int] | None:
         for channel in given if isinstance(given, dict) else ():
             check_choice(channel, list_codes("channel"), "channel")
         return given
@@ -262,7 +262,7 @@ class Operator(Settings):
         return [prefix.lstrip("+") for prefix in prefixes]
 
     @model_validator(mode="after")
-    def distinct_sources(self) -> Operator:
+    def check_sources(self) -> Operator:
         refuse_repeats([source.id for source in self.source], f"source id of operator '{self.id}'")
         for each in self.source:
             if each.id in self.former_sources:

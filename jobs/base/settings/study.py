@@ -38,7 +38,7 @@ class Gap(Settings):
 
     @field_validator("norm")
     @classmethod
-    def known_channels(cls, norm: dict[str, float] | None) -> dict[str, float] | None:
+    def check_channels(cls, norm: dict[str, float] | None) -> dict[str, float] | None:
         for channel in norm or {}:
             check_choice(channel, {*list_codes("channel"), "_T"}, "channel")
         return norm
@@ -86,7 +86,7 @@ class Study(Settings):
 
     @field_validator("countries")
     @classmethod
-    def known_countries(cls, countries: list[str]) -> list[str]:
+    def check_countries(cls, countries: list[str]) -> list[str]:
         for code in countries:
             check_country(code)
         refuse_repeats(countries, "country")

@@ -49,7 +49,7 @@ from jobs.base.store.table_files import (
     plain_type,
     query_files,
     read_files,
-    refuse_missing,
+    refuse_missing_files,
     rows_of,
 )
 from jobs.base.tables.contracts import LAYERS, arrow_schema, read_contract, reference_table
@@ -126,7 +126,7 @@ class Lake:
                 found.append(
                     DataFile(f"{folder}/{unquote(name)}", tuple(partition.items()), size, count or 0)
                 )
-        refuse_missing(table, found)
+        refuse_missing_files(table, found)
         return sorted(found, key=lambda file: file.path)
 
     def read(

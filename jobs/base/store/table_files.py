@@ -172,7 +172,7 @@ def naming_damage(table: str, files: Sequence[DataFile]) -> Iterator[None]:
     try:
         yield
     except (pl.exceptions.PolarsError, OSError) as error:
-        refuse_missing(table, files, is_sure=True)
+        refuse_missing_files(table, files, is_sure=True)
         for file in files:
             if why := damage_of(file.path):
                 raise DamagedTable(
@@ -193,7 +193,7 @@ def damage_of(path: str) -> str | None:
     return None
 
 
-def refuse_missing(table: str, files: Iterable[DataFile], is_sure: bool = False) -> None:
+def refuse_missing_files(table: str, files: Iterable[DataFile], is_sure: bool = False) -> None:
     """Raise ObservatoryError for a file that the table's log names and that is not there.
 
     Args:

@@ -135,11 +135,11 @@ def draw_page(settings: config.Observatory, folder: Path, domains: Sequence[str]
 
 
 def write_report(lake: Lake, settings: config.Observatory, folder: Path) -> None:
-    from jobs.operators.report.write import list_left_out, update_page
+    from jobs.operators.report.write import list_operators_left_out, update_page
 
     with err.status("Drawing the report"):
         page = update_page(lake, settings, folder)
-    for operator_id in list_left_out(lake, settings):
+    for operator_id in list_operators_left_out(lake, settings):
         err.print(
             f"Operator '{operator_id}' is in the lake, but not in the settings: the report leaves it out."
             " Add it to the settings to have it in the report"

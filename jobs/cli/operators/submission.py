@@ -61,7 +61,7 @@ def submit(
     made = [package_of(settings, each, period, None if dry_run else sign) for each in operators]
     folder = output or PACKAGES
     if dry_run:
-        show_leaving(settings, operators, made, output)
+        preview_packages(settings, operators, made, output)
     elif settings.submission.inbox is None or no_send:
         files = [write_made(settings, each, folder, encrypt_to) for each in made]
         show_packages(period, made, [file.name for file in files])
@@ -105,17 +105,17 @@ def send_made(
     out.say(text)
 
 
-def show_leaving(
+def preview_packages(
     settings: config.Observatory, operators: list[Operator], made: list[MadePackage], into: Path | None
 ) -> None:
     """Print every row that would leave, and write the files of the packages, if a folder is named."""
-    from jobs.cli.operators.submission_rows import print_leaving, write_leaving
+    from jobs.cli.operators.submission_rows import print_package, write_package_files
 
     for whose, each in zip(operators, made, strict=True):
-        print_leaving(each, settings.submission.least_units, list_notes(whose, each))
+        print_package(each, settings.submission.least_units, list_notes(whose, each))
         out.print()
         if into is not None:
-            folder = write_leaving(each, into, settings.lake.root)
+            folder = write_package_files(each, into, settings.lake.root)
             out.say(f"The files as they would leave: {folder.resolve()}")
     out.say("Nothing was signed or sent, and nothing written to the lake.")
 

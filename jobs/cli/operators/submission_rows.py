@@ -21,7 +21,7 @@ from jobs.operators.packages.package_text import describe_files, describe_group,
 HEADS = {"spam_certain": "certain", "spam_possible": "possible"}
 
 
-def print_leaving(made: MadePackage, least: int, notes: list[str]) -> None:
+def print_package(made: MadePackage, least: int, notes: list[str]) -> None:
     """Print what would leave of one package: in words, then all rows.
 
     Args:
@@ -107,7 +107,7 @@ def say_line(text: str, style: str = "") -> None:
     out.print(Text(text, style))
 
 
-def write_leaving(made: MadePackage, folder: Path, root: str | None = None) -> Path:
+def write_package_files(made: MadePackage, folder: Path, root: str | None = None) -> Path:
     """Write the package's files as they are, before they are packed and signed, into a folder of its own."""
     into = folder / made.file_name.removesuffix(".zip")
     try:

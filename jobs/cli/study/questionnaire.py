@@ -225,7 +225,7 @@ def print_outcomes(outcomes: list[FileOutcome], loaded: int | None) -> None:
         table.add_row(
             Text(name_file(each)),
             f"{each.received_at.astimezone(dt.UTC):%Y-%m-%d %H:%M}",
-            f"{len(set(about.answers) - about.lost):,}" if about and not each.is_refused else "0",
+            f"{len(set(about.answers) - about.lost_indicators):,}" if about and not each.is_refused else "0",
             result,
         )
     out.print(table)
@@ -307,7 +307,7 @@ def show_readings(outcome: FileOutcome) -> None:
     assert outcome.assessment is not None
     for each in outcome.assessment.readings:
         cell = each.line.cells["answer"]
-        words = translate_key(ENGLISH, "reading", each.key, value=cell.written, read=each.read)
+        words = translate_key(ENGLISH, "reading", each.key, value=cell.short_text, read=each.read)
         out.say(escape_unseen(f"{outcome.file.name}, {cell.place}: {words}"))
 
 

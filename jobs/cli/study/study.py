@@ -157,7 +157,7 @@ def load(
 
     settings = config.load_settings(config_file)
     respondents = load_respondents(settings)
-    refuse_missing(files or ())
+    refuse_missing_files(files or ())
     known = settings.study.files
     frame = read_table(Path(known), "ref.operator_frame", is_needed=False) if known else None
     with open_inbox(settings, files or ()) as inbox:
@@ -191,7 +191,7 @@ def load(
         raise type(failed[0])("\n".join(map(str, failed)))
 
 
-def refuse_missing(files: Iterable[Path]) -> None:
+def refuse_missing_files(files: Iterable[Path]) -> None:
     missing = [f"{file}: no such file" for file in files if not file.is_file()]
     if missing:
         raise ObservatoryError("\n".join(missing))

@@ -78,7 +78,7 @@ def draw_units(lake: Lake, plan: SamplePlan) -> tuple[list[Row], list[Row]]:
     version = lake.versions().get("silver.message")
     if version is None:
         raise ObservatoryError("the lake has no silver.message yet: run `observatory run` first")
-    gone = removed_days.removed_before(lake, removed_days.SILVER).get(plan.operator_id)
+    gone = removed_days.read_removed_days(lake, removed_days.SILVER).get(plan.operator_id)
     if gone is not None and plan.days[0] < gone:
         raise ObservatoryError(
             f"operator {plan.operator_id}: messages of days before {gone} are gone ([retention] silver). A"

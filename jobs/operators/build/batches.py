@@ -76,7 +76,7 @@ def pending_pieces(lake: Lake, operators: Iterable[Operator]) -> dict[str, int]:
     return {key: size for key, size in there.items() if key not in done}
 
 
-def refuse_missing(ingest_id: str, keys: set[str]) -> None:
+def refuse_missing_pieces(ingest_id: str, keys: set[str]) -> None:
     if keys:
         raise ObservatoryError(
             f"batch {ingest_id} cannot be read again: {len(keys)} of its pieces, such as {min(keys)}, are no "

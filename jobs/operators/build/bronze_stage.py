@@ -27,7 +27,7 @@ from jobs.operators.build.batches import (
     ledgered_pieces,
     pending_pieces,
     record_intent,
-    refuse_missing,
+    refuse_missing_pieces,
 )
 from jobs.operators.build.bronze_tasks import ParsedRanges
 from jobs.operators.build.ranges import latest_of, range_bytes, ranges_of, tasks_of
@@ -78,7 +78,7 @@ def write_batch(work: Ingest, ingest_id: str, keys: set[str], again: bool = Fals
         correct_formats(fs, area, settings, keys)
     pieces = [row for row in landed_pieces(fs, area, settings.operator) if row[0] in keys]
     if again:
-        refuse_missing(ingest_id, keys - {key for key, *_ in pieces})
+        refuse_missing_pieces(ingest_id, keys - {key for key, *_ in pieces})
     if not pieces:
         return Ingested((ingest_id,))
     where = sources_predicate(ingest_id, keys) if again else select_any("ingest_id", [ingest_id])

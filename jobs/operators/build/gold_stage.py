@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from expectations import native
-from jobs.base.engine.tasks import Finished
+from jobs.base.engine.tasks import StagedTable
 from jobs.base.settings.config import Observatory
 from jobs.base.store import record
 from jobs.base.store.lake import Lake
@@ -60,7 +60,7 @@ class Computed:
         inputs: what each day was counted from, the days that it looks at with it.
     """
 
-    tables: dict[str, Finished]
+    tables: dict[str, StagedTable]
     inputs: dict[bulk_days.Day, str]
     stale: Periods
 
@@ -102,7 +102,7 @@ def plan_gold(work: Run, held_operators: Collection[str]) -> GoldPlan:
         for (operator, day), found in own_inputs(work.settings, known).items()
         if operator in mine and is_wanted(work, day)
     }
-    settled_before = removed_days.settled_in_gold(work.lake)
+    settled_before = removed_days.settled_gold_days(work.lake)
     own = {key: found for key, found in wanted.items() if not is_before(settled_before, *key)}
     # Days that were asked for are computed whatever they were computed from: the code may have changed.
     compared: State = {} if work.is_asked else known
@@ -219,7 +219,7 @@ def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_day
 def first_uncounted_days(lake: Lake, settings: Observatory) -> dict[str, str]:
     """By operator the first day that gold is still to count, of days that it can count."""
     known = record.read_state(lake, (MESSAGE, *GOLD))
-    mine, settled_before = {each.id for each in settings.operator}, removed_days.settled_in_gold(lake)
+    mine, settled_before = {each.id for each in settings.operator}, removed_days.settled_gold_days(lake)
     own = {
         key: found
         for key, found in own_inputs(settings, known).items()

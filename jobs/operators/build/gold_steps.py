@@ -8,8 +8,8 @@ import polars as pl
 
 from expectations import native
 from jobs.base.engine.tasks import (
-    Finished,
     StagedFrame,
+    StagedTable,
     Task,
     group_by_bytes,
     is_in_periods,
@@ -60,7 +60,7 @@ class TableEngine(Protocol):
 
     def merge_tables(
         self, staging: str, parts: Mapping[str, Sequence[StagedFrame]], finish: Callable[..., pl.DataFrame]
-    ) -> list[Finished]: ...
+    ) -> list[StagedTable]: ...
 
     def replace_periods(
         self, lake: Lake, table: str, periods: Periods, left: Sequence[StagedFrame], note: Mapping[str, Any]
@@ -150,7 +150,7 @@ class Steps:
             )
         return parts
 
-    def merge_tables(self, parts: Mapping[str, list[StagedFrame]]) -> list[Finished]:
+    def merge_tables(self, parts: Mapping[str, list[StagedFrame]]) -> list[StagedTable]:
         """Whole tables, from parts of them that tasks left."""
         engine = self.work.engine
         if isinstance(engine, TableEngine):
@@ -167,10 +167,10 @@ class Steps:
         ]
         return engine.run_tasks(tasks) if tasks else []
 
-    def compute_campaigns(self, due: Periods) -> Finished:
+    def compute_campaigns(self, due: Periods) -> StagedTable:
         """The campaigns of the operator-days that are due."""
         if not due:
-            return Finished(CAMPAIGN, [], {})
+            return StagedTable(CAMPAIGN, [], {})
         staging, count = self.work.staging, self.count_cuts(due)
         signature = self.run_over_files(
             due,
@@ -189,7 +189,7 @@ class Steps:
             ),
         )
         if not member:
-            return Finished(CAMPAIGN, [], {})
+            return StagedTable(CAMPAIGN, [], {})
         parts = self.run_over_files(
             due,
             lambda files: Task(
@@ -254,7 +254,7 @@ class Steps:
 
     def count_daily(
         self, stale: Periods, proved: list[StagedFrame], operator: pl.DataFrame
-    ) -> list[Finished]:
+    ) -> list[StagedTable]:
         """The daily tables of the stale days, without gold.campaign_daily, which compute_campaigns() made."""
         tables = [table for table in GOLD_DAILY if table != CAMPAIGN]
         staging, count = self.work.staging, self.count_cuts(stale)
@@ -293,11 +293,11 @@ class Steps:
         )
         made = self.merge_tables({table: select_named(parts, table) for table in tables})
         there = {each.table for each in made}
-        return made + [Finished(table, [], {}) for table in GOLD_DAILY if table not in there | {CAMPAIGN}]
+        return made + [StagedTable(table, [], {}) for table in GOLD_DAILY if table not in there | {CAMPAIGN}]
 
     def compute_monthly(
-        self, table: str, tables: Mapping[str, Finished], stale: Periods, months: Periods
-    ) -> Finished:
+        self, table: str, tables: Mapping[str, StagedTable], stale: Periods, months: Periods
+    ) -> StagedTable:
         """A table of whole months, from the days just counted and those on record."""
         have = {}
         for name in read_contract(table).reads:
@@ -318,10 +318,12 @@ class Steps:
             kept = read_files(name, files).filter(~is_in_periods(stale, name))
             have[name] = kept if fresh is None else pl.concat([kept, fresh])
         rows = compute_table(self.work, table, have)
-        return Finished(table, leave_frame(rows, table, self.work.staging), fingerprint_periods(rows, table))
+        return StagedTable(
+            table, leave_frame(rows, table, self.work.staging), fingerprint_periods(rows, table)
+        )
 
 
-def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result]:
+def check_rules(work: Run, tables: Mapping[str, StagedTable]) -> list[native.Result]:
     """The results of the rules on the tables, and of those between them."""
     between: dict[str, set[str]] = {table: set() for table in tables}
     for rule in native.cross_rules_of(tables):
@@ -338,7 +340,7 @@ def check_rules(work: Run, tables: Mapping[str, Finished]) -> list[native.Result
     return [each for of_table in work.engine.run_tasks(tasks) for each in of_table]
 
 
-def replace_changed(work: Run, tables: Mapping[str, Finished], changed: Mapping[str, Periods]) -> None:
+def replace_changed(work: Run, tables: Mapping[str, StagedTable], changed: Mapping[str, Periods]) -> None:
     """Replace exactly the operator-periods that changed, table by table."""
     stored = {table: periods for table, periods in changed.items() if periods}
     if isinstance(work.engine, TableEngine):

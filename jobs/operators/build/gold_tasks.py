@@ -11,12 +11,12 @@ import polars as pl
 
 from expectations import native
 from jobs.base.engine.tasks import (
-    Finished,
     StagedFrame,
+    StagedTable,
     is_in_periods,
     leave_buckets,
-    leave_finished,
     leave_frame,
+    leave_table,
     take_frames,
 )
 from jobs.base.store.record import Periods
@@ -208,12 +208,12 @@ def fold_parts(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> lis
     return [] if rows is None else leave_frame(merge_parts(rows, table), table, staging)
 
 
-def finish_table(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> Finished:
+def finish_table(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> StagedTable:
     """A table's rows of whole operator-days, from the parts of it."""
     rows = take_frames(parts)
     if rows is None:
-        return Finished(table, [], {})
-    return leave_finished(staging, table, finish_rows(merge_parts(rows, table), table))
+        return StagedTable(table, [], {})
+    return leave_table(staging, table, finish_rows(merge_parts(rows, table), table))
 
 
 def check_table(*, table: str, left: Mapping[str, Sequence[StagedFrame]]) -> list[native.Result]:

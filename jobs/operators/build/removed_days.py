@@ -17,7 +17,7 @@ RECORDS = "records"
 Days = dict[str, dt.date]
 
 
-def removed_before(lake: Lake, layer: str) -> Days:
+def read_removed_days(lake: Lake, layer: str) -> Days:
     """By operator, the day before which a layer's rows were removed."""
     found = lake.read_notes().get("removed", {}).get(layer, {})
     return {operator: dt.date.fromisoformat(day) for operator, day in found.items()}
@@ -33,13 +33,13 @@ def remember_removal(lake: Lake, layers: Mapping[str, Days]) -> None:
     lake.add_notes({"removed": removed})
 
 
-def settled_in_gold(lake: Lake) -> Days:
+def settled_gold_days(lake: Lake) -> Days:
     """By operator, the day before which gold keeps its rows: messages that these days look at are gone."""
-    found = removed_before(lake, SILVER)
-    return {operator: day + looks_back() for operator, day in found.items()} if found else {}
+    found = read_removed_days(lake, SILVER)
+    return {operator: day + gold_lookback() for operator, day in found.items()} if found else {}
 
 
-def looks_back() -> dt.timedelta:
+def gold_lookback() -> dt.timedelta:
     """Return the time before a day of gold from which it uses messages."""
     # Its rules take long to import, for commands that do not need them.
     from jobs.operators.gold.shared.bulk_presets import LONGEST_DAYS
@@ -47,15 +47,15 @@ def looks_back() -> dt.timedelta:
     return dt.timedelta(days=LONGEST_DAYS - 1)
 
 
-def settled_in_silver(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
+def settled_silver_days(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
     """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
     gold could not follow them.
 
     Args:
         lookback_days: of each operator the longest life of a message.
     """
-    settled = settled_in_gold(lake)
-    for operator, day in removed_before(lake, BRONZE).items():
+    settled = settled_gold_days(lake)
+    for operator, day in read_removed_days(lake, BRONZE).items():
         first = day + dt.timedelta(days=lookback_days.get(operator, 0) + 1)
         settled[operator] = max(first, settled.get(operator, first))
     return settled

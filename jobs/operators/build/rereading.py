@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from jobs.base.store.lake import Lake
-from jobs.operators.build.batches import Ingest, Ingested, landed_pieces, record_intent, refuse_missing
+from jobs.operators.build.batches import Ingest, Ingested, landed_pieces, record_intent, refuse_missing_pieces
 from jobs.operators.build.bronze_stage import finish_batches
 from jobs.operators.ingest.manifest import open_landing, read_manifest
 
@@ -38,7 +38,7 @@ def read_quarantined(work: Ingest) -> Ingested:
             batches.setdefault(row[0], set()).add("/".join(row[1:4]))
     there = {key for key, *_ in landed_pieces(fs, area, work.operators)}
     for ingest_id, keys in sorted(batches.items()):
-        refuse_missing(ingest_id, keys - there)
+        refuse_missing_pieces(ingest_id, keys - there)
     for ingest_id, keys in sorted(batches.items()):
         record_intent(fs, area, ingest_id, keys, again=True)
     return found + finish_batches(work) + Ingested(unreadable=unreadable)

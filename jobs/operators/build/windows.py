@@ -117,7 +117,7 @@ def plan_windows(
         .rows(named=True)
     )
     longest = longest_lives((row["operator_id"], name) for row in rows for name in row["formats"])
-    settled = removed_days.settled_in_silver(lake, longest)
+    settled = removed_days.settled_silver_days(lake, longest)
     left_out = set(waiting.select(PART).rows()) if waiting is not None else set()
     windows: dict[str, Window] = {}
     parts = []
@@ -183,7 +183,7 @@ def newest_days(lake: Lake) -> dict[str, dt.date]:
 def settled_days(lake: Lake) -> dict[str, dt.date]:
     """By operator the day before which silver stays as it is, for retention removed what it comes from."""
     formats = lake.read("bronze.file", columns=["operator_id", "format_code"]).unique().rows()
-    return removed_days.settled_in_silver(lake, longest_lives(formats))
+    return removed_days.settled_silver_days(lake, longest_lives(formats))
 
 
 def log_bytes(lake: Lake, days: Days) -> int:

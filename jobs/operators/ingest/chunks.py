@@ -86,7 +86,7 @@ class Chunks:
             self.lost = error
             return b""
 
-    def read_lines(self, closed: bool | Callable[[bytes], bool]) -> Iterator[bytes]:
+    def read_whole_lines(self, closed: bool | Callable[[bytes], bool]) -> Iterator[bytes]:
         """Blocks of whole lines; of a closed and undamaged file also a last line without its end. closed may
         decide by that line."""
         rest = bytearray()

@@ -101,7 +101,7 @@ class LastLine:
             " nothing more is written to such files, set whole = true for the source."
         )
 
-    def is_whole(self, offset: int, line: bytes) -> bool:
+    def is_readable(self, offset: int, line: bytes) -> bool:
         """Return whether a line that begins at this byte of its file and has no end is read all the same."""
         if self.is_closed or is_json(line):
             return True
@@ -141,7 +141,9 @@ def land_file(
             with loss_first(start):
                 check_new(pull, name, kind, head)
         lines = NO_LINES
-        blocks = chunks.read_lines(lambda line: chunks.is_compressed or end.is_whole(digest.bytes, line))
+        blocks = chunks.read_whole_lines(
+            lambda line: chunks.is_compressed or end.is_readable(digest.bytes, line)
+        )
         if (first := next(blocks, None)) is not None:
             kind = settle_format(pull.source, kind, head, first, is_new=stream is None)
             # Each block may be a line of 64 MiB: none is kept longer than it takes to write it.

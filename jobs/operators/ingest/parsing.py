@@ -72,10 +72,10 @@ def read_ranges(fs: Any, ranges: Iterable[Range], ingest_id: str) -> Iterator[Pa
             for part in parts:
                 yield from read_under_heads(fs, part, name, ingest_id)
         else:
-            yield from read_lines(fs, parts, name, ingest_id)
+            yield from parse_blocks(fs, parts, name, ingest_id)
 
 
-def read_lines(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> Iterator[Parsed]:
+def parse_blocks(fs: Any, parts: Iterable[Range], name: str, ingest_id: str) -> Iterator[Parsed]:
     """The results of the lines of a source's ranges, block by block, small blocks together."""
     from jobs.operators.formats.registry import FORMATS
 

@@ -81,7 +81,7 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
     if not has_key():
         return []
     known = known_operators(lake)
-    newest, oldest = list_newest(lake), removed_days.removed_before(lake, removed_days.SILVER)
+    newest, oldest = list_newest(lake), removed_days.read_removed_days(lake, removed_days.SILVER)
     wrong = []
     for each in settings.operator:
         before, now = keys_of(known.get(each.id, {})), describe_keys(settings, each.id)

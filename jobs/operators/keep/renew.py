@@ -68,7 +68,7 @@ def describe_settled(lake: Lake) -> list[str]:
     found = [
         f"operator '{operator}': landing lacks records of days before"
         f" {layers[removed_days.RECORDS][operator]}. Figures of the days before"
-        f" {day + removed_days.looks_back()} stay as they are; later days are computed anew"
+        f" {day + removed_days.gold_lookback()} stay as they are; later days are computed anew"
         for operator, day in sorted(layers[removed_days.SILVER].items())
     ]
     if read_ledger(lake) is None:
@@ -93,7 +93,7 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
     layers = plan_settled(lake)
     removed_days.remember_removal(lake, layers)
     settled = {
-        operator: day + removed_days.looks_back() for operator, day in layers[removed_days.SILVER].items()
+        operator: day + removed_days.gold_lookback() for operator, day in layers[removed_days.SILVER].items()
     }
     for table in list_tables():
         layer = read_contract(table).layer
@@ -108,7 +108,7 @@ def renew_lake(lake: Lake, settings: Observatory, is_anew: bool = False) -> list
     for folder in ("_intent", "_staging", VALIDATION):
         remove_folder(*lake.own_file(folder))
     # What is computed anew may be removed and counted again.
-    layers[removed_days.LANDING] = removed_days.removed_before(lake, removed_days.LANDING)
+    layers[removed_days.LANDING] = removed_days.read_removed_days(lake, removed_days.LANDING)
     days = {layer: format_signs(days) for layer, days in layers.items() if days}
     replace_file(*lake.own_file(MARK), json.dumps({"form": FORM, "removed": days}).encode())
     if kept:
@@ -130,7 +130,7 @@ def plan_settled(lake: Lake) -> dict[str, removed_days.Days]:
     life = max(kernel.lookback_days for kernel in KERNELS.values()) * DAY + DAY
     # What is newer than all gold that stays is computed in any case.
     silver = {
-        operator: min(records[operator] + life, newest[operator] + DAY - removed_days.looks_back())
+        operator: min(records[operator] + life, newest[operator] + DAY - removed_days.gold_lookback())
         for operator in records.keys() & newest.keys()
     }
     return {removed_days.RECORDS: records, removed_days.SILVER: silver}
@@ -147,7 +147,7 @@ def find_lost_days(lake: Lake) -> removed_days.Days:
     if ledger is not None:
         gone = ledger.filter(~pl.col("piece_id").is_in(list(there))).drop_nulls("last_event_date")
         found = dict(gone.group_by("operator_id").agg(pl.col("last_event_date").max() + DAY).rows())
-    for operator, day in removed_days.removed_before(lake, removed_days.RECORDS).items():
+    for operator, day in removed_days.read_removed_days(lake, removed_days.RECORDS).items():
         found[operator] = max(day, found.get(operator, day))
     return found
 

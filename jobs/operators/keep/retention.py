@@ -188,7 +188,7 @@ def needed_days(lake: Lake, settings: Observatory) -> dict[str, Needed]:
         if operator in uncounted:
             counted = min(counted, dt.date.fromisoformat(uncounted[operator]))
         found[operator] = Needed(
-            closed, min(each.read[0] for each in both), counted - removed_days.looks_back()
+            closed, min(each.read[0] for each in both), counted - removed_days.gold_lookback()
         )
     return found
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from jobs.base.core import numbers
-from jobs.base.core.periods import count_days, is_whole, last_day, months_of, period_bounds, period_of
+from jobs.base.core.periods import count_days, covers_month, last_day, months_of, period_bounds, period_of
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import utc_now
@@ -163,7 +163,7 @@ def next_period(first: dt.date, sent: Collection[str], length: str, today: dt.da
         running, _ = period_bounds(period_of(today, length))
         period = period_of(running - dt.timedelta(days=1), length)
     while set(months_of(period)) <= set(sent) or not any(
-        is_whole((last_day(month) - first).days + 1, count_days(month)) for month in months_of(period)
+        covers_month((last_day(month) - first).days + 1, count_days(month)) for month in months_of(period)
     ):
         period = period_of(last_day(period) + dt.timedelta(days=1), length)
     return period

@@ -1,7 +1,7 @@
 """A package in words: the contents of each file, and what was held back, with the reason."""
 
 from jobs.base.core import numbers
-from jobs.base.core.periods import LEAST_DAYS_PCT, is_whole, months_of
+from jobs.base.core.periods import LEAST_DAYS_PCT, covers_month, months_of
 from jobs.base.figures import words
 from jobs.base.packages.counts import CELL, GROUP, VOLUME
 from jobs.base.tables.contracts import read_contract
@@ -69,7 +69,7 @@ def describe_weak(made: MadePackage) -> list[str]:
     """A sentence on months that the study leaves out, and on sources that have fewer days than others."""
     few = [
         f"{month} {channel}" for (month, channel), (days, of) in sorted(made.days.items())
-        if not is_whole(days, of)
+        if not covers_month(days, of)
     ]  # fmt: skip
     found = []
     if few:

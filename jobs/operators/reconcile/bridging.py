@@ -13,7 +13,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_case
 from jobs.operators.reconcile import reasons
-from jobs.operators.reconcile.counts import Bridge, OtherCounts, steps_of
+from jobs.operators.reconcile.counts import Bridge, OtherCounts, list_bridge_steps
 from jobs.operators.reconcile.units import Counted
 
 PLACE = ["stream_id", "offset"]
@@ -41,14 +41,14 @@ def bridge_postfix(log: ComparedLog) -> list[Bridge]:
     return [
         log.bridge_received(),
         log.bridge_deliveries("delivered", "recipients, delivered or tagged", GOT),
-        log.left_out("forwarded", reasons.FORWARDED),
+        log.bridge_uncounted("forwarded", reasons.FORWARDED),
         log.bridge_deliveries("deferral", "recipients that still wait", WAITS),
         log.bridge_deferred(),
         log.bridge_deliveries("bounced", "recipients, bounced", OUTCOME == "bounced"),
         log.bridge_refusals(
             "rejected", "attempts and recipients, refused", IS_EARLY & (IS_REFUSED | IS_TEMPORARY)
         ),
-        log.left_out("reject_warning", reasons.WARNING),
+        log.bridge_uncounted("reject_warning", reasons.WARNING),
         log.bridge_refusals("held", "recipients, quarantined", OUTCOME == "quarantined"),
         log.bridge_refusals("discarded", "recipients, discarded", OUTCOME == "discarded"),
     ]
@@ -83,7 +83,7 @@ class ComparedLog:
         """Join units of the logs with lines of the other program.
 
         Args:
-            lines: from the program's read_lines(), with stream_id, of all lines.
+            lines: from the program's label_lines(), with stream_id, of all lines.
             services: the names of services that it knows; none where its log has no such names.
         """
         self.found, self.lines, self.theirs = found, lines, theirs
@@ -102,7 +102,7 @@ class ComparedLog:
         less = self.count_by_rule(lines)
         figure = None if self.theirs is None else self.theirs.counts.get(kind, 0)
         rounding = 0 if self.theirs is None else self.theirs.rounding.get(kind, 0)
-        steps = steps_of(less.items(), more.items())
+        steps = list_bridge_steps(less.items(), more.items())
         return Bridge(kind, counts, figure, lines.height, units.height, steps, rounding)
 
     def unread_reason(self) -> pl.Expr:
@@ -268,7 +268,7 @@ class ComparedLog:
         )
         return self.count_by_rule(with_line.with_columns(rule=why))
 
-    def left_out(self, kind: str, rule: str) -> Bridge:
+    def bridge_uncounted(self, kind: str, rule: str) -> Bridge:
         """Lines that this project counts nothing for."""
         here = self.find_lines(kind, "refusals").with_columns(rule=pl.lit(rule))
         return self.make_bridge(kind, "none", here, self.units.clear(), {})

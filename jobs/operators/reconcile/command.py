@@ -65,8 +65,8 @@ def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconcil
         printed = program.run_program(logs.read_blocks())
     figures = None if printed is None else program.read_figures(printed)
     lines = [
-        program.read_lines(frame).with_columns(stream_id=pl.lit(stream))
-        for stream, frame in logs.read_lines()
+        program.label_lines(frame).with_columns(stream_id=pl.lit(stream))
+        for stream, frame in logs.read_frames()
     ]
     found = count_log(logs.bronze, logs.format)
     log = bridging.ComparedLog(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)

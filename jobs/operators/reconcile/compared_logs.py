@@ -39,7 +39,7 @@ class Logs:
             for block in sorted(found, key=lambda block: block.offset):
                 yield unwrap_sample(block.data)
 
-    def read_lines(self) -> Iterator[tuple[str, pl.DataFrame]]:
+    def read_frames(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Frames of offset and line of the mail server's log, each with its stream."""
         for stream, file in self.files:
             for block in sampled_blocks.read_blocks(file, sampled_blocks.Progress(), lambda: NEVER):

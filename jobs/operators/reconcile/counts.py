@@ -51,7 +51,9 @@ class Bridge:
         return 0 if self.theirs is not None and -self.rounding <= left <= self.rounding else left
 
 
-def steps_of(less: Iterable[tuple[str, int]], more: Iterable[tuple[str, int]]) -> tuple[BridgeStep, ...]:
+def list_bridge_steps(
+    less: Iterable[tuple[str, int]], more: Iterable[tuple[str, int]]
+) -> tuple[BridgeStep, ...]:
     """The rules that take lines away, and those that add units, the largest first."""
     found = [BridgeStep(rule, -count) for rule, count in less] + [
         BridgeStep(rule, count) for rule, count in more

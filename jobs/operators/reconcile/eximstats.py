@@ -55,7 +55,7 @@ def read_figures(printed: str) -> OtherCounts:
     return OtherCounts({name: int(match[1]) if match else 0 for name, match in found.items()})
 
 
-def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
+def label_lines(lines: pl.DataFrame) -> pl.DataFrame:
     """A row per line (offset, line), two where eximstats counts the line twice: kind, queue_id;
     is_read: whether it reads the line at all; is_outgoing: whether the line is no refusal of the server's."""
     text = pl.col("line").str.extract(STAMP)

@@ -98,7 +98,7 @@ def read_figures(printed: str) -> OtherCounts:
     return OtherCounts(counts, rounding)
 
 
-def read_lines(lines: pl.DataFrame) -> pl.DataFrame:
+def label_lines(lines: pl.DataFrame) -> pl.DataFrame:
     """A row per line (offset, line): the kind and queue_id that pflogsumm counts it for, null where it counts
     nothing. service: the name of the daemon. is_read: whether it reads the line at all. is_outgoing: whether
     a line that it counts as a refusal is none of the server's."""

@@ -68,7 +68,7 @@ class PageOrigin:
         generated_at: when the run finished, in UTC as 2026-11-24T23:30:00Z; empty without a run.
         versions: of the tables of the lake.
         location_name: the table that located addresses.
-        left_out: operators of the lake that no figure has.
+        operators_left_out: those of the lake that no figure has.
         doubts: sentences on what makes figures doubtful.
         domains: those of the recipients, if the operator's own domains are not known.
     """
@@ -78,7 +78,7 @@ class PageOrigin:
     generated_at: str = ""
     versions: Mapping[str, int] = field(default_factory=dict)
     location_name: str | None = None
-    left_out: Sequence[str] = ()
+    operators_left_out: Sequence[str] = ()
     doubts: Sequence[str] = ()
     domains: Sequence[str] = ()
 

@@ -51,7 +51,7 @@ def update_page(lake: Lake, settings: Observatory, folder: Path, domains: Iterab
     given = page_inputs(lake, settings, domains)
     digest = hashlib.sha256(json.dumps(asdict(given), sort_keys=True).encode()).hexdigest()
     index, record = folder / "index.html", folder / INPUTS
-    if record.is_file() and record.read_text(encoding="utf-8").strip() == digest and is_whole(folder):
+    if record.is_file() and record.read_text(encoding="utf-8").strip() == digest and is_page_whole(folder):
         return index
     from jobs.operators.report.gather import gather_figures
     from jobs.operators.report.page import write_page
@@ -76,7 +76,7 @@ def columns_without_sketches(table: str) -> list[str]:
     return [field.name for field in read_contract(table).fields if field.type != "binary"]
 
 
-def is_whole(folder: Path) -> bool:
+def is_page_whole(folder: Path) -> bool:
     """Return whether all files of a page are there as they were written."""
     sums = folder / "SHA256SUMS"
     if not sums.is_file():
@@ -123,7 +123,7 @@ def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) 
         generated_at=last.finished_at,
         versions=lake.versions(),
         location_name=location_name(settings),
-        left_out=list_left_out(lake, settings),
+        operators_left_out=list_operators_left_out(lake, settings),
         doubts=find_doubts(lake, settings, operators, periods),
         domains=list(domains),
     )
@@ -135,7 +135,7 @@ def page_inputs(lake: Lake, settings: Observatory, domains: Iterable[str] = ()) 
     )
 
 
-def list_left_out(lake: Lake, settings: Observatory) -> list[str]:
+def list_operators_left_out(lake: Lake, settings: Observatory) -> list[str]:
     """The operators that have volumes in the lake but not in the settings: no figure has them."""
     files = lake.files(VOLUME, lake.versions().get(VOLUME))
     counted = {str(file.partition_value("operator_id")) for file in files}

@@ -58,7 +58,7 @@ def estimate_quality(
     known = record.read_state(lake, (*AUDIT, VOLUME, TABLE), stage)
     own = {each.id: [test.model_dump() for test in each.filter_quality] for each in work.operators}
     counted = {key: each for key, each in known.items() if key[0] != VOLUME or own.get(key[1])}
-    inputs = inputs_of(TABLE, counted, own)
+    inputs = checksum_inputs(TABLE, counted, own)
     stale = record.stale_periods(TABLE, known, inputs)
     if not stale:
         return Outcome(), stage
@@ -81,7 +81,7 @@ def correct_counts(
     """Correct what was counted by the quality of filters, every month of it. One month is in memory."""
     reads = [name for name in read_contract(CORRECTED).reads if not name.startswith("ref.")]
     known = record.read_state(work.lake, (*reads, CORRECTED), stage)
-    inputs = inputs_of(CORRECTED, known, {each.id: None for each in work.operators})
+    inputs = checksum_inputs(CORRECTED, known, {each.id: None for each in work.operators})
     stale = record.stale_periods(CORRECTED, known, inputs)
     if not stale:
         return Outcome(), stage
@@ -150,7 +150,7 @@ def store_changed(
     return found, stage.add_tables([table], rows) if rows or undone else stage
 
 
-def inputs_of(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:
+def checksum_inputs(table: str, known: record.State, own: Mapping[str, object]) -> dict[tuple[str, str], str]:
     """Return a checksum of the inputs of each operator-month that has or had rows on record, of the table or
     of the tables it reads. Inputs are the rows read, reference tables, and an operator's own settings."""
     made_of: dict[tuple[str, str], list[str]] = {}

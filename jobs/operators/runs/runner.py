@@ -123,9 +123,9 @@ def engine_of(work: Run, log_bytes: int) -> Embedded | Inline | Spark:
     settings = work.settings.engine
     if settings.name == "spark":
         from jobs.base.engine import spark
-        from jobs.base.engine.spark_session import refuse_missing
+        from jobs.base.engine.spark_session import refuse_missing_pyspark
 
-        refuse_missing()
+        refuse_missing_pyspark()
         if log_bytes:
             return spark.Spark(settings, work.lake.root, PRELOAD)
     elif log_bytes > LITTLE and settings.name != "inline":

@@ -223,12 +223,12 @@ def compare_logs(
     found = []
     for (operator, log, other), part in sorted(nearest.partition_by(two, as_dict=True).items()):
         is_apart = int(part["is_apart"].sum())
-        steps = steps_of(part)
+        steps = find_clock_steps(part)
         found.append(Apart(str(operator), str(log), str(other), part.height, is_apart, steps, *window))
     return found
 
 
-def steps_of(pairs: pl.DataFrame) -> tuple[ClockStep, ...]:
+def find_clock_steps(pairs: pl.DataFrame) -> tuple[ClockStep, ...]:
     """The distances at which many ids lie: neighbouring minutes with enough of them."""
     binned = pairs.with_columns(bin=(pl.col("ahead_s") // BIN_S).cast(pl.Int64))
     kept = binned.filter(pl.len().over("bin") >= LEAST_SHARE * pairs.height).sort("bin")

@@ -24,7 +24,7 @@ from jobs.operators.silver.deciding import (
     name_all_recipients,
 )
 from jobs.operators.silver.hops import fold_hops, place_files
-from jobs.operators.silver.message_verdicts import choose_standing
+from jobs.operators.silver.message_verdicts import choose_verdicts
 from jobs.operators.silver.type_evidence import tells_strongly, type_names
 
 # The start of rows of a reference table that have no start of their own (schemas/reference/NOTES.md).
@@ -148,7 +148,7 @@ def open_rows(
     # What only links and files needed goes before rows become wide.
     narrow_rows = folded.drop(NOT_NEEDED)
     judged = narrow_rows.join(
-        choose_standing(folded, spoken, names), on="file", how="left", maintain_order="left"
+        choose_verdicts(folded, spoken, names), on="file", how="left", maintain_order="left"
     )
     marked = mark_message_rows(decide_outcome(name_all_recipients(judged), names))
     attributed = marked.with_columns(*attribute_columns(attribute_rule), direction_code=decide_direction())

@@ -68,7 +68,7 @@ def join_routes(verdict: pl.DataFrame, found: pl.DataFrame) -> pl.DataFrame:
     return unplaced_verdicts(verdict).with_columns(id_of()).join(to, on="id").drop("id")
 
 
-def choose_standing(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+def choose_verdicts(rows: pl.DataFrame, verdict: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     """Choose the verdict that stands (STANDS) for each file with verdicts, found by queue id or message-id,
     and merge what all verdicts contribute.
 

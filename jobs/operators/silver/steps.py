@@ -156,7 +156,7 @@ def leave_home(place: Place, table: str, rows: pl.DataFrame) -> None:
 def narrow_bucket(place: Place) -> None:
     """Leave what other buckets need of the transmissions and verdicts that belong here."""
     for table in (TRANSMISSION, VERDICT):
-        rows = rows_at_home(place, table)
+        rows = read_home_rows(place, table)
         if not rows.is_empty():
             leave_narrow(place, table, rows)
 
@@ -179,7 +179,7 @@ def leave_narrow(place: Place, table: str, rows: pl.DataFrame) -> None:
     place.leave_modulo(Frame.IDS, pl.concat(ids), "id", cuts)
 
 
-def rows_at_home(place: Place, table: str) -> pl.DataFrame:
+def read_home_rows(place: Place, table: str) -> pl.DataFrame:
     """The transmissions or verdicts that belong to the bucket."""
     return place.take_kept(table, lambda rows: bucketing.home_of(rows, place.bucket.count))
 
@@ -218,10 +218,10 @@ def forward_rows(place: Place) -> None:
     cuts = place.parameters.cuts
     links, routes = place.take_rows(Frame.LINKS), place.take_rows(Frame.ROUTES)
     if links is not None:
-        later = hops.later_rows(hops.place_files(rows_at_home(place, TRANSMISSION)), links)
+        later = hops.later_rows(hops.place_files(read_home_rows(place, TRANSMISSION)), links)
         place.leave_modulo(Frame.LATER_LEAVES, later, "bucket", cuts)
     if routes is not None:
-        by_id = message_verdicts.join_routes(rows_at_home(place, VERDICT), routes)
+        by_id = message_verdicts.join_routes(read_home_rows(place, VERDICT), routes)
         place.leave_modulo(Frame.BY_ID_LEAVES, by_id, "bucket", cuts)
 
 
@@ -238,7 +238,7 @@ def open_messages(place: Place) -> None:
     parameters = place.parameters
     known, later, by_id = (place.take_rows(name) for name in (Frame.LINKS, Frame.LATER, Frame.BY_ID))
     links = empty_links() if known is None else known
-    transmission, verdict = rows_at_home(place, TRANSMISSION), rows_at_home(place, VERDICT)
+    transmission, verdict = read_home_rows(place, TRANSMISSION), read_home_rows(place, VERDICT)
     if place.parts > 1:
         key = pl.struct("operator_id", pl.coalesce("queue_id", "transmission_hash")).hash(bucketing.SEED)
         transmission = transmission.filter(key % place.parts == place.part)

@@ -47,14 +47,14 @@ def describe_sniff(answer: LogSurvey) -> dict[str, object]:
             "told": zone.evidence,
             "fitting": list(zone.fitting),
         },
-        **read_lines(answer),
-        **unread_lines(answer),
-        **counted_rows(answer),
+        **describe_lines(answer),
+        **describe_unread_lines(answer),
+        **describe_units(answer),
         "problems": [str(problem) for problem in answer.problems],
     }
 
 
-def read_lines(answer: LogSurvey) -> dict[str, object]:
+def describe_lines(answer: LogSurvey) -> dict[str, object]:
     """Return how much of the log was read, and the number of its lines by outcome."""
     return {
         "is_exact": answer.is_exact,
@@ -70,7 +70,7 @@ def read_lines(answer: LogSurvey) -> dict[str, object]:
     }
 
 
-def unread_lines(answer: LogSurvey) -> dict[str, object]:
+def describe_unread_lines(answer: LogSurvey) -> dict[str, object]:
     """The commonest forms of lines that are in quarantine, and of those that are ignored."""
     assert answer.tally is not None
     refused = answer.tally.refused.list_commonest()
@@ -95,14 +95,14 @@ def name_form(answer: LogSurvey, row: Mapping[str, Any], **why: Any) -> dict[str
     }
 
 
-def counted_rows(answer: LogSurvey) -> dict[str, object]:
+def describe_units(answer: LogSurvey) -> dict[str, object]:
     """The rows of silver, and the units that they count as."""
     units = answer.units
     return {
         "transmissions": list_counts(TRANSMISSION_KEYS, answer.transmissions),
         "verdicts": list_counts(("engine_code", "action", "is_spam"), answer.verdicts),
         "units": list_counts(UNIT_KEYS, dict(sorted(units.units.items()))) if units else [],
-        "left_out": round_counts(units.left_out) if units else {},
+        "left_out": round_counts(units.not_counted) if units else {},
         "named_by_filters": round(units.named) if units else 0,
     }
 

@@ -326,9 +326,9 @@ def unit_lines(answer: LogSurvey) -> Group:
     if units.count_units("call"):
         parts.append(f"{format_amount(answer, units.count_units('call'))} calls")
     lines = [Text.assemble("\nCounted in all directions: ", ("; ".join(parts) or "nothing", "bold"), ".")]
-    if units.left_out:
+    if units.not_counted:
         sentence = "; ".join(
-            f"{format_amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.left_out.items()
+            f"{format_amount(answer, count)} {LEFT_OUT[name]}" for name, count in units.not_counted.items()
         )
         lines.append(Text(f"Left out by the counting rules: {sentence}.", "dim"))
     if round(units.named):

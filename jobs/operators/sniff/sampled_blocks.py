@@ -256,7 +256,7 @@ def gather_blocks(chunks: Chunks, is_closed: bool) -> Iterator[bytes]:
     wanted = FIRST
     have: list[bytes] = []
     size = 0
-    for block in chunks.read_lines(closed=is_closed):
+    for block in chunks.read_whole_lines(closed=is_closed):
         have.append(block)
         size += len(block)
         if size >= wanted:

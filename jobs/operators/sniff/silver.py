@@ -46,12 +46,12 @@ class Units:
 
     Attributes:
         units: by channel, unit, stage and outcome.
-        left_out: transmissions that are not counted, by reason.
+        not_counted: transmissions, by reason.
         named: recipients that no transmission has and a filter's verdict names.
     """
 
     units: dict[tuple[str, str, str, str], float] = field(default_factory=dict)
-    left_out: dict[str, float] = field(default_factory=dict)
+    not_counted: dict[str, float] = field(default_factory=dict)
     named: float = 0.0
 
     def count_units(self, unit: str) -> float:
@@ -79,7 +79,10 @@ def count_silver(bronze: dict[str, pl.DataFrame], scales: dict[str, float], samp
     memory = pipeline.read_bronze(bronze, parameters)
     pipeline.assemble_tables(memory)
     sent, verdicts = (
-        [steps.rows_at_home(memory.make_place(number), table) for number in range(memory.parameters.buckets)]
+        [
+            steps.read_home_rows(memory.make_place(number), table)
+            for number in range(memory.parameters.buckets)
+        ]
         for table in TABLES
     )
     begun = begun_in_sample(sent, sampled)

@@ -36,7 +36,7 @@ def late_records(
         days = late.select("operator_id", "first_event_date").rows()
         late = late.filter(pl.Series([day not in counted for day in days], dtype=pl.Boolean))
     by = ["operator_id", "source_id"]
-    gone, newest = removed_days.removed_before(lake, removed_days.BRONZE), newest_days(lake)
+    gone, newest = removed_days.read_removed_days(lake, removed_days.BRONZE), newest_days(lake)
     rows = (
         late.filter(pl.col("operator_id").is_in(list(newest)))
         .sort("first_event_date", "file_name")

@@ -110,7 +110,7 @@ def group_columns(matrix: csc_array) -> tuple[Array, Array]:
     return found, np.array([columns[0] for columns in classes.values()], dtype=int)
 
 
-class Parts:
+class TargetParts:
     """The shares of targets in classes: a part for each class of a target, in the order of targets.
 
     Attributes:

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from jobs.base.core.machine import usable_cores
 from jobs.base.tables.series import Shape
-from jobs.study.attack.classes import Classes, Parts, View
+from jobs.study.attack.classes import Classes, TargetParts, View
 from jobs.study.attack.known import Finding, KnownRelease, PublishedCell
 from jobs.study.attack.program import FEASIBLE, PRICED, Program
 from jobs.study.attack.projection import Moves, Projection
@@ -95,7 +95,7 @@ class BlockSearch:
         self.known = self.classes.list_known(self.seen)
         # All targets of the same operators follow each other.
         self.targets = sorted(system.targets, key=lambda target: target.respondents)
-        self.parts = Parts(self.targets, self.classes)
+        self.parts = TargetParts(self.targets, self.classes)
         operators = [target.respondents for target in self.targets]
         self.group = np.cumsum([0, *(one != other for one, other in pairwise(operators))])
         value = np.array([target.value for target in self.targets])

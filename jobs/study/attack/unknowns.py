@@ -98,7 +98,7 @@ def try_relations(
         chains: the chains of codes that are tried, by column.
         factors: as split_figure() takes them.
     """
-    values = add_shares(values, shape)
+    values = add_mixture_shares(values, shape)
     parts = {codes: split_figure(codes, values, shape, factors) for codes in values}
     base = {codes: values[codes] for codes, of in parts.items() if of == [(codes, 1.0)]}
     # The codes of the first chain, and those within others, order figures of one traffic. Each step of other
@@ -223,7 +223,7 @@ def list_kinds(
     return tuple(sorted(tuple(each for each in codes if each in kind) for kind in found if kind))
 
 
-def add_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
+def add_mixture_shares(values: Mapping[Codes, float], shape: Shape) -> dict[Codes, float]:
     """The values, and of mixtures the two shares: what has the same figure in the mixture as in the first
     code, and what has that of the second."""
     found = dict(values)

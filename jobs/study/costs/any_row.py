@@ -48,7 +48,7 @@ def explain_row(study_row: StudyRow) -> Explained:
         ],
         compared=computed_when(study_row),
         estimate=None if row.get("estimate") is None else estimate_of(row),
-        steps=steps_of(row, unit) if is_estimated else [],
+        steps=list_formula_steps(row, unit) if is_estimated else [],
         versions=versions_of(study_row, *contract.reads),
         divided=divide(study_row) if is_estimated else [],
         assumptions=[OTHERS] if is_estimated else [],
@@ -87,7 +87,7 @@ def scope_of(study_row: StudyRow, contract: Contract) -> Scope:
     return Scope(study_row.table, area or study_row.name, period, tuple(part), tuple(quantity), countries)
 
 
-def steps_of(row: Row, unit: str) -> list[FormulaStep]:
+def list_formula_steps(row: Row, unit: str) -> list[FormulaStep]:
     """Return the step from what respondents reported to all operators."""
     estimate, reported = float(row["estimate"]), float(row["reported"])
     numbers = f"{format_number(reported)} + {format_number(estimate - reported)}"

@@ -145,7 +145,7 @@ def write_receipt(outcome: FileOutcome) -> str:
     lines = [
         say("received", name=about.respondent.name, period=about.filing.period),
         say("file", file=escape_unseen(outcome.file.name), at=at, digest=about.filing.sha256),
-        say("counted", count=len(set(about.answers) - about.lost)),
+        say("counted", count=len(set(about.answers) - about.lost_indicators)),
     ]
     if outcome.faults:
         lines.append(say("open", count=len(outcome.faults)))
@@ -153,7 +153,7 @@ def write_receipt(outcome: FileOutcome) -> str:
         lines += ["", say("readings")]
         for each in about.readings:
             cell = each.line.cells["answer"]
-            words = translate_key(language, "reading", each.key, value=cell.written, read=each.read)
+            words = translate_key(language, "reading", each.key, value=cell.short_text, read=each.read)
             lines.append(f"- {each.line.indicator}: {words}")
     if language not in load_definition()["reviewed"]:
         lines += ["", f"({translate_key(language, 'word', 'unofficial')})"]

@@ -242,7 +242,7 @@ def list_unready(folder: Path, restricted: Path, today: dt.date) -> list[str]:
 def clear_command(restricted: Path, name: str) -> str:
     """The command that clears what comes first of a release."""
     found = read_clearance(restricted)
-    if list_newer(restricted) or (found and found.left_out and not found.open_objections):
+    if list_newer(restricted) or (found and found.countries_left_out and not found.open_objections):
         return make_command(restricted)
     if found is None:
         return f"observatory release clear make {name} --deadline DATE, then send the sheets"

@@ -27,7 +27,7 @@ from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.respondent_waiver import MONEY as OF_MONEY
 from jobs.study.estimates.spam_part import BREAKDOWNS
-from jobs.study.estimates.steps.rows import MEASURES, fill_columns, periods_of, typed_rows
+from jobs.study.estimates.steps.rows import MEASURES, fill_columns, frame_rows, periods_of
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending import (
     ALL,
@@ -65,7 +65,7 @@ def transform(
     rows += matched_contributions(respondent_figure, reference)
     rows += spending_contributions(investment_account, reference.operator_frame, prices.dollars)
     if not rows:
-        return typed_rows([], TABLE)
+        return frame_rows([], TABLE)
     found = pl.DataFrame(rows, infer_schema_length=None)
     volume = found.filter(pl.col("table_name") == VOLUME)
     for breakdown in BREAKDOWNS:

@@ -42,7 +42,7 @@ from jobs.study.estimates.respondent_cost import (
 from jobs.study.estimates.respondent_figure import UNIT
 from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.part_estimates import count_owners
-from jobs.study.estimates.steps.rows import conf_status_code, typed_rows
+from jobs.study.estimates.steps.rows import conf_status_code, frame_rows
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
 
 TABLE = "study.countermeasure_cost"
@@ -86,7 +86,7 @@ def transform(
             }
             for row in area_rows(given, sample, y)
         ]
-    return typed_rows(rows, TABLE)
+    return frame_rows(rows, TABLE)
 
 
 def draw_components(

@@ -136,7 +136,7 @@ def row_of(figure: ModelFigure) -> Row:
     code, text = judge_reproduction(figure, found)
     off = relative_deviation(figure, found)
     points = dict.fromkeys(POINTS) if found is None else {name: getattr(found, name) for name in POINTS}
-    amounts = points | {"printed": figure.published}
+    amounts = points | {"printed": figure.published_value}
     row = {name: figure.row[name] for name in SAME} | {
         # The column of its quantity: a sum over a column cannot mix two.
         figure.row["estimand_code"]: {name: round_figure(value, DIGIT) for name, value in amounts.items()},

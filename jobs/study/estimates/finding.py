@@ -26,7 +26,7 @@ from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import Row
 from jobs.base.tables.validity import holds_on, rows_on_day
 from jobs.study.estimates.steps.given import ANSWERS, MONEY, SUBMISSION, VOLUMES, Given, finding_id
-from jobs.study.estimates.steps.rows import MEASURES, OWNERS, is_month, typed_rows
+from jobs.study.estimates.steps.rows import MEASURES, OWNERS, frame_rows, is_month
 from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimates.steps.spending import ALL, POSTS
 
@@ -59,7 +59,7 @@ def transform(
     whole = contribution.filter(~is_month(pl.col("period_code")))
     found = find_suspicious(whole, reference.operator_frame, answer_bound)
     if found.is_empty():
-        return typed_rows([], TABLE)
+        return frame_rows([], TABLE)
     moved = pl.DataFrame(list(rank_influences(found, whole, reference)), infer_schema_length=None)
     have = {SUBMISSION: submission, ANSWERS: questionnaire_answer}
     of_account = pl.when(pl.col("table_name") == MONEY).then(pl.lit(ALL)).otherwise("channel_code")
@@ -73,7 +73,7 @@ def transform(
         given = Given(*(row[name] for name in (*SERIES[:3], "respondent_id")))
         row["finding_id"] = finding_id(given, have, indicator_measure)
         row["rule_code"] = RULES[row["rule"]]
-    return typed_rows(rows, TABLE)
+    return frame_rows(rows, TABLE)
 
 
 def find_suspicious(whole: pl.DataFrame, frame: pl.DataFrame, bounds: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.investment_account import PriceLevels
 from jobs.study.estimates.steps.area_rows import estimate_areas
 from jobs.study.estimates.steps.days import scale_to_all_days
-from jobs.study.estimates.steps.rows import fill_columns, is_month, sum_or_null, type_columns, typed_rows
+from jobs.study.estimates.steps.rows import fill_columns, frame_rows, is_month, sum_or_null, type_columns
 from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimates.steps.spending import (
     ALL,
@@ -62,7 +62,7 @@ def transform(
     dollars = prices.dollars
     traffic, amounts = yearly_units(submission), amounts_of_year(economy, prices.base_year)
     by = ["period_code", "channel_code"]
-    found = [typed_rows([], TABLE)]
+    found = [frame_rows([], TABLE)]
     for accounts in investment_account.sort(*by, "respondent_id", "strategy_code").partition_by(by):
         drawn = draw_parameters(rows_on_day(cost_parameter, last_day(str(accounts["period_code"][0]))))
         rows = channel_rows(accounts, traffic, reference, dollars, drawn, amounts)
@@ -121,7 +121,7 @@ def channel_rows(
     )
     totals = sum_areas(amounts, areas_of(money, reference, last_day(period)))
     posts = post_rows(accounts, people, reference, strategies, ("posts", channel, period))
-    rows = pl.concat([add_shares(money, totals), *posts], how="diagonal")
+    rows = pl.concat([add_area_shares(money, totals), *posts], how="diagonal")
     total = pl.col("area_code").replace_strict(units, default=None, return_dtype=pl.Float64)
     return rows.with_columns(
         period_code=pl.lit(period),
@@ -270,7 +270,7 @@ def sum_areas(known: dict[str, dict[str, Total]], areas: Iterable[Area]) -> dict
     return found
 
 
-def add_shares(rows: pl.DataFrame, totals: dict[str, dict[str, Total]]) -> pl.DataFrame:
+def add_area_shares(rows: pl.DataFrame, totals: dict[str, dict[str, Total]]) -> pl.DataFrame:
     """Rows with the share of each amount that an estimate in dollars at market rates is of its area's, and
     that amount's year.
 

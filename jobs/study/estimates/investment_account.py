@@ -14,7 +14,7 @@ from jobs.base.tables.contracts import Row
 from jobs.base.tables.validity import rows_on_day
 from jobs.study.estimates.steps.accounts import BAND, Price, account_rows, bands_of_base, rises_of
 from jobs.study.estimates.steps.investment_targets import value_of
-from jobs.study.estimates.steps.rows import typed_rows
+from jobs.study.estimates.steps.rows import frame_rows
 from jobs.study.questionnaire.latest_answers import latest_answers
 
 TABLE = "study.investment_account"
@@ -39,14 +39,12 @@ def transform(questionnaire_answer: pl.DataFrame, known: AccountTables) -> pl.Da
     """A row for each respondent, year, channel and strategy. In parts: an account needs all answers of its
     respondent and year, so the key is respondent_id and period_code."""
     rows: list[dict[str, object]] = []
-    for answers in (
-        standing_money_answers(questionnaire_answer).sort("period_code").partition_by("period_code")
-    ):
+    for answers in latest_money_answers(questionnaire_answer).sort("period_code").partition_by("period_code"):
         rows += account_all(answers, known)
-    return typed_rows(rows, TABLE)
+    return frame_rows(rows, TABLE)
 
 
-def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
+def latest_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
     """Operators' latest answers for a year on money and on its shares; withheld and not applicable ones have
     the value null."""
     yearly = pl.col("period_code").str.contains(r"^\d{4}$") & pl.col("indicator_code").str.contains(
@@ -57,9 +55,9 @@ def standing_money_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
 
 
 def operators_answers(questionnaire_answer: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows of standing_money_answers() with a value: a withdrawn answer supersedes the one before
+    """Return the rows of latest_money_answers() with a value: a withdrawn answer supersedes the one before
     it."""
-    return standing_money_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
+    return latest_money_answers(questionnaire_answer).filter(pl.col("value").is_not_null())
 
 
 @dataclass(frozen=True)

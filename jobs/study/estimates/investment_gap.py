@@ -32,7 +32,7 @@ from jobs.study.estimates.investment_account import PriceLevels, price_of, price
 from jobs.study.estimates.spam_part import CONTENT, FATE, STOP
 from jobs.study.estimates.steps.accounts import Asset, Price, yearly_capital
 from jobs.study.estimates.steps.investment_targets import authority_code, channel_targets, value_of
-from jobs.study.estimates.steps.rows import conf_status_code, is_month, typed_rows
+from jobs.study.estimates.steps.rows import conf_status_code, frame_rows, is_month
 from jobs.study.estimates.steps.sample import Reference
 from jobs.study.estimates.steps.spending_groups import (
     LEAST,
@@ -109,7 +109,7 @@ def transform(
                 )
         found = channel_rows(spending, members, levels, assumed, wanted, groups)
         rows += [row | {"period_code": period, "channel_code": channel} for row in found]
-    return typed_rows(rows, TABLE)
+    return frame_rows(rows, TABLE)
 
 
 def called_spam(respondent_part: pl.DataFrame, submission_quality: pl.DataFrame) -> pl.DataFrame:

@@ -19,7 +19,7 @@ from jobs.base.core.periods import months_of
 from jobs.base.figures.words import OTHER, TOTAL
 from jobs.base.stats.estimation import Array
 from jobs.study.estimates.steps.days import days_of, keep_covered_months
-from jobs.study.estimates.steps.rows import periods_of, typed_rows
+from jobs.study.estimates.steps.rows import frame_rows, periods_of
 
 TABLE = "study.respondent_cost"
 SEVERAL = OTHER
@@ -69,7 +69,7 @@ def transform(
             for place, strategy in enumerate(given.strategies)
             for at, person in enumerate(given.people.to_dicts())
         ]
-    return typed_rows(rows, TABLE)
+    return frame_rows(rows, TABLE)
 
 
 def list_costs(

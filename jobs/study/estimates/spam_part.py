@@ -140,7 +140,7 @@ def spam_route(
     """A row for each area but countries, quantity, origin, link and transit of a period, channel, unit and
     definition."""
     given = split_volumes(respondent_figure, respondent_part, ROUTES)
-    return add_shares(estimate_parts(given, spam_volume, definition, reference))
+    return add_link_shares(estimate_parts(given, spam_volume, definition, reference))
 
 
 def add_rates(rows: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
@@ -177,7 +177,7 @@ def add_rates(rows: pl.DataFrame, denominator: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def add_shares(rows: pl.DataFrame) -> pl.DataFrame:
+def add_link_shares(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows of known links, and of known networks crossed in between, with their share of what came from the
     origin by known ones, and that base."""
     estimate = pl.col("estimate").cast(pl.Float64)

@@ -21,10 +21,10 @@ from jobs.study.estimates.steps.rows import (
     MEASURES,
     WEAKNESS,
     fill_columns,
+    frame_rows,
     period_volumes,
     periods_of,
     type_columns,
-    typed_rows,
 )
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of
 
@@ -63,7 +63,7 @@ def estimate_cells(figures: pl.DataFrame, reference: Reference, labelled: frozen
         labelled: the definitions that labels of an audit apply to. Quantities that different respondents
             reported have weights of their own.
     """
-    found = [typed_rows([], TABLE)]
+    found = [frame_rows([], TABLE)]
     for of_cell in figures.sort(RESPONDENT_CELL).partition_by(CELL, maintain_order=True):
         found += cell_rows(of_cell, reference, labelled)
     return pl.concat(found)

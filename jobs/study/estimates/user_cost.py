@@ -143,7 +143,7 @@ def printed_row(figure: ModelFigure, basis: PriceBasis) -> Iterator[Row]:
         return
     found = evaluate_figure(figure)
     computed = found.p50 if found else None
-    middle = computed if figure.published is None else figure.published
+    middle = computed if figure.published_value is None else figure.published_value
     ends = (found.p05, found.p95) if found and found.p05 < found.p95 else (None, None)
     amounts = dict(zip(POINTS, (ends[0], middle, ends[1]), strict=True))
     channels = row["channels"].split("|")

@@ -21,7 +21,7 @@ from jobs.base.tables.contracts import polars_schema
 from jobs.study.estimates.respondent_figure import ANSWERS, CELL, LOGS, RESPONDENT_CELL
 from jobs.study.estimates.spam_volume import choose_logs_or_answers
 from jobs.study.estimates.steps.area_rows import area_terms
-from jobs.study.estimates.steps.rows import MEASURES, conf_status_code, periods_of, typed_rows
+from jobs.study.estimates.steps.rows import MEASURES, conf_status_code, frame_rows, periods_of
 from jobs.study.estimates.steps.sample import Reference, Sample, sample_of, select_areas
 
 TABLE = "study.volume_change"
@@ -64,7 +64,7 @@ def transform(
     rows: list[dict[str, object]] = []
     for key, pair in list_pairs(respondent_figure, reference):
         rows += [row | key for row in change_rows(pair, reference, key)]
-    return add_wholes(typed_rows(rows, TABLE), spam_volume)
+    return add_wholes(frame_rows(rows, TABLE), spam_volume)
 
 
 def list_pairs(

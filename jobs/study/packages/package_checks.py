@@ -10,12 +10,12 @@ import polars as pl
 from jobs.base.core.choices import nearest_hint
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.identifiers import has_identifier
-from jobs.base.core.periods import is_whole, months_of
+from jobs.base.core.periods import covers_month, months_of
 from jobs.base.packages import signing
 from jobs.base.packages.contents import other_rules, problems_of
 from jobs.base.packages.counts import VOLUME
 from jobs.base.packages.package import ENCRYPTION, LARGEST, Manifest, Package, open_package
-from jobs.base.packages.plausible import beyond_subscriptions
+from jobs.base.packages.plausible import list_excess_per_subscription
 from jobs.base.packages.subscriptions import find_unlikely, list_framed
 from jobs.base.settings.config import Observatory
 from jobs.base.store.record import utc_now
@@ -192,7 +192,7 @@ def check_package(
         # Its own have been looked at.
         known = list_framed(name, manifest.period_code, frame)
         others = {channel: known[channel] for channel in known.keys() - manifest.subscriptions.keys()}
-        judged.wrong += beyond_subscriptions(manifest, judged.tables[VOLUME], others)
+        judged.wrong += list_excess_per_subscription(manifest, judged.tables[VOLUME], others)
 
 
 def notes_of(manifest: Manifest) -> list[dict[str, str]]:
@@ -202,7 +202,7 @@ def notes_of(manifest: Manifest) -> list[dict[str, str]]:
             "few_days", month=each.period_code, channel=each.channel_code, days=each.days, of=each.of
         )
         for each in manifest.coverage.days
-        if not is_whole(each.days, each.of)
+        if not covers_month(each.days, each.of)
     ]
     if manifest.waiver is not None:
         notes.append(

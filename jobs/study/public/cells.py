@@ -20,7 +20,7 @@ WORLD = tuple(f"ref.{field.name}" for field in fields(World) if field.name != "p
 # Prices by country, in both currencies in which spending is published; older releases kept none.
 PRICES = "ref.price_level"
 DEFINITION = "definition_code"
-# The rule of hold_halves().
+# The rule of hold_world_halves().
 HALF = "half"
 # The rule of rows that a decision on an objection leaves out.
 DECISION = "decision"
@@ -130,7 +130,7 @@ RULES = {
 BY_RESPONDENTS = ("modelled", "threshold", "own_rate")
 
 
-def hold_together(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
+def hold_country_rows(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
     """Extend what holds one of a country's rows back to all rows of its period and channel. But that a
     quantity leaves for areas alone holds no other back, and a rare definition none of another one.
 
@@ -144,7 +144,7 @@ def hold_together(rule: pl.Expr, is_rare: pl.Expr) -> pl.Expr:
     )
 
 
-def hold_halves(rule: pl.Expr) -> pl.Expr:
+def hold_world_halves(rule: pl.Expr) -> pl.Expr:
     """Extend what holds one half of the world back to the other, which with the world's row reveals it; and
     hold a half back without the other, which nobody answered for or is nowhere in the frame."""
     is_half = pl.col("area_code").is_in(HALVES)
@@ -175,8 +175,10 @@ def refuse_rows(
         rows.join(cells, on=CELL, how="left")
         .with_columns(definition.alias(DEFINITION), rule=first, is_rare=too_few)
         .with_columns(is_rare=pl.col("is_rare").any().over(*GROUP, DEFINITION))
-        .with_columns(rule=pl.when(is_country).then(hold_together(rule, pl.col("is_rare"))).otherwise(rule))
-        .with_columns(rule=hold_halves(pl.col("rule")))
+        .with_columns(
+            rule=pl.when(is_country).then(hold_country_rows(rule, pl.col("is_rare"))).otherwise(rule)
+        )
+        .with_columns(rule=hold_world_halves(pl.col("rule")))
         .filter(pl.col("rule").is_not_null())
         .select(list(HELD_SCHEMA))
     )

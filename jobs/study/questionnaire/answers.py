@@ -105,7 +105,7 @@ def read_answer(
         return Answer(line.indicator, status=kept, waiver=waiver, note=note), faults, readings
     if status in WITHOUT_ANSWER:
         faults.append(
-            cell_fault(line, "either", "status", value=answer.written, status=status_label(asker, status))
+            cell_fault(line, "either", "status", value=answer.short_text, status=status_label(asker, status))
         )
         return None, faults, readings
     read = read_cell(answer, question, asker)
@@ -117,7 +117,7 @@ def read_answer(
             readings.append(AnswerReading(line, "number", plain_number(read.value)))
         given = {"value": read.value}
     else:
-        if question.kind == "date" and read != answer.written:
+        if question.kind == "date" and read != answer.short_text:
             readings.append(AnswerReading(line, "number", read))
         given = {"text" if question.kind in ("text", "date") else "code": read}  # type: ignore[dict-item]
     return (
@@ -129,7 +129,7 @@ def read_answer(
 
 def cell_fault(line: FormLine, key: str, column: str, **values: object) -> Fault:
     cell = line.cells.get(column) or next(iter(line.cells.values()))
-    return Fault(cell.place, line.indicator, cell.written, "message", key, values, column)
+    return Fault(cell.place, line.indicator, cell.short_text, "message", key, values, column)
 
 
 def status_label(asker: Asker, status: str) -> str:
@@ -292,7 +292,7 @@ def read_measure(cell: FormCell, question: Question, asker: Asker) -> Number | N
     wrong = out_of_bounds(read.value, question)
     if wrong:
         return wrong
-    if is_percent and 0 < read.value < 1 and "%" not in f"{cell.written}{cell.number_format}":
+    if is_percent and 0 < read.value < 1 and "%" not in f"{cell.short_text}{cell.number_format}":
         return NumberProblem(
             "fraction", {"value": plain_number(read.value), "meant": plain_number(read.value * 100)}
         )

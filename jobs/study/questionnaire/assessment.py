@@ -44,17 +44,17 @@ class Assessment:
     readings: list[AnswerReading]
 
     @property
-    def lost(self) -> set[str]:
+    def lost_indicators(self) -> set[str]:
         """The indicators whose answers a fault keeps from counting."""
-        return {indicator for fault in self.faults for indicator in fault.lost}
+        return {indicator for fault in self.faults for indicator in fault.lost_indicators}
 
     @property
-    def counted(self) -> dict[str, Answer]:
+    def counted_answers(self) -> dict[str, Answer]:
         """The answers that count. What is written in a line with a fault is not available until it is
         corrected: left out, it would count as none in a sum."""
         found = {}
         for code in form_for(self.respondent.role, period=self.filing.period).indicators:
-            if code in self.answers and code not in self.lost:
+            if code in self.answers and code not in self.lost_indicators:
                 found[code] = self.answers[code]
             elif code in self.lines and not self.lines[code].is_open:
                 found[code] = Answer(code, status="NA")
@@ -63,7 +63,7 @@ class Assessment:
     def withdrawn(self, earlier: Collection[str]) -> dict[str, Answer]:
         """Return earlier answered indicators of channels that the respondent does not offer by this form, as
         not applicable: the form asks to leave their lines empty."""
-        counted = self.counted
+        counted = self.counted_answers
         absent = absent_channels(counted)
         return {
             each.code: Answer(each.code, status=NOT_APPLICABLE)
@@ -78,12 +78,14 @@ class Assessment:
         or no answer beside these."""
         asked = form_for(self.respondent.role, period=self.filing.period).indicators
         own = {code for code, question in asked.items() if question.section == IDENTITY_SECTION}
-        is_unclear = any(fault.indicator in own and fault.lost and not fault.is_gap for fault in self.faults)
-        return is_unclear or set(self.answers) - self.lost <= own
+        is_unclear = any(
+            fault.indicator in own and fault.lost_indicators and not fault.is_gap for fault in self.faults
+        )
+        return is_unclear or set(self.answers) - self.lost_indicators <= own
 
 
 @dataclass
-class ReadLines:
+class LineAnswers:
     """The lines of a form by indicator, with what was read of them.
 
     Attributes:
@@ -118,11 +120,11 @@ def assess_filing(
     ]
     currency = respondent.currency_of(filing.period)
     asker = Asker(respondent.role, language, currency, respondent.country, find_day_first(dates))
-    found = read_lines(filing, asked, asker)
+    found = read_answers(filing, asked, asker)
     answers, lines = found.answers, found.lines
     faults = [*filing.faults, *found.faults]
     faults += broken_relations(asked, answers, lines, asker)
-    faulty = {indicator for fault in faults for indicator in fault.lost}
+    faulty = {indicator for fault in faults for indicator in fault.lost_indicators}
     missing = missing_answers(asked, found.filled, answers, lines, asker, filing.file_name)
     faults += [each for each in missing if each.indicator not in faulty]
     faults += changed_givens(asked, answers, lines, respondent)
@@ -159,9 +161,9 @@ def refuse_filing(filing: Filing, respondent: Respondent, received_at: dt.dateti
         raise file_refusal(filing.file_name, "version", "message", value=filing.version, expected=version)
 
 
-def read_lines(filing: Filing, asked: Form, asker: Asker) -> ReadLines:
+def read_answers(filing: Filing, asked: Form, asker: Asker) -> LineAnswers:
     """Read the answers of a filing's lines; a filled line that the form does not have is a fault."""
-    found = ReadLines()
+    found = LineAnswers()
     for line in filing.lines:
         question = asked.indicators.get(line.indicator)
         if question is None:

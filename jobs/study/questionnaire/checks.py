@@ -118,7 +118,7 @@ def is_missing(code: str, answers: dict[str, Answer], lines: dict[str, FormLine]
 
 def relation_fault(line: FormLine, key: str, **values: object) -> Fault:
     cell = line.cells["answer"]
-    return Fault(cell.place, line.indicator, cell.written, "message", key, values)
+    return Fault(cell.place, line.indicator, cell.short_text, "message", key, values)
 
 
 def missing_answers(
@@ -169,7 +169,7 @@ def written_place(code: str, lines: dict[str, FormLine], file_name: str) -> tupl
     if code not in lines:
         return FilePlace(file_name, ""), ""
     cell = lines[code].cells["answer"]
-    return cell.place, cell.written
+    return cell.place, cell.short_text
 
 
 def needed_answers(form: Form, answered: set[str], answers: dict[str, Answer]) -> dict[str, str]:

@@ -44,7 +44,7 @@ class FormCell:
         return self.value is None or (isinstance(self.value, str) and not self.value.strip())
 
     @property
-    def written(self) -> str:
+    def short_text(self) -> str:
         """The value as a text that is short enough for a message."""
         if self.value is None:
             return ""
@@ -90,7 +90,7 @@ class Fault:
         return self.key in GAPS
 
     @property
-    def lost(self) -> tuple[str, ...]:
+    def lost_indicators(self) -> tuple[str, ...]:
         """The indicators whose answers cannot count: none where only a note or a waiver is wrong."""
         return (self.indicator, *self.others) if self.column in ("answer", "status") else ()
 

@@ -324,14 +324,14 @@ def make_filing(
     """The filing, with a fault for each indicator that two lines answer differently."""
     first: dict[str, FormLine] = {}
     for line in lines:
-        cells = {column: cell.written for column, cell in line.cells.items()}
+        cells = {column: cell.short_text for column, cell in line.cells.items()}
         if line.indicator not in first:
             first[line.indicator] = line
-        elif cells != {column: cell.written for column, cell in first[line.indicator].cells.items()}:
+        elif cells != {column: cell.short_text for column, cell in first[line.indicator].cells.items()}:
             other = first[line.indicator].cells["answer"].place
             values = {"code": line.indicator, "other": str(other)}
             cell = line.cells["answer"]
-            faults.append(Fault(cell.place, line.indicator, cell.written, "message", "twice", values))
+            faults.append(Fault(cell.place, line.indicator, cell.short_text, "message", "twice", values))
     return Filing(
         name,
         digest,

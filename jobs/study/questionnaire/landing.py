@@ -22,7 +22,7 @@ def answer_rows(assessment: Assessment, received_at: dt.datetime, earlier: Colle
     """
     assert not assessment.is_refused
     asked = form_for(assessment.respondent.role)
-    counted = assessment.counted
+    counted = assessment.counted_answers
     general = counted.get(GENERAL_WAIVER)
     parts = {each.code: each for question in asked.questions for each in question.indicators}
     currency = assessment.respondent.currency_of(assessment.filing.period)

@@ -153,7 +153,9 @@ def new_rows(outcomes: list[FileOutcome], earlier: EarlierFilings, is_dated: boo
     answered = {key: set(codes) for key, codes in earlier.answered.items()}
     for each in outcomes:
         if each.assessment is not None and not each.is_refused:
-            answered.setdefault((each.respondent_id, each.period), set()).update(each.assessment.counted)
+            answered.setdefault((each.respondent_id, each.period), set()).update(
+                each.assessment.counted_answers
+            )
     received = [((whose, period), at) for whose, period, _, at in earlier.filings]
     received += [((each.respondent_id, each.period), each.received_at) for each in outcomes
                  if not each.is_refused]  # fmt: skip

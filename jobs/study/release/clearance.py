@@ -82,7 +82,7 @@ class Clearance:
         return [each for each in self.asked.values() if each.answer == OBJECTED and not each.decision]
 
     @property
-    def left_out(self) -> list[str]:
+    def countries_left_out(self) -> list[str]:
         """The countries whose rows a decision leaves out."""
         return sorted(each.country for each in self.asked.values() if each.decision == LEFT_OUT)
 
@@ -374,10 +374,10 @@ def refuse_uncleared(restricted: Path, digest: str, row_counts: Mapping[str, int
         f" {each.country} --as published|left_out --by NAME --reason TEXT`"
         for each in clearance.open_objections
     ]
-    if clearance.left_out:
+    if clearance.countries_left_out:
         wrong.append(
-            f"rows of {', '.join(clearance.left_out)} are to be left out, and this version has them: make the"
-            f" next version, `{make_command(restricted)}`"
+            f"rows of {', '.join(clearance.countries_left_out)} are to be left out, and this version has"
+            f" them: make the next version, `{make_command(restricted)}`"
         )
     unlisted = sorted(set(row_counts) - {each.country for each in clearance.concerned})
     if unlisted:

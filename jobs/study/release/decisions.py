@@ -78,7 +78,7 @@ def recorded_alone(function: Callable[P, T]) -> Callable[P, T]:
     names = [*inspect.signature(function).parameters]
 
     @functools.wraps(function)
-    def alone(*args: P.args, **kwargs: P.kwargs) -> T:
+    def run_alone(*args: P.args, **kwargs: P.kwargs) -> T:
         restricted = {**dict(zip(names, args, strict=False)), **kwargs}["restricted"]
         assert isinstance(restricted, Path)
         root = restricted.parents[1]
@@ -90,7 +90,7 @@ def recorded_alone(function: Callable[P, T]) -> Callable[P, T]:
                 f"another `observatory release` command writes to {root}: run the same command again"
             ) from None
 
-    return alone
+    return run_alone
 
 
 def append_decision(restricted: Path, text: str) -> None:

@@ -191,7 +191,7 @@ def protected_by(recipe: Recipe, restricted: Path, p: float) -> Protected:
     """The public tables, through the gate."""
     earlier = [read_earlier_release(restricted / name, name) for name in recipe.earlier]
     tables, held = dict(recipe.basis.tables), []
-    is_left_out = pl.col(AREA).is_in(list(recipe.left_out))
+    is_left_out = pl.col(AREA).is_in(list(recipe.countries_left_out))
     for table in map(public_contract, public_tables()):
         rows = tables[table.source]
         if AREA not in rows.columns:
@@ -238,7 +238,7 @@ def build_release(
     if before:
         changes = comparing.compare_tables(known.get(before[-1]) or texts_of(restricted / before[-1]), now)
     revised = triangle.build_triangle([*known.items(), (recipe.about.name, now)])
-    seal = manifest.seal_inputs(inputs_of(recipe), seal_key(restricted))
+    seal = manifest.seal_inputs(encode_inputs(recipe), seal_key(restricted))
     references = {
         file.stem: manifest.compute_digest(file.read_bytes()) for file in sorted(REFERENCE.glob("*.csv"))
     }
@@ -267,9 +267,9 @@ def format_tables(tables: Sequence[ReleasedTable]) -> dict[str, pl.DataFrame]:
     return {each.name: pl.read_csv(io.BytesIO(csv_of(each)), infer_schema=False) for each in tables}
 
 
-def inputs_of(recipe: Recipe) -> bytes:
+def encode_inputs(recipe: Recipe) -> bytes:
     """All inputs as bytes, for their seal."""
-    parts = [",".join(recipe.earlier), ",".join(recipe.left_out)]
+    parts = [",".join(recipe.earlier), ",".join(recipe.countries_left_out)]
     for table, rows in sorted(recipe.basis.tables.items()):
         parts += [table, rows.write_ndjson()]
     return "\n".join(parts).encode("utf-8")
@@ -296,7 +296,7 @@ def build_kept(recipe: Recipe, protected: Protected) -> dict[str, bytes]:
     about = {
         "about": dataclasses.asdict(recipe.about),
         "earlier": list(recipe.earlier),
-        "left_out": list(recipe.left_out),
+        "left_out": list(recipe.countries_left_out),
         "leave_out_areas": recipe.leave_out_areas,
         "withdrawn": list(recipe.withdrawn),
     }
@@ -338,8 +338,8 @@ def keep_refusal(restricted: Path, recipe: Recipe, error: Unprotectable) -> str:
 def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
     """List notes on a release for the officer."""
     notes = []
-    if recipe.left_out:
-        notes.append(f"Left out by decision on an objection: {', '.join(recipe.left_out)}.")
+    if recipe.countries_left_out:
+        notes.append(f"Left out by decision on an objection: {', '.join(recipe.countries_left_out)}.")
     is_now = protected.findings["cells"].str.contains(f"{recipe.about.name} ", literal=True)
     now = int(is_now.sum())
     past = protected.findings.height - now
@@ -356,7 +356,7 @@ def notes_of(recipe: Recipe, protected: Protected) -> list[str]:
         )
     notes += [
         *note_unquoted(protected.public),
-        *note_standing(protected.public),
+        *note_unrevised(protected.public),
         *note_short_years(protected.public),
     ]
     of_gaps = [
@@ -415,7 +415,7 @@ NOTHING_REVISED = (
 )
 
 
-def note_standing(public: Mapping[str, pl.DataFrame]) -> list[str]:
+def note_unrevised(public: Mapping[str, pl.DataFrame]) -> list[str]:
     """A line on the figures that a correction does not change."""
     marked = [rows for rows in public.values() if "revision_code" in rows.columns]
     count, revised = (

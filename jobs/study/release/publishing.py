@@ -67,7 +67,7 @@ def publish_release(
     refuse_unready(folder, restricted, digest, at.date())
     target = public_root / about["period"] / about["version"]
     event = decisions.format_decision("published", by, digest, at, reason=f"signed by {signed.fingerprint}")
-    if is_whole(target, digest):
+    if is_release_whole(target, digest):
         is_recorded = any(each.what == "published" for each in decisions.read_decisions(restricted))
         if is_recorded and is_listed(public_root, restricted.parents[1]):
             raise AlreadyDone(f"{about['period']}/{about['version']} is published already: {target}")
@@ -109,7 +109,7 @@ def refuse_unready(folder: Path, restricted: Path, digest: str, today: dt.date) 
     clearance.refuse_uncleared(restricted, digest, row_counts, today)
 
 
-def is_whole(target: Path, digest: str) -> bool:
+def is_release_whole(target: Path, digest: str) -> bool:
     """Return whether a published folder is there with all of its files, and is the release of this digest."""
     return (target / manifest.NAME).is_file() and manifest.verify_release(target) == digest
 

@@ -34,14 +34,14 @@ class Recipe:
     Attributes:
         earlier: the releases that were published before, in their order.
         withdrawn: those of them that are withdrawn, which the revision triangle leaves out.
-        left_out: countries whose rows a decision on an objection leaves out.
+        countries_left_out: those whose rows a decision on an objection leaves out.
         leave_out_areas: groups and regions that reveal a contribution are left out, too.
     """
 
     about: About
     basis: Basis
     earlier: Sequence[str]
-    left_out: Sequence[str]
+    countries_left_out: Sequence[str]
     leave_out_areas: bool = False
     withdrawn: Sequence[str] = ()
 
@@ -88,7 +88,9 @@ def recipe_of(
         refuse_unfinished(restricted, Path(settings.release.public_root))
     before = decisions.list_published(restricted)
     withdrawn = decisions.list_withdrawn(restricted)
-    return Recipe(about, basis, before, left_out(restricted, period), leave_out_areas, withdrawn)
+    return Recipe(
+        about, basis, before, list_countries_left_out(restricted, period), leave_out_areas, withdrawn
+    )
 
 
 def refuse_unkept(root: Path, restricted: Path) -> None:
@@ -161,12 +163,12 @@ def idle_packages(lake: Lake, contribution: pl.DataFrame, about: About) -> list[
     ]
 
 
-def left_out(restricted: Path, period: str) -> list[str]:
+def list_countries_left_out(restricted: Path, period: str) -> list[str]:
     """The countries that decisions on objections leave out of releases of a period."""
     found: set[str] = set()
     for version in versions_in(restricted, period):
         cleared = clearance.read_clearance(restricted / period / version)
-        found |= set(cleared.left_out) if cleared else set()
+        found |= set(cleared.countries_left_out) if cleared else set()
     return sorted(found)
 
 

@@ -11,7 +11,7 @@ from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release import clearance, comparing, decisions, folders, manifest
-from jobs.study.release.making import note_areas, note_standing, note_unquoted
+from jobs.study.release.making import note_areas, note_unquoted, note_unrevised
 from jobs.study.release.released_tables import WHOLE
 
 
@@ -32,11 +32,11 @@ def text_of(folder: Path, restricted: Path, digest: str) -> str:
         "## Tables",
         "\n".join(describe_table(name, rows.height) for name, rows in tables.items()),
         "## Changes since the last release of this period",
-        " ".join([count_changes(folder, restricted), *note_unquoted(tables), *note_standing(tables)]),
+        " ".join([count_changes(folder, restricted), *note_unquoted(tables), *note_unrevised(tables)]),
         "## Held back, by rule",
         count_by(restricted / "held.csv", "rule") or "No row.",
         "## Left out",
-        "\n".join(f"- {each}" for each in list_left_out(restricted))
+        "\n".join(f"- {each}" for each in list_rows_left_out(restricted))
         or "No country on a decision, and no area.",
         "## The attack",
         describe_findings(restricted / "attack.csv"),
@@ -114,7 +114,7 @@ def count_by(file: Path, column: str) -> str:
     )
 
 
-def list_left_out(restricted: Path) -> list[str]:
+def list_rows_left_out(restricted: Path) -> list[str]:
     """The countries whose rows a decision on an earlier version left out, with who decided it and why; and
     the areas that were left out because they reveal a contribution."""
     left_out = json.loads((restricted / folders.ABOUT).read_bytes())["left_out"]

@@ -75,12 +75,12 @@ def publisher_of(release: PublishedRelease) -> dict[str, str]:
         "name": f"{release.period}/{about['version']}",
         "day": languages.format_day(last_day(release.period)),
         "digest": release.digest,
-        "published": published(release),
+        "published": publication_sentence(release),
         "address": str(about.get("address") or ""),
     }
 
 
-def published(release: PublishedRelease) -> str:
+def publication_sentence(release: PublishedRelease) -> str:
     """Write a sentence with the date of publication of a release."""
     day = release.published
     return say("published.on", day=languages.format_day(day)) if day else say("published.not")
@@ -105,7 +105,7 @@ def quality_page(release: PublishedRelease, folder: Path) -> Page:
         "periods": periods_of(release),
         "passed": languages.format_count(passed),
         "rules": languages.format_count(rules),
-        "answered": " ".join(sentences.answered(release)),
+        "answered": " ".join(sentences.answered_sentences(release)),
         "all": languages.format_count(protected),
         "low": languages.format_count(low),
         "new": sentences.revisions(release),

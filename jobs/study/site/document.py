@@ -78,7 +78,7 @@ def build_document(release: PublishedRelease, form: str) -> bytes:
     )
     document.add_heading(say("document.main"), 2)
     add_rows(document, [(card.name, describe_card(card)) for card in sentences.cards(release)])
-    parts = [("answered", sentences.answered(release)), ("money", sentences.money(release))]
+    parts = [("answered", sentences.answered_sentences(release)), ("money", sentences.money(release))]
     parts += [("new", sentences.whats_new(release))] if form == "td" else []
     for key, texts in [*parts, ("unsure", sentences.whats_unsure(release))]:
         document.add_heading(say(key), 2)

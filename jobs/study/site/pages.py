@@ -121,7 +121,7 @@ def main_pages(release: PublishedRelease) -> list[Page]:
 def front_page(release: PublishedRelease) -> Page:
     """The front page, in the present language."""
     found = figures.map_figure(release)
-    who_answered = sentences.answered(release) + sentences.answered_on_spending(release)
+    who_answered = sentences.answered_sentences(release) + sentences.answered_on_spending(release)
     who_answered = who_answered or [say("card.none")]
     take_part = say("answered.take_part", contact=release.about["contact"])
     sections = [

@@ -242,7 +242,7 @@ def change_ends(row: Row) -> dict[str, str]:
     return {end: languages.format_change(row[f"change_{end}_pct"]) for end in ("low", "high")}
 
 
-def answered(release: PublishedRelease) -> list[str]:
+def answered_sentences(release: PublishedRelease) -> list[str]:
     """Sentences on who answered on volumes, by channel."""
     return [answered_sentence("answered.part", channel, row) for channel, row in main_rows(release).items()]
 

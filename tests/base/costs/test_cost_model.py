@@ -146,7 +146,7 @@ def test_sums_shares_and_growth_of_one_source_are_identities() -> None:
 
 def test_the_counts_in_the_documents_are_those_of_the_table() -> None:
     with_formula = [figure for figure in FIGURES.values() if figure.formula]
-    compared = [figure for figure in with_formula if figure.published is not None]
+    compared = [figure for figure in with_formula if figure.published_value is not None]
     counts = (
         f"{len(FIGURES)} published figures, {len(with_formula)} with a formula, {len(compared)} with both"
         " formula and printed value"
@@ -212,7 +212,7 @@ def test_each_source_that_was_asked_for_gives_a_figure_and_where_it_was_read(
     name: str, printed: float
 ) -> None:
     row = FIGURES[name].row
-    assert FIGURES[name].published == printed and row["source_read"] in ("issuer", "secondary")
+    assert FIGURES[name].published_value == printed and row["source_read"] in ("issuer", "secondary")
     assert name_with_address(row["source"]) != row["source"]
 
 

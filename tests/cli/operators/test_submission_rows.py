@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.cli.operators.submission_rows import write_leaving
+from jobs.cli.operators.submission_rows import write_package_files
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.packages.making import package_of
 from tests.support.in_process import Run, command_line_of
@@ -84,7 +84,7 @@ def test_the_very_files_of_the_package_are_written_where_asked(
     made = package_of(known, known.operator[0], "2026-Q4", None)
     with zipfile.ZipFile(io.BytesIO(made.data)) as archive:
         leaves = {name: archive.read(name) for name in archive.namelist()}
-    folder = write_leaving(made, tmp_path / "look")
+    folder = write_package_files(made, tmp_path / "look")
     assert folder == tmp_path / "look" / "north-mail_2026-Q4"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == leaves
     words = ["submit", "--config", settings, "--period", "2026-Q4", "--dry-run"]

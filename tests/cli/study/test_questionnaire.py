@@ -11,7 +11,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.store.lake import Lake
 from jobs.cli.main import app
 from jobs.study.estimates.steps.finding_decisions import TABLE as DECISIONS
-from jobs.study.estimates.steps.finding_decisions import left_out
+from jobs.study.estimates.steps.finding_decisions import apply_decisions
 from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION
 from jobs.study.questionnaire.latest_answers import latest_answers
 from tests.cli.conftest import Observatory
@@ -127,7 +127,7 @@ def test_what_would_stop_the_estimate_is_named_when_forms_are_loaded(
     assert "will stop" not in observatory("study", "check", "--config", node.settings).out
     lake = Lake(str(tmp_path / "lake"))
     given = {table: lake.read(table) for table in (SUBMISSION, ANSWERS)}
-    remaining, (line,) = left_out(given, lake.read(DECISIONS))
+    remaining, (line,) = apply_decisions(given, lake.read(DECISIONS))
     assert line == "savanna-mobile, MMS in 2025: left out by A. Officer: it has no MMS"
     gone = given[ANSWERS].join(remaining[ANSWERS], on=["indicator_code", "received_at"], how="anti")
     assert gone["indicator_code"].unique().to_list() == ["sp205.MMS"]

@@ -46,7 +46,7 @@ class Slow(io.BytesIO):
 
 def read(file: io.BytesIO, closed: bool = False) -> tuple[bytes, Chunks]:
     chunks = Chunks(file)
-    return b"".join(chunks.read_lines(closed)), chunks
+    return b"".join(chunks.read_whole_lines(closed)), chunks
 
 
 @examples(60)

@@ -56,7 +56,7 @@ def test_any_range_reads_as_the_bytes_that_were_written(
     ) as stream:
         assert stream.read() == whole
     chunks = Chunks(io.BytesIO(Path(path).read_bytes()))
-    assert b"".join(chunks.read_lines(True)) == whole and chunks.damage is None
+    assert b"".join(chunks.read_whole_lines(True)) == whole and chunks.damage is None
 
 
 def test_documents_are_read_as_they_are(tmp_path: Path) -> None:

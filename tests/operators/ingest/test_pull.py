@@ -268,8 +268,8 @@ def test_a_last_line_is_read_once_it_stayed_the_same_for_twenty_hours(
     wait: dt.timedelta, is_read: bool
 ) -> None:
     first = LastLine(None, NOW, is_closed=False)
-    assert not first.is_whole(7, b"a line")
-    assert LastLine(first.waiting, NOW + wait, is_closed=False).is_whole(7, b"a line") == is_read
+    assert not first.is_readable(7, b"a line")
+    assert LastLine(first.waiting, NOW + wait, is_closed=False).is_readable(7, b"a line") == is_read
 
 
 def test_a_source_of_whole_files_is_read_to_the_end(site: Site) -> None:

@@ -232,7 +232,7 @@ def test_every_removal_has_a_row(lived: Site) -> None:
     history = rows.filter(removal_code="history")
     assert set(history["operator_id"]) == {"_T"} and history["before_date"].null_count() == len(history)
     assert len(rows.select("run_id", "operator_id", "removed_from", "removal_code").unique()) == len(rows)
-    assert removed_days.removed_before(lived.lake, "bronze") == {"a": day(38)}
+    assert removed_days.read_removed_days(lived.lake, "bronze") == {"a": day(38)}
     assert lived.lake.versions()[BRONZE] == lived.lake.version(BRONZE)
 
 

@@ -131,7 +131,7 @@ def test_each_kind_of_line_is_counted_as_pflogsumm_counts_it() -> None:
         "2026-11-24T14:16:28.1+00:00 mx1 postfix/smtpd[7]: 4jYl: client=x[192.0.2.1]": "received",
     }
     frame = pl.DataFrame({"offset": range(len(lines)), "line": list(lines)})
-    assert dict(zip(lines, pflogsumm.read_lines(frame)["kind"], strict=True)) == lines
+    assert dict(zip(lines, pflogsumm.label_lines(frame)["kind"], strict=True)) == lines
 
 
 # --- from one count to the other -------------------------------------------------------------------------

@@ -48,7 +48,7 @@ def test_days_of_periods_are_those_of_python() -> None:
      ("2026-02", 26, True), ("2026-02", 25, False), ("2026-11", 4, False)],
 )  # fmt: skip
 def test_a_tenth_of_the_days_may_be_missing(period: str, days: int, is_there: bool) -> None:
-    assert periods.is_whole(days, periods.count_days(period)) == is_there
+    assert periods.covers_month(days, periods.count_days(period)) == is_there
 
 
 def test_counts_are_scaled_to_all_days_and_half_a_month_is_none() -> None:

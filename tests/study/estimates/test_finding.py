@@ -420,7 +420,7 @@ def given_in(have: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
 
 def test_what_is_left_out_counts_as_if_it_had_never_come(odd: dict[str, pl.DataFrame]) -> None:
     (row,) = odd[finding.TABLE].to_dicts()
-    remaining, lines = finding_decisions.left_out(given_in(odd), decided(row))
+    remaining, lines = finding_decisions.apply_decisions(given_in(odd), decided(row))
     assert lines == [f"{ODD}, EMAIL in 2026-Q4: left out by A. Officer: so"]
     is_odd = (pl.col("respondent_id") == ODD) & (pl.col("period_code") == "2026-Q4")
     is_answer = is_odd & pl.col("indicator_code").is_in(INDICATORS["indicator_code"].to_list())
@@ -440,14 +440,14 @@ def test_what_is_left_out_counts_as_if_it_had_never_come(odd: dict[str, pl.DataF
         (pl.col("respondent_id") != ODD) & (pl.col("quantity_code") != "spam_corrected")
     )
     assert contributed.filter(pl.col("quantity_code") != "spam_corrected").equals(others)
-    assert finding_decisions.left_out(given_in(odd), decided(row, "confirmed"))[1] == []
+    assert finding_decisions.apply_decisions(given_in(odd), decided(row, "confirmed"))[1] == []
 
 
 def test_what_goes_with_a_figure_of_a_year_is_named(odd: dict[str, pl.DataFrame]) -> None:
     of_year = Given("study.spam_volume", "2026", "EMAIL", ODD)
     row = {"finding_id": finding_id(of_year, given_in(odd), INDICATORS), "respondent_id": ODD,
            "table_name": "study.spam_volume", "period_code": "2026", "channel_code": "EMAIL"}  # fmt: skip
-    _, (line,) = finding_decisions.left_out(given_in(odd), decided(row))
+    _, (line,) = finding_decisions.apply_decisions(given_in(odd), decided(row))
     assert line == f"{ODD}, EMAIL in 2026, with 2026-Q4: left out by A. Officer: so"
 
 
@@ -457,10 +457,10 @@ def test_a_corrected_answer_is_taken_again(odd: dict[str, pl.DataFrame]) -> None
     is_spam = (pl.col("respondent_id") == ODD) & (pl.col("indicator_code") == SPAM)
     later = odd[ANSWERS].filter(is_spam).with_columns(received_at=pl.lit(NOW).cast(pl.Datetime("us", "UTC")))
     repeated = given_in(odd) | {ANSWERS: pl.concat([odd[ANSWERS], later])}
-    assert "left out" in finding_decisions.left_out(repeated, decided(row))[1][0]
+    assert "left out" in finding_decisions.apply_decisions(repeated, decided(row))[1][0]
     corrected = later.with_columns(value=pl.lit("12510486"))
     given_now = given_in(odd) | {ANSWERS: pl.concat([odd[ANSWERS], corrected])}
-    remaining, lines = finding_decisions.left_out(given_now, decided(row))
+    remaining, lines = finding_decisions.apply_decisions(given_now, decided(row))
     assert lines == [f"{ODD}, EMAIL in 2026-Q4: corrected since A. Officer left it out; it is taken again"]
     assert remaining[ANSWERS].height == given_now[ANSWERS].height
 
@@ -483,7 +483,7 @@ def test_a_quarter_by_logs_goes_with_its_months_routes_and_audits(channel: str, 
 def test_an_account_is_left_out_in_all_channels() -> None:
     have = account_of("999999999999")
     (row,) = have[finding.TABLE].to_dicts()
-    remaining, _ = finding_decisions.left_out(given_in(have), decided(row))
+    remaining, _ = finding_decisions.apply_decisions(given_in(have), decided(row))
     accounts = study_stage.compute_table("study.investment_account", have | remaining)
     assert set(accounts["respondent_id"]) == {f"ken-{number}" for number in range(2, 7)}
 

@@ -15,7 +15,7 @@ from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract, reference_table, rows_frame
 from jobs.base.tables.csv_tables import read_table
 from jobs.study.estimates.steps.frame import (
-    refuse_missing,
+    refuse_missing_respondents,
     refuse_unlikely,
     refuse_unplaced,
     refuse_unpriced,
@@ -96,7 +96,7 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
     ]  # fmt: skip
     known = have(given, answers, frame)
     with pytest.raises(ObservatoryError) as told:
-        refuse_missing(known, FOLDER)
+        refuse_missing_respondents(known, FOLDER)
     head, *lines, foot, how = str(told.value).splitlines()
     option = r"; or leave it out(?:, with all its spending of the year)?:((?: --decide \w+)+)$"
     named = {each for line in lines for each in re.search(option, line)[1].split(" --decide ")[1:]}  # type: ignore[index]
@@ -131,7 +131,7 @@ def test_all_that_are_missing_are_told_at_once_with_their_lines() -> None:
     given_now = {name: known[name] for name in ("study.submission", "study.questionnaire_answer")}
     for row in unfit.select("table_name", "period_code", "channel_code", "respondent_id").rows():
         given_now = leave_out(Given(*row), given_now, known["ref.indicator_measure"])
-    refuse_missing(known | given_now, FOLDER)
+    refuse_missing_respondents(known | given_now, FOLDER)
     assert given_now["study.questionnaire_answer"].height > 0
 
 
@@ -196,7 +196,7 @@ def test_who_has_nothing_to_spend_needs_neither_prices_nor_a_place_in_the_frame(
     tables = have([], answers, [listed("none")])
     tables["ref.price_level"] = rows_frame([], "ref.price_level")
     refuse_unpriced(tables, 2026, FOLDER)
-    refuse_missing(have([], answers, [listed("other")]), FOLDER)
+    refuse_missing_respondents(have([], answers, [listed("other")]), FOLDER)
     refuse_wrong(tables)
 
 

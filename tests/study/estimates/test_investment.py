@@ -20,7 +20,7 @@ from jobs.base.stats.formula import recovery_factor
 from jobs.base.stats.imputation import PARTS, impute_spending, multiply_capital
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import polars_schema, reference_table, rows_frame
-from jobs.study.estimates.investment import add_shares, amounts_of_year, money_rows, sum_areas
+from jobs.study.estimates.investment import add_area_shares, amounts_of_year, money_rows, sum_areas
 from jobs.study.estimates.steps.accounts import (
     Price,
     account_rows,
@@ -668,7 +668,7 @@ def test_an_area_has_a_share_where_each_of_its_countries_has_the_amount() -> Non
     assert set(found) == {"WORLD", "ASP", "TON"}
     kinds = {"area_code": pl.String, "conversion_code": pl.String, "estimate": pl.Float64}
     given = [("ASP", "market", 28e3), ("ASP", "market", None), ("ASP", "ppp", 28e3), ("NIU", "market", 1.0)]
-    of_dollars, *without = add_shares(pl.DataFrame(given, schema=kinds, orient="row"), found).rows()
+    of_dollars, *without = add_area_shares(pl.DataFrame(given, schema=kinds, orient="row"), found).rows()
     assert of_dollars[3:] == (2024, pytest.approx(2.0), 2023, pytest.approx(0.0175))
     assert {row[3:] for row in without} == {(None,) * 4}
 

@@ -26,7 +26,7 @@ from jobs.study.estimates.investment_gap import (
 )
 from jobs.study.estimates.steps.accounts import Price
 from jobs.study.estimates.steps.investment_targets import authority_code, channel_targets, read_targets
-from jobs.study.estimates.steps.rows import typed_rows
+from jobs.study.estimates.steps.rows import frame_rows
 from jobs.study.estimates.steps.spending_groups import TargetGroup
 from tests.support import study_lake
 
@@ -280,7 +280,7 @@ def test_assumptions_stand_beside_the_estimate_each_once(width: int) -> None:
 
 def test_what_is_spent_is_printed_with_what_is_missing() -> None:
     frames = [
-        typed_rows(rows, table)
+        frame_rows(rows, table)
         for table, rows in (
             ("study.investment", study_lake.investment()),
             ("study.investment_gap", [*study_lake.gap(), study_lake.untold()]),
@@ -306,10 +306,10 @@ def test_what_is_spent_is_printed_with_what_is_missing() -> None:
 
 def test_spending_over_no_traffic_says_why_it_is_missing() -> None:
     """A study of forms alone has no traffic."""
-    spending = typed_rows(study_lake.investment(), "study.investment")
+    spending = frame_rows(study_lake.investment(), "study.investment")
     spending = spending.with_columns(per_thousand_units=pl.lit(None, spending.schema["per_thousand_units"]))
     chosen = read_targets(Gap(), Gap(), ASSUMED)
-    printed = printed_investment(spending, typed_rows([], "study.investment_gap"), chosen)
+    printed = printed_investment(spending, frame_rows([], "study.investment_gap"), chosen)
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     assert "WORLD 1k 800–1.25k 10% 50% 0.14 –" in lines
     assert "/1,000 is – for EMAIL where no package has a month of the year" in " ".join(lines)
@@ -325,17 +325,17 @@ def printed_investment(*frames: pl.DataFrame) -> str:
 @pytest.mark.parametrize("others", [["norm"], ["norm", "best"]])
 def test_a_channel_that_the_norm_does_not_name_is_reported(others: list[str]) -> None:
     """--norm EMAIL=0.8 leaves the other channels without a gap to the norm, and says so."""
-    spending = typed_rows(study_lake.investment(), "study.investment")
+    spending = frame_rows(study_lake.investment(), "study.investment")
     gaps = [each for each in study_lake.gap() if each["target_code"] in others]
     chosen = read_targets(Gap.model_validate({"norm": {"EMAIL": 0.2}, "targets": others}), Gap(), ASSUMED)
     both = pl.concat([spending, spending.with_columns(channel_code=pl.lit("SMS"))])
-    printed = printed_investment(both, typed_rows(gaps, "study.investment_gap"), chosen)
+    printed = printed_investment(both, frame_rows(gaps, "study.investment_gap"), chosen)
     assert (
         "No gap to the norm for SMS: the norm names only EMAIL. Add --norm SMS=AMOUNT, or SMS to [study.gap]"
         " norm."
     ) in " ".join(printed.split())
     assert "norm for EMAIL" not in printed
-    no_gaps = typed_rows([], "study.investment_gap")
+    no_gaps = frame_rows([], "study.investment_gap")
     chosen = read_targets(Gap.model_validate({"norm": {"VOICE_IP": 1}, "targets": ["norm"]}), Gap(), ASSUMED)
     alone = " ".join(printed_investment(spending, no_gaps, chosen).split())
     assert "EMAIL: spending in 2026, US dollars each, area" in alone

@@ -228,7 +228,7 @@ def test_the_attack_adds_both_halves_up(monkeypatch: pytest.MonkeyPatch) -> None
     """Without the rule the world less developing countries is what two developed operators have: each finds
     the other. The gate's last word then leaves the half out, and the release is made."""
     study = basis(Small((*DEVELOPING, *TWO_DEVELOPED)), "r1")
-    monkeypatch.setattr(cells, "hold_halves", lambda rule: rule)
+    monkeypatch.setattr(cells, "hold_world_halves", lambda rule: rule)
     opened = unattacked(study, [], monkeypatch)
     assert areas_of(opened) & set(HALVES) >= {"DEVELOPING"}
     found = found_in(opened)

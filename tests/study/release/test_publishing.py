@@ -322,7 +322,7 @@ def test_rows_that_a_decision_leaves_out_need_the_next_version(place: Place, key
     decided = clearance.decide_objection(
         place.restricted, "FJI", clearance.LEFT_OUT, "A. Officer", "they are right", NOW
     )
-    assert decided.left_out == ["FJI"]
+    assert decided.countries_left_out == ["FJI"]
     (place.restricted / folders.ABOUT).write_text('{"earlier": [], "leave_out_areas": true}')
     with pytest.raises(ObservatoryError, match="rows of FJI are to be left out") as told:
         place.publish(keys.signers)
@@ -481,7 +481,7 @@ def test_rows_of_a_country_without_an_administration_are_left_out_of_the_next_ve
 ) -> None:
     place.clear(asked={"FJI": "Ministry of Fiji"})
     sign_release(place.folder, keys.officer)
-    assert decided(place, "NPL,left_out,A. Officer,nobody could be asked").left_out == ["NPL"]
+    assert decided(place, "NPL,left_out,A. Officer,nobody could be asked").countries_left_out == ["NPL"]
     with pytest.raises(ObservatoryError, match="rows of NPL are to be left out"):
         place.publish(keys.signers)
 

@@ -7,8 +7,8 @@ import polars as pl
 
 from jobs.study.public.cells import HELD_SCHEMA
 from jobs.study.release import clearance, decisions, folders
-from jobs.study.release.making import note_standing, note_unquoted
-from jobs.study.release.summary import count_changes, describe_table, list_left_out
+from jobs.study.release.making import note_unquoted, note_unrevised
+from jobs.study.release.summary import count_changes, describe_table, list_rows_left_out
 from tests.support.release import NOW
 
 
@@ -27,11 +27,11 @@ def test_a_version_after_one_that_was_only_made_is_compared_with_none(tmp_path: 
 
 def test_figures_that_a_correction_does_not_change_are_counted() -> None:
     rows = pl.DataFrame({"revision_code": ["STANDS", "REVISED", None, "STANDS"]})
-    (said,) = note_standing({"spam_volume": rows, "cost": pl.DataFrame({"cost": [1.0]})})
-    nothing, _ = note_standing({"spam_volume": rows.filter(pl.col("revision_code") != "REVISED")})
+    (said,) = note_unrevised({"spam_volume": rows, "cost": pl.DataFrame({"cost": [1.0]})})
+    nothing, _ = note_unrevised({"spam_volume": rows.filter(pl.col("revision_code") != "REVISED")})
     assert nothing.startswith("This version revises no figure")
     assert said.startswith("2\u00a0rows stand as in an earlier version")
-    assert note_standing({"spam_volume": rows.filter(revision_code="REVISED")}) == []
+    assert note_unrevised({"spam_volume": rows.filter(revision_code="REVISED")}) == []
 
 
 def test_what_was_left_out_is_named_with_who_decided_it_and_why(tmp_path: Path) -> None:
@@ -42,14 +42,14 @@ def test_what_was_left_out_is_named_with_who_decided_it_and_why(tmp_path: Path) 
         pl.DataFrame(schema=HELD_SCHEMA).write_csv(folder / "held.csv")
     decisions.record_decision(first, clearance.OVERRULED, "B. Officer", "00", NOW, "NPL", "by letter")
     decisions.record_decision(first, clearance.LEFT_OUT, "A. Officer", "00", NOW, "FJI", "the ministry asks")
-    assert list_left_out(first) == []
+    assert list_rows_left_out(first) == []
     # One row of a held area, as the gate writes it when areas are left out.
     row = dict.fromkeys(HELD_SCHEMA) | {
         "table_name": "study.spam_volume", "area_code": "AFR", "channel_code": "EMAIL",
         "period_code": "2026-Q4", "rule": "attack",
     }  # fmt: skip
     pl.DataFrame([row], schema=HELD_SCHEMA).write_csv(second / "held.csv")
-    assert list_left_out(second) == [
+    assert list_rows_left_out(second) == [
         "Rows of FJI, by decision of A. Officer on v1.0.0: the ministry asks",
         "Areas left out, with all their rows of the tables named: Africa (ITU region)"
         " (EMAIL in 2026-Q4: spam_volume).",

@@ -39,7 +39,11 @@ def test_a_document_has_the_sentences_of_the_front_page(
 ) -> None:
     release = read_release(drawn.release)
     with use_language(language):
-        wanted = [sentences.headline(release), *sentences.answered(release), *sentences.money(release)]
+        wanted = [
+            sentences.headline(release),
+            *sentences.answered_sentences(release),
+            *sentences.money(release),
+        ]
         wanted += sentences.whats_unsure(release)
     for form in FORMS:
         file = write_document(drawn.release, form, language, tmp_path / f"{form}.docx")

@@ -83,7 +83,7 @@ def parts_of(answers: Answers, question: str, names: Sequence[str]) -> tuple[dic
     return parts, max(answer_number(answers, f"{question}._T") - sum(parts.values()), 0.0)
 
 
-def is_whole(question: str, answers: Answers, without: Mapping[str, str]) -> bool:
+def is_amount_stated(question: str, answers: Answers, without: Mapping[str, str]) -> bool:
     """Return whether all of a question's amount was stated: its sum, or parts of which none is withheld.
 
     A sum that is not available beside parts holds nothing back; one that is refused does. Person days stand
@@ -290,7 +290,7 @@ def account_rows(
     if not has_amount and BAND not in answers:
         return []
     bought = list_assets(answers, assumptions, since)
-    whole = has_amount and all(is_whole(question, answers, without or {}) for question in AMOUNTS)
+    whole = has_amount and all(is_amount_stated(question, answers, without or {}) for question in AMOUNTS)
     # The least of an amount can do without days that nothing prices.
     parts = (
         yearly_capital(bought, assumptions),

@@ -29,7 +29,7 @@ def note_left_out(frames: Mapping[str, pl.DataFrame]) -> list[str]:
     return [
         *few_days(frames[SUBMISSION]),
         *note_subscriptions_apart(frames[ANSWERS], frames[FRAME]),
-        *left_out(frames[ANSWERS]),
+        *note_undefined_spam(frames[ANSWERS]),
     ]
 
 
@@ -53,7 +53,7 @@ def few_days(submission: pl.DataFrame) -> list[str]:
     return lines
 
 
-def left_out(questionnaire_answer: pl.DataFrame) -> list[str]:
+def note_undefined_spam(questionnaire_answer: pl.DataFrame) -> list[str]:
     """A line on the answers on spam that stand in no estimate, by the definition that they name."""
     asked = reference_table("ref.indicator_measure").filter(
         pl.col("measure_code").is_in(list(UNIT)) & (pl.col("quantity_code") != UNITS)

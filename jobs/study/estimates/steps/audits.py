@@ -121,14 +121,14 @@ class Drawn:
     def correct_calls(self) -> Array:
         """Corrected spam in what the filter flagged, left undecided and passed, with what was refused before
         there was content: the estimate and its replicates x months x calls."""
-        certain, undecided = refused_before_content(self.rows)
+        certain, undecided = count_refused_before_content(self.rows)
         found = self.rates * self.units
         found[:, :, 0] += certain
         found[:, :, 1] += self.before * undecided
         return found
 
 
-def refused_before_content(rows: pl.DataFrame) -> tuple[Array, Array]:
+def count_refused_before_content(rows: pl.DataFrame) -> tuple[Array, Array]:
     """Certain spam, and what logs leave undecided, that was refused before there was content."""
     certain, undecided = (
         rows[name].cast(pl.Float64).to_numpy() for name in ("certain_before", "undecided_before")
@@ -146,7 +146,7 @@ def correct_spam(months: pl.DataFrame, seed: int, replicates: int = REPLICATES) 
     units = drawn.units.sum(axis=1)
     return Corrected(
         y=(drawn.correct_calls().sum(axis=2) @ of_person)[:, :, None],
-        least=(refused_before_content(drawn.rows)[0] @ of_person)[:, None],
+        least=(count_refused_before_content(drawn.rows)[0] @ of_person)[:, None],
         has_quality=drawn.has_quality @ of_person > 0,
         content_seen=units @ of_person,
         content_seen_with_quality=(units * drawn.has_quality) @ of_person,

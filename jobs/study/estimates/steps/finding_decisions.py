@@ -110,8 +110,8 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
     ]
     if len(found) > MOST_NAMED:
         lines.append(f"  and {len(found) - MOST_NAMED} more")
-    left_out = any(each.decision_code == LEFT_OUT for each in found)
-    again = "\nFigures that were left out: run `observatory study estimate` first" if left_out else ""
+    is_any_left_out = any(each.decision_code == LEFT_OUT for each in found)
+    again = "\nFigures that were left out: run `observatory study estimate` first" if is_any_left_out else ""
     figures = f"{len(found)} suspicious figures move" if len(found) > 1 else "1 suspicious figure moves"
     state = "are open" if len(found) > 1 else "is open"
     raise ObservatoryError(
@@ -173,7 +173,7 @@ def record_decisions(
     lake.append(conform_frame(rows, TABLE), TABLE)
 
 
-def left_out(
+def apply_decisions(
     have: Mapping[str, pl.DataFrame], decisions: pl.DataFrame
 ) -> tuple[dict[str, pl.DataFrame], list[str]]:
     """Packages and answers without what was decided to be left out, and a line on each decision.
@@ -221,7 +221,7 @@ def describe_left_out(lake: Lake, finding_ids: Collection[str]) -> list[str]:
     if not finding_ids:
         return []
     decisions = lake.read(TABLE).filter(pl.col("finding_id").is_in(list(finding_ids)))
-    return left_out({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
+    return apply_decisions({table: lake.read(table) for table in (SUBMISSION, ANSWERS)}, decisions)[1]
 
 
 def describe_decisions(lake: Lake, periods: Collection[str] | None = None) -> list[str]:

@@ -23,8 +23,8 @@ from jobs.study.estimates.figures_of_others import public_answers
 from jobs.study.estimates.investment_account import (
     AccountTables,
     account_all,
+    latest_money_answers,
     operators_answers,
-    standing_money_answers,
 )
 from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, UNIT, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
@@ -98,7 +98,7 @@ def unfit_figures(have: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
     return rows.with_columns(finding_id=pl.Series(ids, dtype=pl.String))
 
 
-def refuse_missing(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
+def refuse_missing_respondents(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if anyone that gave logs or answers is not in the frame of operators.
 
     It names each respondent and channel with its periods, and the line that the frame lacks, or that the
@@ -144,7 +144,7 @@ def propose_line(
     known: Mapping[str, Mapping[str, str]],
     answers: pl.DataFrame,
 ) -> str:
-    """Remedy for a row of refuse_missing(): the line to add, or to correct.
+    """Remedy for a row of refuse_missing_respondents(): the line to add, or to correct.
 
     Args:
         frame: the rows of its respondent, and others.
@@ -167,7 +167,7 @@ def propose_line(
 
 
 def propose_leaving_out(row: Mapping[str, Any], unfit: pl.DataFrame) -> str:
-    """The options that leave out what a row of refuse_missing() rests on.
+    """The options that leave out what a row of refuse_missing_respondents() rests on.
 
     Args:
         unfit: as unfit_figures().
@@ -183,7 +183,7 @@ def propose_leaving_out(row: Mapping[str, Any], unfit: pl.DataFrame) -> str:
 
 
 def name_answers(answers: pl.DataFrame, asked: Mapping[str, Any]) -> str:
-    """The indicators by which a respondent answered for a channel, of a row of refuse_missing()."""
+    """Name the indicators by which a respondent answered, of a row of refuse_missing_respondents()."""
     code = pl.col("indicator_code")
     counted = reference_table("ref.indicator_measure").filter(
         pl.col("measure_code").is_in(list(UNIT)), pl.col("channel_code") == asked["channel_code"]
@@ -402,7 +402,7 @@ def refuse_wrong(have: Mapping[str, pl.DataFrame]) -> None:
     are less than a second, and this error comes before other tables are computed.
     """
     known = AccountTables(**{field.name: have[f"ref.{field.name}"] for field in fields(AccountTables)})
-    answers = standing_money_answers(have["study.questionnaire_answer"])
+    answers = latest_money_answers(have["study.questionnaire_answer"])
     wrong: list[str] = []
     for of_period in answers.sort("period_code").partition_by("period_code"):
         try:

@@ -53,7 +53,7 @@ def round_decimal(number: pl.Expr, digits: int) -> pl.Expr:
     return exact.round(digits, mode="half_away_from_zero").cast(pl.Decimal(24, digits), strict=False)
 
 
-def typed_rows(rows: Sequence[Mapping[str, Any]], table: str) -> pl.DataFrame:
+def frame_rows(rows: Sequence[Mapping[str, Any]], table: str) -> pl.DataFrame:
     """Rows with the columns of the table's contract; a column that no row has is null. Decimals are rounded
     to their digits."""
     columns = {}

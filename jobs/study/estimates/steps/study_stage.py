@@ -46,7 +46,7 @@ from jobs.study import estimates
 from jobs.study.estimates.steps import finding_decisions, investment_targets
 from jobs.study.estimates.steps.coverage import DENOMINATOR, cover_rows
 from jobs.study.estimates.steps.frame import (
-    refuse_missing,
+    refuse_missing_respondents,
     refuse_unlikely,
     refuse_unplaced,
     refuse_unpriced,
@@ -147,7 +147,7 @@ def estimate_tables(
     have = read_tables(folder, REFERENCES) | {investment_targets.TABLE: targets}
     given_now = {table: lake.read(table) for table in SUBMITTED_TABLES}
     have[DECISIONS] = lake.read(DECISIONS)
-    remaining, _ = finding_decisions.left_out(given_now, have[DECISIONS])
+    remaining, _ = finding_decisions.apply_decisions(given_now, have[DECISIONS])
     have |= remaining
     if have["study.submission"].is_empty() and have[ANSWERS].is_empty():
         raise ObservatoryError("the lake holds no submission and no answer yet: load them first")
@@ -174,7 +174,7 @@ def list_stops(lake: Lake, folder: Path) -> list[str]:
     if file_of(folder, FRAME) is None:
         return []
     try:
-        refuse_unknown(standing_inputs(lake, folder), folder)
+        refuse_unknown(read_inputs(lake, folder), folder)
     except ObservatoryError as error:
         return str(error).splitlines()
     return []
@@ -185,13 +185,13 @@ def list_unfit(lake: Lake, folder: str | None) -> pl.DataFrame | None:
     is no frame."""
     if folder is None or file_of(Path(folder), FRAME) is None:
         return None
-    return unfit_figures(standing_inputs(lake, Path(folder)))
+    return unfit_figures(read_inputs(lake, Path(folder)))
 
 
-def standing_inputs(lake: Lake, folder: Path) -> dict[str, pl.DataFrame]:
+def read_inputs(lake: Lake, folder: Path) -> dict[str, pl.DataFrame]:
     """A folder's files, and what was given without what was decided to be left out."""
     given = {table: lake.read(table) for table in SUBMITTED_TABLES}
-    return read_tables(folder, REFERENCES) | finding_decisions.left_out(given, lake.read(DECISIONS))[0]
+    return read_tables(folder, REFERENCES) | finding_decisions.apply_decisions(given, lake.read(DECISIONS))[0]
 
 
 def study_tables(lake: Lake, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
@@ -217,7 +217,7 @@ def compute_tables(
             ready = [table for table in left if not {*read_contract(table).reads} & {*left}]
             readers = {table: sum(table in read_contract(each).reads for each in left) for table in ready}
             ready.sort(key=lambda table: -readers[table])
-            tasks = [Task(table, compute_table, table, inputs_of(table, have)) for table in ready]
+            tasks = [Task(table, compute_table, table, select_inputs(table, have)) for table in ready]
             report_done = partial(report_count, report_step, len(TABLES) - len(left))
             report_done(0)
             have |= zip(ready, engine.run_tasks(tasks, report_done), strict=True)
@@ -228,7 +228,7 @@ def report_count(report_step: Callable[[str], None], before: int, done: int) -> 
     report_step(f"study: {before + done} of {len(TABLES)} tables")
 
 
-def inputs_of(table: str, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def select_inputs(table: str, have: Mapping[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     """Tables of the study that compute_table() takes."""
     taken = {*read_contract(table).reads, FRAME, DENOMINATOR}
     return {name: frame for name, frame in have.items() if name in taken}
@@ -277,7 +277,7 @@ def refuse_unknown(have: Mapping[str, pl.DataFrame], folder: Path) -> None:
     """Raise ObservatoryError if the folder's files lack any that gave logs or answers, their prices or their
     regions, or have subscriptions far from those of the logs, or if an answer on spending, or a period or an
     error of subscriptions, is wrong."""
-    refuse_missing(have, folder)
+    refuse_missing_respondents(have, folder)
     refuse_unplaced(have, folder)
     refuse_unlikely(have, folder)
     assumed = investment_targets.value_of(have["ref.investment_assumption"], "base_year")
