@@ -19,6 +19,7 @@ from jobs.base.core.numbers import (
     format_part,
     format_share,
     format_significant,
+    round_places,
 )
 from jobs.base.core.patterns import escape_unseen, pattern_text
 from jobs.base.figures.words import code_description, lower_first
@@ -50,7 +51,7 @@ LEFT_OUT = {
 
 def format_amount(answer: LogSurvey, count: float) -> str:
     """An exact count, or an estimate in three figures."""
-    return format_count(count) if answer.is_exact else f"≈{format_significant(round(count))}"
+    return format_count(count) if answer.is_exact else f"≈{format_significant(round_places(count, 0))}"
 
 
 def draw_first(console: Console, answer: LogSurvey) -> Range | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from jobs.base.core.numbers import format_change, format_compact
+from jobs.base.core.numbers import format_change, format_compact, to_decimal
 from jobs.base.costs.prices import base_year
 from jobs.study.desk.downloads import load_sources
 from jobs.study.desk.filled_rows import DENOMINATOR, ECONOMY, FRAME, PRICES
@@ -46,7 +46,7 @@ def is_changed(before: float, now: float, share: float) -> bool:
 
 
 def describe_change(before: float, now: float) -> str:
-    change = format_change(100 * (now / before - 1), 0) if before else "from nothing"
+    change = format_change(100 * (to_decimal(now) / to_decimal(before) - 1), 0) if before else "from nothing"
     return f"{format_compact(before)} → {format_compact(now)} ({change})"
 
 

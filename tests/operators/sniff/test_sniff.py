@@ -40,6 +40,7 @@ from jobs.operators.ingest import parsing
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.sniff import proposal, sampled_blocks, tally, zones
 from jobs.operators.sniff.command import sniff_files
+from jobs.operators.sniff.drawing import format_amount
 from jobs.operators.sniff.files import FileProblem, LogFile, logs_of
 from jobs.operators.sniff.recognising import separate_files, separate_logs, shared_url
 from jobs.operators.sniff.survey import LogSurvey, survey_log
@@ -1290,3 +1291,9 @@ def test_verdicts_have_their_share_of_their_filter() -> None:
             shares[words[0]] = shares.get(words[0], 0) + float(words[-1].rstrip("%"))
     assert set(shares) == {"opendmarc", "opendkim", "amavis", "spamassassin"}
     assert all(abs(share - 100) < 0.2 for share in shares.values())
+
+
+@pytest.mark.parametrize(("count", "shown"), [(2.5, "≈3"), (1234.4, "≈1,230")])
+def test_an_estimate_is_whole_and_rounded_away_from_zero(count: float, shown: str) -> None:
+    survey = types.SimpleNamespace(is_exact=False)
+    assert format_amount(survey, count) == shown  # type: ignore[arg-type]

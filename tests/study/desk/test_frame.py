@@ -26,7 +26,7 @@ from jobs.study.desk.frame import (
     refuse_wrong_rows,
     write_tables,
 )
-from jobs.study.desk.frame_remarks import FrameRemarks, note_all
+from jobs.study.desk.frame_remarks import FrameRemarks, describe_change, note_all
 from jobs.study.questionnaire.respondents import read_respondents
 from tests.support.downloads import itu, itu_bulk, world_bank, world_bank_zip
 
@@ -494,3 +494,8 @@ def test_an_owner_stays_known_and_another_owner_counts(tmp_path: Path) -> None:
         ("ken-a", "MMS", "alpha", 2027), ("ken-a", "SMS", "alpha", 2026), ("ken-a", "SMS", "alpha", 2027),
         ("ken-b", "RCS", "beta", 2026), ("ken-b", "SMS", "alpha", 2028), ("ken-b", "SMS", "beta", 2026),
     ]  # fmt: skip
+
+
+def test_a_change_is_rounded_once() -> None:
+    """A quotient of floats falls below the half that 201 in place of 200 is."""
+    assert describe_change(200, 201) == "200 → 201 (+1%)"
