@@ -158,7 +158,7 @@ def format_line(stage: StageProgress, now: float, width: int, is_done: bool = Fa
         whole = format_bytes(stage.size)
         parts.append(whole if is_done else join_ends(format_bytes(stage.done), whole, " of "))
         rate = stage.done / (spent if is_done else max(stage.moved - stage.began, 0.001))
-        parts.append(f"{format_bytes(round(rate))}/s" if stage.done else "")
+        parts.append(f"{format_bytes(rate)}/s" if stage.done else "")
     elif stage.share and not is_done:
         parts.append(format_share(stage.share, 0))
     if is_done:

@@ -79,9 +79,9 @@ def format_significant(number: Number) -> str:
 
 
 def format_pct(pct: Number) -> str:
-    """A percentage with the digits that it has."""
+    """A percentage with the digits that it has, three at most."""
     if is_english():
-        return f"{numbers.format_significant(pct)}%"
+        return numbers.format_pct(pct)
     share = round_significant(pct) / 100
     return str(format_percent(share, locale=current.get(), decimal_quantization=False))
 

@@ -147,6 +147,16 @@ def format_whole_percent(pct: Number | None, missing: str = DASH) -> str:
     return format_percent(pct, 0, missing)
 
 
+def format_pct(pct: Number) -> str:
+    """A percentage with the digits that it has, three at most: 90%; 2.5%; 0.25%."""
+    return f"{format_significant(pct)}%"
+
+
+def format_given_share(share: Number) -> str:
+    """A share from 0 to 1 that a setting or a parameter has, as format_pct() writes it."""
+    return format_pct(100 * to_decimal(share))
+
+
 def format_share(share: Number | None, digits: int = 1, missing: str = DASH) -> str:
     """A share from 0 to 1 in percent."""
     return missing if share is None else format_percent(100 * to_decimal(share), digits)
@@ -197,7 +207,7 @@ def format_rate(amount: Number) -> str:
 # --- bytes and time -----------------------------------------------------------------------------------
 
 
-def format_bytes(count: int) -> str:
+def format_bytes(count: Number) -> str:
     """Bytes for reading: 940 B; 8.4 MB."""
     return write_sized(count, BYTES) or f"{format_count(count)}{NARROW}B"
 

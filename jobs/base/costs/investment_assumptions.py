@@ -6,13 +6,13 @@ points; all other assumptions are rows of ref.investment_assumption. An error in
 respondent alike, so a replicate draws each parameter once for all respondents.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_number, join_ends, to_decimal
+from jobs.base.core.numbers import format_given_share, format_number, join_ends
 from jobs.base.stats.estimation import REPLICATES
 from jobs.base.stats.sampling import Samples, sample_parameters
 
@@ -101,8 +101,8 @@ def list_assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[st
     }
     chosen = dict(assumed.select("assumption_code", "central").rows())
 
-    def describe_points(code: str, times: int = 1) -> str:
-        low, middle, high = (format_number(times * to_decimal(each)) for each in points[code])
+    def describe_points(code: str, write: Callable[[float], str] = format_number) -> str:
+        low, middle, high = map(write, points[code])
         return f"{middle} ({join_ends(low, high)})"
 
     of_life: dict[str, list[str]] = {}
@@ -113,11 +113,11 @@ def list_assumptions(parameters: pl.DataFrame, assumed: pl.DataFrame) -> list[st
         f"Amounts are in prices of {int(chosen['base_year'])}: deflated in local currency, then converted at"
         " that year's rates.",
         "Assets are annualised at a real discount rate of"
-        f" {describe_points(RATE_DEVELOPED, 100)}% in developed countries and"
-        f" {describe_points(RATE_DEVELOPING, 100)}% in others.",
+        f" {describe_points(RATE_DEVELOPED, format_given_share)} in developed countries and"
+        f" {describe_points(RATE_DEVELOPING, format_given_share)} in others.",
         f"Assets without a stated life (sp703) last, in years: {lives}.",
-        f"Of an asset without a stated share (sp702), {describe_points(SHARE, 100)}% of the cost counts as"
-        " spent against spam.",
+        f"Of an asset without a stated share (sp702), {describe_points(SHARE, format_given_share)} of the"
+        " cost counts as spent against spam.",
         "Brackets hold 5% and 95% points. Every replicate draws rate, lives and share once for all"
         " respondents, so the interval includes their uncertainty.",
         "The age of assets bought earlier (sp704) is"

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.core.numbers import format_compact, format_noun, format_number, format_percent, to_decimal
+from jobs.base.core.numbers import format_compact, format_given_share, format_noun, format_percent
 from jobs.base.settings import config
 from jobs.cli.arguments import Config
 from jobs.cli.console import out, write_own
@@ -146,7 +146,7 @@ def findings_table(findings: list[DecidedFinding], share: float) -> Table | Text
         " wrong, too. given: by its packages or answers; posts and spending, which no question asks for, as"
         " computed from them. expected: at the rate of the period before, of the size class or channel, the"
         " bound, or the sum of the year's quarters. moves: the area that the figure moves most, and by how"
-        f" much of its estimate. open: by more than {format_number(100 * to_decimal(share))}%, undecided."
+        f" much of its estimate. open: by more than {format_given_share(share)}, undecided."
     )
     for each in findings:
         table.add_row(*map(Text, (each.finding_id, each.respondent_id, *finding_cells(each, share))))

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from rich.table import Table
 
-from jobs.base.core.numbers import format_compact, format_whole_percent
+from jobs.base.core.numbers import DASH, format_compact, format_part, format_whole_percent
 from jobs.base.figures import words
 from jobs.base.figures.areas import WORLD
 from jobs.base.figures.counting_rules import OPERATOR
@@ -165,4 +165,4 @@ def share_of_known(row: Any) -> str:
 def share_of_all(wholes: dict[str, Any], row: Any) -> str:
     """The share of all parts whole, by area."""
     whole = wholes[row.area_code].estimate
-    return format_whole_percent(100 * row.estimate / whole if whole else None)
+    return format_part(row.estimate, whole, 0) if whole else DASH

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from expectations import ledger, native
-from jobs.base.core.numbers import format_significant
+from jobs.base.core.numbers import format_pct
 from jobs.base.settings.node import LimitSettings
 from jobs.base.store.lake import Lake
 from jobs.operators.build import windows
@@ -42,7 +42,7 @@ def find_waiting(lake: Lake, limits: LimitSettings, operators: set[str]) -> Wait
     files = lake.read(ledger.TABLE, lake.versions().get(ledger.TABLE), where=where)
     shares = ledger.quarantine_share(files)
     waits, parts, results = frozenset[str](), windows.empty_parts(), []
-    written = f"{format_significant(limits.quarantined_pct)}%"
+    written = format_pct(limits.quarantined_pct)
     for each in ledger.ledger_rules(limits.quarantined_pct, limits.quarantined_lines, written):
         broken = shares.filter(~native.holds(each)).sort(ledger.KEY)
         if each.name == ledger.WITHIN_LIMIT:

@@ -74,8 +74,8 @@ def describe_weak(made: MadePackage) -> list[str]:
     found = []
     if few:
         found.append(
-            f"the study leaves out months with logs on under {LEAST_DAYS_PCT}% of their days:"
-            f" {', '.join(few)}"
+            f"the study leaves out months with logs on under {numbers.format_pct(LEAST_DAYS_PCT)} of their"
+            f" days: {', '.join(few)}"
         )
     return found + [
         f"in {row['period_code']} {row['channel_code']}, source {row['source_id']} has logs of {row['days']}"

@@ -3,7 +3,7 @@ them share, other rows column by column."""
 
 from decimal import Decimal
 
-from jobs.base.core.numbers import format_number
+from jobs.base.core.numbers import format_number, to_decimal
 from jobs.base.costs.figure import Explained, FormulaStep, Scope
 from jobs.base.figures import words
 from jobs.base.tables.contracts import Contract, Field, Row, read_contract
@@ -89,7 +89,7 @@ def scope_of(study_row: StudyRow, contract: Contract) -> Scope:
 
 def list_formula_steps(row: Row, unit: str) -> list[FormulaStep]:
     """Return the step from what respondents reported to all operators."""
-    estimate, reported = float(row["estimate"]), float(row["reported"])
+    estimate, reported = to_decimal(row["estimate"]), to_decimal(row["reported"])
     numbers = f"{format_number(reported)} + {format_number(estimate - reported)}"
     total = f"{format_number(estimate)} {unit}"
     return [FormulaStep("All operators", "reported+estimated_for_others", numbers, total)]

@@ -3,7 +3,7 @@ assumptions."""
 
 import polars as pl
 
-from jobs.base.core.numbers import format_number, format_percent, format_whole_percent
+from jobs.base.core.numbers import format_number, format_pct, format_percent, format_whole_percent
 from jobs.base.core.periods import LEAST_DAYS_PCT
 from jobs.base.costs.figure import Estimate, Input, Scope, input_of
 from jobs.base.figures import words
@@ -76,7 +76,8 @@ def list_facts(study_row: StudyRow, unit: str, thousand: str) -> list[tuple[str,
     if row.get("day_pct") is not None:
         lines.append(
             ("days", f"logs have {format_percent(row['day_pct'])} of the days, weighted by subscriptions;"
-             f" counts of the others are taken to be like theirs, of months with at least {LEAST_DAYS_PCT}%")
+             f" counts of the others are taken to be like theirs, of months with at least"
+             f" {format_pct(LEAST_DAYS_PCT)}")
         )  # fmt: skip
     if row.get("audit_count") is not None:
         share = format_whole_percent(row["audit_pct"], "none")

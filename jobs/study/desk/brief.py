@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from jobs.base.core.languages import format_significant, use_language
+from jobs.base.core.numbers import to_decimal
 from jobs.base.figures.areas import WORLD
 from jobs.base.figures.reliability import published_mark
 from jobs.base.tables.contracts import Row
@@ -132,7 +133,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
             row = cost or share
             if row is None:
                 continue
-            amount = float(cost["cost_per_thousand"]) if cost else None
+            amount = to_decimal(cost["cost_per_thousand"]) if cost else None
             shown = (
                 f"{format_significant(amount)} {published_mark(cost['thousand_cv_band_code'])}"
                 if cost and amount
@@ -140,7 +141,7 @@ def measure_rows(release: ReaderRelease, areas: list[str], language: str) -> Seq
             )
             found.append(
                 (
-                    (channel, amount is None, amount or 0.0, strategy),
+                    (channel, amount is None, amount or 0, strategy),
                     (
                         name_place(row, language),
                         translate_key(language, "strategy", strategy),

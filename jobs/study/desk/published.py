@@ -122,6 +122,5 @@ def show_published(row: Mapping[str, Any], figure: str) -> tuple[ShownFigure, st
         return None
     interval = ""
     if low and high and row.get(low) and row.get(high):
-        interval = format_range(float(row[low]), float(row[high]), write)
-    number = float(row[column])
-    return ShownFigure(write(number), number, published_mark(row.get(band))), interval
+        interval = format_range(row[low], row[high], write)
+    return ShownFigure(write(row[column]), row[column], published_mark(row.get(band))), interval

@@ -18,7 +18,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.base.core.numbers import format_number, format_rate, format_share, to_decimal
+from jobs.base.core.numbers import format_given_share, format_number, format_rate, format_share
 from jobs.base.core.periods import last_day
 from jobs.base.core.shares import CALLS, UNTOLD
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
@@ -394,7 +394,7 @@ def taken_for_granted(
     elif target == BEST:
         right = "" if group.right is None else f"; {format_share(group.right)} of what they flagged was spam"
         assumptions += [
-            f"The best are {format_number(100 * to_decimal(value))}% of the respondents with an account in"
+            f"The best are {format_given_share(value)} of the respondents with an account in"
             f" amounts and an audit or test of their filter, set by {source}: {group.spending.count} of"
             f" {group.of}, with those that tie with the last. Each stopped at least"
             f" {format_share(group.least)} of the spam sent to it, including the spam that its filter"

@@ -31,6 +31,8 @@ KINDS: dict[str, Callable[[str], str]] = {
             "number",
             "percent",
             "whole_percent",
+            "pct",
+            "given_share",
             "share",
             "change",
             "money",

@@ -386,7 +386,7 @@ def test_an_explanation_has_all_that_the_estimate_came_from(observatory: Run, wi
         "= 300 + 700 1,000",
         "= 7000 × 0.142857 1,000 USD per year",
         "[1] Judgement of this project",
-        "Of an asset without a stated share (sp702), 50 (25–100)% of the cost counts as spent against spam.",
+        "Of an asset without a stated share (sp702), 50% (25–100%) of the cost counts as spent against spam.",
         "in proportion to subscriptions; a mailbox counts like a SIM.",
         "Europe 600 60.0% 69.2% ━",
         "reported by respondents 750 75.0% ━",

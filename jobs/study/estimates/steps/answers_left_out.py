@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.base.core.languages import ENGLISH
-from jobs.base.core.numbers import name_few
+from jobs.base.core.numbers import format_pct, name_few
 from jobs.base.core.periods import LEAST_DAYS_PCT, count_days, last_day
 from jobs.base.packages.subscriptions import WITHIN, far_apart
 from jobs.base.tables.contracts import reference_table
@@ -41,14 +41,14 @@ def few_days(submission: pl.DataFrame) -> list[str]:
     lines = shorten_lines(
         [
             f"{who}, {channel} in {period}: left out, since logs of {days} of {count_days(period)} days are"
-            f" under {LEAST_DAYS_PCT}%"
+            f" under {format_pct(LEAST_DAYS_PCT)}"
             for who, channel, period, days in lost.rows()
         ]
     )
     if lines and has.is_empty():
         lines.append(
             "No estimate of spam from logs: no respondent has a month with logs of"
-            f" {LEAST_DAYS_PCT}% of its days"
+            f" {format_pct(LEAST_DAYS_PCT)} of its days"
         )
     return lines
 

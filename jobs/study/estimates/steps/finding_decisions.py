@@ -16,7 +16,7 @@ import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import ENGLISH, format_count, format_significant, use_language
-from jobs.base.core.numbers import format_number, format_percent, to_decimal
+from jobs.base.core.numbers import format_given_share, format_percent
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.store.lake import Lake
 from jobs.base.store.lock import lock_for_writing
@@ -115,7 +115,7 @@ def refuse_open(lake: Lake, periods: Collection[str], open_share: float) -> None
     figures = f"{len(found)} suspicious figures move" if len(found) > 1 else "1 suspicious figure moves"
     state = "are open" if len(found) > 1 else "is open"
     raise ObservatoryError(
-        f"{figures} an area by more than {format_number(100 * to_decimal(open_share))}% and {state}:\n"
+        f"{figures} an area by more than {format_given_share(open_share)} and {state}:\n"
         + "\n".join(lines)
         + f"\nAsk the respondents (`{COMMAND} --questions FOLDER`), then load what they correct, or decide:"
         f" `{COMMAND} --decide ID --as confirmed|left_out --reason … --by …`" + again
@@ -393,7 +393,7 @@ def explain_posts(
     if not is_posts(finding):
         return []
     assumed = dict(reference_table("ref.investment_assumption").select("assumption_code", "central").rows())
-    values = {"days": format_given(float(assumed["days_per_post"]))}
+    values = {"days": format_given(assumed["days_per_post"])}
     have = dict(rows.select("indicator_code", "country_code").rows())
     if DAYS in have:
         return [translate_key(language, "finding", "posts_by_days", question=DAYS, **values)]
