@@ -6,7 +6,7 @@ from pathlib import Path
 
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.operator import Operator
-from jobs.operators.packages.making import package_of, write_package
+from jobs.operators.packages.packaging import package_of, write_package
 from tests.support.questionnaire import SAVANNA, filled, saved
 from tests.support.submission_lake import put_gold
 

@@ -20,7 +20,7 @@ from jobs.operators.formats.options import complete_options
 from jobs.operators.formats.registry import DOCUMENTS, KERNELS
 from jobs.operators.formats.shared.documents import frame_of as documents_of
 from jobs.operators.ingest.pull import pull_operator
-from jobs.operators.packages.making import package_of
+from jobs.operators.packages.packaging import package_of
 from jobs.operators.protect.operators import OperatorSpace, Protection
 from jobs.operators.report.write import update_page
 from jobs.operators.runs.runner import run_stages

@@ -18,7 +18,7 @@ from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.sniff.files import logs_of
 from jobs.operators.sniff.proposal import source_block
-from jobs.operators.sniff.recognising import separate_files
+from jobs.operators.sniff.recognition import separate_files
 from jobs.operators.sniff.silver import NETWORKS
 from jobs.operators.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT

@@ -117,7 +117,7 @@ def audit_due(
 ) -> None:
     """See which months and channels lack an audit, and what to do. Figures without one are not corrected."""
     from jobs.base.store.lake import open_lake
-    from jobs.operators.audit.due import list_audits
+    from jobs.operators.audit.due_audits import list_audits
 
     settings = load_with_options(config_file)
     operators = [each.id for each in config.choose_operators(settings, operator)]

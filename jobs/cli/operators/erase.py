@@ -24,7 +24,7 @@ from jobs.operators.ingest.source_options import load_with_options
 if TYPE_CHECKING:
     from jobs.base.store.lake import Lake
     from jobs.operators.erase.erasure import Asked
-    from jobs.operators.erase.standing_erasures import ErasurePlan
+    from jobs.operators.erase.erasure_plan import ErasurePlan
 
 
 def erase(
@@ -50,7 +50,7 @@ def erase(
     from jobs.base.store.joint_commit import undo_unfinished
     from jobs.base.store.lake import open_lake
     from jobs.base.store.lock import hold_lock
-    from jobs.operators.erase import erasure, standing_erasures
+    from jobs.operators.erase import erasure, erasure_plan
     from jobs.operators.keep import identity, lake_keys, vacuum
 
     settings = load_with_options(config_file)
@@ -68,7 +68,7 @@ def erase(
         run_with_progress(settings, operator, [each.value for each in Stage])
 
     with hold_lock(settings.lake.root, "observatory erase"):
-        earlier = standing_erasures.read_plan(lake)
+        earlier = erasure_plan.read_plan(lake)
         if not dry_run:
             undo_unfinished(lake)
             vacuum.finish(lake)

@@ -54,7 +54,7 @@ def explain(
     operator's own machine.
     """
     from jobs.base.store.lake import open_lake
-    from jobs.operators.explain.finding import find_matches
+    from jobs.operators.explain.matches import find_matches
     from jobs.operators.explain.search import SearchQuestion
     from jobs.operators.keep import identity
     from jobs.operators.keep.lake_keys import check_keys

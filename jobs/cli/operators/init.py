@@ -20,6 +20,6 @@ def init(
     Formats, time zones, own domains and links come from the logs; what they do not say is asked.
     Nothing is overwritten.
     """
-    from jobs.cli.operators import from_logs
+    from jobs.cli.operators import proposed_settings
 
-    from_logs.write_settings(logs, output, yes, out, err)
+    proposed_settings.write_settings(logs, output, yes, out, err)

@@ -134,7 +134,7 @@ def run(
     from jobs.base.store.lake import open_lake
     from jobs.base.store.lock import hold_lock
     from jobs.base.tables.contracts import stage_tables
-    from jobs.operators.erase.standing_erasures import read_plan
+    from jobs.operators.erase.erasure_plan import read_plan
     from jobs.operators.keep import lake_keys
 
     if since and until and since > until:

@@ -15,8 +15,8 @@ from jobs.cli.console import err, out
 
 # Kernels take a second to import.
 if TYPE_CHECKING:
+    from jobs.operators.reconcile.bridge import Bridge
     from jobs.operators.reconcile.command import Reconciled
-    from jobs.operators.reconcile.counts import Bridge
 
 WORDS = {
     "deferral": "deferrals",

@@ -64,9 +64,9 @@ def report(
 
         write_report(open_lake(settings.lake.root), settings, output)
         return
-    from jobs.cli.operators import from_logs
+    from jobs.cli.operators import proposed_settings
 
-    from_logs.report_logs(logs, output, keep, country, out, err, run_all, draw_page)
+    proposed_settings.report_logs(logs, output, keep, country, out, err, run_all, draw_page)
 
 
 def print_days(config_file: Path, operator: str | None, day: dt.date | None) -> None:

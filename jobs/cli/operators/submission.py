@@ -16,7 +16,7 @@ from jobs.cli.console import err, out
 from jobs.operators.ingest.source_options import load_with_options
 
 if TYPE_CHECKING:
-    from jobs.operators.packages.making import MadePackage
+    from jobs.operators.packages.packaging import MadePackage
 
 UNSIGNED = "; not signed, and a study refuses it unless it accepts unsigned packages: sign with --sign KEY"
 PACKAGES = Path("build/submission")
@@ -51,7 +51,7 @@ def submit(
     sent twice. `observatory receipts` then asks for the study's answer.
     """
     # Polars takes half a second to load.
-    from jobs.operators.packages.making import package_of, validate_gold
+    from jobs.operators.packages.packaging import package_of, validate_gold
 
     settings = load_with_options(config_file)
     operators = config.choose_operators(settings, operator)
@@ -76,7 +76,7 @@ def submit(
 
 
 def write_made(settings: config.Observatory, made: MadePackage, output: Path, encrypt_to: str | None) -> Path:
-    from jobs.operators.packages.making import write_package
+    from jobs.operators.packages.packaging import write_package
 
     return write_package(made, output, encrypt_to or settings.submission.encrypt_to, settings.lake.root)
 

@@ -14,8 +14,8 @@ from jobs.base.packages.package import MANIFEST, Manifest, columns_of
 from jobs.base.places.permissions import write_as_lake
 from jobs.base.tables.contracts import read_contract
 from jobs.cli.console import out
-from jobs.operators.packages.making import MadePackage
 from jobs.operators.packages.package_text import describe_files, describe_group, describe_withheld
+from jobs.operators.packages.packaging import MadePackage
 
 # Heads of columns that would otherwise be wider than what stands below them.
 HEADS = {"spam_certain": "certain", "spam_possible": "possible"}

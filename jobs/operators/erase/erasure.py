@@ -1,7 +1,7 @@
 """Erasing subscribers from a lake: what was read of them, what was derived from it, and every earlier
 version.
 
-Landing and bronze lose the lines (jobs/operators/erase/standing_erasures.py). Silver loses the rows that hold
+Landing and bronze lose the lines (jobs/operators/erase/erasure_plan.py). Silver loses the rows that hold
 a pseudonym of theirs, under any key, of days whose logs are long gone, too; then a run computes anew what
 depends on either. Samples of audits, results of rules and sketches of senders lose them as well. Last, files
 that no present version needs go. An erasure that was broken off is ended by the same command.
@@ -28,8 +28,7 @@ from jobs.base.store.table_files import DataFile, read_files
 from jobs.base.tables import sketch
 from jobs.base.tables.checksum import Fingerprint, fingerprint_periods
 from jobs.base.tables.contracts import Row, list_tables, read_contract, rows_frame
-from jobs.operators.erase.named_places import NamedPlaces, find_places, landed_of, texts_of
-from jobs.operators.erase.standing_erasures import (
+from jobs.operators.erase.erasure_plan import (
     CHECKED,
     LEDGER,
     PLAN,
@@ -40,6 +39,7 @@ from jobs.operators.erase.standing_erasures import (
     remove_history,
     rewrite_partitions,
 )
+from jobs.operators.erase.named_places import NamedPlaces, find_places, landed_of, texts_of
 from jobs.operators.erase.subscribers import Subscribers, hash_names, pseudonyms_of
 from jobs.operators.protect.pseudonym_keys import derived_key_id
 from jobs.operators.silver.frames import SILVER

@@ -17,7 +17,7 @@ from jobs.base.settings.operator import Operator
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files
 from jobs.base.tables.contracts import polars_schema, read_contract
-from jobs.operators.explain.names import Names, search_names
+from jobs.operators.explain.searched_names import Names, search_names
 from jobs.operators.formats.registry import KERNELS
 from jobs.operators.silver.event_identity import digest_rows
 

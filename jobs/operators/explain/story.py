@@ -13,10 +13,10 @@ from jobs.base.store.lake import Lake
 from jobs.operators.explain.assembled import find_decisions
 from jobs.operators.explain.cells import GoldCell, find_cells
 from jobs.operators.explain.lines import LogLine, find_records, line_places, read_lines
-from jobs.operators.explain.names import KEY_SHOWN
 from jobs.operators.explain.reasons import Reason, list_reasons, why_not_counted
 from jobs.operators.explain.same_message import complete_match
 from jobs.operators.explain.search import MESSAGE, TRANSMISSION, LakeSearch, Match, SearchQuestion
+from jobs.operators.explain.searched_names import KEY_SHOWN
 from jobs.operators.gold.shared.measures import UNITS
 
 COUNTS = "gold.spam_volume_daily"

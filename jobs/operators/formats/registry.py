@@ -9,7 +9,7 @@ import pkgutil
 from jobs.operators import formats
 from jobs.operators.formats.format import DocumentFormat, Format, LineFormat
 from jobs.operators.formats.rspamd.times import ANY_STAMP
-from jobs.operators.formats.shared.sampling import sample_lines
+from jobs.operators.formats.shared.sample_shares import sample_lines
 from jobs.operators.formats.shared.wrapped import unwrap_sample
 
 

@@ -17,7 +17,7 @@ from jobs.operators.formats.registry import (
     recognise_format,
 )
 from jobs.operators.formats.shared.lines import frame_lines
-from jobs.operators.formats.shared.sampling import ANY_SOURCE
+from jobs.operators.formats.shared.sample_shares import ANY_SOURCE
 from jobs.operators.formats.shared.wrapped import unwrap_sample
 
 # HTML, XML and JSON; a number between the brackets is syslog's.

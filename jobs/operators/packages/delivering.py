@@ -15,7 +15,7 @@ from jobs.base.store.lock import lock_for_writing
 from jobs.base.store.record import utc_now
 from jobs.base.tables.contracts import rows_frame
 from jobs.operators.packages.deliveries import RECEIVED, REFUSED, SENT, TABLE, Delivery, last_deliveries
-from jobs.operators.packages.making import MadePackage
+from jobs.operators.packages.packaging import MadePackage
 
 
 def study_inbox(settings: Observatory) -> DropFolder:

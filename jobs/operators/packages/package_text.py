@@ -5,7 +5,7 @@ from jobs.base.core.periods import LEAST_DAYS_PCT, covers_month, months_of
 from jobs.base.figures import words
 from jobs.base.packages.counts import CELL, GROUP, VOLUME
 from jobs.base.tables.contracts import read_contract
-from jobs.operators.packages.making import MadePackage
+from jobs.operators.packages.packaging import MadePackage
 
 # The codelist of each column of a group.
 LISTS = {"channel_code": "channel", "direction_code": "direction", "unit_code": "unit"}

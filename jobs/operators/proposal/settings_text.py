@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from jobs.operators.formats.registry import DOCUMENTS
 from jobs.operators.ingest.source_files import is_closed
 from jobs.operators.proposal.domains import Domains
-from jobs.operators.proposal.from_logs import FoundSource, Proposal, country_row
+from jobs.operators.proposal.settings_proposal import FoundSource, Proposal, country_row
 from jobs.operators.sniff.files import is_pattern
 from jobs.operators.sniff.proposal import quote_toml
 

@@ -8,15 +8,15 @@ from types import ModuleType
 import polars as pl
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.reconcile import bridging, eximstats, pflogsumm
+from jobs.operators.reconcile import eximstats, mail_bridges, pflogsumm
+from jobs.operators.reconcile.bridge import Bridge
 from jobs.operators.reconcile.compared_logs import read_logs
-from jobs.operators.reconcile.counts import Bridge
 from jobs.operators.reconcile.units import count_log
 
 # The formats of mail servers that can be compared, each with the program that counts its log, and what is
 # compared.
 PROGRAMS: dict[str, ModuleType] = {"postfix": pflogsumm, "exim": eximstats}
-COMPARED = {"postfix": bridging.bridge_postfix, "exim": bridging.bridge_exim}
+COMPARED = {"postfix": mail_bridges.bridge_postfix, "exim": mail_bridges.bridge_exim}
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,6 @@ def reconcile_logs(arguments: list[str], printed: str | None = None) -> Reconcil
         for stream, frame in logs.read_frames()
     ]
     found = count_log(logs.bronze, logs.format)
-    log = bridging.ComparedLog(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
+    log = mail_bridges.ComparedLog(found, pl.concat(lines), figures, program.PROGRAM, program.SERVICES)
     bridges = COMPARED[logs.format](log)
     return Reconciled(program.PROGRAM, program.PACKAGE, version, bridges, logs.problems)

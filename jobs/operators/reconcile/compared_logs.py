@@ -10,7 +10,7 @@ from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.formats.shared.wrapped import unwrap_sample
 from jobs.operators.sniff import sampled_blocks
 from jobs.operators.sniff.files import LogFile, logs_of
-from jobs.operators.sniff.recognising import separate_files
+from jobs.operators.sniff.recognition import separate_files
 from jobs.operators.sniff.survey import survey_log
 
 NEVER = math.inf

@@ -13,7 +13,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_code
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.reconcile.counts import OtherCounts
+from jobs.operators.reconcile.bridge import OtherCounts
 
 PROGRAM = "eximstats"
 PACKAGE = "exim4-base"

@@ -12,7 +12,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_case, choose_code
 from jobs.base.core.errors import ObservatoryError
-from jobs.operators.reconcile.counts import OtherCounts
+from jobs.operators.reconcile.bridge import OtherCounts
 
 PROGRAM = "pflogsumm"
 PACKAGE = "pflogsumm"

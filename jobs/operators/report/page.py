@@ -10,7 +10,6 @@ from expectations.native import Result
 from jobs.base.page.blocks import Section
 from jobs.base.page.templates import render_template
 from jobs.operators.report import (
-    accounts,
     audited,
     campaigns,
     content_types,
@@ -19,6 +18,7 @@ from jobs.operators.report import (
     header,
     hours,
     money,
+    operations,
     routes,
     sources,
     stages,
@@ -55,7 +55,7 @@ def write_page(
         headline=header.write_headline(report, origin.versions, origin.domains),
         sections=[
             *make_sections(report),
-            accounts.validation_section(validation),
+            operations.validation_section(validation),
             definitions.definitions_section(report),
         ],
         tiles=header.number_tiles(report),
@@ -88,9 +88,9 @@ def make_sections(report: Report) -> list[Section]:
         sources.sources_section(report),
         stages.stages_section(report),
         audited.filters_section(report),
-        accounts.coverage_section(report),
-        accounts.countermeasures_section(report),
+        operations.coverage_section(report),
+        operations.countermeasures_section(report),
         money.costs_section(report),
-        accounts.operators_section(report),
+        operations.operators_section(report),
         hours.hours_section(report),
     ]

@@ -26,9 +26,9 @@ from jobs.base.tables import contracts
 from jobs.base.tables.contracts import read_contract
 from jobs.operators.build import bronze_stage, checks, silver_settings
 from jobs.operators.build.batches import Ingest, Ingested, pending_pieces
-from jobs.operators.build.rereading import read_quarantined
+from jobs.operators.build.quarantined_batches import read_quarantined
 from jobs.operators.build.run import Outcome, Run
-from jobs.operators.erase.standing_erasures import erase_again, remove_history
+from jobs.operators.erase.erasure_plan import erase_again, remove_history
 from jobs.operators.keep import identity
 from jobs.operators.runs import PRELOAD, lineage
 

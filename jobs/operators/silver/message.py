@@ -17,13 +17,13 @@ from jobs.base.core.column_types import ColumnTypes
 from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.base.tables.contracts import Row, read_contract
 from jobs.base.tables.validity import is_day_within
-from jobs.operators.silver.deciding import (
+from jobs.operators.silver.hops import fold_hops, place_files
+from jobs.operators.silver.message_outcome import (
     decide_direction,
     decide_outcome,
     mark_message_rows,
     name_all_recipients,
 )
-from jobs.operators.silver.hops import fold_hops, place_files
 from jobs.operators.silver.message_verdicts import choose_verdicts
 from jobs.operators.silver.type_evidence import tells_strongly, type_names
 

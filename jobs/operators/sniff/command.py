@@ -13,10 +13,10 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.operators.formats.options import complete_options
 from jobs.operators.formats.registry import KERNELS, MAPPED
 from jobs.operators.sniff import drawing
-from jobs.operators.sniff.as_json import describe_sniff
-from jobs.operators.sniff.clocks import Clock, clocks_of, times_of
 from jobs.operators.sniff.files import FileProblem, Log, logs_of
-from jobs.operators.sniff.recognising import Recognised, separate_logs
+from jobs.operators.sniff.json_output import describe_sniff
+from jobs.operators.sniff.log_clocks import Clock, clocks_of, times_of
+from jobs.operators.sniff.recognition import Recognised, separate_logs
 from jobs.operators.sniff.survey import LogSurvey, survey_log
 
 

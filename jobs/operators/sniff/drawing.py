@@ -26,8 +26,8 @@ from jobs.base.figures.words import code_description, lower_first
 from jobs.operators.formats import PRECEDENCE
 from jobs.operators.formats.registry import MAPPED, REQUESTS
 from jobs.operators.protect.shapes import OTHER
-from jobs.operators.sniff.clocks import Clock
 from jobs.operators.sniff.kinds import draw_ignored, draw_patterns, print_heading
+from jobs.operators.sniff.log_clocks import Clock
 from jobs.operators.sniff.proposal import DELIMITERS, describe_shape, propose_profile, source_block
 from jobs.operators.sniff.survey import LogSurvey
 from jobs.operators.sniff.tally import Documents

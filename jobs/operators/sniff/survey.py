@@ -19,7 +19,7 @@ from jobs.operators.ingest.file_formats import newest_line
 from jobs.operators.ingest.source_files import newest_times
 from jobs.operators.sniff import sampled_blocks
 from jobs.operators.sniff.files import FileProblem, Log
-from jobs.operators.sniff.recognising import Recognised
+from jobs.operators.sniff.recognition import Recognised
 from jobs.operators.sniff.tally import (
     OPERATOR,
     SOURCE,

@@ -10,7 +10,7 @@ import polars as pl
 from jobs.base.store.lake import Lake
 from jobs.base.store.record import Periods
 from jobs.base.store.table_files import query_files
-from jobs.operators.state.clocks import LOOKED_AT, period_files
+from jobs.operators.state.joins import LOOKED_AT, period_files
 
 TRANSMISSION, MESSAGE = "silver.transmission", "silver.message"
 # Waiting recipients are doubtful from these numbers on; logs that end or begin within a message leave a few.

@@ -22,7 +22,7 @@ from jobs.operators.ingest.manifest import (
     read_files,
     read_manifest,
 )
-from jobs.operators.state.clocks import join_problems, period_files
+from jobs.operators.state.joins import join_problems, period_files
 from jobs.operators.state.late_records import format_files, late_records
 from jobs.operators.state.recipients import above_acceptance, revised_reports, waiting_recipients
 from jobs.operators.state.sources import OTHER_YEAR, former_sources

@@ -28,7 +28,7 @@ from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import polars_schema, rows_frame
 from jobs.cli.main import app
 from jobs.operators.packages.gold_counts import add_other_end, count_days, logged_days, partial_sources
-from jobs.operators.packages.making import package_of, subscriptions_of, write_package
+from jobs.operators.packages.packaging import package_of, subscriptions_of, write_package
 from jobs.operators.packages.smallcounts import groups_of, protect_rows
 from jobs.study.packages.loading import RECEIPT, land_packages, refuse_same_time
 from jobs.study.packages.package_checks import Judged, judge_file

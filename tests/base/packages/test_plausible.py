@@ -16,7 +16,7 @@ from jobs.base.packages.counts import GOLD, MEASURES
 from jobs.base.packages.package import MANIFEST
 from jobs.base.packages.plausible import find_changes
 from jobs.base.store.lake import Lake
-from jobs.operators.packages.making import package_of, write_package
+from jobs.operators.packages.packaging import package_of, write_package
 from jobs.study.packages.loading import RECEIPT, land_packages
 from tests.base.packages.test_packages import OPERATOR, again, contents, judged, months_in, settings_of
 from tests.support.submission_lake import COMPUTED, Rows, put_gold

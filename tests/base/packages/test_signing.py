@@ -10,7 +10,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.packages import signing
 from jobs.base.packages.package import LARGEST
 from jobs.base.settings.config import Observatory
-from jobs.operators.packages.making import package_of, write_package
+from jobs.operators.packages.packaging import package_of, write_package
 from jobs.study.packages.package_checks import judge_file
 from tests.base.packages.test_packages import OPERATOR, RESPONDENTS, day_of, keys, settings_of
 from tests.study.packages.test_package_checks import judged_in_a_gigabyte, sent

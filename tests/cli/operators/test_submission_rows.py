@@ -10,7 +10,7 @@ import pytest
 
 from jobs.cli.operators.submission_rows import write_package_files
 from jobs.operators.ingest.source_options import load_with_options
-from jobs.operators.packages.making import package_of
+from jobs.operators.packages.packaging import package_of
 from tests.support.in_process import Run, command_line_of
 from tests.support.submission_lake import NORTH, put_gold
 

@@ -15,7 +15,7 @@ from jobs.base.settings import config, node
 from jobs.base.settings.operator import Operator, SourceSettings
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract
-from jobs.operators.build import bronze_stage, rereading
+from jobs.operators.build import bronze_stage, quarantined_batches
 from jobs.operators.build.batches import Ingest
 from jobs.operators.build.settings_tables import read_reference
 from jobs.operators.ingest.pull import Pulled, pull_operator
@@ -64,7 +64,7 @@ class Site:
         return list(bronze_stage.ingest_pending(self.work(), ingest_id).batches)
 
     def requarantine(self) -> list[str]:
-        return list(rereading.read_quarantined(self.work()).batches)
+        return list(quarantined_batches.read_quarantined(self.work()).batches)
 
     def work(self) -> Ingest:
         return Ingest(self.lake, self.settings, list(self.settings.operator), Inline())

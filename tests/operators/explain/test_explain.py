@@ -16,8 +16,8 @@ from jobs.base.settings.operator import Operator
 from jobs.operators.build.run import Run
 from jobs.operators.explain.assembled import find_decisions
 from jobs.operators.explain.cells import CAMPAIGN, COUNT_TABLES, SOURCE_MONTH, find_cells
-from jobs.operators.explain.finding import find_matches
 from jobs.operators.explain.lines import read_line
+from jobs.operators.explain.matches import find_matches
 from jobs.operators.explain.search import MESSAGE, TRANSMISSION, VERDICT, LakeSearch, Match, SearchQuestion
 from jobs.operators.explain.story import Story, make_story
 from tests.support.in_process import Told, command_line_of

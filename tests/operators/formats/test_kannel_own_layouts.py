@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobs.operators.formats.kannel import own_layouts as kannel
-from jobs.operators.proposal.from_logs import propose_from_logs
+from jobs.operators.proposal.settings_proposal import propose_from_logs
 from jobs.operators.proposal.settings_text import ASSUMED, proposed_answers, settings_text
 from jobs.operators.sniff.files import logs_of
-from jobs.operators.sniff.recognising import separate_files
+from jobs.operators.sniff.recognition import separate_files
 from tests.support.examples import examples
 from tests.support.in_process import command_line_of
 

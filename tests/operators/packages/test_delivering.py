@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs.base.store.lake import Lake
-from jobs.operators.packages import making
+from jobs.operators.packages import packaging
 from jobs.operators.packages.deliveries import TABLE, Delivery, list_package_problems
 from tests.base.packages.test_packages import fingerprint, keys  # noqa: F401
 from tests.support.in_process import Run, command_line_of
@@ -78,7 +78,7 @@ class Parties:
 @pytest.fixture
 def parties(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Parties:
     # Great Expectations has tests of its own, and takes seconds.
-    monkeypatch.setattr(making, "validate_gold", lambda *_, **__: None)
+    monkeypatch.setattr(packaging, "validate_gold", lambda *_, **__: None)
     return Parties(tmp_path, command_line_of(monkeypatch, capsys, width=80))
 
 

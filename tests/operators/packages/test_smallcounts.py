@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobs.base.packages.counts import GOLD, MEASURES
 from jobs.base.store.lake import Lake
-from jobs.operators.packages.making import package_of, write_package
+from jobs.operators.packages.packaging import package_of, write_package
 from tests.base.packages.test_packages import ATOM, OPERATOR, daily, day_of, left_of, settings_of
 from tests.study.packages.test_package_checks import received
 from tests.support.delta import write_delta

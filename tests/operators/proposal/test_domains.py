@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.cli.operators.from_logs import describe_domains
+from jobs.cli.operators.proposed_settings import describe_domains
 from jobs.operators.formats.registry import FORMATS
 from jobs.operators.formats.shared.lines import frame_lines
 from jobs.operators.proposal.domains import Domains, find_domains
-from jobs.operators.proposal.from_logs import propose_from_logs
+from jobs.operators.proposal.settings_proposal import propose_from_logs
 from jobs.operators.proposal.settings_text import proposed_answers, settings_text
 from tests.support import gateways
 from tests.support.examples import examples

@@ -12,11 +12,11 @@ import pytest
 from rich.cells import cell_len
 
 from jobs.operators.reconcile import eximstats, pflogsumm
+from jobs.operators.reconcile.bridge import Bridge, BridgeStep
 from jobs.operators.reconcile.command import Reconciled, reconcile_logs
 from jobs.operators.reconcile.compared_logs import read_logs
-from jobs.operators.reconcile.counts import Bridge, BridgeStep
 from jobs.operators.sniff.files import logs_of
-from jobs.operators.sniff.recognising import separate_files
+from jobs.operators.sniff.recognition import separate_files
 from jobs.operators.sniff.survey import survey_log
 from tests.conftest import ROOT
 from tests.support.in_process import Told, command_line_of

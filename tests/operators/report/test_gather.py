@@ -12,7 +12,7 @@ from jobs.base.tables.contracts import reference_table, rows_frame
 from jobs.operators.gold import spam_corrected_monthly, spam_source_monthly
 from jobs.operators.report.figures import Figures
 from jobs.operators.report.gather import gather_figures
-from jobs.operators.silver.deciding import CARRIERS, transit_code
+from jobs.operators.silver.message_outcome import CARRIERS, transit_code
 from tests.operators.gold.test_kernels import OPERATORS, row_of
 from tests.support.examples import examples
 from tests.support.gold_tables import count_table

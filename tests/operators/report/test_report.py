@@ -22,12 +22,12 @@ from jobs.base.tables.contracts import CODELISTS, rows_frame
 from jobs.operators.gold.traffic_hourly_daily import WITHIN
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.report import (
-    accounts,
     campaigns,
     content_types,
     definitions,
     header,
     money,
+    operations,
     routes,
     sources,
     stages,
@@ -414,7 +414,7 @@ def test_a_bound_below_a_cent_has_one_sign(bound: str, amount: float, text: str)
 
 
 def test_spam_shares_of_operators_are_compared_within_a_channel(report: Report) -> None:
-    mail, sms = accounts.operators_section(report).finding.splitlines()
+    mail, sms = operations.operators_section(report).finding.splitlines()
     assert mail.startswith("E-mail: the spam share ranges from") and "Everest Net" in mail
     assert sms.startswith("SMS: the spam share ranges from") and "Lagoon Mobile" in sms
 

@@ -18,7 +18,7 @@ from jobs.operators.build.settings_tables import rows_of_operators
 from jobs.operators.protect.addresses import is_own_address
 from jobs.operators.protect.operators import Protection
 from jobs.operators.sniff.files import logs_of
-from jobs.operators.sniff.recognising import separate_files
+from jobs.operators.sniff.recognition import separate_files
 from jobs.operators.sniff.survey import survey_log
 from tests.support.whole_runs import operator_toml, source_toml
 

@@ -42,7 +42,7 @@ from jobs.operators.sniff import proposal, sampled_blocks, tally, zones
 from jobs.operators.sniff.command import sniff_files
 from jobs.operators.sniff.drawing import format_amount
 from jobs.operators.sniff.files import FileProblem, LogFile, logs_of
-from jobs.operators.sniff.recognising import separate_files, separate_logs, shared_url
+from jobs.operators.sniff.recognition import separate_files, separate_logs, shared_url
 from jobs.operators.sniff.survey import LogSurvey, survey_log
 from tests.conftest import ROOT
 from tests.support.examples import examples
@@ -1142,7 +1142,7 @@ def test_a_profile_that_ships_is_named_and_used(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setitem(formats.FORMATS, "delimited", kernel_of("delimited", parse=parse))
     profiles = Profiles(recognise=lambda sample: ("own", 0.9), draft=lambda sample: "")
-    monkeypatch.setattr("jobs.operators.sniff.recognising.PROFILES", profiles)
+    monkeypatch.setattr("jobs.operators.sniff.recognition.PROFILES", profiles)
     monkeypatch.setattr("jobs.base.settings.operator.list_codes", lambda codelist: {"delimited"})
     path = tmp_path / "cdr.csv"
     path.write_text(CDR, encoding="utf-8")

@@ -9,7 +9,7 @@ import pytest
 
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import rows_frame
-from jobs.operators.state import clocks, recipients
+from jobs.operators.state import joins, recipients
 from jobs.operators.state.recipients import above_acceptance, revised_reports, waiting_recipients
 
 NEWEST = dt.date(2026, 11, 24)
@@ -69,7 +69,7 @@ def test_of_many_rows_a_sample_is_looked_at(tmp_path: Path, monkeypatch: pytest.
     (told,) = above_acceptance(lake_of(tmp_path, silver_transmission=rows), PERIODS)
     looked_at = int(told.split("messages of a sample")[0].split()[-1])
     assert 40 < looked_at < 160
-    assert clocks.LOOKED_AT == 200_000
+    assert joins.LOOKED_AT == 200_000
 
 
 def test_recipients_that_wait_longer_than_a_queue_keeps_them_are_doubtful(tmp_path: Path) -> None:

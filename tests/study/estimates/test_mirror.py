@@ -15,7 +15,7 @@ from jobs.base.core.errors import ValidationHeld
 from jobs.base.settings.config import Observatory
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import conform_frame, read_contract, reference_table, rows_frame
-from jobs.operators.packages.making import package_of, write_package
+from jobs.operators.packages.packaging import package_of, write_package
 from jobs.study.estimates import mirror
 from jobs.study.estimates.steps import study_stage
 from jobs.study.packages.loading import land_packages

@@ -16,7 +16,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from jobs.base.packages.package import FORM, LARGEST, MANIFEST, MOST_LINES, MOST_UNITS, SIGNATURE, pack_files
-from jobs.operators.packages.making import package_of, write_package
+from jobs.operators.packages.packaging import package_of, write_package
 from jobs.study.packages import loading
 from jobs.study.packages.package_checks import Judged, judge_file
 from tests.base.packages.test_packages import (

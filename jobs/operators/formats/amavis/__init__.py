@@ -21,7 +21,7 @@ from jobs.base.core.codes import choose_code
 from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import Source
 from jobs.operators.formats.shared.fields import line_code, none_if_empty, place_of_queue, typed_columns
-from jobs.operators.formats.shared.sampling import share_of_lines
+from jobs.operators.formats.shared.sample_shares import share_of_lines
 from jobs.operators.formats.shared.verdicts import (
     complete_lines,
     parse_finite,

@@ -19,7 +19,6 @@ import polars as pl
 from jobs.base.core.codes import choose_case, choose_code
 from jobs.operators.formats import LINES, Source
 from jobs.operators.formats.delimited.draft import draft_profile
-from jobs.operators.formats.delimited.fold import transmissions as transmissions
 from jobs.operators.formats.delimited.profile import KINDS, Profile
 from jobs.operators.formats.delimited.profile_files import embed_profile, list_shipped, profile_of
 from jobs.operators.formats.delimited.read import (
@@ -34,6 +33,7 @@ from jobs.operators.formats.delimited.read import (
     target_value,
 )
 from jobs.operators.formats.delimited.splitting import split_lines
+from jobs.operators.formats.delimited.transmission import transmissions as transmissions
 from jobs.operators.formats.format import LineFormat, Profiles
 from jobs.operators.formats.shared.fields import (
     place_of_event,

@@ -11,7 +11,7 @@ import re
 
 from jobs.base.core.numbers import format_share
 from jobs.base.core.patterns import mask_value
-from jobs.operators.formats.delimited.guess import (
+from jobs.operators.formats.delimited.column_guesses import (
     OUTCOMES,
     GuessedColumn,
     column_of,

@@ -27,7 +27,7 @@ from jobs.operators.formats.exim.times import ID, offset_from_ids
 from jobs.operators.formats.exim.transmission import transmissions
 from jobs.operators.formats.format import CopyRules, LineFormat
 from jobs.operators.formats.shared.fields import typed_columns
-from jobs.operators.formats.shared.sampling import ANY_SOURCE
+from jobs.operators.formats.shared.sample_shares import ANY_SOURCE
 from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE, split_envelope
 from jobs.operators.formats.shared.syslog_times import convert_to_utc
 

@@ -47,7 +47,7 @@ from jobs.operators.formats.shared.fields import (
     typed_columns,
 )
 from jobs.operators.formats.shared.mobile import count_segments, normalise_number
-from jobs.operators.formats.shared.sampling import sample_lines, share_of
+from jobs.operators.formats.shared.sample_shares import sample_lines, share_of
 
 NAME = "jasmin"
 

@@ -36,7 +36,7 @@ from jobs.operators.formats.shared.fields import (
     typed_columns,
 )
 from jobs.operators.formats.shared.mobile import normalise_number
-from jobs.operators.formats.shared.sampling import share_of_lines
+from jobs.operators.formats.shared.sample_shares import share_of_lines
 
 NAME = "kannel_smsbox"
 

@@ -33,7 +33,7 @@ from jobs.base.tables.contracts import bronze_columns
 from jobs.operators.formats import TIMESTAMP, Source
 from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.shared.fields import none_if_empty
-from jobs.operators.formats.shared.sampling import share_of_lines
+from jobs.operators.formats.shared.sample_shares import share_of_lines
 from jobs.operators.formats.shared.verdicts import parse_whole, select_verdicts, verdict_format
 
 NAME = "opendmarc_history"

@@ -9,7 +9,7 @@ Line forms are those of Postfix's own sources (src/smtpd, src/cleanup, src/qmgr,
 sent.c, bounce.c and defer.c, src/postscreen, src/dnsblog) as of Postfix 2.8 to 3.10.
 
 What smtpd holds or discards before a queue file exists (`NOQUEUE: hold`, access(5)) is told by a line
-just before the one that names the queue file. Where a piece ends between them, held.py joins them.
+just before the one that names the queue file. Where a piece ends between them, held_messages.py joins them.
 A message that a filter refuses before the queue (smtpd_proxy_filter) never has a queue file: its
 `proxy-reject` line has its client from the `NOQUEUE: client=` line of the same process.
 """
@@ -37,7 +37,7 @@ from jobs.operators.formats.postfix.assembly import (
 )
 from jobs.operators.formats.postfix.attempts import screen_rows, session_rows
 from jobs.operators.formats.postfix.deliveries import queue_file_rows
-from jobs.operators.formats.postfix.held import link_held, settle
+from jobs.operators.formats.postfix.held_messages import link_held, settle
 from jobs.operators.formats.postfix.queue_lines import (
     CODES,
     ID_WORD,
@@ -49,7 +49,7 @@ from jobs.operators.formats.postfix.queue_lines import (
 )
 from jobs.operators.formats.postfix.refusals import NOT_IDS, read_refusals, read_session_events
 from jobs.operators.formats.shared.fields import stack_mail
-from jobs.operators.formats.shared.sampling import ANY_SOURCE
+from jobs.operators.formats.shared.sample_shares import ANY_SOURCE
 from jobs.operators.formats.shared.syslog import split_at_first, split_envelope
 
 NAME = "postfix"

@@ -3,7 +3,7 @@
 row_code queue    a queue file from its entry to its removal, on one host and instance
          session  an smtpd process's SMTP session in which something was refused
          held     what a process held or discarded before the queue file was named, and the queue files
-                  that it may have been; settle() of held.py takes them to where they belong
+                  that it may have been; settle() of held_messages.py takes them to where they belong
          screen   a postscreen session that failed a test or was refused
          listing  dnsblog's answers on one address
 

@@ -37,7 +37,7 @@ from jobs.operators.formats import Source
 from jobs.operators.formats.format import CopyRules
 from jobs.operators.formats.rspamd.verdict import FUZZY, fuzzy_hash, is_spam, message_id, scan_key
 from jobs.operators.formats.shared.fields import local_time, none_if_empty, typed_columns
-from jobs.operators.formats.shared.sampling import share_of_lines
+from jobs.operators.formats.shared.sample_shares import share_of_lines
 from jobs.operators.formats.shared.verdicts import complete_lines, parse_finite, parse_whole, verdict_format
 
 NAME = "rspamd_clickhouse"

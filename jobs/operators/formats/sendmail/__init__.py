@@ -24,7 +24,7 @@ from jobs.operators.formats.sendmail import lines as read
 from jobs.operators.formats.sendmail.events import QUEUE_ID, assemble
 from jobs.operators.formats.sendmail.transmission import transmissions
 from jobs.operators.formats.shared.fields import select_parsed, typed_columns
-from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
+from jobs.operators.formats.shared.sample_shares import ANY_SOURCE, sample_lines, share_of
 from jobs.operators.formats.shared.syslog import PROGRAMS_BESIDE, split_envelope
 
 NAME = "sendmail"

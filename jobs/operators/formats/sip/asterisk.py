@@ -42,7 +42,7 @@ from jobs.operators.formats.shared.fields import (
     select_parsed,
     typed_columns,
 )
-from jobs.operators.formats.shared.sampling import ANY_SOURCE, sample_lines, share_of
+from jobs.operators.formats.shared.sample_shares import ANY_SOURCE, sample_lines, share_of
 from jobs.operators.formats.sip.asterisk_columns import DISPOSITION, SECONDS, name_values, read_rows
 from jobs.operators.formats.sip.records import (
     find_sides,

@@ -27,7 +27,7 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import TRANSMISSION, Source
 from jobs.operators.formats.shared.fields import select_parsed
-from jobs.operators.formats.shared.sampling import sample_lines, share_of
+from jobs.operators.formats.shared.sample_shares import sample_lines, share_of
 from jobs.operators.formats.shared.syslog import split_envelope
 from jobs.operators.formats.sip import passport
 from jobs.operators.formats.sip import records as sip

@@ -27,7 +27,7 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import Source
 from jobs.operators.formats.shared.fields import local_time, select_parsed
-from jobs.operators.formats.shared.sampling import share_of_lines
+from jobs.operators.formats.shared.sample_shares import share_of_lines
 from jobs.operators.formats.sip import passport
 from jobs.operators.formats.sip import records as sip
 from jobs.operators.formats.sip.join import proxy_format

@@ -25,7 +25,7 @@ import polars as pl
 from jobs.base.core.codes import choose_code
 from jobs.operators.formats import PLACE, Source
 from jobs.operators.formats.shared.fields import line_code, local_time, none_if_empty, typed_columns
-from jobs.operators.formats.shared.sampling import share_of_lines
+from jobs.operators.formats.shared.sample_shares import share_of_lines
 from jobs.operators.formats.shared.verdicts import (
     complete_lines,
     parse_finite,

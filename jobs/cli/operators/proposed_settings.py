@@ -29,7 +29,7 @@ from jobs.operators.formats.format import OwnLayouts
 from jobs.operators.formats.registry import LAID_OUT
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.proposal.domains import Domains
-from jobs.operators.proposal.from_logs import Proposal, add_known, country_row, propose_from_logs
+from jobs.operators.proposal.settings_proposal import Proposal, add_known, country_row, propose_from_logs
 from jobs.operators.proposal.settings_text import EXAMPLES, Answers, proposed_answers, settings_text
 from jobs.operators.protect.pseudonym_keys import operator_key
 from jobs.operators.sniff.files import FileProblem

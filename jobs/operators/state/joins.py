@@ -24,7 +24,7 @@ from jobs.base.tables.contracts import Row, read_contract, reference_rows
 
 if TYPE_CHECKING:
     from jobs.operators.formats.format import Requests
-    from jobs.operators.silver.clocks import Apart
+    from jobs.operators.silver.clock_steps import Apart
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
 # Above this number of rows, a sample by the hash of their ids is compared.
@@ -57,26 +57,26 @@ def compare_logs(lake: Lake, periods: Periods) -> tuple[list[Apart], list[tuple[
     any log: operator, source, verdicts, and verdicts with a message."""
     # Kernels take long to import, for a command that finds nothing to look at.
     from jobs.operators.formats.registry import REQUESTS
-    from jobs.operators.silver import clocks
+    from jobs.operators.silver import clock_steps
 
     found: list[Apart] = []
     alone: list[tuple[str, str, int, int]] = []
     verdict, sent = period_files(lake, VERDICT, periods), period_files(lake, TRANSMISSION, periods)
     if verdict and sent:
         part = is_sampled(sent + verdict)
-        homes = query_files(TRANSMISSION, sent, lambda rows: clocks.id_times_of_mails(rows).filter(part))
-        seen = query_files(VERDICT, verdict, lambda rows: clocks.id_times_of_verdicts(rows).filter(part))
-        found += clocks.compare_logs(homes, seen)
+        homes = query_files(TRANSMISSION, sent, lambda rows: clock_steps.id_times_of_mails(rows).filter(part))
+        seen = query_files(VERDICT, verdict, lambda rows: clock_steps.id_times_of_verdicts(rows).filter(part))
+        found += clock_steps.compare_logs(homes, seen)
         alone = [
             row
-            for row in clocks.count_answered(homes, seen)
+            for row in clock_steps.count_answered(homes, seen)
             if row[2] >= LEAST_UNITS and row[3] < LEAST_FOUND * row[2]
         ]
     for name, requests in REQUESTS.items():
         asked, submitted = (period_files(lake, f"bronze.{each}", periods) for each in (name, requests.format))
         if asked and submitted:
             found += compared_requests(name, requests, asked, submitted)
-    return clocks.find_wrong_logs(found, absolute_logs(lake) if found else ()), alone
+    return clock_steps.find_wrong_logs(found, absolute_logs(lake) if found else ()), alone
 
 
 def absolute_logs(lake: Lake) -> set[tuple[str, str]]:
@@ -93,18 +93,20 @@ def compared_requests(
     name: str, requests: Requests, asked: list[DataFile], submitted: list[DataFile]
 ) -> list[Apart]:
     """Compare the clocks of a log of requests and of the log that counts their SMS, by SMS that both have."""
-    from jobs.operators.silver import clocks
+    from jobs.operators.silver import clock_steps
 
     part = is_sampled(submitted + asked)
 
     def read_id_times(format_name: str, files: list[DataFile], is_sms: pl.Expr) -> pl.DataFrame:
         return query_files(
-            f"bronze.{format_name}", files, lambda rows: clocks.id_times_of_sms(rows, is_sms).filter(part)
+            f"bronze.{format_name}",
+            files,
+            lambda rows: clock_steps.id_times_of_sms(rows, is_sms).filter(part),
         )
 
     homes = read_id_times(requests.format, submitted, requests.is_message)
     seen = read_id_times(name, asked, requests.is_request)
-    return clocks.compare_logs(homes, seen, requests.within, requests.slack)
+    return clock_steps.compare_logs(homes, seen, requests.within, requests.slack)
 
 
 def is_sampled(files: list[DataFile]) -> pl.Expr:
@@ -139,7 +141,7 @@ def format_disagreement(lake: Lake, settings: Observatory, difference: Apart) ->
 
 def format_step(lake: Lake, settings: Observatory, difference: Apart) -> str:
     """The settings to change, and how to read the logs again with them."""
-    from jobs.operators.silver import clocks
+    from jobs.operators.silver import clock_steps
 
     operator, source = find_source(settings, difference.operator_id, difference.log)
     if operator is None or source is None:
@@ -153,13 +155,13 @@ def format_step(lake: Lake, settings: Observatory, difference: Apart) -> str:
     # The zones of a country.
     iso2 = next((row["iso2"] for row in reference_rows("country") if row["iso3"] == operator.country), None)
     likely = [this_machines_zone(), *[zone for zone, code in zones_by_country() if code == iso2]]
-    made = clocks.find_remedy(difference.steps, source.time_zone, source.clock_offset, likely=likely)
+    made = clock_steps.find_remedy(difference.steps, source.time_zone, source.clock_offset, likely=likely)
     if made.time_zone:
         is_place = "/" in made.time_zone and not made.time_zone.startswith("Etc/")
         places = [name for name in made.fitting if name != made.time_zone]
         place = "" if is_place or not places else f" (or its place, such as {example_zones(places)})"
         what = f"Set time_zone = \"{made.time_zone}\"{place} for '{difference.log}'"
-        ahead = clocks.find_remedy(
+        ahead = clock_steps.find_remedy(
             difference.steps, source.time_zone, source.clock_offset, has_zone=False
         ).clock_offset
         if ahead:

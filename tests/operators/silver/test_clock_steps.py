@@ -10,7 +10,7 @@ import pytest
 from hypothesis import Phase, given
 from hypothesis import strategies as st
 
-from jobs.operators.silver.clocks import (
+from jobs.operators.silver.clock_steps import (
     ID_TIMES,
     Apart,
     ClockStep,

@@ -20,10 +20,10 @@ from jobs.operators.formats.registry import KERNELS, REQUESTS
 from jobs.operators.proposal.domains import Domains, find_domains
 from jobs.operators.protect.location import country_of_numbers
 from jobs.operators.silver.pipeline import count_once
-from jobs.operators.sniff.clocks import IdTimes, clocks_of, times_of
 from jobs.operators.sniff.files import FileProblem, Log, logs_of
+from jobs.operators.sniff.log_clocks import IdTimes, clocks_of, times_of
 from jobs.operators.sniff.proposal import source_id
-from jobs.operators.sniff.recognising import Recognised, separate_logs
+from jobs.operators.sniff.recognition import Recognised, separate_logs
 from jobs.operators.sniff.silver import NETWORKS
 from jobs.operators.sniff.survey import LogSurvey, survey_log
 from jobs.operators.sniff.tally import Tally

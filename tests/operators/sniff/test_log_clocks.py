@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from jobs.operators.formats.registry import FORMATS
 from jobs.operators.ingest.source_options import load_with_options
-from jobs.operators.sniff.clocks import IdTimes, clocks_of, times_in
+from jobs.operators.sniff.log_clocks import IdTimes, clocks_of, times_in
 from jobs.operators.sniff.zones import Zone
 from sample_data.generate import generate
 from sample_data.generator.profiles import LAGOON

@@ -16,7 +16,7 @@ from jobs.base.store.lake import Lake
 from jobs.operators.formats.kannel.own_layouts import LAYOUTS
 from jobs.operators.ingest.source_options import load_with_options
 from jobs.operators.proposal.domains import find_domains
-from jobs.operators.proposal.from_logs import (
+from jobs.operators.proposal.settings_proposal import (
     add_known,
     country_of_domains,
     country_of_zone,

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import rows_frame
-from jobs.operators.audit.due import list_audits
+from jobs.operators.audit.due_audits import list_audits
 from tests.support.in_process import command_line_of
 from tests.support.submission_lake import NORTH, put_gold, put_quality
 

@@ -17,7 +17,7 @@ from jobs.base.core.time_zones import this_machines_zone
 from jobs.operators.formats.registry import KERNELS, REQUESTS
 from jobs.operators.formats.shared.fields import clock_to_utc
 from jobs.operators.protect.message_ids import normalise_ids
-from jobs.operators.silver import clocks
+from jobs.operators.silver import clock_steps
 from jobs.operators.sniff.zones import Zone
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # So many bronze rows of each format are looked at.
 LOOKED_AT = 50_000
-NONE = pl.DataFrame(schema=clocks.ID_TIMES)
+NONE = pl.DataFrame(schema=clock_steps.ID_TIMES)
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,11 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> IdTi
         bronze = kernel.assemble(rows.head(LOOKED_AT).lazy()).collect().lazy()
         if kernel.transmissions is not None and "EMAIL" in kernel.channels:
             sent = unify_ids(kernel.transmissions(bronze))
-            found.setdefault("mails", []).append(clocks.id_times_of_mails(sent, "message_id").collect())
+            found.setdefault("mails", []).append(clock_steps.id_times_of_mails(sent, "message_id").collect())
         if kernel.verdicts is not None:
             verdicts = unify_ids(kernel.verdicts(bronze))
             found.setdefault("verdicts", []).append(
-                clocks.id_times_of_verdicts(verdicts, "message_id").collect()
+                clock_steps.id_times_of_verdicts(verdicts, "message_id").collect()
             )
         for name_of_requests, requests in REQUESTS.items():
             for kind, of, is_sms in (
@@ -103,9 +103,9 @@ def times_in(formats: Mapping[str, pl.DataFrame], name: str, zone: Zone) -> IdTi
                 (f"asked {name_of_requests}", name_of_requests, requests.is_request),
             ):
                 if format_name == of:
-                    found.setdefault(kind, []).append(clocks.id_times_of_sms(bronze, is_sms).collect())
+                    found.setdefault(kind, []).append(clock_steps.id_times_of_sms(bronze, is_sms).collect())
     by_kind = {
-        kind: pl.concat(frames).with_columns(log=pl.lit(name)).select(list(clocks.ID_TIMES))
+        kind: pl.concat(frames).with_columns(log=pl.lit(name)).select(list(clock_steps.ID_TIMES))
         for kind, frames in found.items()
     }
     return IdTimes(name, zone, by_kind)
@@ -143,14 +143,14 @@ def clocks_of(logs: Sequence[IdTimes], likely: Sequence[str] = ()) -> list[Clock
     return [found[each.name] for each in logs if each.name in found]
 
 
-def next_of(logs: Sequence[IdTimes], known: Sequence[str], done: set[str]) -> clocks.Apart | None:
+def next_of(logs: Sequence[IdTimes], known: Sequence[str], done: set[str]) -> clock_steps.Apart | None:
     """The log that shares most ids with one that is known, beside that one: first of those whose zone is not
     known, then of those that disagree all the same."""
     places = {name: place for place, name in enumerate(known)}
     pairs = []
     for each in compare_clocks(logs):
         for pair in (each, each.turned):
-            if pair.other not in places or pair.log in done or pair.ids < clocks.LEAST_IDS:
+            if pair.other not in places or pair.log in done or pair.ids < clock_steps.LEAST_IDS:
                 continue
             is_open = pair.log not in places
             if is_open or (pair.is_wrong and places[pair.log] > places[pair.other]):
@@ -158,20 +158,20 @@ def next_of(logs: Sequence[IdTimes], known: Sequence[str], done: set[str]) -> cl
     return max(pairs, key=lambda one: one[:2])[2] if pairs else None
 
 
-def compare_clocks(logs: Sequence[IdTimes]) -> list[clocks.Apart]:
+def compare_clocks(logs: Sequence[IdTimes]) -> list[clock_steps.Apart]:
     """The distance between the clocks of each two logs."""
 
     def join_kind(kind: str) -> pl.DataFrame:
         return pl.concat([each.select_kind(kind) for each in logs])
 
-    found = clocks.compare_logs(join_kind("mails"), join_kind("verdicts"))
+    found = clock_steps.compare_logs(join_kind("mails"), join_kind("verdicts"))
     for name, requests in REQUESTS.items():
         submitted, asked = join_kind(f"submitted {name}"), join_kind(f"asked {name}")
-        found += clocks.compare_logs(submitted, asked, requests.within, requests.slack)
+        found += clock_steps.compare_logs(submitted, asked, requests.within, requests.slack)
     return found
 
 
-def judge_clock(pair: clocks.Apart, log: IdTimes, is_sure: bool, likely: Sequence[str | None]) -> Clock:
+def judge_clock(pair: clock_steps.Apart, log: IdTimes, is_sure: bool, likely: Sequence[str | None]) -> Clock:
     """The clock of a log beside one whose times are taken as right.
 
     Args:
@@ -181,7 +181,7 @@ def judge_clock(pair: clocks.Apart, log: IdTimes, is_sure: bool, likely: Sequenc
     if not pair.is_wrong:
         return clock
     clock = replace(clock, ahead=pair.distance_text.removesuffix(" of"))
-    made = clocks.find_remedy(pair.steps, log.zone.name or "UTC", 0, not log.is_known, likely)
+    made = clock_steps.find_remedy(pair.steps, log.zone.name or "UTC", 0, not log.is_known, likely)
     return replace(clock, time_zone=made.time_zone, clock_offset=made.clock_offset)
 
 

@@ -1,6 +1,6 @@
 """Share of a sample that a format recognises."""
 
-from jobs.operators.formats.shared.sampling import share_of_lines
+from jobs.operators.formats.shared.sample_shares import share_of_lines
 
 
 def test_empty_lines_and_those_left_aside_are_not_counted() -> None:

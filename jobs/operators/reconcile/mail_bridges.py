@@ -13,7 +13,7 @@ import polars as pl
 
 from jobs.base.core.codes import choose_case
 from jobs.operators.reconcile import reasons
-from jobs.operators.reconcile.counts import Bridge, OtherCounts, list_bridge_steps
+from jobs.operators.reconcile.bridge import Bridge, OtherCounts, list_bridge_steps
 from jobs.operators.reconcile.units import Counted
 
 PLACE = ["stream_id", "offset"]
