@@ -8,13 +8,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-import sqlglot
 from sqlglot import exp
 
 from expectations.between import cross_rules
 from expectations.rules import IN_SET, NOT_NULL, UNIQUE, Rule, rules_of
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.base.tables.public_contracts import public_tables
+from jobs.base.tables.sql_tree import parse_sql
 
 FOLDER = Path(__file__).parent / "suites"
 VERSION = "1.24.1"
@@ -95,7 +95,7 @@ def expectation_of(rule: Rule, numbers: set[str]) -> dict[str, Any]:
         return described(rule, "expect_column_values_to_be_unique", column=rule.columns[0])
     if rule.kind == UNIQUE:
         return described(rule, "expect_compound_columns_to_be_unique", column_list=list(rule.columns))
-    simple = simple_expectation(sqlglot.parse_one(rule.condition, dialect="spark"), numbers)
+    simple = simple_expectation(parse_sql(rule.condition), numbers)
     if simple is not None:
         return described(rule, simple[0], **simple[1])
     query = rows_that_break(rule, "{batch}")
@@ -154,7 +154,7 @@ def rows_that_break(rule: Rule, source: str) -> str:
 
 def sqlite_condition(condition: str) -> str:
     """A condition as SQLite reads it. Arrays and structs are JSON there."""
-    tree = sqlglot.parse_one(condition, dialect="spark").transform(from_json)
+    tree = parse_sql(condition).transform(from_json)
     return tree.sql(dialect="sqlite")
 
 
