@@ -88,7 +88,7 @@ def released(
         files, run_id = folder / "files", f"release-{number + 1}"
         quarters.write(files, number, countries, raised)
         lake = open_lake(now.lake.root)
-        study_stage.land_submissions(lake, files, run_id)
+        study_stage.land_folder(lake, files, run_id)
         study_stage.estimate_tables(lake, now, files, run_id, say)
         started = time.process_time()
         made = making.make_release(now, release.period, False, say, leave_out_areas=True)

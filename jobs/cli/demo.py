@@ -83,7 +83,7 @@ def estimate_demo(work: Run, membership: Path) -> None:
     if study_stage.is_current(work.lake, work.settings, membership):
         return
     with err.status("study") as status:
-        study_stage.land_submissions(work.lake, membership, work.run_id)
+        study_stage.land_folder(work.lake, membership, work.run_id)
         study_stage.estimate_tables(work.lake, work.settings, membership, work.run_id, status.update)
 
 

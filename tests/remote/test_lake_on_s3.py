@@ -10,7 +10,7 @@ import pytest
 
 from jobs.base.places.s3 import connect_once
 from jobs.base.store.lake import Lake
-from jobs.study.estimates.steps.study_stage import land_submissions
+from jobs.study.estimates.steps.study_stage import land_folder
 from tests.conftest import ROOT as CLONE
 from tests.support.in_process import Run, command_line_of
 from tests.support.lakes_on_s3 import ROOT, end_lease, point_to, rows_of_lake, start_store
@@ -197,7 +197,7 @@ def test_a_study_gives_the_same_estimates(observatory: Run, tmp_path: Path, stor
         file = tmp_path / "study" / name / "observatory.toml"
         file.parent.mkdir(parents=True)
         file.write_text(f'[lake]\nroot = "{root}"\n')
-        land_submissions(Lake(root), membership, "loaded")
+        land_folder(Lake(root), membership, "loaded")
         told = observatory("study", "estimate", "--files", membership, "--config", file)
         assert told.code == 0, told
         found.append((told.out, rows_of_lake(Lake(root))))

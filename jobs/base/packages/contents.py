@@ -12,7 +12,7 @@ from jobs.base.core.numbers import format_noun
 from jobs.base.core.periods import months_of
 from jobs.base.packages.claims import false_claims
 from jobs.base.packages.costs import COST, MOST_AMOUNT, find_odd_costs
-from jobs.base.packages.counts import MEASURES, SUBMITTED, VOLUME, find_disagreements
+from jobs.base.packages.counts import MEASURES, SUBMITTED_DIRECTIONS, VOLUME, find_disagreements
 from jobs.base.packages.forms import PackageForm, find_form
 from jobs.base.packages.package import (
     COUNTING,
@@ -187,7 +187,9 @@ def rules_of_counts(table: str, least: int) -> dict[str, pl.Expr]:
     """Return the rules for each row of a table of counts, by the message for a broken one."""
     few = f"of fewer units than the manifest's least_units ({least})"
     return {
-        f"direction_code is none of {', '.join(SUBMITTED)}": pl.col("direction_code").is_in(SUBMITTED),
+        f"direction_code is none of {', '.join(SUBMITTED_DIRECTIONS)}": pl.col("direction_code").is_in(
+            SUBMITTED_DIRECTIONS
+        ),
         f"a count is larger than {MOST_UNITS:,}": pl.max_horizontal(*MEASURES) <= MOST_UNITS,
         f"a count is no multiple of the manifest's least_units ({least})": pl.all_horizontal(
             pl.col(*MEASURES) % least == 0

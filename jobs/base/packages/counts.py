@@ -10,7 +10,7 @@ from jobs.base.tables.contracts import Row, read_contract
 MEASURES = ["units", "spam_certain", "spam_possible"]
 GROUP = ["period_code", "channel_code", "direction_code", "unit_code"]
 # Transit is other operators' inbound and outbound.
-SUBMITTED = ("inbound", "internal", "outbound")
+SUBMITTED_DIRECTIONS = ("inbound", "internal", "outbound")
 VOLUME, TYPE, SOURCE = "study.submission", "study.submission_type", "study.submission_source"
 ROUTE = "study.submission_route"
 GOLD = {
@@ -20,7 +20,7 @@ GOLD = {
     ROUTE: "gold.spam_route_daily",
 }
 # What a package holds.
-TABLES = (*GOLD, QUALITY, COST)
+PACKAGE_TABLES = (*GOLD, QUALITY, COST)
 # What distinguishes cells, parts of a cell and so on, and the cell that takes small ones.
 CELL: dict[str, tuple[list[list[str]], tuple[str, ...] | None]] = {
     VOLUME: ([["stage_code", "outcome_code"]], None),

@@ -21,13 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from jobs.base.core import archives
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.packages.counts import SUBMITTED, TABLES
+from jobs.base.packages.counts import PACKAGE_TABLES, SUBMITTED_DIRECTIONS
 from jobs.base.tables.contracts import REFERENCE, read_contract
 
 # The form of packages that are made here; jobs/base/packages/forms.py has those that are read.
 FORM = "spam-observatory submission 7"
 MANIFEST, SIGNATURE = "manifest.json", "manifest.json.asc"
-FILES = {f"{read_contract(table).name}.csv": table for table in TABLES}
+FILES = {f"{read_contract(table).name}.csv": table for table in PACKAGE_TABLES}
 # What the study knows itself, or the manifest says once.
 GIVEN_ELSEWHERE = ("respondent_id", "holding_id", "country_code", "subscriptions", "day_count", "waiver")
 # The reference tables that say what is counted under a code: both sides have the same, or the package is
@@ -170,10 +170,12 @@ class Package:
 def contract_digest() -> str:
     """SHA-256 over the contracts of what is submitted: columns, types, keys and rules, not descriptions."""
     digest = hashlib.sha256()
-    for table in TABLES:
+    for table in PACKAGE_TABLES:
         contract = read_contract(table)
         columns = [(field.name, field.type, field.codelist) for field in contract.fields]
-        text = json.dumps([table, columns, contract.key, contract.required, contract.checks, SUBMITTED])
+        text = json.dumps(
+            [table, columns, contract.key, contract.required, contract.checks, SUBMITTED_DIRECTIONS]
+        )
         digest.update(text.encode())
     return digest.hexdigest()
 

@@ -84,7 +84,7 @@ def estimate(
         permissions.prepare_folder(lake.root, settings.lake.group)
         run_id = record.new_run_id()
         if with_answers:
-            study_stage.land_submissions(lake, files, run_id)
+            study_stage.land_folder(lake, files, run_id)
         frames = study_stage.estimate_tables(lake, settings, files, run_id, status.update, given)
         checked = finding_decisions.note_findings(lake, settings.study.open_share)
         notes = [*checked, *answers_left_out.note_left_out(frames)]

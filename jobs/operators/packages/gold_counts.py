@@ -9,7 +9,7 @@ import polars as pl
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.periods import last_day, months_of, period_bounds
 from jobs.base.packages.costs import COST, VOLUME
-from jobs.base.packages.counts import CELL, GOLD, GROUP, ROUTE, SUBMITTED, find_disagreements
+from jobs.base.packages.counts import CELL, GOLD, GROUP, ROUTE, SUBMITTED_DIRECTIONS, find_disagreements
 from jobs.base.packages.quality import QUALITY
 from jobs.base.settings.operator import Operator
 from jobs.base.store.lake import Lake, Partition, open_lake
@@ -117,9 +117,9 @@ def rows_of(lake: Lake, table: str, version: int | None, operator_id: str, perio
         return of_file["operator_id"] == operator_id and first <= str(of_file["period_date"]) <= last
 
     rows = read_files(table, lake.files(table, version, is_wanted))
-    return rows.filter(pl.col("direction_code").is_in(SUBMITTED), pl.col("units") > 0).with_columns(
-        pl.col("period_date").dt.strftime("%Y-%m").alias("period_code")
-    )
+    return rows.filter(
+        pl.col("direction_code").is_in(SUBMITTED_DIRECTIONS), pl.col("units") > 0
+    ).with_columns(pl.col("period_date").dt.strftime("%Y-%m").alias("period_code"))
 
 
 def add_other_end(route: pl.DataFrame) -> pl.DataFrame:

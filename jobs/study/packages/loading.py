@@ -15,7 +15,7 @@ import polars as pl
 
 from jobs.base.core.periods import months_of
 from jobs.base.packages.contents import other_rules
-from jobs.base.packages.counts import TABLES, VOLUME
+from jobs.base.packages.counts import PACKAGE_TABLES, VOLUME
 from jobs.base.packages.plausible import counts_in, find_changes
 from jobs.base.store.joint_commit import commit_together, undo_unfinished
 from jobs.base.store.lake import Lake, select_any
@@ -159,7 +159,7 @@ def settle_package(judged: Judged, receipts: list[Row]) -> list[TakenPackage]:
     judged.wrong += refuse_unsigned(judged, of_respondent)
     if judged.wrong:
         return []
-    receipts.append(build_receipt(judged))
+    receipts.append(receipt_row(judged))
     return [TakenPackage(judged, replaced_channels(judged, last))]
 
 
@@ -213,15 +213,15 @@ def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
     """Write all of the packages or none: each table, their receipts, and last the stage's row, which names
     the versions. Of two packages of the same months the later one in `taken` stands."""
     started = utc_now()
-    receipts = rows_frame([build_receipt(each.judged) for each in taken], RECEIPT)
+    receipts = rows_frame([receipt_row(each.judged) for each in taken], RECEIPT)
     places = [
         f"({select_any('respondent_id', [each.judged.respondent_id])} AND {select_any('period_code', months)}"
         f" AND {select_any('channel_code', channels)})"
         for each in taken
         for months, channels in each.places
     ]
-    with commit_together(lake, (*TABLES, RECEIPT), run_id):
-        for table in reversed(TABLES):
+    with commit_together(lake, (*PACKAGE_TABLES, RECEIPT), run_id):
+        for table in reversed(PACKAGE_TABLES):
             parts: dict[str, pl.DataFrame] = {}
             for each in taken:
                 rows = each.judged.tables[table]
@@ -231,7 +231,7 @@ def write_packages(lake: Lake, taken: list[TakenPackage], run_id: str) -> None:
                 parts[each.judged.respondent_id] = rows
             lake.replace(pl.concat(parts.values()), table, " OR ".join(places), {"run_id": run_id})
         lake.append(receipts, RECEIPT)
-        add_stage(lake, run_id, "submission", started, (*TABLES, RECEIPT), [])
+        add_stage(lake, run_id, "submission", started, (*PACKAGE_TABLES, RECEIPT), [])
 
 
 def compare_counted(judged: Judged, counted: list[Row]) -> list[str]:
@@ -260,7 +260,7 @@ def compare_counted(judged: Judged, counted: list[Row]) -> list[str]:
     return wrong
 
 
-def build_receipt(judged: Judged) -> Row:
+def receipt_row(judged: Judged) -> Row:
     """The package's row of study.submission_receipt."""
     assert judged.package is not None
     manifest = judged.manifest

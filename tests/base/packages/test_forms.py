@@ -9,7 +9,7 @@ import pytest
 
 from jobs.base.packages import forms
 from jobs.base.packages.costs import COST
-from jobs.base.packages.counts import ROUTE, TABLES, VOLUME
+from jobs.base.packages.counts import PACKAGE_TABLES, ROUTE, VOLUME
 from jobs.base.packages.forms import PackageForm
 from jobs.base.packages.package import FORM, MANIFEST
 from jobs.base.store.lake import Lake
@@ -60,7 +60,7 @@ def test_a_package_of_the_form_before_loads_with_what_stands_for_what_it_lacks(
     found = judge_earlier(package)
     assert found.wrong == []
     assert {table: set(rows.columns) for table, rows in found.tables.items()} == {
-        table: set(polars_schema(table)) for table in TABLES
+        table: set(polars_schema(table)) for table in PACKAGE_TABLES
     }
     assert set(found.tables[ROUTE]["transit_code"]) == {"unknown"}
     assert found.tables[VOLUME].height

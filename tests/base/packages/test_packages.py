@@ -19,7 +19,17 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.packages.counts import GOLD, GROUP, MEASURES, ROUTE, SOURCE, TABLES, TYPE, VOLUME, compute_sums
+from jobs.base.packages.counts import (
+    GOLD,
+    GROUP,
+    MEASURES,
+    PACKAGE_TABLES,
+    ROUTE,
+    SOURCE,
+    TYPE,
+    VOLUME,
+    compute_sums,
+)
 from jobs.base.packages.package import MANIFEST, SIGNATURE, pack_files, rows_digest
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.operator import Operator
@@ -858,7 +868,7 @@ def loaded(lake: Lake, *files: Judged) -> list[str]:
 
 
 def state(lake: Lake) -> dict[str, int]:
-    found = {table: lake.version(table) for table in (*TABLES, RECEIPT)}
+    found = {table: lake.version(table) for table in (*PACKAGE_TABLES, RECEIPT)}
     # What readers are told of is what there is.
     assert lake.versions() == found
     return found
@@ -970,7 +980,7 @@ def test_a_corrected_package_leaves_nothing_of_the_former_and_one_can_go_back(tm
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", PACKAGE_TABLES)
 def test_a_package_whose_loading_stops_halfway_does_not_count(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: str
 ) -> None:

@@ -173,7 +173,7 @@ def test_every_command_that_writes_waits_for_no_one(
         runner.do_stages,
         *(audit.write_sample, audit.load_labels, renew.renew_lake),
         *(
-            study_stage.land_submissions,
+            study_stage.land_folder,
             study_stage.estimate_tables,
             submission.land_packages,
             questionnaire.land_answers,

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.packages.counts import TABLES, VOLUME
+from jobs.base.packages.counts import PACKAGE_TABLES, VOLUME
 from jobs.base.settings.config import Observatory
 from jobs.base.store import joint_commit
 from jobs.base.store.lake import Lake
@@ -37,7 +37,7 @@ def test_a_package_that_cannot_be_loaded_does_not_keep_the_others_from_it(
     assert lake.read(RECEIPT)["operator_id"].to_list() == ["north-sms"]
 
 
-@pytest.mark.parametrize("stops_at", [*TABLES, RECEIPT, "meta.run"])
+@pytest.mark.parametrize("stops_at", [*PACKAGE_TABLES, RECEIPT, "meta.run"])
 @pytest.mark.parametrize("is_killed", [False, True])
 def test_a_package_is_loaded_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops_at: str, is_killed: bool
@@ -46,7 +46,7 @@ def test_a_package_is_loaded_whole_or_not_at_all(
     next command has begun."""
     lake = Lake(str(tmp_path / "lake"))
     land_packages(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
-    before = {table: rows_of(lake, table) for table in (*TABLES, RECEIPT)}
+    before = {table: rows_of(lake, table) for table in (*PACKAGE_TABLES, RECEIPT)}
     later = COMPUTED + dt.timedelta(days=1)
     second = received(sent(tmp_path / "2", [day_of("2026-10-02", 90)], later))
     stop_writing(monkeypatch, stops_at, is_killed)
@@ -55,7 +55,7 @@ def test_a_package_is_loaded_whole_or_not_at_all(
     monkeypatch.undo()
     if is_killed:
         joint_commit.undo_unfinished(lake)
-    assert {table: rows_of(lake, table) for table in (*TABLES, RECEIPT)} == before
+    assert {table: rows_of(lake, table) for table in (*PACKAGE_TABLES, RECEIPT)} == before
     assert months_in(lake) == {"2026-10": 50}
     assert loaded(lake, received(tmp_path / "2" / "north-mail_2026-Q4.zip")) == []
     assert months_in(lake) == {"2026-10": 90}
@@ -67,7 +67,7 @@ def test_the_first_package_of_a_lake_is_undone_too(tmp_path: Path, monkeypatch: 
     stop_writing(monkeypatch, RECEIPT, False)
     with pytest.raises(OSError):
         land_packages(lake, [received(sent(tmp_path / "1", [day_of("2026-10-02", 50)]))], "first")
-    assert all(lake.read(table).is_empty() for table in (*TABLES, RECEIPT))
+    assert all(lake.read(table).is_empty() for table in (*PACKAGE_TABLES, RECEIPT))
 
 
 def test_estimating_undoes_what_a_killed_loading_left(

@@ -102,7 +102,7 @@ def test_no_manifest_stops_another_package(
     for line in found.wrong:
         assert "cannot be read" not in line, line
     if not found.wrong:
-        loading.build_receipt(found)
+        loading.receipt_row(found)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ FIRST = (TABLES[0], "_T", "_T")
 
 
 @lock_for_writing("observatory study estimate")
-def land_submissions(lake: Lake, folder: Path, run_id: str) -> None:
+def land_folder(lake: Lake, folder: Path, run_id: str) -> None:
     """Put the submissions and answers of a folder into the lake, in place of those of the same periods: all,
     or none."""
     needed = (SUBMISSION, ROUTES, ANSWERS)
