@@ -186,17 +186,16 @@ def count_partials(
     Args:
         known: the behaviour of the numbers that sent them; None where nothing is known of any.
     """
-    frames = {
-        "message": counting.mark_messages(message, reference_table("ref.definition")),
-        "definition": reference_table("ref.definition"),
-        "operator": operator,
-        "bypass_parameter": reference_table("ref.bypass_parameter"),
+    given = {
+        MESSAGE: counting.mark_messages(message, reference_table("ref.definition")),
+        "ref.operator": operator,
     }
     for table in tables:
-        inputs = [frames[name.split(".")[1]] for name in read_contract(table).reads]
+        reads = read_contract(table).reads
+        inputs = [given[name] if name in given else reference_table(name) for name in reads]
         if table == BYPASS:
             nobody = bypass.numbers_behaviour(
-                bypass.count_contacts(message.clear()), frames["bypass_parameter"]
+                bypass.count_contacts(message.clear()), reference_table("ref.bypass_parameter")
             )
             inputs.append(nobody if known is None else known)
         yield table, kernel_module(table).partial(*inputs)

@@ -2,7 +2,8 @@
 
 A daily table is counted from parts of the messages: partial() is what a part of them adds to it, finish()
 what is computed from merged rows of whole operator-days, if that is more than their sum. transform() makes a
-table that is computed from whole tables. Their parameters are the tables that the contract reads.
+table that is computed from whole tables. Their parameters are the tables that the contract
+reads; bulk, campaigns and bypass take evidence of other messages, too (jobs/operators/build/gold_tasks.py).
 """
 
 import importlib
