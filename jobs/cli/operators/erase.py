@@ -64,7 +64,7 @@ def erase(
         err.say(f"Operator '{each}' of the lake is not in the settings: it is not looked at.")
     now = record.utc_now()
 
-    def run_stages() -> None:
+    def compute_rest() -> None:
         run_with_progress(settings, operator, [each.value for each in Stage])
 
     with hold_lock(settings.lake.root, "observatory erase"):
@@ -74,10 +74,10 @@ def erase(
             vacuum.finish(lake)
             if earlier is not None:
                 out.print("Ends the erasure that was broken off.")
-                erasure.complete_erasure(lake, earlier, run_stages)
+                erasure.complete_erasure(lake, earlier, compute_rest)
             # An operator that a rule holds back may be asked all the same.
             with contextlib.suppress(ValidationHeld):
-                run_stages()
+                compute_rest()
         plan, absent = erasure.plan_erasure(
             *(lake, settings, operators, asked, record.new_run_id(now), getpass.getuser()),
             settings.lake.read_at or now,
@@ -93,7 +93,7 @@ def erase(
         if not yes and not is_confirmed("Remove it for good?"):
             raise ObservatoryError("nothing was changed; --yes goes on without asking")
         plan.write(lake)
-        erasure.complete_erasure(lake, plan, run_stages)
+        erasure.complete_erasure(lake, plan, compute_rest)
     subscribers = len({each["erased_hash"] for each in plan.asked})
     out.print(
         f"Erased: {subscribers:,} subscriber{'' if subscribers == 1 else 's'}."

@@ -50,7 +50,7 @@ def write_sample(
         drawn = {"drawn_at": started, "code_revision": record.code_revision()}
         design = [{**row, **drawn} for row in design]
         replace_months(work, started, {SAMPLE: design, LABEL: units})
-        refuse_broken_results(quality.refresh_quality(work).results)
+        refuse_broken_results(quality.commit_quality(work).results)
     units = read_month(work.lake, LABEL, plan.operator_id, plan.month)
     named = file_names(work.lake, plan.operator_id, units)
     rows = [
@@ -110,7 +110,7 @@ def load_labels(work: Run, file: Path) -> Rows:
         more = f"\n… and {len(problems) - MOST_PROBLEMS:,} more" if len(problems) > MOST_PROBLEMS else ""
         raise ObservatoryError("\n".join(problems[:MOST_PROBLEMS]) + more + "\nNothing was loaded.")
     replace_months(work, started, {LABEL: [row for units in tables.values() for row in units]})
-    refuse_broken_results(quality.refresh_quality(work).results)
+    refuse_broken_results(quality.commit_quality(work).results)
     return [row for operator, month in tables for row in channel_totals(work.lake, operator, month)]
 
 

@@ -148,7 +148,7 @@ def commit_gold(
 ) -> tuple[dict[str, Periods], record.StageRecord]:
     """Replace the operator-periods whose rows changed, but for operators that are held back; by table, the
     operator-periods, and the stage with what it is to record of them. Readers see these rows when
-    refresh_quality() of jobs/operators/runs/quality.py has added that record to meta.run."""
+    commit_quality() of jobs/operators/runs/quality.py has added that record to meta.run."""
     changed: dict[str, Periods] = {}
     partitions: list[record.Partition] = []
     for table in GOLD:

@@ -327,17 +327,17 @@ def row_of_record(plan: ErasurePlan, asked: Mapping[str, str]) -> Row:
     }
 
 
-def complete_erasure(lake: Lake, plan: ErasurePlan, run_stages: Callable[[], None]) -> None:
+def complete_erasure(lake: Lake, plan: ErasurePlan, compute_rest: Callable[[], None]) -> None:
     """Do what a plan says, from wherever it was broken off.
 
     Args:
-        run_stages: computes what depends on it.
+        compute_rest: computes what depends on what was erased.
     """
     apply_plan(lake, plan)
     erase_silver(lake, plan)
     held: ValidationHeld | None = None
     try:
-        run_stages()
+        compute_rest()
     except ValidationHeld as error:
         # What is held keeps its figures; the rows are gone all the same.
         held = error

@@ -14,7 +14,6 @@ from jobs.operators.explain.search import (
     COMPLAINT,
     IDS,
     KNOWLEDGE,
-    PLACE,
     TRANSMISSION,
     VERDICT,
     LakeSearch,
@@ -25,6 +24,7 @@ from jobs.operators.formats.shared.lines import rest_of_line
 from jobs.operators.formats.shared.wrapped import unwrap_sample
 from jobs.operators.ingest.manifest import UnreadableManifest, open_landing, read_manifest
 from jobs.operators.ingest.packed import open_landed
+from jobs.operators.silver.assembling import LINE_KEY
 from jobs.operators.silver.hops import CLOCK_SLACK
 from jobs.operators.silver.line_places import is_list_of_lines, place_lines
 
@@ -69,7 +69,7 @@ def find_records(search: LakeSearch, match: Match) -> Records:
     silver = [match.silver_rows(table) for table in tables if match.silver_rows(table).height]
     if not silver:
         return Records(match.bronze, assembly_groups(search, match.bronze))
-    places = pl.concat(rows.select(PLACE) for rows in [*silver, *match.bronze.values()]).unique()
+    places = pl.concat(rows.select(LINE_KEY) for rows in [*silver, *match.bronze.values()]).unique()
     anchors = {}
     for name in search.formats:
         days = search.days_of(match, KERNELS[name].lookback_days)
@@ -136,7 +136,7 @@ def match_times(silver: list[pl.DataFrame], slack: dt.timedelta) -> list[pl.Expr
 
 def line_places(records: Mapping[str, pl.DataFrame]) -> list[Place]:
     """The places where the lines of bronze rows begin: source, stream and offset, in order."""
-    return sorted({place for rows in records.values() for place in place_lines(rows).select(PLACE).rows()})
+    return sorted({place for rows in records.values() for place in place_lines(rows).select(LINE_KEY).rows()})
 
 
 def read_lines(search: LakeSearch, places: Iterable[Place]) -> list[LogLine]:

@@ -9,7 +9,6 @@ from jobs.base.store.lake import Lake
 from jobs.operators.explain.assembled import silver_keys
 from jobs.operators.explain.same_message import group_matches
 from jobs.operators.explain.search import (
-    PLACE,
     TRANSMISSION,
     VERDICT,
     LakeSearch,
@@ -18,6 +17,7 @@ from jobs.operators.explain.search import (
     day_span,
 )
 from jobs.operators.formats.registry import KERNELS
+from jobs.operators.silver.assembling import LINE_KEY
 
 
 def find_matches(lake: Lake, settings: Observatory, question: SearchQuestion) -> list[Match]:
@@ -51,7 +51,7 @@ def silver_from_bronze(search: LakeSearch, bronze: Mapping[str, pl.DataFrame]) -
     """
     if not bronze:
         return {}
-    places = pl.concat(frame.select(PLACE) for frame in bronze.values()).unique()
+    places = pl.concat(frame.select(LINE_KEY) for frame in bronze.values()).unique()
     longest_life = max(KERNELS[name].lookback_days for name in bronze)
     days = day_span(bronze.values(), before=longest_life, after=1)
     found = {}

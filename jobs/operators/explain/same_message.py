@@ -10,7 +10,6 @@ from jobs.operators.explain.search import (
     COMPLAINT,
     KNOWLEDGE,
     MESSAGE,
-    PLACE,
     TRANSMISSION,
     VERDICT,
     LakeSearch,
@@ -18,6 +17,7 @@ from jobs.operators.explain.search import (
     add_message_hash,
     day_span,
 )
+from jobs.operators.silver.assembling import LINE_KEY
 from jobs.operators.silver.hops import CLOCK_SLACK
 
 # Hops of a message, beside the first.
@@ -41,7 +41,7 @@ def group_matches(
     # The first transmission of a message has the message's place.
     missing = message.join(add_message_hash(sent), on="message_hash", how="anti")
     if missing.height:
-        places = missing.select(PLACE).unique()
+        places = missing.select(LINE_KEY).unique()
         sent = pl.concat([sent, search.read_places(TRANSMISSION, places, days)]).unique("transmission_hash")
     if verdicts.height:
         sent = pl.concat([sent, judged_transmissions(search, verdicts, days)]).unique("transmission_hash")

@@ -19,6 +19,7 @@ from jobs.base.store.table_files import read_files
 from jobs.base.tables.contracts import polars_schema, read_contract
 from jobs.operators.explain.searched_names import Names, search_names
 from jobs.operators.formats.registry import KERNELS
+from jobs.operators.silver.assembling import LINE_KEY
 from jobs.operators.silver.event_identity import digest_rows
 
 TRANSMISSION, VERDICT, MESSAGE = "silver.transmission", "silver.verdict", "silver.message"
@@ -31,7 +32,6 @@ IDS = (
 # Columns of silver tables with pseudonyms, and with keys of rows.
 HASHES = ("queue_id", "message_id_hash", "sender_hash", "recipient_hash")
 KEYS = ("transmission_hash", "verdict_hash", "message_hash", "complaint_hash")
-PLACE = ["source_id", "stream_id", "offset"]
 DAY = dt.timedelta(days=1)
 
 
@@ -205,7 +205,7 @@ class LakeSearch:
         near = pl.col("offset").is_in(places["offset"].implode()) & pl.col("stream_id").is_in(
             places["stream_id"].implode()
         )
-        return self.find_rows(table, near, days).join(places, on=PLACE, how="semi")
+        return self.find_rows(table, near, days).join(places, on=LINE_KEY, how="semi")
 
 
 def day_span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) -> tuple[dt.date, dt.date]:
@@ -219,6 +219,6 @@ def day_span(frames: Iterable[pl.DataFrame], before: int = 1, after: int = 1) ->
 
 def add_message_hash(sent: pl.DataFrame) -> pl.DataFrame:
     """The transmissions, each with the key of the message that would begin with it."""
-    place = pl.concat_str(*PLACE, separator=":", ignore_nulls=True)
+    place = pl.concat_str(*LINE_KEY, separator=":", ignore_nulls=True)
     parts = (pl.coalesce("queue_key", place), pl.col("first_at").dt.epoch("us"))
     return sent.with_columns(digest_rows(sent, *parts, separator="|").alias("message_hash"))

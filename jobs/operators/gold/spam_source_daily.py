@@ -8,7 +8,7 @@ import polars as pl
 from jobs.base.tables import sketch
 from jobs.operators.gold.shared.counting import (
     CERTAIN,
-    VOLUME,
+    VOLUME_CELL,
     count_units,
     mark_messages,
     mask_columns,
@@ -52,7 +52,7 @@ def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
         source_network=pl.col("client_network").fill_null("_U"),
         source_asn=pl.col("source_asn").fill_null(0),
     )
-    by = [*VOLUME, *SOURCE]
+    by = [*VOLUME_CELL, *SOURCE]
     # A day's rows were located by one table of ranges: it splits no row.
     volume = count_units(located, definition, [*by, *LOCATION])
     senders = sender_sketches(located, definition, by)

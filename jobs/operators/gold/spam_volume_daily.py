@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from jobs.operators.gold.shared.counting import VOLUME, count_units
+from jobs.operators.gold.shared.counting import VOLUME_CELL, count_units
 
 
 def partial(message: pl.DataFrame, definition: pl.DataFrame) -> pl.DataFrame:
-    return count_units(message, definition, VOLUME)
+    return count_units(message, definition, VOLUME_CELL)

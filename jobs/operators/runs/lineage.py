@@ -77,7 +77,7 @@ class Trace:
     work: Run
     client: Any = None
     note: str | None = None
-    is_held: bool = False
+    has_broken_rule: bool = False
     before: dict[str, int] = field(default_factory=dict)
 
     def begin(self) -> None:
@@ -127,7 +127,7 @@ class Trace:
             # Ctrl-C, too, ends a run.
             self.send("FAIL", job, stage, type(error).__name__)
             raise
-        if self.is_held and not stage:
+        if self.has_broken_rule and not stage:
             self.send("FAIL", job, stage, "ValidationHeld")
         else:
             self.send("COMPLETE", job, stage)

@@ -24,7 +24,7 @@ VOLUME = "gold.spam_volume_daily"
 CORRECTED = "gold.spam_corrected_monthly"
 
 
-def refresh_quality(
+def commit_quality(
     work: Run, before: Outcome | None = None, stage: record.StageRecord | None = None
 ) -> Outcome:
     """Compute the operator-months whose audit, test or counts changed, replace what differs, and add the

@@ -39,14 +39,6 @@ if TYPE_CHECKING:
 STAGES = ("bronze", "silver", "gold")
 
 
-def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
-    """Do the stages in order, and return what came of them. Raises ValidationHeld, after all else was done,
-    when a rule holds an operator back."""
-    found = do_stages(work, stages)
-    refuse_broken_results(found.results)
-    return found
-
-
 @lock_for_writing("observatory run")
 def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
     """Do the stages in order, and return what came of them, broken rules too."""
@@ -88,13 +80,21 @@ def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
             with trace.stage("gold"):
                 counted, stage = run_gold(work, found)
                 found += counted
-                found += quality.refresh_quality(work, found, stage)
+                found += quality.commit_quality(work, found, stage)
             end_stage(work, "gold")
         # A task that died, though it was done again, may have written files before.
         if engine.has_lost:
             sweep_tables(lake, time.time())
-        trace.is_held = not all(result.is_held for result in found.results)
+        trace.has_broken_rule = not all(result.is_held for result in found.results)
     return found + Outcome(notes=(trace.note,) if trace.note else ())
+
+
+def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
+    """Do the stages as do_stages() does, which commands call that print what came of them. Raises
+    ValidationHeld, after all else was done, when a rule holds an operator back."""
+    found = do_stages(work, stages)
+    refuse_broken_results(found.results)
+    return found
 
 
 def end_stage(work: Run, stage: str) -> None:

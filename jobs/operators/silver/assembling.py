@@ -19,19 +19,20 @@ from jobs.operators.silver import copies, file_order
 from jobs.operators.silver.event_identity import digest_rows
 from jobs.operators.silver.file_order import Order
 
-PLACE = ("source_id", "stream_id", "offset")
+# A line among those of an operator.
+LINE_KEY = ("source_id", "stream_id", "offset")
 # For each silver table the column of its key that is made here, its separator and parts.
 KEYS: dict[str, tuple[str, str, tuple[str | pl.Expr, ...]]] = {
-    "silver.verdict": ("verdict_hash", ":", ("engine_code", *PLACE)),
-    "silver.complaint": ("complaint_hash", ":", PLACE),
+    "silver.verdict": ("verdict_hash", ":", ("engine_code", *LINE_KEY)),
+    "silver.complaint": ("complaint_hash", ":", LINE_KEY),
     "silver.authentication_report": ("record_hash", ":", ("report_hash", "record_number")),
-    "silver.operator_knowledge": ("knowledge_hash", ":", PLACE),
+    "silver.operator_knowledge": ("knowledge_hash", ":", LINE_KEY),
     # An attempt has no queue: the place of its first line identifies it.
     "silver.transmission": (
         "transmission_hash",
         "|",
         (
-            pl.coalesce("queue_key", pl.concat_str(*PLACE, separator=":", ignore_nulls=True)),
+            pl.coalesce("queue_key", pl.concat_str(*LINE_KEY, separator=":", ignore_nulls=True)),
             pl.col("first_at").dt.epoch("us"),
             "recipient_hash",
         ),

@@ -5,12 +5,14 @@ whose frames stay in memory.
 The work is cut into buckets, each small enough for memory; what needs rows of several buckets passes narrow
 frames between them, in cuts, and a few wide rows.
 
-    split_bronze     bronze rows by bucket; those without a key of their own are held
+    split_bronze     bronze rows by bucket, where they are parsed or read; those without a key of their own
+                     are held
     compare_files    narrow rows of all files: which of them may hold copies, and in which order they are
     settle_held      held rows get their keys
     assemble_bucket  each bucket: copies left out; transmissions, verdicts, complaints, reports, facts
     sum_copies       the counts of copies
-    narrow_bucket    each bucket: the ends of links between hops, and message-ids
+    narrow_bucket    each bucket: the ends of links between hops, and message-ids; in a run assemble_bucket
+                     leaves them
     link_hops, choose_parents, root_hops    in cuts: later hops, and their first hops
     route_verdicts   in cuts: where verdicts without a queue id belong
     forward_rows     rows that another bucket needs move there, by way of its cut

@@ -340,7 +340,7 @@ def test_labels_become_figures_that_hold_the_truth(
 
     # Nothing new is nothing done; neither is loading the same again.
     version = work.lake.version(quality.TABLE)
-    quality.refresh_quality(work)
+    quality.commit_quality(work)
     assert load_labels(work, filled) == [row]
     assert work.lake.version(quality.TABLE) == version
     # A part of the sheet replaces what it holds, and an empty cell takes a label back.
@@ -422,14 +422,14 @@ def counted_twice(lake: Lake) -> list[Run]:
 def test_a_test_elsewhere_corrects_what_was_counted_and_goes_with_the_setting(tmp_path: Path) -> None:
     lake = Lake(str(tmp_path))
     works = counted_twice(lake)
-    quality.refresh_quality(works[0])
+    quality.commit_quality(works[0])
     (row,) = read_month(lake, quality.TABLE, "north-mail", "2026-11")
     assert (row["quality_method_code"], float(row["prevalence"])) == ("rogan_gladen", pytest.approx(0.3))
     assert row["prevalence_low"] < row["prevalence"] < row["prevalence_high"]
     version = lake.version(quality.TABLE)
-    quality.refresh_quality(works[0])
+    quality.commit_quality(works[0])
     assert lake.version(quality.TABLE) == version
-    quality.refresh_quality(works[1])
+    quality.commit_quality(works[1])
     assert read_month(lake, quality.TABLE, "north-mail", "2026-11") == []
 
 
@@ -440,7 +440,7 @@ def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
         "SELECT part_code, correction_code, spam_low, spam_high, units FROM gold.spam_corrected_monthly"
         " WHERE breakdown_code IN ('_T', 'day') ORDER BY breakdown_code"
     )
-    quality.refresh_quality(works[0])
+    quality.commit_quality(works[0])
     rows, _ = run_sql(lake, sql, None)
     (part, whole, low, high, units), day = rows.rows()
     assert (part, whole, units) == ("_T", "whole", 1000)
@@ -453,9 +453,9 @@ def test_a_figure_of_the_page_is_a_row_that_sql_reads(tmp_path: Path) -> None:
     assert (str(drawn["period_date"]), drawn["spam_low"], drawn["spam_high"]) == (day[0], *day[2:4])
     # Nothing new is nothing done; without the test it says why nothing is corrected.
     version = lake.version(quality.CORRECTED)
-    quality.refresh_quality(works[0])
+    quality.commit_quality(works[0])
     assert lake.version(quality.CORRECTED) == version
-    quality.refresh_quality(works[1])
+    quality.commit_quality(works[1])
     rows, _ = run_sql(lake, sql, None)
     assert rows.rows() == [(part, "no_audit", 284, 284, 1000) for part in ("_T", "2026-11-02")]
 
@@ -480,14 +480,14 @@ def test_rows_that_break_a_rule_hold_back_their_operator_and_no_other(tmp_path: 
         day | {"operator_id": row["operator_id"], "checksum": "a", "input_checksum": "b"} for row in rows
     ]
     record.add_stage(lake, "run 0", "gold", record.utc_now(), [quality.VOLUME], partitions)
-    found = quality.refresh_quality(work)
+    found = quality.commit_quality(work)
     assert found.held_operators == {"south-mail"}
     with pytest.raises(ValidationHeld, match="certain_within_possible"):
         refuse_broken_results(found.results)
     assert set(lake.read(quality.CORRECTED)["operator_id"]) == {"north-mail"}
     # The next run tries it again.
     again = dataclasses.replace(work, run_id="run 2")
-    assert quality.refresh_quality(again).held_operators == {"south-mail"}
+    assert quality.commit_quality(again).held_operators == {"south-mail"}
 
 
 def test_scores_on_a_cut_belong_to_the_band_above() -> None:

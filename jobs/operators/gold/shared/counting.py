@@ -25,7 +25,7 @@ READ = (
     *("signature_kind_code", "signature_hash", "signature_sketch", "is_text_short"),
     *("attestation_code", "origid_hash", "cell_hash", "key_id"),
 )
-VOLUME = ["operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code"]
+VOLUME_CELL = ["operator_id", "period_date", "channel_code", "direction_code", "stage_code", "outcome_code"]
 
 
 # Recipients whose content the operator had: only these can an audit label. Other units have none.
