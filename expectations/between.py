@@ -17,10 +17,13 @@ MEASURES = ("units", "spam_certain", "spam_possible")
 
 @dataclass(frozen=True)
 class CrossRule:
-    """A rule over several tables, or over several rows of one. table: the one that the rule is kept with.
+    """A rule over several tables, or over several rows of one.
 
-    others: the tables that the query reads beside it. key: names a row of the query. rules: conditions that
-    hold in each of its rows.
+    Attributes:
+        table: the one that the rule is kept with.
+        others: the tables that the query reads beside it.
+        key: the columns that name a row of the query.
+        rules: conditions that hold in each of its rows.
     """
 
     table: str
@@ -41,8 +44,12 @@ def total(value: str) -> str:
 
 
 def side_by_side(by: Sequence[str], sides: Sequence[tuple[Mapping[str, str], str]]) -> str:
-    """A query that adds up each side's figures, by the columns that they share. sides: figures by name, as
-    SQL, and what follows FROM. A figure that a side lacks for a group is null."""
+    """A query that adds up each side's figures, by the columns that they share. A figure that a side lacks
+    for a group is null.
+
+    Args:
+        sides: figures by name, as SQL, and what follows FROM.
+    """
     names = [name for figures, _ in sides for name in figures]
     parts = [
         f"SELECT {', '.join(by)}, "

@@ -39,7 +39,12 @@ ROWS = 50_000
 
 @dataclass(frozen=True)
 class Evaluated:
-    """The suite of one table, evaluated. rows: of the table. result: as Great Expectations keeps it."""
+    """The suite of one table, evaluated.
+
+    Attributes:
+        rows: the number of rows that the table has.
+        result: as Great Expectations keeps it.
+    """
 
     table: str
     rows: int
@@ -77,8 +82,10 @@ def evaluate(
 ) -> list[Evaluated]:
     """Evaluate the suite of each table that has one. The others are there for rules between tables.
 
-    frames: a table's rows, or parts of them. kept: the folder of results; without it none is kept.
-    scratch: a folder for the rows while they are evaluated; without it a temporary one.
+    Args:
+        frames: a table's rows, or parts of them.
+        kept: the folder of results; without it none is kept.
+        scratch: a folder for the rows while they are evaluated; without it a temporary one.
     """
     with database(scratch) as file:
         with closing(sqlite3.connect(file)) as connection:

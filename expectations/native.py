@@ -20,7 +20,8 @@ EXAMPLES = 3
 class Result:
     """Result of a rule: the number of rows that break it, the keys of a few of them, and their operators.
 
-    sources: as operator/source, those whose new parts alone the rule holds back, not their operator.
+    Attributes:
+        sources: as operator/source, those whose new parts alone the rule holds back, not their operator.
     """
 
     table: str
@@ -63,7 +64,11 @@ def cross_rules_of(tables: Iterable[str]) -> list[CrossRule]:
 
 
 def check(table: str, frame: pl.DataFrame, rules: Sequence[Rule], key: Sequence[str]) -> list[Result]:
-    """One result for each rule. key: names a row in what a person reads."""
+    """One result for each rule.
+
+    Args:
+        key: the columns that name a row in what a person reads.
+    """
     conditions = {rule.name: holds(rule) for rule in rules if rule.kind != UNIQUE}
     counts = frame.select((~holding).sum().alias(name) for name, holding in conditions.items()).to_dicts()
     violations = counts[0] if counts else {}
@@ -116,6 +121,10 @@ def holders(results: Iterable[Result]) -> set[str]:
 
 
 def format_results(results: list[Result], run_id: str, operators: Iterable[str]) -> str:
-    """Results as JSON, the file of a run. operators: those whose rows were checked."""
+    """Results as JSON, the file of a run.
+
+    Args:
+        operators: those whose rows were checked.
+    """
     kept = [asdict(result) for result in results]
     return json.dumps({"run_id": run_id, "operators": sorted(operators), "results": kept}, indent=1)

@@ -24,8 +24,10 @@ BAND, STATUS = "cv_band_code", "obs_status_code"
 class Rule:
     """A rule on the rows of one table.
 
-    kind: NOT_NULL and IN_SET are on one column, whose null is in every set; UNIQUE says that no two rows have
-    the same values in the columns; CONDITION is SQL that is true in each row, where null counts as broken.
+    Attributes:
+        kind: NOT_NULL and IN_SET are on one column, whose null is in every set; UNIQUE says that no two rows
+            have the same values in the columns; CONDITION is SQL that is true in each row, where null counts
+            as broken.
     """
 
     name: str

@@ -85,7 +85,11 @@ def described(rule: Rule, kind: str, **arguments: Any) -> dict[str, Any]:
 
 
 def expectation_of(rule: Rule, numbers: set[str]) -> dict[str, Any]:
-    """The expectation that asks a rule. numbers: the columns that always hold a number."""
+    """The expectation that asks a rule.
+
+    Args:
+        numbers: the columns that always hold a number.
+    """
     if rule.kind == NOT_NULL:
         return described(rule, "expect_column_values_to_not_be_null", column=rule.columns[0])
     if rule.kind == IN_SET:

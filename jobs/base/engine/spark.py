@@ -78,8 +78,11 @@ ERRORS: dict[str, Callable[[Any, str], Exception]] = {
 class Spark:
     """An engine whose tasks Spark's executors run.
 
-    workers: the tasks that run at a time. task_bytes: of local masters the share of [engine] memory, as for
-    the embedded engine; of a cluster the share of an executor's memory for each of its cores.
+    Attributes:
+        preload: modules that import what most tasks need.
+        workers: the tasks that run at a time.
+        task_bytes: of local masters the share of [engine] memory, as for the embedded engine; of a cluster
+            the share of an executor's memory for each of its cores.
     """
 
     # Spark repeats tasks by itself: any run may have lost one.

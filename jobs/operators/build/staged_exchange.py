@@ -53,7 +53,11 @@ class StepOutput:
 
 
 class StagedShelf(Shelf):
-    """A staging folder; left: the frames that were left in it."""
+    """A staging folder.
+
+    Attributes:
+        left: the frames that were left in it.
+    """
 
     def __init__(self, staging: str) -> None:
         self.staging = staging
@@ -107,9 +111,10 @@ def run_step(*, step: Step, place: StagedPlace) -> StepOutput:
 
 
 class StagedExchange(Exchange):
-    """Calls steps as tasks of an engine. made: what they made for tables.
+    """Calls steps as tasks of an engine.
 
     Attributes:
+        made: what they made for tables.
         reach: takes the share of silver's time that is over.
     """
 

@@ -29,10 +29,12 @@ class Events:
     """Functions of a format whose bronze rows hold several events; a copy may have them in other rows.
 
     Attributes:
-        key: the columns that name what an event belongs to. is_of_several(rows): which rows hold several.
-            taken_apart(rows): a row per event. by_lifetime(events): the rows again. event_times(rows,
-            of_file): file, `at` and `offset` of each event; of_file: the number of each row's file.
-            has_event_at(seconds): which rows have an event in one of these seconds.
+        key: the columns that name what an event belongs to.
+        is_of_several: from rows, which of them hold several events.
+        taken_apart: from rows, a row per event.
+        by_lifetime: from events, the rows again.
+        event_times: from rows and the number of each one's file, the file, `at` and `offset` of each event.
+        has_event_at: from seconds, which rows have an event in one of them.
     """
 
     key: list[str]
@@ -105,8 +107,9 @@ class Requests:
 class Profiles:
     """Mapping profiles of a format; a source names its profile in its options.
 
-    recognise(sample): the name of a shipped profile that fits, and how sure that is.
-    draft(sample): a profile to start from, as TOML.
+    Attributes:
+        recognise: from a sample's bytes, the name of a shipped profile that fits, and how sure that is.
+        draft: from a sample's bytes, a profile to start from, as TOML.
     """
 
     recognise: Callable[[bytes], tuple[str, float] | None]
@@ -119,11 +122,12 @@ class OwnLayouts:
 
     Attributes:
         log: what people call such a log.
-        setting: where the program has its layout; both as parts of a sentence. is_log(head): whether it is
-            such a log, whatever its layout. guess_options(head): the options of a layout in use that fits;
-            None without one. check_layout(head, layout): the options for a layout that a person names; raises
-            ObservatoryError where it does not fit. show_lines(head, options): the first lines as they are
-            decoded, masked.
+        setting: where the program has its layout; both as parts of a sentence.
+        is_log: from a log's first bytes, whether it is such a log, whatever its layout.
+        guess_options: from them, the options of a layout in use that fits; None without one.
+        check_layout: from them and a layout that a person names, the options for it; raises ObservatoryError
+            where it does not fit.
+        show_lines: from them and options, the first lines as they are decoded, masked.
     """
 
     log: str
@@ -151,9 +155,9 @@ class Format:
         name: as settings write it; the bronze table is bronze.<name>.
         title, description: as the list of formats has them (schemas/codelists/format.csv).
         channels: those that its transmissions may have; () for filters, reports, and where a profile decides.
-        lookback_days: how long after its first event a message may still have events. sniff(sample): how sure
-            it is, from 0 to 1, that these bytes are of this format. assemble(records): bronze rows;
-            assemble(a + b) == assemble(assemble(a) + assemble(b)).
+        lookback_days: how long after its first event a message may still have events.
+        sniff: from a sample's bytes, how sure it is, from 0 to 1, that they are of this format.
+        assemble: from records, bronze rows; assemble(a + b) == assemble(assemble(a) + assemble(b)).
         rules_of: engines whose rules of types and countermeasures hold for its rows beside its own and those
             of every engine (schemas/reference/type_rule.csv, countermeasure_rule.csv).
         names_signatures: the symbols of its verdicts are names of viruses: rules on `signature_regex` match
@@ -163,17 +167,18 @@ class Format:
             assembly_key. Copies of a row must share it. A format needs one if its keys hold the source or the
             place in a file (place_of_event() of jobs/operators/formats/shared/fields.py), or if rows of a key
             have different queue ids.
-        is_held: which bronze rows get their key only when the rows of all pieces are there. settle(bronze):
-            those rows, with their keys.
+        is_held: which bronze rows get their key only when the rows of all pieces are there.
+        settle: from those rows, the same with their keys.
         completed_by: the format whose records complete or repeat these transmissions; both have the same
-            keys. complete(transmissions, records): of that other format, joins the two.
+            keys.
+        complete: of that other format, joins these transmissions and its records.
         requests: of a format of requests for messages that another format records.
         copies: how an event that several files hold is recognised.
         has_absolute_stamps: its stamps are seconds of UTC, whatever zone a host has.
         awaits_no_lines: it is no log, and so never stale.
-        options: the names of the options that a source may have. check_options(options, folder): the options
-            as tasks get them; raises ObservatoryError for a wrong one. Paths in them are relative to the
-            folder.
+        options: the names of the options that a source may have.
+        check_options: from options and a folder that paths in them are relative to, the options as tasks get
+            them; raises ObservatoryError for a wrong one.
         has_numbers: its files may write numbers as they are dialled inside a country.
     """
 
@@ -242,26 +247,17 @@ class Format:
 class LineFormat(Format):
     """A format whose files are lines.
 
-    parse(lines, source): one row per line: typed, ignored or quarantined. records(lines, source): where rows
-    of parse() are wide and many lines are no records: offset, line_code and reason_code of every line, and
-    the rows of parse() that are records; both in file order.
-
-    Lines of a filter:
-
-    stands_in_mail_logs: they stand in the logs of mail servers. Of lines that hold its texts, parse() ignores
-    those of other programs.
-
-    Signs of the time and of the zone in which its stamps are written, from bytes of a log:
-
-    newest_from_ids(sample), offset_from_ids(sample).
-
     Attributes:
+        parse: from lines and their source, one row per line: typed, ignored or quarantined.
+        records: where rows of parse() are wide and many lines are no records: from lines and their source,
+            offset, line_code and reason_code of every line, and the rows of parse() that are records; both in
+            file order.
         longest_line: the bytes that a line may have; a longer one is quarantined without being read.
         is_read_alone: parse() gets lines of one file at a time, because what it gives of a line depends on
             other lines or on the file's own time; of other formats many small files come in one call.
-            is_head(line): which lines name the columns of those after them; the last one before a piece comes
-            with its Source. profiles: of a format that is read through a mapping profile, and means nothing
-            without one.
+        is_head: which lines name the columns of those after them; the last one before a piece comes with its
+            Source.
+        profiles: of a format that is read through a mapping profile, and means nothing without one.
         own_layouts: of a format that operators may lay out themselves.
         lacks: a pattern of ignored lines by which something is missing in the log, and a sentence that says
             what.
@@ -269,9 +265,14 @@ class LineFormat(Format):
             through.
         joined: a pattern of a line that was several, which a shipper made one of: #012 stands for their ends.
         is_json: its lines are objects of JSON; of another format such a line is one that is cut, or without
-            text. is_mail_log: it is the log of a mail server, among whose lines filters write theirs.
+            text.
+        is_mail_log: it is the log of a mail server, among whose lines filters write theirs.
+        stands_in_mail_logs: its lines, of a filter, stand in the logs of mail servers. Of lines that hold its
+            texts, parse() ignores those of other programs.
         literals: texts of which every line of its own holds one.
         pattern: where these are common words, a pattern that every line of its own contains.
+        newest_from_ids: from bytes of a log, the newest time that its ids tell.
+        offset_from_ids: from bytes of a log, the zone of its stamps, as its ids tell it.
     """
 
     parse: LinesToRows
@@ -313,9 +314,9 @@ class LineFormat(Format):
 class DocumentFormat(Format):
     """A format whose files are whole reports.
 
-    read(data, file_name, source, limit_bytes): one Document per report that is in the file.
-
     Attributes:
+        read: from a file's bytes, its name, its source and the most bytes that it may unpack to, one Document
+            per report that is in it.
         has_lines: a file that is plain text has a report on each line, such as rows of CSV.
     """
 

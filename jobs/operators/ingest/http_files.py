@@ -83,8 +83,10 @@ class ServerAway(OSError):
 class HttpFiles:
     """The files of one web server. Their names are URLs without a query.
 
-    shown: of each file that was looked at its size, its version, when it was written as its gzip header or
-    the server says, and when it was modified as the server says. failed: why a file cannot be read.
+    Attributes:
+        shown: of each file that was looked at its size, its version, when it was written as its gzip header
+            or the server says, and when it was modified as the server says.
+        failed: why a file cannot be read.
     """
 
     protocol = ("http", "https")

@@ -78,7 +78,11 @@ class Found:
 
 
 class BlockSearch:
-    """The search in one block. pairs: of attacker, target and side."""
+    """The search in one block.
+
+    Attributes:
+        pairs: the number of pairs, of attacker, target and side, that it has to decide.
+    """
 
     def __init__(self, system: System, p_pct: float) -> None:
         self.system = system
