@@ -29,7 +29,7 @@ from jobs.study.public.knowledge import known_release, list_shapes, release_numb
 from jobs.study.public.revisions import REVISED, STANDS
 from jobs.study.public.secret import VALUE
 from jobs.study.public.wholes import join_blocks
-from jobs.study.release import making, publishing
+from jobs.study.release import production, publishing
 from sample_data import membership, quarters
 
 P_PCT = "13.7"
@@ -91,7 +91,7 @@ def released(
         study_stage.land_folder(lake, files, run_id)
         study_stage.estimate_tables(lake, now, files, run_id, say)
         started = time.process_time()
-        made = making.make_release(now, release.period, False, say, leave_out_areas=True)
+        made = production.make_release(now, release.period, False, say, leave_out_areas=True)
         own = Path(now.release.restricted) / made.about.name
         demo_release.clear_demo(now, own, made.digest)
         signers, public = Path(str(now.release.signers)), Path(str(now.release.public_root))
@@ -101,7 +101,7 @@ def released(
 
 
 def step(own: Path, name: str, seconds: float) -> Step:
-    made = making.read_earlier_release(own, name).public
+    made = production.read_earlier_release(own, name).public
     counts = {table: rows.height for table, rows in sorted(made.items()) if rows.height}
     volumes = made[VOLUME]
     codes = dict(volumes["revision_code"].value_counts().rows())
@@ -129,7 +129,7 @@ def attacked(
         each.protect.contributions: each for each in map(public_contract, public_tables()) if each.protect
     }
     names = [f"{each.period}/{each.version}" for each in quarters.RELEASES[:count]]
-    made = [making.read_earlier_release(restricted / name, name) for name in names]
+    made = [production.read_earlier_release(restricted / name, name) for name in names]
     releases = [known_release(each.basis, release_numbers(each, guarded)) for each in made]
     shapes = list_shapes(guarded, [each.basis for each in made])
     attack = Attack(join_blocks(releases, guarded), shapes, float(p_pct))

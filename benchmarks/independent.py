@@ -32,7 +32,7 @@ from jobs.study.attack.search import Attack
 from jobs.study.disclosure import rules
 from jobs.study.public.cells import Basis
 from jobs.study.public.gate import Unprotectable, make_public_tables
-from jobs.study.release.making import read_earlier_release
+from jobs.study.release.production import read_earlier_release
 from jobs.study.release.released_tables import release_table
 from sample_data import membership, quarters
 from tests.independent.attacker import ADMINISTRATION, SERIES, Release, Report, attack, read_release

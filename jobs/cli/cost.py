@@ -183,7 +183,7 @@ def find_figure(name: str, config_file: Path, conversion: str | None = None) -> 
     from jobs.base.costs.published import explain_published, matching_figures, published_figures
 
     if is_study(name):
-        from jobs.study.costs.figures import explain_study
+        from jobs.study.costs.table_explanations import explain_study
 
         return explain_study(name, config.load_settings(config_file), conversion)
     if MONTH.match(name):

@@ -28,7 +28,7 @@ from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import read_contract
 from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.public.secret import FILE, VALUE
-from jobs.study.release import clearance, making, manifest, publishing, signatures
+from jobs.study.release import clearance, manifest, production, publishing, signatures
 from jobs.study.release.folders import signature_of, site_of, versions_in
 from jobs.study.site.clearance_sheet import build_sheet
 from jobs.study.site.releases import write_releases
@@ -78,8 +78,8 @@ def release_demo(settings: Observatory, membership: Path, say: Callable[[str], N
     settings = settings_at_release(settings, membership)
     roots = settings.release
     assert roots.public_root is not None and roots.signers is not None, "the sample's settings name both"
-    found = making.find_release_of_estimates(settings, PERIOD)
-    version = found or making.make_release(settings, PERIOD, False, say).about.version
+    found = production.find_release_of_estimates(settings, PERIOD)
+    version = found or production.make_release(settings, PERIOD, False, say).about.version
     folder, own = (Path(root) / PERIOD / version for root in (roots.root, roots.restricted))
     public_root = Path(roots.public_root)
     target = public_root / PERIOD / version
@@ -165,14 +165,14 @@ def clear_demo(settings: Observatory, folder: Path, digest: str) -> clearance.Cl
     before = clearance.read_clearance(folder)
     if before and before.digest == digest and not before.waited:
         return before
-    about, tables = making.read_kept_release(folder)
+    about, tables = production.read_kept_release(folder)
     asked = clearance.make_clearance(
         folder,
         tables,
         digest,
-        making.list_administrations(settings),
+        production.list_administrations(settings),
         DEADLINE,
-        making.list_languages(settings),
+        production.list_languages(settings),
         partial(build_sheet, about=about, digest=digest, deadline=DEADLINE, return_address=None),
     )
     with tempfile.TemporaryDirectory() as returned:

@@ -15,7 +15,7 @@ from jobs.base.settings.config import Observatory
 from jobs.cli import demo, demo_release
 from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.public.secret import FILE, VALUE, p_pct
-from jobs.study.release import clearance, decisions, making, manifest, signatures
+from jobs.study.release import clearance, decisions, manifest, production, signatures
 from jobs.study.release.about import next_version
 from jobs.study.release.codebook import json_bytes
 from jobs.study.release.folders import versions_in, write_folder
@@ -48,7 +48,7 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
         restricted = Path(settings.release.restricted) / about.name
         earlier = decisions.list_published(Path(settings.release.restricted))
         own = {"about": dataclasses.asdict(about), "earlier": earlier}
-        kept = {f"basis/{name}.parquet": making.encode_parquet(rows) for name, rows in BASIS.items()}
+        kept = {f"basis/{name}.parquet": production.encode_parquet(rows) for name, rows in BASIS.items()}
         write_folder(restricted, kept | {"about.json": json_bytes(own)}, is_private=True)
         folder = Path(settings.release.root) / about.name
         write_folder(folder, made(about, [*tables(), *empty_tables(tables())]))
@@ -57,9 +57,9 @@ def sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Observatory:
         )
         return SimpleNamespace(about=about)
 
-    monkeypatch.setattr(making, "make_release", make)
-    monkeypatch.setattr(making, "read_kept_release", lambda restricted: (MADE_UP, tables()))
-    monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
+    monkeypatch.setattr(production, "make_release", make)
+    monkeypatch.setattr(production, "read_kept_release", lambda restricted: (MADE_UP, tables()))
+    monkeypatch.setattr(production, "tables_of", lambda lake, folder: dict(BASIS))
     return settings
 
 
@@ -102,15 +102,19 @@ def test_estimates_that_changed_get_the_next_version(
 ) -> None:
     said(sample, capsys)
     other = {name: rows.with_columns(cost=2.0) for name, rows in BASIS.items()}
-    monkeypatch.setattr(making, "tables_of", lambda lake, folder: other)
+    monkeypatch.setattr(production, "tables_of", lambda lake, folder: other)
     restricted = Path("build/restricted/2026-Q4")
     assert (
-        making.find_release_of_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4")
+        production.find_release_of_estimates(
+            demo_release.settings_at_release(sample, Path("none")), "2026-Q4"
+        )
         is None
     )
-    monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(BASIS))
+    monkeypatch.setattr(production, "tables_of", lambda lake, folder: dict(BASIS))
     assert (
-        making.find_release_of_estimates(demo_release.settings_at_release(sample, Path("none")), "2026-Q4")
+        production.find_release_of_estimates(
+            demo_release.settings_at_release(sample, Path("none")), "2026-Q4"
+        )
         == "v1.0.0"
     )
     assert versions_in(restricted.parent, "2026-Q4") == ["v1.0.0"]
@@ -166,7 +170,7 @@ def test_a_revision_is_published_a_month_later(
 ) -> None:
     said(sample, capsys)
     corrected = {"study.cost": BASIS["study.cost"].with_columns(cost=pl.lit(2.0))}
-    monkeypatch.setattr(making, "tables_of", lambda lake, folder: dict(corrected))
+    monkeypatch.setattr(production, "tables_of", lambda lake, folder: dict(corrected))
     assert "Release of made-up figures: build/public_root/2026-Q4/v1.1.0\n" in said(sample, capsys)
     listed = Path("build/public_root/index.html").read_text("utf-8")
     assert "15 March 2027" in listed and "15 April 2027" in listed

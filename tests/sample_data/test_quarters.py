@@ -19,7 +19,7 @@ from jobs.study.public.cells import CONTRIBUTION, Basis, EarlierRelease
 from jobs.study.public.gate import make_public_tables
 from jobs.study.public.knowledge import known_release, release_numbers
 from jobs.study.public.secret import VALUE
-from jobs.study.release import making, signatures
+from jobs.study.release import production, signatures
 from sample_data import quarters
 from sample_data.membership import BEFORE, FOLDER, PERIOD
 from sample_data.quarters import (
@@ -179,7 +179,7 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
     settings = four_releases.settings_in(folder).release
     for name in names:
         assert signatures.signer_of(Path(str(settings.public_root)) / name, Path(str(settings.signers)))
-    last = making.read_earlier_release(Path(settings.restricted) / names[-1], names[-1])
+    last = production.read_earlier_release(Path(settings.restricted) / names[-1], names[-1])
     rows = last.public[four_releases.VOLUME]
     assert set(rows["channel_code"]) == {"EMAIL", "SMS", "VOICE_IP"}
     assert set(rows["unit_code"]) == {"recipient", "attempted", "call"}
@@ -200,7 +200,8 @@ def test_four_releases_in_a_row_reveal_nobody(tmp_path: Path, monkeypatch: pytes
     assert all(buyer in (each.attacker, each.holding) for each in found)
     assert {cell.release for each in found for cell in each.cells} <= set(names[: four_releases.SOLD])
     bases = [
-        of_costs(making.read_earlier_release(Path(settings.restricted) / name, name).basis) for name in names
+        of_costs(production.read_earlier_release(Path(settings.restricted) / name, name).basis)
+        for name in names
     ]
     assert all(buyer in (each.attacker, each.holding) for each in find_costs(bases))
     # Stated cost is marginal and fixed cost together.

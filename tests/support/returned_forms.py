@@ -5,7 +5,7 @@ from pathlib import Path
 
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import rows_frame
-from jobs.study.desk.asking import record_forms
+from jobs.study.desk.rounds import record_forms
 from jobs.study.questionnaire.landing import TABLE, answer_rows
 from jobs.study.questionnaire.loading import read_files
 from tests.support.questionnaire import RESPONDENTS, filled, saved

@@ -141,7 +141,7 @@ def load(
         loaded, settled = None, None
     else:
         from jobs.base.store.lake import open_lake
-        from jobs.study.desk.asking import record_forms, settled_forms
+        from jobs.study.desk.rounds import record_forms, settled_forms
 
         lake = open_lake(settings.lake.root)
         permissions.prepare_folder(lake.root, settings.lake.group)

@@ -24,7 +24,7 @@ from jobs.study.questionnaire.filled_forms import PERIOD
 from jobs.study.questionnaire.respondents import load_respondents
 
 if TYPE_CHECKING:
-    from jobs.study.desk.asking import Standing
+    from jobs.study.desk.rounds import Standing
 
 # So many questions without an answer are named.
 MOST_QUESTIONS = 6
@@ -53,7 +53,7 @@ def status(
 
     from jobs.base.store.lake import open_lake
     from jobs.cli.rows import write_rows
-    from jobs.study.desk.asking import Standing, list_standings
+    from jobs.study.desk.rounds import Standing, list_standings
 
     settings = config.load_settings(config_file)
     standings = list_standings(
@@ -101,8 +101,8 @@ def letters(
     the settings.
     """
     from jobs.base.store.lake import open_lake
-    from jobs.study.desk.asking import list_standings
     from jobs.study.desk.letters import choose_recipients, read_sender, write_letter
+    from jobs.study.desk.rounds import list_standings
     from jobs.study.questionnaire.definition import load_definition
 
     settings = config.load_settings(config_file)

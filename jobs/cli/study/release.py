@@ -125,17 +125,17 @@ def make(
     as_json: Annotated[bool, typer.Option("--json", help="Name and digest, for a program.")] = False,
 ) -> None:
     """Protect the study's tables, attack them, and write a release if nothing is found."""
-    from jobs.study.release import making
+    from jobs.study.release import production
 
     settings = config.load_settings(config_file)
     if (again is None) != (output is None):
         raise ObservatoryError("--again and --output go together: a version, and the folder to write it into")
     with show_steps("release") as show_step:
         if again is not None and output is not None:
-            folder = making.make_again(settings, period, again, output)
+            folder = production.make_again(settings, period, again, output)
             out.say(f"made again: {folder}")
             return
-        made = making.make_release(settings, period, is_major, show_step, leave_out_areas)
+        made = production.make_release(settings, period, is_major, show_step, leave_out_areas)
     if as_json:
         for line in made.notes:
             err.say(line)
@@ -376,7 +376,7 @@ def clear_make(
     config_file: Config = SETTINGS,
 ) -> None:
     """Write a sheet for each administration with its own rows as they would leave."""
-    from jobs.study.release import clearance, making
+    from jobs.study.release import clearance, production
     from jobs.study.site.clearance_sheet import build_sheet
 
     settings = config.load_settings(config_file)
@@ -390,14 +390,14 @@ def clear_make(
         raise ObservatoryError(
             f"--deadline {deadline} is over: today is {today}. Give the administrations time to answer"
         )
-    about, tables = making.read_kept_release(restricted)
+    about, tables = production.read_kept_release(restricted)
     found = clearance.make_clearance(
         restricted,
         tables,
         digest,
-        making.list_administrations(settings),
+        production.list_administrations(settings),
         day,
-        making.list_languages(settings),
+        production.list_languages(settings),
         partial(
             build_sheet,
             about=about,

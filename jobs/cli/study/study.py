@@ -150,7 +150,7 @@ def load(
     from jobs.base.store import record
     from jobs.base.store.lake import open_lake
     from jobs.base.tables.csv_tables import read_table
-    from jobs.study.packages.answering import PACKAGES, answer_packages, open_inbox
+    from jobs.study.packages.inbox import PACKAGES, answer_packages, open_inbox
     from jobs.study.packages.loading import choose_taken, land_packages
     from jobs.study.packages.package_checks import judge_file
     from jobs.study.questionnaire.respondents import load_respondents

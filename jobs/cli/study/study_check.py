@@ -174,7 +174,7 @@ def write_questions(folder: Path, findings: list[DecidedFinding], lake: Lake, se
     from jobs.base.tables.csv_tables import read_table
     from jobs.study.desk.letters import sign_question
     from jobs.study.estimates.steps.finding_decisions import respondents_questions
-    from jobs.study.estimates.steps.given import ANSWERS
+    from jobs.study.estimates.steps.given_figures import ANSWERS
     from jobs.study.questionnaire.respondents import load_respondents
 
     listed = load_respondents(settings) if settings.study.respondents else {}

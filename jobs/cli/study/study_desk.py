@@ -36,8 +36,8 @@ def init(
 
     Nothing is overwritten.
     """
-    from jobs.study.desk.beginning import LANGUAGE_NOTE, SETTINGS, begin_study
     from jobs.study.desk.countries import parse_countries
+    from jobs.study.desk.study_folder import LANGUAGE_NOTE, SETTINGS, begin_study
 
     if check == (countries is not None):
         raise ObservatoryError(

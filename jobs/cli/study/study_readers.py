@@ -40,8 +40,8 @@ def feedback(
     They hold published rows and the respondent's own answers alone. Send each to its respondent only.
     """
     from jobs.study.desk.feedback import has_spam, make_feedback
-    from jobs.study.desk.published import read_published
     from jobs.study.desk.reader_page import write_html, write_sheet
+    from jobs.study.desk.reader_release import read_published
 
     settings = config.load_settings(config_file)
     known = {name: each for name, each in load_respondents(settings).items() if each.role == "O"}
@@ -84,10 +84,10 @@ def brief(
 
     It holds published rows and the administration's own answers alone.
     """
-    from jobs.study.desk.asking import FORMS
     from jobs.study.desk.brief import make_brief
-    from jobs.study.desk.published import read_published
     from jobs.study.desk.reader_page import write_html
+    from jobs.study.desk.reader_release import read_published
+    from jobs.study.desk.rounds import FORMS
 
     if country not in country_codes():
         raise ObservatoryError(f"unknown country '{country}'{nearest_country(country)}")

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_array
 
-from jobs.study.attack.program import Program
+from jobs.study.attack.linear_program import Program
 
 Array = np.ndarray
 # By how much an eigenvalue may be computed too large, and the least that it is taken for: both make what

@@ -23,7 +23,7 @@ from jobs.base.core.machine import usable_cores
 from jobs.base.tables.series import Shape
 from jobs.study.attack.classes import Classes, TargetParts, View
 from jobs.study.attack.known import Finding, KnownRelease, PublishedCell
-from jobs.study.attack.program import FEASIBLE, PRICED, Program
+from jobs.study.attack.linear_program import FEASIBLE, PRICED, Program
 from jobs.study.attack.projection import Moves, Projection
 from jobs.study.attack.system import Array, System, build_systems
 

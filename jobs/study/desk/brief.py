@@ -15,8 +15,8 @@ from jobs.base.core.numbers import to_decimal
 from jobs.base.figures.areas import WORLD
 from jobs.base.figures.reliability import published_mark
 from jobs.base.tables.contracts import Row
-from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable
+from jobs.study.desk.reader_release import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.questionnaire.definition import form_for
 from jobs.study.questionnaire.latest_answers import latest_answers, question_code
 from jobs.study.questionnaire.respondents import country_names

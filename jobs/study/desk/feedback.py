@@ -12,8 +12,8 @@ from jobs.base.core.languages import format_significant, use_language
 from jobs.base.core.numbers import DASH
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import Row
-from jobs.study.desk.published import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.desk.reader_page import ReaderPage, ReaderTable, ShownFigure
+from jobs.study.desk.reader_release import ReaderRelease, areas_of, name_area, show_published
 from jobs.study.estimates.steps.countable_answers import DEFINITION, answered_subscriptions
 from jobs.study.questionnaire.definition import OFFERED, list_questions
 from jobs.study.questionnaire.latest_answers import latest_answers

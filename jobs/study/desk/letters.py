@@ -11,7 +11,7 @@ from jobs.base.core.languages import format_day, use_language
 from jobs.base.core.patterns import escape_unseen
 from jobs.base.settings.config import Observatory
 from jobs.base.settings.release import Release
-from jobs.study.desk.asking import Standing
+from jobs.study.desk.rounds import Standing
 from jobs.study.questionnaire.definition import form_for, load_definition, may_waive
 from jobs.study.questionnaire.loading import FileOutcome
 from jobs.study.questionnaire.texts import translate_key

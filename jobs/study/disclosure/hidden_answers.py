@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import polars as pl
 
-from jobs.study.disclosure.shares import find_hidden
+from jobs.study.disclosure.answer_shares import find_hidden
 
 MEMBER, AREA, ANSWER = "member", "area_code", "answer_code"
 

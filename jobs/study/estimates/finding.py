@@ -25,7 +25,7 @@ from jobs.base.figures.areas import COUNTRY
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import Row
 from jobs.base.tables.validity import holds_on, rows_on_day
-from jobs.study.estimates.steps.given import ANSWERS, MONEY, SUBMISSION, VOLUMES, Given, finding_id
+from jobs.study.estimates.steps.given_figures import ANSWERS, MONEY, SUBMISSION, VOLUMES, Given, finding_id
 from jobs.study.estimates.steps.rows import MEASURES, OWNERS, frame_rows, is_month
 from jobs.study.estimates.steps.sample import Reference, Sample, point_estimates, sample_of
 from jobs.study.estimates.steps.spending import ALL, POSTS

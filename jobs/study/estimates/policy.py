@@ -5,7 +5,7 @@ answers are a census of states with silent members, not a sample of a population
 the two ends of the share of all administrations assume nothing of the silent ones.
 
 Groups overlap, and a share of 0 or 100% tells each member's answer. Rows that would tell one, alone or with
-others, are confidential (jobs.study.disclosure.shares); only classes of the others leave.
+others, are confidential (jobs.study.disclosure.answer_shares); only classes of the others leave.
 """
 
 from collections.abc import Sequence

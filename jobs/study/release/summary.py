@@ -11,7 +11,7 @@ from jobs.base.figures import words
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release import clearance, comparing, decisions, folders, manifest
-from jobs.study.release.making import note_areas, note_unquoted, note_unrevised
+from jobs.study.release.production import note_areas, note_unquoted, note_unrevised
 from jobs.study.release.released_tables import WHOLE
 
 

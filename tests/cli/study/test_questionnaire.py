@@ -12,7 +12,7 @@ from jobs.base.store.lake import Lake
 from jobs.cli.main import app
 from jobs.study.estimates.steps.finding_decisions import TABLE as DECISIONS
 from jobs.study.estimates.steps.finding_decisions import apply_decisions
-from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION
+from jobs.study.estimates.steps.given_figures import ANSWERS, SUBMISSION
 from jobs.study.questionnaire.latest_answers import latest_answers
 from tests.cli.conftest import Observatory
 from tests.conftest import ROOT

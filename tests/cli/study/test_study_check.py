@@ -6,7 +6,7 @@ from jobs.base.settings.config import load_settings
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import read_contract, rows_frame
 from jobs.cli.study.study_check import describe_missing
-from jobs.study.desk.beginning import begin_study
+from jobs.study.desk.study_folder import begin_study
 from tests.support.delta import write_delta
 
 VOLUME = "study.spam_volume"

@@ -9,7 +9,7 @@ import pytest
 from scipy.sparse import csc_array, csr_array
 
 from jobs.base.stats.variance_function import spread_of
-from jobs.study.attack import program
+from jobs.study.attack import linear_program
 from jobs.study.attack.cones import Array, Cone, Cones
 from jobs.study.attack.known import EVERYWHERE, PublishedCell
 from jobs.study.attack.search import Attack, BlockSearch
@@ -122,12 +122,12 @@ def test_second_order_programs_go_as_far_as_many_tangents(
         return point
 
     def list_gains(tangents: int) -> Array:
-        monkeypatch.setattr(program, "TANGENTS", tangents)
+        monkeypatch.setattr(linear_program, "TANGENTS", tangents)
         return np.array([gained for _, _, gained in move_targets(search)])
 
-    monkeypatch.setattr(program, "find_far", lambda *given: given[-1])
+    monkeypatch.setattr(linear_program, "find_far", lambda *given: given[-1])
     by_tangents, by_one = list_gains(60), list_gains(1)
-    monkeypatch.setattr(program, "find_far", check_far)
+    monkeypatch.setattr(linear_program, "find_far", check_far)
     assert (list_gains(1) >= by_tangents * (1 - 1e-6)).all()
     assert (by_one < by_tangents * 0.99).any() and min(asked) > 0.999
 
@@ -145,15 +145,15 @@ def test_a_far_point_that_breaks_a_cone_counts_for_nothing(
     search: BlockSearch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second-order program gives the solution of rows alone, and all of it is said to be within."""
-    bend, solutions = program.Program.bend, list[Array]()
+    bend, solutions = linear_program.Program.bend, list[Array]()
 
-    def keep_solution(linear: program.Program, change: Array, *given: Any) -> Any:
+    def keep_solution(linear: linear_program.Program, change: Array, *given: Any) -> Any:
         solutions.append(change)
         return bend(linear, change, *given)
 
-    monkeypatch.setattr(program.Program, "bend", keep_solution)
+    monkeypatch.setattr(linear_program.Program, "bend", keep_solution)
     monkeypatch.setattr(Cones, "reach", lambda cones, change, broken: np.ones(len(broken)))
-    monkeypatch.setattr(program, "find_far", lambda *given: solutions[-1])
+    monkeypatch.setattr(linear_program, "find_far", lambda *given: solutions[-1])
     found = [point for point, is_bent, _ in move_targets(search) if is_bent]
     assert found and all(search.classes.cones.find_broken(point) == [] for point in found)
 
@@ -165,7 +165,7 @@ def test_where_nobody_has_anything_all_may_rise_alike() -> None:
         of, csr_array(np.eye(5)), np.ones(5), np.array([1.0, 1, 1, 2, 3]), np.array([0, 0, 1, 1, 1]), 0.1
     )
     cones = Cones([cone], np.array([100.0, 101, 0, 0, 0]), np.arange(5), np.ones(5))
-    linear = program.Program(csc_array(np.ones((1, 5))), np.array([-9.0]), np.array([9.0]))
+    linear = linear_program.Program(csc_array(np.ones((1, 5))), np.array([-9.0]), np.array([9.0]))
     gain = np.array([0, 0, 1.0, 0, 0])
     found = linear.find_change(
         np.concatenate([gain, -gain]), np.full(10, 100.0) * ([1] * 7 + [0] * 3), 0.5, cones

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.sparse import csc_array, csr_array
 
-from jobs.study.attack.program import Program
+from jobs.study.attack.linear_program import Program
 from jobs.study.attack.projection import Array, Moves, Projection
 from tests.support.examples import examples
 

@@ -25,7 +25,7 @@ from jobs.base.tables.contracts import (
     stage_tables,
 )
 from jobs.cli.cost import explain_figure
-from jobs.study.costs.figures import explain_study
+from jobs.study.costs.table_explanations import explain_study
 from tests.support.delta import write_delta
 from tests.support.in_process import Run, cost_command
 from tests.support.study_lake import write_study

@@ -5,10 +5,10 @@ import datetime as dt
 import polars as pl
 
 from jobs.base.tables.contracts import rows_frame
-from jobs.study.desk.asking import FORMS
 from jobs.study.desk.brief import MOST_MEASURES, make_brief
-from jobs.study.desk.published import ReaderRelease
 from jobs.study.desk.reader_page import write_html
+from jobs.study.desk.reader_release import ReaderRelease
+from jobs.study.desk.rounds import FORMS
 from jobs.study.questionnaire.definition import form_for
 from jobs.study.questionnaire.landing import TABLE, answer_rows
 from tests.study.desk.test_feedback import ROW, release

@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from jobs.base.tables.contracts import rows_frame
-from jobs.study.desk.asking import FORMS
 from jobs.study.desk.brief import make_brief
 from jobs.study.desk.feedback import make_feedback, own_figures
-from jobs.study.desk.published import ReaderRelease, areas_of
 from jobs.study.desk.reader_page import WIDTHS, write_html, write_sheet
+from jobs.study.desk.reader_release import ReaderRelease, areas_of
+from jobs.study.desk.rounds import FORMS
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.landing import TABLE, answer_rows
 from jobs.study.release.released_tables import area_codes

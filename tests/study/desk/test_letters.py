@@ -9,7 +9,6 @@ import pytest
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.languages import format_day, use_language
 from jobs.base.settings.config import Observatory
-from jobs.study.desk.asking import STATES, Standing
 from jobs.study.desk.letters import (
     KINDS,
     Sender,
@@ -19,6 +18,7 @@ from jobs.study.desk.letters import (
     write_letter,
     write_receipt,
 )
+from jobs.study.desk.rounds import STATES, Standing
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.loading import FileOutcome
 from jobs.study.questionnaire.texts import translate_key

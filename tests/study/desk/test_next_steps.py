@@ -10,9 +10,9 @@ import pytest
 from jobs.base.settings.config import load_settings
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import rows_frame
-from jobs.study.desk.beginning import begin_study
 from jobs.study.desk.next_steps import Step, list_corrections, list_publication_steps, list_steps
-from jobs.study.estimates.steps.given import ANSWERS
+from jobs.study.desk.study_folder import begin_study
+from jobs.study.estimates.steps.given_figures import ANSWERS
 from jobs.study.release import decisions, folders, manifest
 from jobs.study.release.clearance import LEFT_OUT, OBJECTED, Clearance, Cleared, write_clearance
 from jobs.study.release.signatures import sign_release, sign_statement

@@ -23,7 +23,7 @@ from jobs.base.tables.csv_tables import read_table, read_tables
 from jobs.study.estimates import finding
 from jobs.study.estimates.steps import finding_decisions, study_stage
 from jobs.study.estimates.steps.finding_decisions import respondents_questions
-from jobs.study.estimates.steps.given import (
+from jobs.study.estimates.steps.given_figures import (
     ANSWERS,
     QUALITY,
     ROUTES,

@@ -22,7 +22,7 @@ from jobs.study.estimates.steps.frame import (
     refuse_wrong,
     unfit_figures,
 )
-from jobs.study.estimates.steps.given import Given, leave_out
+from jobs.study.estimates.steps.given_figures import Given, leave_out
 from jobs.study.estimates.steps.study_stage import REFERENCES, SUBMITTED_TABLES, estimate_tables
 from sample_data.membership import FOLDER
 

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from jobs.cli.main import app
 from jobs.study.public.cells import Basis
 from jobs.study.public.gate import Protected, make_public_tables
-from jobs.study.release import decisions, folders, making, manifest
+from jobs.study.release import decisions, folders, manifest, production
 from tests.support.release import NOW, Place, new_key, write
 from tests.support.release_study import P_PCT, TODAY, Node, copied, write_node
 
@@ -72,7 +72,7 @@ def make_release(estimated: Node, folder: Path) -> SimpleNamespace:
         return gates[-1][1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(making, "make_public_tables", gate)
+        patch.setattr(production, "make_public_tables", gate)
         done = CliRunner().invoke(app, words, env={READ_AT: TODAY, P: P_PCT}, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     (passed,) = gates
@@ -91,7 +91,7 @@ def known_gate(made: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
         passed: Protected = answer
         return passed
 
-    monkeypatch.setattr(making, "make_public_tables", gate)
+    monkeypatch.setattr(production, "make_public_tables", gate)
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.study.release import clearance, decisions, folders, manifest, publishing
-from jobs.study.release.making import remove_unmade
+from jobs.study.release.production import remove_unmade
 from jobs.study.release.signatures import Signed
 from tests.support.killed import kill_at_each
 from tests.support.release import NOW, Place, few_files

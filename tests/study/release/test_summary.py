@@ -7,7 +7,7 @@ import polars as pl
 
 from jobs.study.public.cells import HELD_SCHEMA
 from jobs.study.release import clearance, decisions, folders
-from jobs.study.release.making import note_unquoted, note_unrevised
+from jobs.study.release.production import note_unquoted, note_unrevised
 from jobs.study.release.summary import count_changes, describe_table, list_rows_left_out
 from tests.support.release import NOW
 

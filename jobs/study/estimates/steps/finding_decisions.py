@@ -25,7 +25,7 @@ from jobs.study.estimates import finding
 from jobs.study.estimates.investment_account import prices_of
 from jobs.study.estimates.steps.accounts import DAYS, Price
 from jobs.study.estimates.steps.countable_answers import DEFINITION
-from jobs.study.estimates.steps.given import ANSWERS, SUBMISSION, Given, finding_id, leave_out
+from jobs.study.estimates.steps.given_figures import ANSWERS, SUBMISSION, Given, finding_id, leave_out
 from jobs.study.estimates.steps.spending import POSTS
 from jobs.study.questionnaire.definition import load_definition
 from jobs.study.questionnaire.latest_answers import latest_answers

@@ -28,7 +28,7 @@ from jobs.study.estimates.investment_account import (
 )
 from jobs.study.estimates.respondent_figure import RESPONDENT_CELL, UNIT, answered_figures, logged_figures
 from jobs.study.estimates.steps.accounts import AMOUNTS, BAND, CHANNELS, DOLLARS
-from jobs.study.estimates.steps.given import MONEY, VOLUMES, Given, finding_id
+from jobs.study.estimates.steps.given_figures import MONEY, VOLUMES, Given, finding_id
 from jobs.study.estimates.steps.rows import MEASURES, last_day
 from jobs.study.estimates.steps.sample import ENDS, SHARED
 from jobs.study.questionnaire.latest_answers import last_part, latest_answers, question_code

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.base.store.lake import Lake
 from jobs.base.tables.contracts import rows_frame
-from jobs.study.desk.asking import FORMS, PACKAGES, Standing, list_standings
+from jobs.study.desk.rounds import FORMS, PACKAGES, Standing, list_standings
 from tests.support.questionnaire import RESPONDENTS, SAVANNA
 from tests.support.returned_forms import AT, load
 

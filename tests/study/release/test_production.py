@@ -15,7 +15,7 @@ from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.public.cells import HELD_SCHEMA, Basis
 from jobs.study.public.gate import Unprotectable
 from jobs.study.release import manifest
-from jobs.study.release.making import keep_refusal, note_areas, note_short_years, protected_by
+from jobs.study.release.production import keep_refusal, note_areas, note_short_years, protected_by
 from jobs.study.release.recipe import Recipe
 from tests.study.release.conftest import READ_AT, P
 from tests.support.commands import BIN, ROOT

@@ -7,7 +7,7 @@ import pytest
 
 from jobs.base.packages.drop_folders import DropFolder
 from jobs.base.settings.access import Access
-from jobs.study.packages.answering import Inbox, answer_packages, receipt_of
+from jobs.study.packages.inbox import Inbox, answer_packages, receipt_of
 from jobs.study.packages.package_checks import Judged, judge_file, notes_of
 from jobs.study.questionnaire.texts import translate_key
 from tests.base.packages.test_packages import RESPONDENTS, day_of, settings_of

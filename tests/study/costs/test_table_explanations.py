@@ -9,7 +9,7 @@ from jobs.base.costs.adding import add_figures
 from jobs.base.costs.published import explain_published
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula
-from jobs.study.costs.figures import explain_study
+from jobs.study.costs.table_explanations import explain_study
 from tests.support.in_process import Run, cost_command
 from tests.support.study_lake import write_study
 

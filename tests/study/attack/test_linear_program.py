@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csc_array
 
 from jobs.study.attack.cones import Cones
-from jobs.study.attack.program import Array, Program
+from jobs.study.attack.linear_program import Array, Program
 
 NO_CONES = Cones([], np.zeros(0), np.zeros(0, dtype=int), np.zeros(0))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.base.tables.thresholds import MEMBERS, SHARE_EDGES
-from jobs.study.disclosure.shares import find_hidden, share_bounds
+from jobs.study.disclosure.answer_shares import find_hidden, share_bounds
 from tests.support.examples import examples
 
 

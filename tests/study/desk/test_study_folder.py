@@ -8,7 +8,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.settings.config import load_settings
 from jobs.base.tables.contracts import file_tables
 from jobs.base.tables.csv_tables import read_table, read_tables
-from jobs.study.desk.beginning import begin_study, official_language
+from jobs.study.desk.study_folder import begin_study, official_language
 from jobs.study.estimates.steps.study_stage import REFERENCES
 from jobs.study.questionnaire.respondents import load_respondents, read_respondents
 

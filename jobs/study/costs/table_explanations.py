@@ -21,7 +21,6 @@ from jobs.base.figures.areas import COUNTRY
 from jobs.base.settings.config import Observatory
 from jobs.base.tables.contracts import Row, read_contract, reference_table, stage_tables
 from jobs.base.tables.validity import rows_on_day
-from jobs.study.costs.any_row import explain_row
 from jobs.study.costs.breakdown import divide, group_by_area, rows_beside
 from jobs.study.costs.facts import (
     ASSUMPTION,
@@ -37,6 +36,7 @@ from jobs.study.costs.facts import (
     parameter_input,
     strategy_name,
 )
+from jobs.study.costs.row_explanation import explain_row
 from jobs.study.costs.study_rows import StudyRow, computed_when, read_figure, versions_of
 from jobs.study.estimates.steps.sample import Reference
 
