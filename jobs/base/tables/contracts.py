@@ -328,8 +328,8 @@ def list_tables() -> tuple[str, ...]:
 
 
 def stage_tables(stage: str) -> list[str]:
-    """The tables that a stage of a run writes: those of its layer, but what `observatory audit` writes, which
-    reads nothing."""
+    """The tables that a stage computes: those of its layer that read others. What comes from outside reads
+    nothing: labels of an audit, and of the study what packages, forms and decisions bring."""
     return [
         table
         for table in list_tables()

@@ -12,7 +12,8 @@
     share        for columns derived as share: the codes of the row that others are shares of, by column
     rank         for columns derived as rank: the column whose codes are ranked
     thousand     for columns derived as thousand: the public table whose units money is divided by
-    protect      how the gate and the attacker see the table; without it no respondent is behind the table
+    protect      how the gate and the attacker see the table; without it no respondent is behind the table,
+                 or its source marks the rows that may leave
     arguments    for what is no linear function of contributions, why it may leave all the same
 
 `protect` has

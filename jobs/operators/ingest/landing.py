@@ -145,7 +145,7 @@ def land_file(
             lambda line: chunks.is_compressed or end.is_readable(digest.bytes, line)
         )
         if (first := next(blocks, None)) is not None:
-            kind = settle_format(pull.source, kind, head, first, is_new=stream is None)
+            kind = decide_format(pull.source, kind, head, first, is_new=stream is None)
             # Each block may be a line of 64 MiB: none is kept longer than it takes to write it.
             blocks, first = itertools.chain([first], blocks), b""
             lines = write_lines(pull.fs, pull.folder, blocks, digest)
@@ -180,7 +180,7 @@ def check_new(pull: SourcePull, name: str, kind: str, head: bytes) -> None:
     pull.notes.note_mismatch(name, kind, head, is_http(pull.source_fs))
 
 
-def settle_format(source: SourceSettings, kind: str, head: bytes, first: bytes, is_new: bool) -> str:
+def decide_format(source: SourceSettings, kind: str, head: bytes, first: bytes, is_new: bool) -> str:
     """The format of a log that was recognised as `kind` by its head, when its first lines are read: a mail
     log may begin with lines of its filters."""
     if source.format == "auto":

@@ -3,7 +3,8 @@
 Contributions x of a cell are unweighted sums by holding: operators of one holding know each other's figures.
 What the estimate adds for silent operators protects nobody, since whoever has the frame can compute it.
 
-- Threshold: at least HOLDINGS holdings contributed; MONEY_HOLDINGS for money.
+- Threshold: at least HOLDINGS holdings contributed; MONEY_HOLDINGS for money
+  (jobs/base/tables/thresholds.py; a table's contract may ask for more).
 - p%: X - x1 - x2 >= p/100 x1 (SDC Handbook, 4.2). The second largest, who takes its own contribution off the
   total, must not find the largest within p%. A total of nothing shows that everyone had nothing, and fails.
 - Own rate: silent operators of a country are estimated at its own operators' rate. Otherwise a country's
