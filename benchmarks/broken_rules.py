@@ -52,7 +52,8 @@ class Rule:
 class Ended:
     """A run of pytest: its exit code, how many tests passed, the first that failed by an assertion.
 
-    why: the last line of its output.
+    Attributes:
+        why: the last line of its output.
     """
 
     code: int

@@ -36,10 +36,16 @@ BURST = 5
 
 @dataclass(frozen=True)
 class Growing:
-    """Model of operators' growth. own, shared: standard deviations of the logarithm of growth, of each and of
-    each owner; region: of each region. reverts: the share of the logarithm of a rate that lasts, the rest is
-    drawn anew. burst: the share of operators with BURST times as much. has_busy: days without logs are the
-    busiest ones. largest: the share of the world's subscriptions that one operator has."""
+    """Model of operators' growth.
+
+    Attributes:
+        own, shared: standard deviations of the logarithm of growth, of each and of each owner.
+        region: of each region.
+        reverts: the share of the logarithm of a rate that lasts, the rest is drawn anew.
+        burst: the share of operators with BURST times as much.
+        has_busy: days without logs are the busiest ones.
+        largest: the share of the world's subscriptions that one operator has.
+    """
 
     channel: str = "EMAIL"
     own: float = OWN
@@ -100,7 +106,12 @@ dominates, with a mean width of the world's of 0.35 as the sample is and 0.33 wh
 
 @dataclass(frozen=True)
 class TwoPeriods:
-    """A membership in two periods. owner: of each operator; spam, exists: of the earlier and the later."""
+    """A membership in two periods.
+
+    Attributes:
+        owner: of each operator.
+        spam, exists: of the earlier and the later.
+    """
 
     people: Population
     owner: Array

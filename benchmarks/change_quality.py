@@ -63,7 +63,12 @@ AREAS = ("WORLD", "six regions", "LDC")
 
 @dataclass(frozen=True)
 class TwoPeriods:
-    """A membership in two periods. spam, exists: of both, in this order; holding: of each operator."""
+    """A membership in two periods.
+
+    Attributes:
+        spam, exists: of both, in this order.
+        holding: of each operator.
+    """
 
     people: Population
     spam: tuple[Array, Array]
@@ -87,8 +92,9 @@ class SimulatedChange:
     """The world, the six regions and the least developed countries: bias, coverage, width and width without
     the covariance, in percent.
 
-    is_hit: samples x areas; has_largest: the samples in which the least developed countries' largest operator
-    answered twice.
+    Attributes:
+        is_hit: samples x areas.
+        has_largest: the samples in which the least developed countries' largest operator answered twice.
     """
 
     bias_pct: Array
@@ -102,8 +108,11 @@ class SimulatedChange:
 def simulate_change(
     of: TwoPeriods, samples: int, selective: float, has_apart: bool = True
 ) -> SimulatedChange:
-    """Draw who answers again and again, and estimate the change each time. has_apart: also by two estimates
-    that have nothing in common, which takes most of the time."""
+    """Draw who answers again and again, and estimate the change each time.
+
+    Args:
+        has_apart: also by two estimates that have nothing in common, which takes most of the time.
+    """
     people = of.people
     groups = groups_of(people)
     regions = [people.region == name for name in sorted(set(people.region))]

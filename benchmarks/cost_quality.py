@@ -58,9 +58,14 @@ class SimulatedCost:
 
 @dataclass(frozen=True)
 class CostMembership:
-    """A membership with its costs. whole: each operator's mean marginal and fixed cost; level: whether its
-    country's wages are above the median; share: how many of its size state what is fixed; dear: the logarithm
-    of its fixed cost for each subscription, from the mean of its size."""
+    """A membership with its costs.
+
+    Attributes:
+        whole: each operator's mean marginal and fixed cost.
+        level: whether its country's wages are above the median.
+        share: how many of its size state what is fixed.
+        dear: the logarithm of its fixed cost for each subscription, from the mean of its size.
+    """
 
     people: Population
     whole: Array
@@ -71,8 +76,13 @@ class CostMembership:
 
 @dataclass(frozen=True)
 class CostSample:
-    """One sample of a membership. sent: who sent costs; stated: who of them what is fixed; true: of all
-    operators by NAMES."""
+    """One sample of a membership.
+
+    Attributes:
+        sent: who sent costs.
+        stated: who of them what is fixed.
+        true: of all operators by NAMES.
+    """
 
     sent: Array
     stated: Array
@@ -97,8 +107,11 @@ def cost_membership(channel: str, seed: int = SEED) -> CostMembership:
 def draw_sample(
     of: CostMembership, random: np.random.Generator, selective: float = 0.0, stating: float = 0.0
 ) -> CostSample:
-    """Who sends costs, and where truth lies within each operator's points. stating: how the chance of stating
-    a fixed cost rises with it."""
+    """Who sends costs, and where truth lies within each operator's points.
+
+    Args:
+        stating: how the chance of stating a fixed cost rises with it.
+    """
     sent = answering(of.people, random, selective) & (random.random(len(of.whole)) < SEND)
     states = random.random(len(sent)) < of.share * np.exp(stating * of.dear)
     alike = np.full(len(sent), random.standard_normal())
@@ -159,8 +172,11 @@ def simulate_cost(channel: str, samples: int, selective: float, stating: float) 
 
 
 def given_costs(means: Array, stated: Array) -> GivenCosts:
-    """Costs of all strategies together, with points of lognormal distributions. means: operators x (marginal,
-    fixed)."""
+    """Costs of all strategies together, with points of lognormal distributions.
+
+    Args:
+        means: operators x (marginal, fixed).
+    """
     deviation = np.array([TOGETHER, OWN_FIGURES])
     median = means / np.exp(deviation**2 / 2)
     points = np.stack([median * np.exp(end * deviation) for end in (-Z95, 0.0, Z95)], axis=-1)

@@ -41,11 +41,17 @@ VOLUME = "public.spam_volume"
 
 @dataclass(frozen=True)
 class Step:
-    """A release that was published. rows: of each public table that has any. judged, allowed, countries: the
-    countries' volumes of a channel that were estimated, that rules let leave, and that left. stands, revised:
-    figures published before that stand or changed. found, dropped: contributions that the attack found on the
-    way, and figures dropped for it, a country's of a channel as one. seconds: of the processor, from rules to
-    signature."""
+    """A release that was published.
+
+    Attributes:
+        rows: of each public table that has any.
+        judged, allowed, countries: the countries' volumes of a channel that were estimated, that rules let
+            leave, and that left.
+        stands, revised: figures published before that stand or changed.
+        found, dropped: contributions that the attack found on the way, and figures dropped for it, a
+            country's of a channel as one.
+        seconds: of the processor, from rules to signature.
+    """
 
     name: str
     rows: dict[str, int]
@@ -80,7 +86,11 @@ def released(
     p_pct: str = P_PCT,
     raised: Mapping[str, float] = {},
 ) -> Iterator[Step]:
-    """Make the releases of sample_data.quarters one after the other. raised: as quarters.tables() has it."""
+    """Make the releases of sample_data.quarters one after the other.
+
+    Args:
+        raised: as quarters.tables() has it.
+    """
     os.environ[VALUE] = p_pct
     settings = settings_in(folder)
     for number, release in enumerate(quarters.RELEASES):

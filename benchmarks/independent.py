@@ -107,8 +107,11 @@ def attack_membership(
     p_pct: float,
     is_shown: bool = False,
 ) -> Report:
-    """Make the releases of a membership and attack them; prints its line. is_shown: also what the attacker
-    finds with the study's own errors, and without rules."""
+    """Make the releases of a membership and attack them; prints its line.
+
+    Args:
+        is_shown: also what the attacker finds with the study's own errors, and without rules.
+    """
     made = 0
     try:
         for _ in itertools.islice(released(folder, countries, lambda text: None, f"{p_pct}", raised), count):
@@ -169,7 +172,11 @@ def count_cost(folder: Path, count: int) -> int:
 
 
 def count_found(report: Report, attackers: str = "") -> int:
-    """Count the pairs that are found, from either side. attackers: the beginning of the names that count."""
+    """Count the pairs that are found, from either side.
+
+    Args:
+        attackers: the beginning of the names that count.
+    """
     return len(
         {replace(each, side="", off=0.0) for each in report.found if each.attacker.startswith(attackers)}
     )

@@ -53,7 +53,11 @@ Draw = Callable[[Iterable[int], int], Iterator[Drawn]]
 
 
 def terms_of(sample: Sample, y: Array, measure: int = 0) -> Iterator[Row]:
-    """Of each area the columns of a row that a release's interval rests on. y: of estimate_areas()."""
+    """Of each area the columns of a row that a release's interval rests on.
+
+    Args:
+        y: of estimate_areas().
+    """
     own = y[0] if y.ndim == 3 else y
     shown = {name: float(values[measure]) for name, values in public_terms(sample, y).items()}
     of_series = {name: None if np.isnan(value) else value for name, value in shown.items()}

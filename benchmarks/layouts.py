@@ -48,7 +48,11 @@ class Version:
 
 
 class Benchmark:
-    """Runs of versions on logs in a folder. environment: what the pipeline gets beside its own."""
+    """Runs of versions on logs in a folder.
+
+    Attributes:
+        environment: what the pipeline gets beside its own.
+    """
 
     def __init__(self, folder: Path, versions: list[Version], environment: dict[str, str]) -> None:
         self.folder, self.versions, self.environment = folder, versions, environment

@@ -233,7 +233,11 @@ def definition_rows(work: Run, rounds: int) -> list[list[str]]:
 
 
 def step_rows(small: dict[str, float], large: dict[str, float], megabytes: float) -> list[list[str]]:
-    """One row a step, and the whole run. megabytes: the difference between the two logs."""
+    """One row a step, and the whole run.
+
+    Args:
+        megabytes: the difference between the two logs.
+    """
     steps = [step for step in (*STEPS, REST) if large.get(step)]
     seconds = {step: (small.get(step, 0), large[step]) for step in steps}
     seconds["the whole run"] = (sum(small.values()), sum(large.values()))

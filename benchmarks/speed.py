@@ -49,7 +49,11 @@ GOALS = {
 
 @dataclass(frozen=True)
 class Program:
-    """A program that reads a folder's logs. reads: which of them, by name."""
+    """A program that reads a folder's logs.
+
+    Attributes:
+        reads: which of them, by name.
+    """
 
     command: Callable[[Path], list[str | Path]]
     reads: str = "*.log"
@@ -100,7 +104,11 @@ def run_command(folder: Path, settings: str = "observatory.toml") -> list[str | 
 
 
 class Benchmark:
-    """Runs programs on logs in a folder. environment: what the pipeline gets beside its own."""
+    """Runs programs on logs in a folder.
+
+    Attributes:
+        environment: what the pipeline gets beside its own.
+    """
 
     def __init__(self, folder: Path, rounds: int, environment: dict[str, str]) -> None:
         self.folder = folder

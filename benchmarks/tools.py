@@ -34,7 +34,8 @@ SUBREAPER = 36
 class Timed:
     """One run of a command: wall seconds, and processor seconds of all its processes.
 
-    peak: the most memory that all its processes had at once, in MB, as sampled PSS; 0 without samples.
+    Attributes:
+        peak: the most memory that all its processes had at once, in MB, as sampled PSS; 0 without samples.
     """
 
     wall: float

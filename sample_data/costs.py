@@ -29,7 +29,11 @@ SEND, STATE = 0.85, {"SMALL": 0.4, "MEDIUM": 0.5, "LARGE": 0.6}
 
 
 class SampleCosts:
-    """Costs of all operators of a channel. means: operators x (marginal, fixed) by month, in US dollars."""
+    """Costs of all operators of a channel.
+
+    Attributes:
+        means: operators x (marginal, fixed) by month, in US dollars.
+    """
 
     def __init__(
         self,
@@ -66,7 +70,11 @@ class SampleCosts:
     def package_rows(
         self, silent: Collection[str], days: Mapping[tuple[str, str], int]
     ) -> list[dict[str, object]]:
-        """Rows of the packages of those that send. days: with logs, of months that lack some."""
+        """Rows of the packages of those that send.
+
+        Args:
+            days: with logs, of months that lack some.
+        """
         known = {row["currency_code"]: float(row["usd_per_unit"]) for row in reference_rows("exchange_rate")}
         rows = []
         for at, respondent in enumerate(self.people.respondent):

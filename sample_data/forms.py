@@ -50,7 +50,8 @@ ANSWERED_BY = {"whole": 0.3, "parts": 0.15, "both": 0.4, "nothing": 0.15}
 def administration_answers(countries: pl.DataFrame, seed: int) -> list[tuple[str, str, str, str]]:
     """Answers of all administrations that return a form, but for money: respondent, country, line, answer.
 
-    countries: with their class, as jobs.base.figures.areas.classify_countries() gives them.
+    Args:
+        countries: with their class, as jobs.base.figures.areas.classify_countries() gives them.
     """
     random = np.random.default_rng([seed, *b"administrations"])
     lines = [
@@ -84,7 +85,9 @@ def administration_money(
 ) -> list[tuple[str, str, str, str]]:
     """Answers of these administrations on money and days that give it: respondent, country, line, answer.
 
-    administrations: respondent, country and class. daily_pay: by country, in its own currency.
+    Args:
+        administrations: respondent, country and class.
+        daily_pay: by country, in its own currency.
     """
     random = np.random.default_rng([seed, *b"public money"])
     found = []
@@ -143,7 +146,8 @@ def operator_answers(
 ) -> list[tuple[str, str, str, str]]:
     """Answers in shares of operators that fill them in: respondent, country, line and answer.
 
-    respondents: who answers, with country and size class.
+    Args:
+        respondents: who answers, with country and size class.
     """
     random = np.random.default_rng([seed, *b"shares", *channel.encode()])
     found = []

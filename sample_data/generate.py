@@ -236,8 +236,11 @@ def write_truth(path: Path, truth: dict[str, Any]) -> None:
 
 
 def settings(operators: tuple[Operator, ...], end: dt.datetime | None = None) -> str:
-    """observatory.toml for these operators; paths are relative to the file. end: of the days of the logs,
-    which are read then, whatever the clock says."""
+    """observatory.toml for these operators; paths are relative to the file.
+
+    Args:
+        end: of the days of the logs, which are read then, whatever the clock says.
+    """
     read_at = f"read_at = {end:%Y-%m-%dT%H:%M:%SZ}\n" if end else ""
     text = [f'[lake]\nroot = "lake"\n{read_at}', '[location]\nranges = "networks.csv"\n']
     for operator in operators:

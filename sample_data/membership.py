@@ -45,12 +45,17 @@ MEDIUM, LARGE = 100_000, 1_000_000
 class World:
     """Differences of rates, countries and answers; the defaults are the sample's.
 
-    spread: standard deviation of the logarithm of rates; alike: of a level that a country's operators share.
-    by_size: how the logarithm of the rate changes with that of the subscriptions, negative where small
-    operators have more spam for each subscription. sizes: standard deviation of the logarithm of countries'
-    subscriptions. has_gamma: rates have a gamma distribution of the same variance, many near nothing. pareto:
-    of rates by a Pareto distribution, its index. uneven: how many times the spread Africa has. owned: the
-    share of large operators that belong to a dozen holdings, which have one rate each and answer together.
+    Attributes:
+        spread: standard deviation of the logarithm of rates.
+        alike: of a level that a country's operators share.
+        by_size: how the logarithm of the rate changes with that of the subscriptions, negative where small
+            operators have more spam for each subscription.
+        sizes: standard deviation of the logarithm of countries' subscriptions.
+        has_gamma: rates have a gamma distribution of the same variance, many near nothing.
+        pareto: of rates by a Pareto distribution, its index.
+        uneven: how many times the spread Africa has.
+        owned: the share of large operators that belong to a dozen holdings, which have one rate each and
+            answer together.
     """
 
     spread: float = SPREAD
@@ -68,8 +73,11 @@ SAMPLE = World()
 
 @dataclass(frozen=True)
 class Population:
-    """Every operator of one channel, whether it answers or not; arrays sorted by operator. holding: its
-    owner, where rates and answers depend on that; else itself."""
+    """Every operator of one channel, whether it answers or not; arrays sorted by operator.
+
+    Attributes:
+        holding: its owner, where rates and answers depend on that; else itself.
+    """
 
     respondent: np.ndarray
     country: np.ndarray
@@ -155,8 +163,12 @@ def answering(
     selective: float = 0.0,
     response: Mapping[str, float] = RESPONSE,
 ) -> np.ndarray:
-    """Draw who answers. selective: growth of the logit of answering with the logarithm of the rate. response:
-    share of each size that answers."""
+    """Draw who answers.
+
+    Args:
+        selective: growth of the logit of answering with the logarithm of the rate.
+        response: share of each size that answers.
+    """
     base = np.array([response[size] for size in people.size])
     logit = np.log(base / (1 - base))
     rate = np.log(np.maximum(people.spam, 1) / people.subscriptions)
@@ -333,8 +345,11 @@ JOINED, LEFT = 0.05, 0.03
 def quarter_before(
     people: Population, channel: str, given: list[dict[str, object]], answered: np.ndarray
 ) -> tuple[list[dict[str, object]], np.ndarray]:
-    """Draw what operators sent of the quarter before, and the spam of everyone in it. given: the quarter's
-    own."""
+    """Draw what operators sent of the quarter before, and the spam of everyone in it.
+
+    Args:
+        given: the quarter's own.
+    """
     random = np.random.default_rng([SEED, *b"before", *channel.encode()])
     growth = np.exp(random.normal([GROWTH[each] for each in people.development], GROWS_APART))
     chance = random.random(len(growth))

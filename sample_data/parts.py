@@ -64,8 +64,11 @@ def rows_in_parts(
     column: str,
     has_clean: bool,
 ) -> list[dict[str, object]]:
-    """Messages that came in to each operator in each month, in parts that add up. has_clean: what is no spam
-    has the parts of spam, too; without it, it has the last one."""
+    """Messages that came in to each operator in each month, in parts that add up.
+
+    Args:
+        has_clean: what is no spam has the parts of spam, too; without it, it has the last one.
+    """
     codes, shares = of
     place = {name: at for at, name in enumerate(people.respondent)}
     total: dict[tuple[str, ...], list[int]] = {}

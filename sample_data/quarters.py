@@ -99,8 +99,11 @@ def events(have: dict[str, pl.DataFrame]) -> Events:
 def tables(
     number: int, countries: Collection[str] | None = None, raised: Mapping[str, float] = {}
 ) -> dict[str, pl.DataFrame]:
-    """The tables of the study node at one of RELEASES, of all countries or some. raised: operators that count
-    so many times as much."""
+    """The tables of the study node at one of RELEASES, of all countries or some.
+
+    Args:
+        raised: operators that count so many times as much.
+    """
     have = {name: read_table(FOLDER, name) for name in TABLES}
     # The chain of releases begins with this quarter.
     have[SUBMISSION] = have[SUBMISSION].filter(pl.col("period_code").is_in(list(MONTHS)))
@@ -127,7 +130,11 @@ def tables(
 def write(
     folder: Path, number: int, countries: Collection[str] | None = None, raised: Mapping[str, float] = {}
 ) -> None:
-    """Write the tables of one of RELEASES as files of a study node. raised: as tables() takes it."""
+    """Write the tables of one of RELEASES as files of a study node.
+
+    Args:
+        raised: as tables() takes it.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for name, rows in tables(number, countries, raised).items():
         rows.write_csv(folder / f"{name.split('.')[1]}.csv")

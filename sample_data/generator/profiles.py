@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 class MailOperator:
     """A mail provider with Postfix and Rspamd.
 
-    filter_time_zone: of the filter's log, where it is another one; filter_ahead_s: seconds by which the clock
-    of the filter's host is ahead.
+    Attributes:
+        filter_time_zone: of the filter's log, where it is another one.
+        filter_ahead_s: seconds by which the clock of the filter's host is ahead.
     """
 
     id: str

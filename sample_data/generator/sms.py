@@ -42,7 +42,11 @@ GSM_EXTENSION = frozenset("^{}\\[~]|")
 
 
 class Text(NamedTuple):
-    """An SMS text as sent: coding 0 is the GSM alphabet, 2 is UCS-2. campaign: the wording filled in."""
+    """An SMS text as sent: coding 0 is the GSM alphabet, 2 is UCS-2.
+
+    Attributes:
+        campaign: the wording filled in.
+    """
 
     body: str
     coding: int

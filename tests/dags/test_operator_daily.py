@@ -81,7 +81,11 @@ def as_rendered(
     succeeded_at: dt.datetime | None = None,
     **params: str | None,
 ) -> Any:
-    """A task as a worker renders it, for a data interval of 2026-11-20. succeeded_at: when it last did."""
+    """A task as a worker renders it, for a data interval of 2026-11-20.
+
+    Args:
+        succeeded_at: when it last did.
+    """
     start = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
     run = SimpleNamespace(
         run_type=run_type, data_interval_start=start, data_interval_end=start + dt.timedelta(days=1)

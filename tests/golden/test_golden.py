@@ -56,7 +56,11 @@ CASES = sorted(
 def rows_of(
     file: Path, table: str, operator: str, kinds: Mapping[str, Any] | None = None
 ) -> list[dict[str, Any]]:
-    """The rows of a CSV with all columns of the table's contract. kinds: its columns, of a public table."""
+    """The rows of a CSV with all columns of the table's contract.
+
+    Args:
+        kinds: its columns, of a public table.
+    """
     kinds = kinds or polars_schema(table)
     with file.open(newline="", encoding="utf-8") as lines:
         raw = list(csv.DictReader(lines))

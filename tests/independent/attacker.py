@@ -81,8 +81,13 @@ class Release:
 
 @dataclass(frozen=True)
 class Found:
-    """An end of an interval that is within p of a contribution. side: low or high. off: how near, as a share
-    of it. with_cones: it is farther without them."""
+    """An end of an interval that is within p of a contribution.
+
+    Attributes:
+        side: low or high.
+        off: how near, as a share of it.
+        with_cones: it is farther without them.
+    """
 
     attacker: str
     holding: str
@@ -138,8 +143,11 @@ class Cone:
 
 @dataclass(frozen=True)
 class PublishedError:
-    """|matrix @ contributions| <= most. cells: those of a variance of rates, of which the matrix has the true
-    ratios."""
+    """|matrix @ contributions| <= most.
+
+    Attributes:
+        cells: those of a variance of rates, of which the matrix has the true ratios.
+    """
 
     matrix: Array
     of: Sequence[Terms]
@@ -149,7 +157,11 @@ class PublishedError:
 
 @dataclass(frozen=True)
 class Target:
-    """Contributions of a holding to a figure. others: who asks, beside anyone."""
+    """Contributions of a holding to a figure.
+
+    Attributes:
+        others: who asks, beside anyone.
+    """
 
     holding: str
     others: tuple[str, ...]
@@ -162,7 +174,11 @@ class Target:
 
 
 def read_release(data: Path, basis: Path) -> Release:
-    """A release from its folder of CSV files. basis: the restricted folder of what it was made from."""
+    """A release from its folder of CSV files.
+
+    Args:
+        basis: the restricted folder of what it was made from.
+    """
     tables = {file.name.split(".")[0]: pl.read_csv(file, infer_schema=False) for file in data.glob("*.csv")}
     names = ("ref.operator_frame", "ref.denominator", "ref.country", "ref.country_group", "ref.price_level")
     known = Known(*(pl.read_parquet(basis / f"{name}.parquet") for name in names))
@@ -176,8 +192,9 @@ class Unknowns:
     """Unknowns of a block: nonnegative amounts of respondents. A contribution that a later release changed is
     another unknown, one that stayed is the same.
 
-    nested: pairs of definitions of which the first is within the second. prices: US dollars for one
-    international dollar, by country.
+    Attributes:
+        nested: pairs of definitions of which the first is within the second.
+        prices: US dollars for one international dollar, by country.
     """
 
     def __init__(self, nested: Sequence[tuple[str, str]], prices: Mapping[str, float]) -> None:
@@ -539,9 +556,13 @@ def attack(
     base_year: int = 2025,
     own_errors: bool = False,
 ) -> Report:
-    """Ask for every large contribution in all releases together. p: as a share. nested: pairs of definitions
-    of which the first is within the second. base_year: of the prices of amounts.
-    own_errors: ends and bands are of the study's own errors, as releases once had them.
+    """Ask for every large contribution in all releases together.
+
+    Args:
+        p: as a share.
+        nested: pairs of definitions of which the first is within the second.
+        base_year: of the prices of amounts.
+        own_errors: ends and bands are of the study's own errors, as releases once had them.
     """
     report = Report()
     prices = {name: price for each in releases for name, price in price_of(each.known, base_year).items()}
@@ -873,7 +894,11 @@ class Block:
         of_series: tuple[str, Sequence[Cone]],
     ) -> bool:
         """Return whether one point that is p away keeps what any of the attackers has: found before, for the
-        same target, or now, as one who has all of it would ask. of_series: its name and its cones."""
+        same target, or now, as one who has all of it would ask.
+
+        Args:
+            of_series: its name and its cones.
+        """
         about, cones = of_series
         seen = np.flatnonzero([not names.isdisjoint(attackers) for names in self.unknowns.holding])
         found = self.far[about, gain.round(12).tobytes()]

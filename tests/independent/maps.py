@@ -116,7 +116,12 @@ def join_rare(codes: Sequence[str], is_counted: Array) -> list[str]:
 
 @dataclass(frozen=True)
 class RatesCell:
-    """Respondents of a region and class. of: their places. total: the sum of weight * x."""
+    """Respondents of a region and class.
+
+    Attributes:
+        of: their places.
+        total: the sum of weight * x.
+    """
 
     of: Array
     weight: Array
@@ -127,7 +132,8 @@ class RatesCell:
 class Survey:
     """Everything about a channel and period that a list of respondents gives.
 
-    given: of each respondent the subscriptions that it stated, or None.
+    Attributes:
+        given: of each respondent the subscriptions that it stated, or None.
     """
 
     def __init__(self, known: Known, given: Mapping[str, float | None], channel: str, period: str) -> None:
@@ -313,7 +319,11 @@ class Survey:
 
     def rates_map(self, truth: Array) -> tuple[Array, float]:
         """M and U with |M y|^2 = v U, v the variance of rates about the ratio of their cell, at the cells'
-        true ratios: who is given these knows more than anyone has. truth: of each respondent."""
+        true ratios: who is given these knows more than anyone has.
+
+        Args:
+            truth: of each respondent.
+        """
         rows, below = [np.zeros((0, len(truth)))], 0.0
         for cell in self.rates_cells():
             u, above = cell.weight * cell.x, float(cell.weight @ truth[cell.of])

@@ -28,8 +28,11 @@ def on_grid(value: float, is_up: bool) -> float:
 
 
 def with_own_errors(release: Release, study: Mapping[str, pl.DataFrame]) -> Release:
-    """The release with the study's own ends and bands in place of those of public terms. study: its
-    tables."""
+    """The release with the study's own ends and bands in place of those of public terms.
+
+    Args:
+        study: its tables.
+    """
     published = {code: name for name, code in release.known.country.select("m49", "iso3").rows()}
     published |= {code: name for name, code in AREAS.items()}
     tables = {}

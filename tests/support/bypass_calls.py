@@ -117,7 +117,8 @@ class Day:
     ) -> None:
         """A number calls many; some are called again, some call back, and others call it unasked.
 
-        returned, incoming, again: per number that it calls.
+        Args:
+            returned, incoming, again: per number that it calls.
         """
         rng = self.rng
         for _ in range(many):

@@ -37,8 +37,9 @@ def source_of(log: Canaries) -> str:
 def canary_settings(folder: Path, everywhere: bool = False) -> config.Observatory:
     """Write the logs of every format and their settings; the lake is in the same folder.
 
-    everywhere: with canaries in all fields, whatever belongs there, so that many lines are in quarantine; one
-    entry of seven, which have all forms of canaries in turn.
+    Args:
+        everywhere: with canaries in all fields, whatever belongs there, so that many lines are in quarantine;
+            one entry of seven, which have all forms of canaries in turn.
     """
     (folder / "networks.csv").write_text(NETWORKS)
     sources = []

@@ -23,7 +23,12 @@ from tests.support.memory_of import tree_of
 
 @dataclass
 class Cluster:
-    """A standalone master with workers. python: what executors run. key_file: that of workers."""
+    """A standalone master with workers.
+
+    Attributes:
+        python: what executors run.
+        key_file: that of workers.
+    """
 
     master: str
     workers: list[subprocess.Popen[bytes]]

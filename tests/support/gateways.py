@@ -32,7 +32,11 @@ class Layout:
 
 
 def made(kind: str, seed: int, own_count: int, per_domain: int) -> Layout:
-    """A layout of a kind. per_domain: recipients of each own domain, or foreign ones that are written to."""
+    """A layout of a kind.
+
+    Args:
+        per_domain: recipients of each own domain, or foreign ones that are written to.
+    """
     chance = random.Random(seed)
     own = [f"{name}{number}.example" for number, name in enumerate(chance.sample(NAMES, own_count))]
     foreign = [f"far{number}.test" for number in range(chance.randint(8, 40))]

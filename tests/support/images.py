@@ -49,7 +49,9 @@ def compose_services() -> dict[str, Any]:
 class Image:
     """A stage of a Dockerfile, with the steps of the stages that it begins from.
 
-    start: the image that it begins from. steps: instructions and what follows them.
+    Attributes:
+        start: the image that it begins from.
+        steps: instructions and what follows them.
     """
 
     start: str

@@ -85,7 +85,11 @@ def fates_of_truth(truth: Sequence[dict[str, Any]]) -> tuple[Fates, dict[str, st
 
 
 def fates_of_silver(found: pl.DataFrame, known: set[str]) -> Fates:
-    """Return the counts of rows of silver.message. known: the queue ids that clients were given."""
+    """Return the counts of rows of silver.message.
+
+    Args:
+        known: the queue ids that clients were given.
+    """
     fates: Fates = {}
     for row in found.iter_rows(named=True):
         queue_id = row["queue_id"] if row["grain_code"] == "recipient" else None

@@ -26,9 +26,13 @@ def study_of(
     hidden: Collection[tuple[str, ...]] = (),
     variance: float | None = None,
 ) -> Basis:
-    """The study whose rows and contributions are these, each in the columns that its table has. hidden: what
-    has no row. variance: of rates, of each series, said to be safe; none in tests of links, where a variance
-    that is not the figures' own would be one more thing that an attacker knows."""
+    """The study whose rows and contributions are these, each in the columns that its table has.
+
+    Args:
+        hidden: what has no row.
+        variance: of rates, of each series, said to be safe; none in tests of links, where a variance that is
+            not the figures' own would be one more thing that an attacker knows.
+    """
     series = shape_of(about).columns
     contributions, rows = [], []
     for codes, values in given.items():

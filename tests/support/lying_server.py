@@ -45,9 +45,12 @@ def answer(status: str, body: bytes = b"", **headers: str | int | None) -> bytes
 
 @dataclass
 class LyingServer:
-    """Files of a server that lies. files: honestly served, with ranges and an ETag unless switched off.
+    """Files of a server that lies.
 
-    lies: by path. requests: those that came.
+    Attributes:
+        files: honestly served, with ranges and an ETag unless switched off.
+        lies: by path.
+        requests: those that came.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
@@ -125,7 +128,11 @@ class Handler(socketserver.StreamRequestHandler):
 
 @contextlib.contextmanager
 def lying_server(wrap: Callable[[Any], Any] = lambda socket: socket) -> Iterator[LyingServer]:
-    """A server that ends with the block. wrap: makes its socket one of TLS."""
+    """A server that ends with the block.
+
+    Args:
+        wrap: makes its socket one of TLS.
+    """
 
     class Threads(socketserver.ThreadingTCPServer):
         daemon_threads = True

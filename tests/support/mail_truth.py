@@ -41,7 +41,12 @@ NOTICES = ("Your order {n} has been sent", "Your order {n} has been sent", "We h
 
 @dataclass(frozen=True)
 class Mail:
-    """One mail to one recipient. fuzzy: what the storage knows it by; second: of the day's mail."""
+    """One mail to one recipient.
+
+    Attributes:
+        fuzzy: what the storage knows it by.
+        second: of the day's mail.
+    """
 
     campaign: str
     sender: str

@@ -25,7 +25,8 @@ PROC = Path("/proc")
 class Peak:
     """The highest sum of PSS over a tree of processes, in bytes, and what each process had then.
 
-    samples: what each process had at each sample, with its time.
+    Attributes:
+        samples: what each process had at each sample, with its time.
     """
 
     bytes: int = 0

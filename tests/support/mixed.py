@@ -110,7 +110,11 @@ def by_relay(log: bytes) -> bytes:
 
 
 def pull_mixed(settings: config.Observatory, may_miss: bool = False) -> None:
-    """Pull everything. may_miss: a source may have no file yet."""
+    """Pull everything.
+
+    Args:
+        may_miss: a source may have no file yet.
+    """
     now = dt.datetime.now(dt.UTC)
     for operator in settings.operator:
         problems = pull_operator(operator, settings.lake.root, now).problems

@@ -82,7 +82,11 @@ def refusal(at: dt.datetime, sender: str, recipient: str = "ann@example.test") -
 
 
 def write_settings(folder: Path, log: str = "mail.log", more: str = "", key_file: str = "one.key") -> Path:
-    """Settings of one operator with the log. more: what else they say."""
+    """Settings of one operator with the log.
+
+    Args:
+        more: what else they say.
+    """
     file = folder / "observatory.toml"
     source = source_toml("mx", log, "postfix")
     text = (

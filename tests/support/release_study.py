@@ -98,7 +98,11 @@ def frame(countries: Mapping[str, int] = COUNTRIES) -> pl.DataFrame:
 
 
 def submissions(operators: pl.DataFrame, waivers: Mapping[str, str] = {}) -> pl.DataFrame:  # noqa: B006
-    """Return the submissions of operators that answered, by month. waivers: of packages, by respondent."""
+    """Return the submissions of operators that answered, by month.
+
+    Args:
+        waivers: of packages, by respondent.
+    """
     random = np.random.default_rng(22)
     rows = []
     for name, holding, country, size in operators.select(

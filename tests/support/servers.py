@@ -61,7 +61,11 @@ class Server:
 
 
 class Ssh(Server):
-    """OpenSSH's own server, for one user with one key. known_hosts: the file that knows its key."""
+    """OpenSSH's own server, for one user with one key.
+
+    Attributes:
+        known_hosts: the file that knows its key.
+    """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -143,8 +147,11 @@ class Relay:
 
 
 class S3(Server):
-    """Versity's S3 gateway over a folder, with one bucket. copied: the folder of another one that has ended,
-    whose objects it begins with."""
+    """Versity's S3 gateway over a folder, with one bucket.
+
+    Attributes:
+        copied: the folder of another one that has ended, whose objects it begins with.
+    """
 
     user, secret, region, bucket = "observatory", "a-secret-of-tests", "eu-central-1", "logs"
 

@@ -140,9 +140,12 @@ def write_whole(
     empty: Iterable[str] = (),
     changed: Mapping[str, Row] | None = None,
 ) -> Path:
-    """The folder of a release with every table, of the files that a site is drawn from alone. empty: tables
-    without rows. changed: by table, values that all
-    its rows have instead."""
+    """The folder of a release with every table, of the files that a site is drawn from alone.
+
+    Args:
+        empty: tables without rows.
+        changed: by table, values that all its rows have instead.
+    """
     of_table = rows_of(channels, areas)
     tables = []
     for name in public_tables():

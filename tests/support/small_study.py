@@ -26,8 +26,11 @@ SIZES = {"SMALL": 1e5, "MEDIUM": 1e6, "LARGE": np.inf}
 @dataclass
 class Operator:
     """An operator of a generated study: its figures by unit and quantity, None where it did not answer. One
-    that only answers has them of the period alone, in a study of months. others: its figures under more
-    definitions."""
+    that only answers has them of the period alone, in a study of months.
+
+    Attributes:
+        others: its figures under more definitions.
+    """
 
     name: str
     country: str
@@ -41,8 +44,11 @@ class Operator:
 
 @dataclass(frozen=True)
 class Small:
-    """A generated study: its operators, and countries' subscriptions that nobody listed. by_month: logs have
-    a third of the period's figures in each of three months."""
+    """A generated study: its operators, and countries' subscriptions that nobody listed.
+
+    Attributes:
+        by_month: logs have a third of the period's figures in each of three months.
+    """
 
     operators: tuple[Operator, ...]
     unlisted: Mapping[str, int] = field(default_factory=dict)

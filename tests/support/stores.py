@@ -55,7 +55,11 @@ class Front(Server):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection. about: of Front."""
+    """One connection.
+
+    Attributes:
+        about: of Front.
+    """
 
     protocol_version = "HTTP/1.1"
     # The far end would wait for the second packet of an answer.

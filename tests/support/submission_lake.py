@@ -44,8 +44,12 @@ def put_gold(
     logs: tuple[str, str] = ("2026-10-01", "2026-12-31"),
     computed: dt.datetime = COMPUTED,
 ) -> None:
-    """Gold tables of an operator, two definitions, and the ledger and run that go with them. logs: the first
-    and last day of its log file, which grew each fifth day. computed: when the run ended."""
+    """Gold tables of an operator, two definitions, and the ledger and run that go with them.
+
+    Args:
+        logs: the first and last day of its log file, which grew each fifth day.
+        computed: when the run ended.
+    """
     whole = [(*row, *list(PLACE.values())[len(row) - len(NAMES) :]) for row in seen]
     is_outbound = pl.col("direction_code") == "outbound"
     rows = pl.DataFrame(whole, schema=[*NAMES, *PLACE], orient="row").with_columns(

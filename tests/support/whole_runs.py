@@ -25,14 +25,22 @@ def operator_toml(id: str, name: str, country: str, holding: str, currency: str,
 
 
 def source_toml(id: str, url: str, format: str, options: str = "") -> str:
-    """A source's settings. options: a TOML table, such as `{ profile = "own.toml" }`."""
+    """A source's settings.
+
+    Args:
+        options: a TOML table, such as `{ profile = "own.toml" }`.
+    """
     more = f"options = {options}\n" if options else ""
     return f'[[operator.source]]\nid = "{id}"\nurl = "{url}"\nformat = "{format}"\n{more}'
 
 
 def killed_when(settings_file: Path, pattern: str, after: float = 0.0, lake: Path | None = None) -> None:
     """Start a run of its own and end it, with all of its processes, so many seconds after a path appears in
-    the lake. lake: its folder, where it is not beside the settings."""
+    the lake.
+
+    Args:
+        lake: its folder, where it is not beside the settings.
+    """
     lake = lake or settings_file.parent / "lake"
     env = os.environ | {"OBSERVATORY_PSEUDONYM_KEY": KEY}
     command = [sys.executable, "-m", "jobs", "run", "--config", str(settings_file)]

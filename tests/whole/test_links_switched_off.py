@@ -26,8 +26,10 @@ SPAM = ("attempted", "OPERATOR", "spam_certain")
 class Linked:
     """A link of a table's contract, and figures of which one that stays follows by it from two that leave.
 
-    code: the sum, of a column's sums; none for multiples. hidden: figures that have no row. whose: the
-    holding whose figure follows.
+    Attributes:
+        code: the sum, of a column's sums; none for multiples.
+        hidden: figures that have no row.
+        whose: the holding whose figure follows.
     """
 
     table: str

@@ -68,8 +68,12 @@ def root_of(file: Path) -> str:
 
 
 def use_moved(observatory: Run, seen: tuple[object, ...], after: Path, folder: Path) -> dict[str, list[str]]:
-    """Nothing is new in a lake that was moved; the rows once the logs have grown. seen: of the lake before.
-    folder: of its logs."""
+    """Nothing is new in a lake that was moved; the rows once the logs have grown.
+
+    Args:
+        seen: of the lake before.
+        folder: of its logs.
+    """
     assert look(observatory, after) == seen
     told = observatory("run", "--config", after)
     assert (told.code, "0 new pieces" in told.err) == (0, True), told

@@ -83,7 +83,11 @@ def silver_of_two(form: str) -> tuple[Counter[str], pl.DataFrame]:
 def test_verdicts_by_syslog_are_those_of_its_own_log(
     form: str, seed: int, share: float, delay: int, beside: bool
 ) -> None:
-    """A part of Rspamd's lines, verdicts and others, in the mail log. beside: its own log has all of them."""
+    """A part of Rspamd's lines, verdicts and others, in the mail log.
+
+    Args:
+        beside: its own log has all of them.
+    """
     choice = random.Random(seed)
     late = dt.timedelta(microseconds=delay)
     written = [line for line in RSPAMD if OWN.match(line)]

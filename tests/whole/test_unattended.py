@@ -84,8 +84,11 @@ def test_what_lasts_is_not_worth_another_try_and_stops_no_other_file(
 
 
 class Server:
-    """A web server of a folder's files, and of their list. It gives whole files alone, as Python's own does;
-    status: what it answers with instead, if anything."""
+    """A web server of a folder's files, and of their list. It gives whole files alone, as Python's own does.
+
+    Attributes:
+        status: what it answers with instead, if anything.
+    """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         self.status: int | None = None

@@ -100,7 +100,8 @@ class Traffic:
              lines: int = 1, size: int = 0, is_folded: bool = False) -> None:  # fmt: skip
         """One message; what the server refuses, its replies say, and what becomes of the rest, `outcome`.
 
-        is_folded: a refusal that the same message follows up, which counts no further.
+        Args:
+            is_folded: a refusal that the same message follows up, which counts no further.
         """
         session = client if isinstance(client, Client) else Client(client)
         address = session.socket.getsockname()[0]

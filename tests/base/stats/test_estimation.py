@@ -179,7 +179,8 @@ CONCENTRATED = 100 / 6
 class Simulated:
     """Quality of the estimates of many samples, for the world, the regions and the groups, in this order.
 
-    largest_pct: the largest part that one operator has of an area's subscriptions or of its spam.
+    Attributes:
+        largest_pct: the largest part that one operator has of an area's subscriptions or of its spam.
     """
 
     areas: list[str]

@@ -155,8 +155,12 @@ def presets() -> list[bulk_presets.Preset]:
 def filled(
     message: pl.DataFrame, campaign: pl.DataFrame, before: pl.DataFrame | None = None, parts: int = 1
 ) -> pl.DataFrame:
-    """The messages of the day with is_bulk; before: those of days before. parts: how many the messages are
-    cut into."""
+    """The messages of the day with is_bulk.
+
+    Args:
+        before: those of days before.
+        parts: how many the messages are cut into.
+    """
     seen = message if before is None else pl.concat([message, before])
     of_parts = pl.concat(bulk.count_texts(seen[part::parts]) for part in range(parts))
     text = merge_rows(of_parts, bulk.TEXT_KEY, bulk.TEXT_RULES)
@@ -189,7 +193,11 @@ def test_bulk_is_proved_disproved_or_left_open() -> None:
 
 
 def texts(rows: list[tuple[str, int, str, int]], since: int = 999) -> pl.DataFrame:
-    """SMS: operator, days ago, text and copies. since: how many days ago the key changed."""
+    """SMS: operator, days ago, text and copies.
+
+    Args:
+        since: how many days ago the key changed.
+    """
     sent = pl.DataFrame(rows, schema=["operator_id", "ago", "text", "copies"], orient="row")
     empty = pl.lit(None, pl.String)
     frame = sent.with_columns(

@@ -441,8 +441,9 @@ def population(
     """A month of 10,000 messages from eight countries as nobody knows it: its strata; units by the filter's
     call and country; spam by country.
 
-    prevalence: of each country. The filter scores spam and the rest alike, whichever country they come from,
-    but spam of the first lower by `evading`.
+    Args:
+        prevalence: of each country. The filter scores spam and the rest alike, whichever country they come
+            from, but spam of the first lower by `evading`.
     """
     units = 10_000
     country = rng.choice(len(SIZES), units, p=SIZES)

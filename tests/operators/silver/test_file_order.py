@@ -30,7 +30,10 @@ CLOCK = re.compile(r"(\d\d):(\d\d):(\d\d)(?:[.,]\d+)?")
 
 def squeezed(line: str, factor: int, later: int = 0) -> str:
     """The line with a stamp of whole seconds, of which each stands for so many: much is of one second.
-    later: seconds that are added."""
+
+    Args:
+        later: seconds that are added.
+    """
     at = CLOCK.search(line)
     if at is None:
         return line

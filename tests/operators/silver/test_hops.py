@@ -29,9 +29,13 @@ MX = "mx1.own.example"
 
 
 class Hop(NamedTuple):
-    """Way of a log's messages to their filter and back. networks: of the operator's settings.
+    """Way of a log's messages to their filter and back.
 
-    relay: where they are handed to. client: whom they come back by. times: how often each counts.
+    Attributes:
+        networks: of the operator's settings.
+        relay: where they are handed to.
+        client: whom they come back by.
+        times: how often each counts.
     """
 
     networks: list[str]

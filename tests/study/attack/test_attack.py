@@ -27,8 +27,11 @@ SERIES = {"ppp": "_T/_T/ppp", "market": "_T/_T/market"}
 
 
 def release(nothing: str, prices: dict[str, float], spent: Mapping[str, float] = SPENT) -> KnownRelease:
-    """World spending in both currencies, to three digits. nothing: the country of a respondent that spends
-    nothing."""
+    """World spending in both currencies, to three digits.
+
+    Args:
+        nothing: the country of a respondent that spends nothing.
+    """
     spent = {**spent, f"{nothing.lower()}-9": 0.0}
     listed = [each for name in spent for each in country(name[:3].upper(), plain(1))]
     operators = [

@@ -144,8 +144,11 @@ def row_of(values: dict[str, float], period: str = "2026-Q4") -> list[dict[str, 
 
 
 def rules_of(*rows: dict[str, Any], bounds: pl.DataFrame | None = None) -> dict[str, set[int]]:
-    """The rules that figures of the last quarter break, by respondent of a thousand subscriptions. bounds: of
-    ref.answer_bound, those of the project if None."""
+    """The rules that figures of the last quarter break, by respondent of a thousand subscriptions.
+
+    Args:
+        bounds: of ref.answer_bound, those of the project if None.
+    """
     contributions = rows_frame(list(rows), "study.contribution")
     names = sorted(set(contributions["respondent_id"]))
     frame = rows_frame(

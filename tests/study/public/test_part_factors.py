@@ -66,8 +66,11 @@ def test_a_whole_never_goes() -> None:
 
 def one_alone(others: int) -> Basis:
     """Five operators with types, and one that answered 9,000 alone: types are 1.2 times theirs, and the whole
-    is 409,051, so that the difference of two public figures is 9,000 but for 10%. others: what the rows say
-    of how many holdings sent no types."""
+    is 409,051, so that the difference of two public figures is 9,000 but for 10%.
+
+    Args:
+        others: what the rows say of how many holdings sent no types.
+    """
     made = basis_of(GOLDEN / "public.spam_type" / "a_dominated_type_stays", RELEASE)
     tables = dict(made.tables)
     gone = pl.col("respondent_id").is_in(["fji-7", "fji-8"])

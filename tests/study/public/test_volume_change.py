@@ -194,8 +194,12 @@ def pairs_of(rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
 
 
 def check_changes(pairs: Mapping[str, Mapping[str, Any]], volumes: tuple[float, float] | None = None) -> None:
-    """Each interval as the codebook says, by code of its own. volumes: variance of rates and its degrees,
-    of the volumes of the later period, for fewer than three regions."""
+    """Each interval as the codebook says, by code of its own.
+
+    Args:
+        volumes: variance of rates and its degrees, of the volumes of the later period, for fewer than three
+            regions.
+    """
 
     def factor_of(row: Mapping[str, Any]) -> float:
         return float(row["area_factor"] + row["factor_before"]) / 2

@@ -140,10 +140,16 @@ def within(text: str, forms: tuple[Form, ...]) -> tuple[Form, ...]:
 class Canaries:
     """A log of one format with identifiers planted in it.
 
-    entry: the lines, or the one document, of the entry of a number, with these values in its slots.
-    slots: for each slot the forms that it takes. table: of silver, with a row for each entry. unread: slots
-    that no table has. format: where it is not the log's name. within: the format of the log that its lines
-    stand in. options: of the source, as TOML. head: of the file. is_files: each entry is a file of its own.
+    Attributes:
+        entry: the lines, or the one document, of the entry of a number, with these values in its slots.
+        slots: for each slot the forms that it takes.
+        table: of silver, with a row for each entry.
+        unread: slots that no table has.
+        format: where it is not the log's name.
+        within: the format of the log that its lines stand in.
+        options: of the source, as TOML.
+        head: of the file.
+        is_files: each entry is a file of its own.
     """
 
     name: str
@@ -201,10 +207,14 @@ class Log:
 class Samples:
     """Logs that a module of this package holds as SAMPLES, of the format that it is named after.
 
-    canaries: logs with identifiers planted in each field; every format has them.
-    logs: by name, logs of many events for the search for copies; without them, entries of the first canaries.
-    files: by name, logs that sniff reads as a run does, beside those of sample_data/lab; without both, logs.
-    joins_records: several records make a row of bronze, or one makes several, or one may be written twice.
+    Attributes:
+        canaries: logs with identifiers planted in each field; every format has them.
+        logs: by name, logs of many events for the search for copies; without them, entries of the first
+            canaries.
+        files: by name, logs that sniff reads as a run does, beside those of sample_data/lab; without both,
+            logs.
+        joins_records: several records make a row of bronze, or one makes several, or one may be written
+            twice.
     """
 
     canaries: tuple[Canaries, ...]
