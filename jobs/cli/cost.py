@@ -62,8 +62,8 @@ def sum_(
     prices: Prices = None,
 ) -> None:
     """Add figures, simulated as one total. Figures of different quantities are refused."""
-    from jobs.base.costs.adding import add_figures
     from jobs.base.costs.drawing import draw_sum
+    from jobs.base.costs.sums import add_figures
 
     if len(figures) < 2:
         raise ObservatoryError("cost sum: name two figures or more")
@@ -138,7 +138,7 @@ def published_rows() -> dict[str, list[ListedFigure]]:
     """The published figures by their quantity, computed now."""
     from jobs.base.costs.cost_model import evaluate_figure, judge_reproduction
     from jobs.base.costs.figure import ListedFigure
-    from jobs.base.costs.published import area_name, published_figures
+    from jobs.base.costs.model_figures import area_name, published_figures
     from jobs.base.figures import words
 
     found: dict[str, list[ListedFigure]] = {code: [] for code in words.codelist_rows("estimand")}
@@ -179,8 +179,8 @@ def explain_figure(name: str, config_file: Path, prices: str | None = None) -> E
 
 def find_figure(name: str, config_file: Path, conversion: str | None = None) -> Explained:
     """A figure by its name; of the study at this conversion."""
+    from jobs.base.costs.model_figures import explain_published, matching_figures, published_figures
     from jobs.base.costs.parameter import explain_parameter, parameters_in_force
-    from jobs.base.costs.published import explain_published, matching_figures, published_figures
 
     if is_study(name):
         from jobs.study.costs.table_explanations import explain_study

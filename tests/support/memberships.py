@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from jobs.base.core.shares import SHARES
+from jobs.base.core.call_shares import SHARES
 from jobs.base.costs.investment_assumptions import draw_parameters
 from jobs.base.figures.areas import COUNTRY, RAKED, are_in_area, list_areas
 from jobs.base.stats.estimation import REPLICATES, Array, Operators, seed_of, weight_respondents

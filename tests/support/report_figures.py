@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from expectations.native import Result
-from jobs.base.core.shares import CALL_SHARES, CALLS
+from jobs.base.core.call_shares import CALL_SHARES, CALLS
 from jobs.base.tables.contracts import conform_frame, read_contract, reference_table, rows_frame
 from jobs.operators.gold import spam_corrected_monthly
 from jobs.operators.gold.shared.correcting import estimate_whole

@@ -13,8 +13,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from jobs.base.core.call_shares import SHARES
 from jobs.base.core.periods import period_bounds
-from jobs.base.core.shares import SHARES
 from jobs.base.store.lake import Lake
 from jobs.cli import main as command_line
 from jobs.study.estimates.steps.study_stage import TABLES

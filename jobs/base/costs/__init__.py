@@ -4,12 +4,12 @@ Any room above may import it.
 
 figure.py         a figure of any kind
 proposed_costs.py  fixed costs proposed from prices
-published.py      figures of published models
+model_figures.py  figures of published models
 month.py          figures of an operator's month, from the lake
 month_steps.py    the formulas behind such a month
 simulation.py     a month's cost, point by point
 prices.py         prices of measured effort
 price_year.py     published amounts in prices of another year, and another currency
-adding.py         which figures may be added, and their sum
+sums.py           which figures may be added, and their sum
 drawing.py        how they look on a terminal
 """

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from jobs.base.core.numbers import DASH, format_number, format_share, round_significant
-from jobs.base.costs.adding import Sum
 from jobs.base.costs.figure import Explained, Input, ListedFigure, TotalPart, name_with_address
 from jobs.base.costs.price_year import PriceBasis
+from jobs.base.costs.sums import Sum
 from jobs.base.figures import words
 
 BAR = 24

@@ -6,8 +6,8 @@ import polars as pl
 
 from jobs.base.core.numbers import format_number, join_ends
 from jobs.base.costs.figure import Explained, FormulaStep, Scope, input_of
+from jobs.base.costs.model_figures import channel_names
 from jobs.base.costs.price_areas import AREA, world_prices
-from jobs.base.costs.published import channel_names
 from jobs.base.figures import words
 from jobs.base.tables.contracts import Row, reference_table
 from jobs.base.tables.reference_version import reference_version

@@ -3,7 +3,7 @@ speaks for."""
 
 import polars as pl
 
-from jobs.base.core.shares import CALLS
+from jobs.base.core.call_shares import CALLS
 from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.base.tables.contracts import read_contract
 from jobs.base.tables.sql import parse_expression

@@ -10,7 +10,7 @@ nothing.
 
 import polars as pl
 
-from jobs.base.core.shares import CALLS, ENDS, UNTOLD
+from jobs.base.core.call_shares import CALLS, ENDS, UNTOLD
 from jobs.base.packages.quality import MONTH, QUALITY, count_seen
 from jobs.base.store.lake import Lake
 from jobs.base.store.table_files import read_files

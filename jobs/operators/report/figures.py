@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.call_shares import CALL_SHARES
 from jobs.base.core.column_types import polars_type
-from jobs.base.core.shares import CALL_SHARES
 from jobs.base.figures.counting_rules import OPERATOR
 from jobs.base.tables.contracts import read_fields
 from jobs.operators.gold.shared.correcting import AUDITED, DISTANCES, ESTIMATES

@@ -13,8 +13,8 @@ from jobs.base.costs.figure import (
     input_of,
 )
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
+from jobs.base.costs.model_figures import explain_published, matching_figures
 from jobs.base.costs.price_year import PriceBasis
-from jobs.base.costs.published import explain_published, matching_figures
 from jobs.base.costs.user_models import POINTS, list_user_models
 from jobs.base.figures import words
 from jobs.base.figures.areas import COUNTRY

@@ -18,9 +18,9 @@ from typing import Any
 
 import polars as pl
 
+from jobs.base.core.call_shares import CALLS, UNTOLD
 from jobs.base.core.numbers import format_given_share, format_number, format_rate, format_share
 from jobs.base.core.periods import last_day
-from jobs.base.core.shares import CALLS, UNTOLD
 from jobs.base.costs.investment_assumptions import account_assumptions, central_values
 from jobs.base.figures.areas import COUNTRY, WORLD, classify_countries, list_areas
 from jobs.base.figures.counting_rules import OPERATOR

@@ -7,7 +7,7 @@ of logs and answers stands depends on both and on the frame of operators.
 
 import polars as pl
 
-from jobs.base.core.shares import CALLS, SHARES
+from jobs.base.core.call_shares import CALLS, SHARES
 from jobs.base.figures.counting_rules import HAD_CONTENT, OPERATOR, RECEIVED
 from jobs.base.tables.sql import parse_expression
 from jobs.study.estimates.steps import audits

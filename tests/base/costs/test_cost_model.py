@@ -13,7 +13,6 @@ import polars as pl
 import pytest
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.costs.adding import have_overlap
 from jobs.base.costs.cost_model import (
     NO_COST,
     ModelFigure,
@@ -24,7 +23,8 @@ from jobs.base.costs.cost_model import (
     rounding_range,
 )
 from jobs.base.costs.figure import name_with_address
-from jobs.base.costs.published import area_name, explain_published
+from jobs.base.costs.model_figures import area_name, explain_published
+from jobs.base.costs.sums import have_overlap
 from jobs.base.stats.sensitivity import rank_parameters
 from jobs.base.tables import contracts
 from jobs.base.tables.contracts import list_codes, polars_schema, read_contract, reference_table

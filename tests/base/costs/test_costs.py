@@ -13,13 +13,13 @@ from rich.console import Console
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.core.numbers import format_number, format_rate, formula_number
 from jobs.base.core.periods import count_days
-from jobs.base.costs.adding import INSTEAD, add_figures, reason_against_adding
 from jobs.base.costs.drawing import draw_inputs
 from jobs.base.costs.figure import Explained, Input
 from jobs.base.costs.fixed_costs import fixed_cost_rows, read_fixed_cost
+from jobs.base.costs.model_figures import explain_published, matching_figures, published_figures
 from jobs.base.costs.month import explain_month
 from jobs.base.costs.parameter import explain_parameter, parameters_in_force
-from jobs.base.costs.published import explain_published, matching_figures, published_figures
+from jobs.base.costs.sums import INSTEAD, add_figures, reason_against_adding
 from jobs.base.figures import words
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.costs.adding import add_figures, reason_against_adding
 from jobs.base.costs.drawing import draw_list, restate_figure
+from jobs.base.costs.model_figures import explain_published
 from jobs.base.costs.price_year import PriceBasis, read_basis, restate_explained
-from jobs.base.costs.published import explain_published
+from jobs.base.costs.sums import add_figures, reason_against_adding
 from jobs.base.tables.contracts import reference_table
 from jobs.cli.cost import published_rows
 from tests.support.in_process import Run, cost_command

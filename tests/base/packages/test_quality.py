@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.base.core.shares import ENDS, SHARES
+from jobs.base.core.call_shares import ENDS, SHARES
 from jobs.base.packages.package import FORM, MANIFEST, pack_files
 from jobs.base.packages.quality import QUALITY
 from jobs.base.store.lake import Lake

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from jobs.base.core.shares import CALL_SHARES, CALLS
+from jobs.base.core.call_shares import CALL_SHARES, CALLS
 from jobs.base.stats import prevalence
 from jobs.base.stats.prevalence_by_test import correct_calls
 from jobs.base.tables.contracts import rows_frame

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobs.base.core import numbers
-from jobs.base.core.shares import CALL_SHARES
+from jobs.base.core.call_shares import CALL_SHARES
 from jobs.base.figures import words
 from jobs.base.tables.attributes import ATTRIBUTES
 from jobs.operators.report import audited, content_types

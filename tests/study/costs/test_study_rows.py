@@ -11,10 +11,10 @@ import pytest
 from rich.console import Console, RenderableType
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.costs.adding import add_figures, reason_against_adding
 from jobs.base.costs.drawing import draw_division, draw_pairs
 from jobs.base.costs.figure import Explained, TotalPart
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
+from jobs.base.costs.sums import add_figures, reason_against_adding
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula
 from jobs.base.tables.contracts import (

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.costs.adding import add_figures
-from jobs.base.costs.published import explain_published
+from jobs.base.costs.model_figures import explain_published
+from jobs.base.costs.sums import add_figures
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula
 from jobs.study.costs.table_explanations import explain_study

@@ -12,8 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.special import betaincinv
 
+from jobs.base.core.call_shares import CALLS, ENDS, SHARES
 from jobs.base.core.periods import count_days
-from jobs.base.core.shares import CALLS, ENDS, SHARES
 from jobs.base.stats.estimation import SMALLEST, Array, seed_of, weight_respondents
 from jobs.base.stats.intervals import EstimateTable, estimate_figures
 from jobs.base.tables.contracts import reference_table, rows_frame

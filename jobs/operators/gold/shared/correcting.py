@@ -48,7 +48,7 @@ from operator import add
 
 import polars as pl
 
-from jobs.base.core.shares import CALL_SHARES, CALLS, ENDS
+from jobs.base.core.call_shares import CALL_SHARES, CALLS, ENDS
 from jobs.base.figures.counting_rules import CONTENT_SEEN
 from jobs.operators.gold.filter_quality_monthly import CHANNEL
 from jobs.operators.gold.shared.counting import CONTENT_NAMES

@@ -25,8 +25,8 @@ import numpy as np
 import polars as pl
 from scipy.special import ndtri
 
+from jobs.base.core.call_shares import CALLS, ENDS, SHARES, UNTOLD
 from jobs.base.core.periods import period_divisions
-from jobs.base.core.shares import CALLS, ENDS, SHARES, UNTOLD
 from jobs.base.stats.estimation import REPLICATES, SMALLEST, Array
 from jobs.base.stats.intervals import CONFIDENCE
 
