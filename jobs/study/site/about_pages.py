@@ -12,10 +12,12 @@ from jobs.base.tables.public_contracts import public_contract, public_tables
 from jobs.study.release.codebook import NOTES, QUESTIONS
 from jobs.study.release.released_tables import description_of, meanings_of
 from jobs.study.site import sentences
-from jobs.study.site.figures import TABLES, SiteFigure, text_column
+from jobs.study.site.cells import text_column
+from jobs.study.site.figures import SiteFigure
 from jobs.study.site.names import describe_code, name_code
 from jobs.study.site.pages import RULES, Page, PageSection, english_texts, links_to
 from jobs.study.site.published_release import QUANTITIES, PublishedRelease
+from jobs.study.site.table_views import TABLES
 from jobs.study.site.texts import ESMS, GLOSSARY, about_table, say
 
 SQL = (

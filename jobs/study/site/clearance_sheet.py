@@ -16,9 +16,9 @@ from jobs.study.questionnaire.texts import translate_key
 from jobs.study.release.about import About
 from jobs.study.release.clearance import AGREED, ANSWER, FILLED, FIRST, OBJECTED, Cleared
 from jobs.study.release.released_tables import format_rows
-from jobs.study.site.figures import TABLES
 from jobs.study.site.pages import area_figure
 from jobs.study.site.sentences import name_period
+from jobs.study.site.table_views import TABLES
 from jobs.study.site.texts import say
 
 # Widths of the columns of the rows by name: a name first, then shorter ones and figures.

@@ -12,8 +12,9 @@ from jobs.base.page.blocks import Cell, Column
 from jobs.base.tables.contracts import Row, reference_rows
 from jobs.base.tables.public_contracts import PublicColumn, PublicContract, public_contract
 from jobs.study.release.released_tables import AREA, COMMON, PART, WHOLE, area_codes, published_codes
-from jobs.study.site import figures, sentences
-from jobs.study.site.figures import ShownColumn, SiteFigure, english_cell
+from jobs.study.site import cells, figures, money_figures, sentences, table_views
+from jobs.study.site.cells import ShownColumn, english_cell
+from jobs.study.site.figures import SiteFigure
 from jobs.study.site.names import (
     name_code,
     name_place,
@@ -95,11 +96,11 @@ SUBJECTS: Mapping[str, tuple[Callable[[PublishedRelease], list[SiteFigure]], str
     "types": (figures.type_figures, "why_held"),
     "sources": (figures.source_figures, "why_held"),
     "routes": (figures.route_figures, "why_held"),
-    "measures": (figures.measure_figures, "why_money"),
-    "investment": (figures.investment_figures, "why_money"),
-    "policy": (figures.policy_figures, "why_held"),
-    "users": (figures.user_figures, "why_held"),
-    "others": (figures.other_figures, "why_held"),
+    "measures": (money_figures.measure_figures, "why_money"),
+    "investment": (money_figures.investment_figures, "why_money"),
+    "policy": (money_figures.policy_figures, "why_held"),
+    "users": (money_figures.user_figures, "why_held"),
+    "others": (money_figures.other_figures, "why_held"),
 }
 
 
@@ -232,7 +233,7 @@ def area_page(release: PublishedRelease, area: str) -> Page:
     lead = say("area.none", area=label) if headline == say("headline.none") else headline
     rows = release.rows_of_area[area]
     found = figures.comparison_figures(release, area)
-    found += [area_figure(name, rows[name]) for name in figures.TABLES if name in rows]
+    found += [area_figure(name, rows[name]) for name in table_views.TABLES if name in rows]
     links = [
         (name_place(other, release.areas[other]), page_file(page_of(other)))
         for other in (area + PART, area.removesuffix(PART))
@@ -246,13 +247,13 @@ def area_figure(name: str, rows: pl.DataFrame) -> SiteFigure:
     """The rows of a table for one area, with codes by their names."""
     contract = public_contract(f"public.{name}")
     title = say(
-        "area.title", table=say(figures.TABLES[name].title), area=figures.label_of(rows.row(0, named=True))
+        "area.title", table=say(table_views.TABLES[name].title), area=cells.label_of(rows.row(0, named=True))
     )
-    shown = [*key_columns(contract, rows), *figures.TABLES[name].columns()]
-    table = figures.shown_table(title, rows.to_dicts(), shown)
+    shown = [*key_columns(contract, rows), *table_views.TABLES[name].columns()]
+    table = table_views.shown_table(title, rows.to_dicts(), shown)
     about = name_code("table", name, about_table(contract.table))
     about = f"{about} {describe_alike(contract, rows)}".strip()
-    return SiteFigure(name, title, about, table, figures.reading_note(name, rows))
+    return SiteFigure(name, title, about, table, table_views.reading_note(name, rows))
 
 
 # Parts of a key that are said above a table in which they do not differ; what a figure is of is a column.

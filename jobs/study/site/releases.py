@@ -14,7 +14,8 @@ from jobs.study.release import manifest
 from jobs.study.release.about import About, parts_of
 from jobs.study.release.folders import ABOUT, site_of
 from jobs.study.release.publishing import replace_file
-from jobs.study.site.figures import SiteFigure, text_column
+from jobs.study.site.cells import text_column
+from jobs.study.site.figures import SiteFigure
 from jobs.study.site.pages import Page, PageSection
 from jobs.study.site.sentences import name_period, next_release
 from jobs.study.site.texts import page_file, say

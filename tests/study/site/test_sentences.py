@@ -10,7 +10,8 @@ import polars as pl
 import pytest
 
 from jobs.base.core import languages
-from jobs.study.site.figures import apart_notes, policy_figures, volume_figures
+from jobs.study.site.figures import apart_notes, volume_figures
+from jobs.study.site.money_figures import policy_figures
 from jobs.study.site.published_release import read_release
 from jobs.study.site.sentences import cards, headline, revisions
 from jobs.study.site.writing import write_site
