@@ -87,7 +87,7 @@ def link(table: str) -> str:
 
 
 def page_of(table: str) -> str:
-    """Where a table is described, from schemas/."""
+    """The page on which a table is described, from schemas/."""
     return f"{folder_of(read_contract(table).layer).name}/README.md#{table.replace('.', '')}"
 
 

@@ -211,5 +211,5 @@ def parse_number(text: str | None) -> int:
 
 
 def refuse_entities(*_: object) -> None:
-    """No workbook declares a document type; entities grow without limit."""
+    """Refuse a document type, which no workbook declares; entities grow without limit."""
     raise Damaged("a part of it declares a document type")

@@ -25,7 +25,7 @@ NOTES = (
 
 
 def change_tables(frame: pl.DataFrame) -> list[Table]:
-    """By channel, the change of certain spam in each area, in attempted units by the operators' own
+    """Tables of the change of certain spam in each area, by channel: in attempted units by the operators' own
     definition, between the latest and longest period and the one before; and whether it is a rise or a
     fall."""
     found = frame.filter(

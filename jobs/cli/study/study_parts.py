@@ -99,7 +99,7 @@ def route_tables(frame: pl.DataFrame) -> list[Table]:
 
 
 def rows_of_channels(frame: pl.DataFrame, *where: pl.Expr) -> Iterator[list[Any]]:
-    """By channel, the parts of the world's and the least developed countries' figures that are printed."""
+    """The parts of the world's and the least developed countries' figures that are printed, by channel."""
     found = frame.filter(
         is_of_period(latest_period(frame)),
         pl.col("definition_code") == OPERATOR,

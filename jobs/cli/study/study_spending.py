@@ -33,8 +33,8 @@ SPENDING_HEADS = ("", "estimate", "95% interval", "CV", "cov.", "each,\nyear", "
 def investment_tables(
     spending: pl.DataFrame, gaps: pl.DataFrame, chosen: pl.DataFrame
 ) -> list[RenderableType]:
-    """By channel: spending on all strategies at market rates, and what is missing to each target; then the
-    assumptions.
+    """Tables of spending on all strategies at market rates, and of what is missing to each target, by
+    channel; then the assumptions.
 
     Args:
         chosen: ref.investment_target, the targets in force.

@@ -191,7 +191,7 @@ def describe_definitions(settings: Observatory) -> str:
 
 
 def days_of_texts(settings: Observatory) -> dict[str, int]:
-    """By operator, how many days' texts a day looks at, itself among them."""
+    """The number of days whose texts a day looks at, itself among them, by operator."""
     presets = bulk_presets.presets_by_operator(
         reference_table("ref.bulk_preset"), read_reference(settings, "ref.operator")
     )
@@ -217,7 +217,7 @@ def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_day
 
 
 def first_uncounted_days(lake: Lake, settings: Observatory) -> dict[str, str]:
-    """By operator the first day that gold is still to count, of days that it can count."""
+    """The first day that gold is still to count, of days that it can count, by operator."""
     known = record.read_state(lake, (MESSAGE, *GOLD))
     mine, settled_before = {each.id for each in settings.operator}, removed_days.settled_gold_days(lake)
     own = {

@@ -18,7 +18,7 @@ Days = dict[str, dt.date]
 
 
 def read_removed_days(lake: Lake, layer: str) -> Days:
-    """By operator, the day before which a layer's rows were removed."""
+    """The day before which a layer's rows were removed, by operator."""
     found = lake.read_notes().get("removed", {}).get(layer, {})
     return {operator: dt.date.fromisoformat(day) for operator, day in found.items()}
 
@@ -34,7 +34,7 @@ def remember_removal(lake: Lake, layers: Mapping[str, Days]) -> None:
 
 
 def settled_gold_days(lake: Lake) -> Days:
-    """By operator, the day before which gold keeps its rows: messages that these days look at are gone."""
+    """The day before which gold keeps its rows, by operator: messages that these days look at are gone."""
     found = read_removed_days(lake, SILVER)
     return {operator: day + gold_lookback() for operator, day in found.items()} if found else {}
 
@@ -48,7 +48,7 @@ def gold_lookback() -> dt.timedelta:
 
 
 def settled_silver_days(lake: Lake, lookback_days: Mapping[str, int]) -> Days:
-    """By operator, the day before which silver keeps its rows: records that these days look at are gone, or
+    """The day before which silver keeps its rows, by operator: records that these days look at are gone, or
     gold could not follow them.
 
     Args:

@@ -34,7 +34,7 @@ SOURCE_SETTINGS = ("time_zone", "clock_offset", "numbers", "options")
 
 
 def settings_digests(settings: Observatory) -> dict[str, dict[str, str]]:
-    """By operator, a digest of each of its settings that silver reads."""
+    """A digest of each setting that silver reads, by operator."""
     return {
         str(row["operator_id"]): {name: digest_setting(column, row[column]) for column, name in NAMES.items()}
         for row in rows_of_operators(settings)
@@ -50,7 +50,7 @@ def digest_setting(column: str, value: Any) -> str:
 
 
 def digests_of_sources(operator: Operator) -> dict[str, dict[str, str]]:
-    """By source, a digest of each of its settings that bronze depends on."""
+    """A digest of each setting that bronze depends on, by source."""
     return {
         each.id: {name: record.digest_text(repr(getattr(each, name))) for name in SOURCE_SETTINGS}
         for each in operator.source
@@ -58,8 +58,8 @@ def digests_of_sources(operator: Operator) -> dict[str, dict[str, str]]:
 
 
 def changed_settings(lake: Lake, settings: Observatory, operators: Collection[str]) -> dict[str, list[str]]:
-    """By operator, the settings that changed since its open days were computed; nothing of an operator
-    that none was computed of."""
+    """The settings that changed since open days were computed, by operator; nothing of an operator that none
+    was computed of."""
     known, now = lake.read_notes().get("operators", {}), settings_digests(settings)
     found = {}
     for operator in sorted(operators):
@@ -84,7 +84,7 @@ def changed_sources(lake: Lake, settings: Observatory, operators: Collection[str
 
 
 def changed_of(known: dict[str, Any], operator: Operator) -> dict[str, list[str]]:
-    """By source, the settings that differ from those that are known of the operator."""
+    """The settings that differ from those that are known of the operator, by source."""
     before = known.get("source_settings", {})
     found = {}
     for source, now in digests_of_sources(operator).items():
@@ -96,7 +96,7 @@ def changed_of(known: dict[str, Any], operator: Operator) -> dict[str, list[str]
 
 
 def outdated_sources(lake: Lake, known: dict[str, Any], operator: Operator) -> dict[str, list[str]]:
-    """By source, the settings that changed after lines were read; a renewal forgets them."""
+    """The settings that changed after lines were read, by source; a renewal forgets them."""
     found = {source: set(names) for source, names in known.get("outdated", {}).items()}
     if changed := changed_of(known, operator):
         of_operator = pl.col("operator_id") == operator.id

@@ -161,7 +161,7 @@ def find_closed_days(
 
 
 def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
-    """By operator, the longest life of a message in any of its formats, in days.
+    """The longest life of a message in any of an operator's formats, in days, by operator.
 
     Args:
         formats: operators, each with one of its formats.
@@ -175,13 +175,13 @@ def longest_lives(formats: Iterable[tuple[str, str]]) -> dict[str, int]:
 
 
 def newest_days(lake: Lake) -> dict[str, dt.date]:
-    """By operator the newest day of its records."""
+    """The newest day of an operator's records, by operator."""
     ledger = lake.read("bronze.file", columns=["operator_id", "last_event_date"]).group_by("operator_id")
     return dict(ledger.agg(pl.col("last_event_date").max()).drop_nulls().rows())
 
 
 def settled_days(lake: Lake) -> dict[str, dt.date]:
-    """By operator the day before which silver stays as it is, for retention removed what it comes from."""
+    """The day before which silver stays as it is, by operator: retention removed what it comes from."""
     formats = lake.read("bronze.file", columns=["operator_id", "format_code"]).unique().rows()
     return removed_days.settled_silver_days(lake, longest_lives(formats))
 

@@ -50,7 +50,7 @@ class DecidingRules:
 
 
 def assembly_groups(search: LakeSearch, bronze: Formats) -> dict[str, pl.DataFrame]:
-    """By format, the bronze rows that share an assembly key with these, which are assembled together."""
+    """The bronze rows that share an assembly key with these, which are assembled together, by format."""
     found: dict[str, list[pl.DataFrame]] = {}
     for name, rows in bronze.items():
         days = day_span([rows], KERNELS[name].lookback_days, KERNELS[name].lookback_days)

@@ -54,7 +54,7 @@ def forget_pieces(fs: Any, stream: Stream, going: list[Piece]) -> None:
 
 
 def ends_of(fs: Any, stream: Stream) -> dict[int, str]:
-    """By the end of each piece the SHA-256 of the stream up to there.
+    """The SHA-256 of a stream up to the end of each piece, by that end.
 
     Pieces whose manifest was made again do not have it: they are read.
     """

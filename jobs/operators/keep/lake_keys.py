@@ -96,8 +96,8 @@ def other_keys(lake: Lake, settings: Observatory) -> list[str]:
 
 
 def list_newest(lake: Lake) -> dict[str, dt.date]:
-    """By operator the newest day of its records; none where the ledger is damaged, so that any day may have
-    some."""
+    """The newest day of an operator's records, by operator; none where the ledger is damaged, so that any day
+    may have some."""
     try:
         return windows.newest_days(lake)
     except DamagedTable:
@@ -176,6 +176,6 @@ def days_by_key(lake: Lake) -> pl.DataFrame:
 
 
 def known_operators(lake: Lake) -> KnownOperators:
-    """By id each operator that the lake was written for: its name, its keys, and its sources."""
+    """The operators that the lake was written for, by id: name, keys and sources of each."""
     found: KnownOperators = lake.read_notes().get("operators", {})
     return found

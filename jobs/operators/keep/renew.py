@@ -137,8 +137,8 @@ def plan_settled(lake: Lake) -> dict[str, removed_days.Days]:
 
 
 def find_lost_days(lake: Lake) -> removed_days.Days:
-    """By operator the day after the last record that the ledger has and landing lacks: what retention removed
-    from it, and what else is gone; or that an earlier renewal found so."""
+    """The day after the last record that the ledger has and landing lacks, by operator: what retention
+    removed from it, and what else is gone; or that an earlier renewal found so."""
     fs, area = open_landing(lake.root)
     files = fs.find(area) if fs.exists(area) else []
     there = {path.rpartition("/")[2].partition(".")[0] for path in files}
@@ -162,7 +162,7 @@ def read_ledger(lake: Lake) -> pl.DataFrame | None:
 
 
 def newest_gold(lake: Lake) -> removed_days.Days:
-    """By operator the newest day of gold."""
+    """The newest day of gold, by operator."""
     found: removed_days.Days = {}
     for file in lake.files(VOLUME):
         of = dict(file.partition)

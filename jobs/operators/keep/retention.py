@@ -164,7 +164,7 @@ def operators_of(lake: Lake) -> list[str]:
 
 
 def needed_days(lake: Lake, settings: Observatory) -> dict[str, Needed]:
-    """By operator the first days that are still needed, of operators with records."""
+    """The first days that are still needed, by operator, of those with records."""
     columns = ["operator_id", "format_code", "last_event_date"]
     ledger = lake.read(LEDGER, columns=columns)
     configured = ((each.id, source.format) for each in settings.operator for source in each.source)
@@ -334,7 +334,7 @@ def plan_validations(lake: Lake, limit: dt.date) -> RetentionPlan:
 
 
 def old_files(lake: Lake, table: str, named_version: int | None, readers: dt.timedelta) -> dict[str, int]:
-    """By path, with their bytes, the files of a table that neither its present version has nor the one that
+    """The files of a table, by path with their bytes, that neither its present version has nor the one that
     meta.run names, and that no version of the last hours had.
 
     delta-rs lists them; its own removal would write two versions more.

@@ -56,7 +56,7 @@ class MadePackage:
 
     @property
     def days(self) -> dict[tuple[str, str], tuple[int, int]]:
-        """By month and channel the days with logs, and those of the month."""
+        """The days with logs, and those of the month, by month and channel."""
         return {
             (each["period_code"], each["channel_code"]): (each["days"], each["of"])
             for each in self.counts.coverage["days"]
@@ -64,7 +64,7 @@ class MadePackage:
 
     @property
     def audits(self) -> dict[tuple[str, str], str]:
-        """By month and channel the audit or test that measures the filter's errors."""
+        """The audit or test that measures the filter's errors, by month and channel."""
         return {
             (each["period_code"], each["channel_code"]): (
                 f"{each['labelled_count']:,} labels" if each["quality_method_code"] == "audit" else "a test"

@@ -97,7 +97,7 @@ class Report:
 
     @property
     def totals(self) -> dict[str, Spam]:
-        """By channel, in the order of their list: units, and spam by the operators' own definition."""
+        """Units, and spam by the operators' own definition, by channel in the order of their list."""
         volume = self.figures.volume.filter(
             pl.col("direction_code").is_in(RECEIVED), pl.col("definition_code") == OPERATOR
         )
@@ -142,7 +142,7 @@ class Report:
 
 
 def sum_spam_by(volume: pl.DataFrame, column: str) -> dict[str, Spam]:
-    """By each value of a column its units and spam; values without units are left out."""
+    """Units and spam by each value of a column; values without units are left out."""
     rows = volume.group_by(column).agg(pl.col(list(SUMS)).sum()).to_dicts()
     return {row[column]: Spam.read_row(row) for row in rows if row["units"]}
 

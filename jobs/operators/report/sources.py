@@ -24,8 +24,8 @@ SIGNS = ("SPOOFED_CLI", "HOME_MISMATCH")
 
 
 def claimed_by_country(report: Report, channel: str) -> dict[str, tuple[int, int]]:
-    """By country: its certain spam whose origin is only claimed, and all its certain spam; empty if no origin
-    is only claimed."""
+    """A country's certain spam whose origin is only claimed, and all its certain spam, by country; empty if
+    no origin is only claimed."""
     table = report.figures.origins.filter(pl.col("channel_code") == channel)
     is_claimed = pl.col("origin_kind") == "claimed"
     sums = table.group_by("origin_code").agg(

@@ -104,7 +104,7 @@ def end_stage(work: Run, stage: str) -> None:
 
 
 def find_changed_settings(work: Run) -> tuple[dict[str, list[str]], Outcome]:
-    """By operator, the settings that changed since its open days were computed; notes on changed sources."""
+    """The settings that changed since open days were computed, by operator; and notes on changed sources."""
     mine = {each.id for each in work.operators}
     again = silver_settings.changed_settings(work.lake, work.settings, mine)
     return again, Outcome(notes=tuple(silver_settings.changed_sources(work.lake, work.settings, mine)))

@@ -37,7 +37,7 @@ class Retained:
 
 
 def read_retained(lake: Lake, settings: Observatory, operators: Iterable[str]) -> dict[str, Retained]:
-    """By operator, how long its logs and records are kept, and how much a vacuum would remove."""
+    """The days that an operator's logs and records are kept, and what a vacuum would remove, by operator."""
     chosen, days = list(operators), settings.retention
     found = needed_days(lake, settings)
     open_days = settings.lake.open_days

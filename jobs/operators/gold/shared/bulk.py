@@ -181,8 +181,8 @@ def possible_texts(text: pl.DataFrame, thresholds: Thresholds, presets: list[Pre
 
 
 def count_recorded_days(text: pl.DataFrame, presets: list[Preset]) -> pl.DataFrame:
-    """By operator, day and channel how many days of each window have messages under the day's key, and
-    whether days of it have messages under another (is_cut)."""
+    """Count the days of each window that have messages under the day's key, by operator, day and channel, and
+    say whether days of it have messages under another (is_cut)."""
     recorded = text.select(*CHANNEL_DAY, "key_id").unique(CHANNEL_DAY)
     day = recorded["period_date"].to_physical().to_numpy().astype("int64")
     windows = sorted({days for preset in presets for days in (preset.window_days, preset.evidence_days)})
@@ -277,7 +277,7 @@ def reached_in_days(listed: pl.DataFrame, presets: list[Preset], days: pl.DataFr
 
 
 def count_senders(subject: pl.DataFrame, windows: list[int]) -> pl.DataFrame:
-    """By operator, day, channel and own_hash of subjects, how many senders there were in each window."""
+    """Count the senders in each window, by operator, day, channel and own_hash of subjects."""
     ago = (pl.col("period_date") - pl.col("copy_date")).dt.total_days()
     hashes = pl.col("senders").list.explode(keep_nulls=False, empty_as_null=False)
     each = subject.with_columns(sketch.unpack_hashes(pl.col("senders")))
