@@ -63,12 +63,12 @@ def sum_(
 ) -> None:
     """Add figures, simulated as one total. Figures of different quantities are refused."""
     from jobs.base.costs.drawing import draw_sum
-    from jobs.base.costs.sums import add_figures
+    from jobs.base.costs.sums import sum_figures
 
     if len(figures) < 2:
         raise ObservatoryError("cost sum: name two figures or more")
     draw_sum(
-        add_figures([explain_figure(each, config_file, prices) for each in figures]),
+        sum_figures([explain_figure(each, config_file, prices) for each in figures]),
         wide_console(highlight=False),
     )
 

@@ -51,19 +51,19 @@ class Sum:
     bound_code: str
 
 
-def add_figures(figures: Sequence[Explained]) -> Sum:
+def sum_figures(figures: Sequence[Explained]) -> Sum:
     """The sum of figures. Raises ObservatoryError that names two which may not be added, and what to do."""
     for one, other in combinations(figures, 2):
         reason = reason_against_adding(one, other)
         if reason:
             raise ObservatoryError(reason)
     if all(each.estimate is not None for each in figures):
-        return Sum(list(figures), add_intervals(figures), figures[0].currency_code, "estimate")
+        return Sum(list(figures), sum_intervals(figures), figures[0].currency_code, "estimate")
     bound = joint_bound([each.bound_code for each in figures])
-    return Sum(list(figures), add_simulations(figures), figures[0].currency_code, bound)
+    return Sum(list(figures), sum_simulations(figures), figures[0].currency_code, bound)
 
 
-def add_intervals(figures: Sequence[Explained]) -> tuple[float, float, float]:
+def sum_intervals(figures: Sequence[Explained]) -> tuple[float, float, float]:
     """Low, value and high of a sum of estimates: as far apart as can be, since errors may go together."""
     ends = []
     for each in figures:
@@ -75,7 +75,7 @@ def add_intervals(figures: Sequence[Explained]) -> tuple[float, float, float]:
     return low, value, high
 
 
-def add_simulations(figures: Sequence[Explained]) -> tuple[float, float, float]:
+def sum_simulations(figures: Sequence[Explained]) -> tuple[float, float, float]:
     """The 5, 50 and 95% points of a sum of simulated figures, added point by point."""
     simulations = [each.simulation for each in figures if each.simulation is not None]
     if len(simulations) < len(figures):

@@ -246,7 +246,7 @@ def open_staging(root: str, is_spread: bool = False) -> Iterator[StagingFolder]:
                 remove_staged(whole)
         return
     local = staging_place(root)
-    with held(local):
+    with hold_folder(local):
         dead = [folder for folder in local.iterdir() if not is_locked(folder)]
         for each in dead:
             shutil.rmtree(each, ignore_errors=True)
@@ -266,7 +266,7 @@ def open_scratch(root: str) -> Iterator[Path]:
     """A folder for rows of the lake that something else than a run needs as files, gone when this ends. It
     lies beside runs' own, so that the next run removes what a killed process has left."""
     local = staging_place(root)
-    with held(local):
+    with hold_folder(local):
         own, lock = make_locked(local)
     with lock:
         try:
@@ -297,7 +297,7 @@ def staging_place(root: str) -> Path:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def hold_folder(folder: Path) -> Iterator[None]:
     """Lock a folder: within it no other process looks for dead folders in this one, nor makes one."""
     number = os.open(folder, os.O_RDONLY)
     try:

@@ -74,7 +74,7 @@ def problems_of(
         except ObservatoryError as error:
             wrong += str(error).splitlines()
             continue
-        wrong += broken_rules(name, tables[table], table, months, manifest.least_units)
+        wrong += list_broken_rows(name, tables[table], table, months, manifest.least_units)
     if not wrong:
         wrong = (
             find_disagreements(tables)
@@ -148,7 +148,9 @@ def read_rows(
     return parse_columns(text.with_columns(lacking), table, name)
 
 
-def broken_rules(name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...], least: int) -> list[str]:
+def list_broken_rows(
+    name: str, rows: pl.DataFrame, table: str, months: tuple[str, ...], least: int
+) -> list[str]:
     """Rows that break a rule of the contract, are of no month or direction of a package, or have fewer
     units than it says that any of its counts has."""
     rules = {"period_code is no month of the package's period": pl.col("period_code").is_in(months)}

@@ -207,7 +207,7 @@ def messages_of(recorded: State) -> dict[bulk_days.Day, str]:
     }
 
 
-def stale_days(settings: Observatory, known: State, day_checksums: dict[bulk_days.Day, str]) -> Periods:
+def outdated_days(settings: Observatory, known: State, day_checksums: dict[bulk_days.Day, str]) -> Periods:
     """Return the operator-days that were counted from inputs other than those on record now."""
     due = record.stale_periods(CAMPAIGN, known, day_checksums)
     recorded = bulk_days.campaign_checksums(known, {}, {})
@@ -225,7 +225,7 @@ def first_uncounted_days(lake: Lake, settings: Observatory) -> dict[str, str]:
         for key, found in own_inputs(settings, known).items()
         if key[0] in mine and not is_before(settled_before, *key)
     }
-    return {operator: min(days) for operator, days in stale_days(settings, known, own).items()}
+    return {operator: min(days) for operator, days in outdated_days(settings, known, own).items()}
 
 
 def is_before(days: Mapping[str, dt.date], operator: str, day: str) -> bool:
@@ -242,7 +242,7 @@ def note_settled_days(work: Run, settled: dict[bulk_days.Day, str], recorded: St
         for operator, day in settled:
             days.setdefault(operator, set()).add(day)
     elif settled:
-        days = stale_days(work.settings, recorded, settled)
+        days = outdated_days(work.settings, recorded, settled)
     by = record.digest_text(describe_definitions(work.settings))
     if not days or (not is_asked and work.lake.read_notes().get("settled_by") == by):
         return ()

@@ -114,7 +114,7 @@ class Unpacked(io.RawIOBase):
 
     def __init__(self, file: IO[bytes], path: str) -> None:
         self.file, self.path = file, path
-        sizes = table_of(file, path)
+        sizes = list_frame_sizes(file, path)
         # Where each frame begins, in the file and in what it holds; last, where all ends.
         self.places = [0, *itertools.accumulate(each[0] for each in sizes)]
         self.starts = [0, *itertools.accumulate(each[1] for each in sizes)]
@@ -154,7 +154,7 @@ class Unpacked(io.RawIOBase):
         super().close()
 
 
-def table_of(file: IO[bytes], path: str) -> list[tuple[int, int]]:
+def list_frame_sizes(file: IO[bytes], path: str) -> list[tuple[int, int]]:
     """Return each frame's bytes in the file, and unpacked. Raises DamagedPiece for a file that was cut."""
     end = file.seek(0, io.SEEK_END)
     count, _, magic = FOOTER.unpack(read_at(file, max(end - FOOTER.size, 0), FOOTER.size))
@@ -186,7 +186,7 @@ def landed_size(fs: Any, path: str) -> int:
     if not is_packed(path):
         return int(fs.info(path)["size"])
     with fs.open(path, "rb") as file:
-        return sum(size for _, size in table_of(file, path))
+        return sum(size for _, size in list_frame_sizes(file, path))
 
 
 def is_packed(path: str) -> bool:

@@ -170,7 +170,7 @@ def parse_lines(lines: pl.DataFrame, place: RowPlace, name: str, ingest_id: str)
         "ignored_count": place.count_in_ranges(pl.concat([codes.ignored["offset"], erased["offset"]])),
         "quarantined_count": place.count_in_ranges(quarantined["offset"]),
     }
-    return account_rows(rows, place.add_streams(quarantined), counts, place, ingest_id)
+    return make_parsed(rows, place.add_streams(quarantined), counts, place, ingest_id)
 
 
 @dataclass(frozen=True)
@@ -329,7 +329,7 @@ def collect_documents(read: list[tuple[Range, list[Document]]], name: str, inges
     counts = {f"{code}_count": np.array([each[code] for each in codes]) for code in LINE_CODES}
     counts = {"line_count": np.array([len(documents) for _, documents in read])} | counts
     rows = {name: bronze_rows(kernel, records, place, ingest_id)}
-    return account_rows(rows, refused, counts, place, ingest_id)
+    return make_parsed(rows, refused, counts, place, ingest_id)
 
 
 def bronze_rows(kernel: Format, records: pl.DataFrame, place: RowPlace, ingest_id: str) -> pl.DataFrame:
@@ -347,7 +347,7 @@ def bronze_rows(kernel: Format, records: pl.DataFrame, place: RowPlace, ingest_i
     return frame
 
 
-def account_rows(
+def make_parsed(
     rows: dict[str, pl.DataFrame],
     refused: pl.DataFrame,
     counts: Mapping[str, np.ndarray],

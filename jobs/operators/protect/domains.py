@@ -110,7 +110,7 @@ def ascii_name(host: str) -> str | None:
 def ascii_label(label: str) -> str | None:
     """A label in ASCII; None for what is none."""
     if not label.isascii():
-        if not is_written(label):
+        if not is_valid_label(label):
             return None
         label = "xn--" + label.encode("punycode").decode()
     if not ASCII_LABEL.fullmatch(label):
@@ -128,10 +128,10 @@ def decode_label(label: str) -> str | None:
     except UnicodeError:
         return None
     is_normal = not letters.isascii() and unicodedata.normalize("NFKC", letters).lower() == letters
-    return letters if is_one and is_normal and is_written(letters) else None
+    return letters if is_one and is_normal and is_valid_label(letters) else None
 
 
-def is_written(label: str) -> bool:
+def is_valid_label(label: str) -> bool:
     """Return whether a label is of letters, marks, digits and hyphens."""
     return all(sign == "-" or unicodedata.category(sign)[0] in "LM" or sign.isdecimal() for sign in label)
 

@@ -152,7 +152,7 @@ def ipv4_values(addresses: pl.Series) -> pl.Series:
     return addresses.to_frame("ip").select(pl.when(pl.col("ip").str.contains(IPV4)).then(number)).to_series()
 
 
-def find_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
+def look_up_rows(addresses: pl.Series, ranges: Ranges) -> np.ndarray:
     """Look up the row of each address in `ranges.labels`: -1 where there is none, -2 where it is no address.
 
     To read an IPv4 address costs less than to find out whether it was read before; the others are few, are
@@ -201,21 +201,21 @@ def find_segments(keys: np.ndarray, starts: np.ndarray, labels: np.ndarray) -> n
 
 def locate_in_ranges(ips: pl.Series, ranges: Ranges) -> pl.DataFrame:
     """country_code (ISO 3166-1 alpha-3), asn and as_name of each address."""
-    rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), ranges)})
+    rows = pl.DataFrame({"row": look_up_rows(ips.cast(pl.String), ranges)})
     places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
     return ranges.labels.select(pl.col(name).gather(places) for name in LOCATED)
 
 
 def match_networks(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     """Return whether each address is in one of the networks; null for what is no address."""
-    rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
+    rows = pl.DataFrame({"row": look_up_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
     inside = rows.select(pl.when(pl.col("row") != -2).then(pl.col("row") >= 0))
     return inside.to_series().alias(ips.name)
 
 
 def narrowest_network(ips: pl.Series, networks: Sequence[str]) -> pl.Series:
     """The smallest of the networks that each address is in; null where it is in none, or is no address."""
-    rows = pl.DataFrame({"row": find_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
+    rows = pl.DataFrame({"row": look_up_rows(ips.cast(pl.String), network_ranges(tuple(networks)))})
     places = rows.select(pl.when(pl.col("row") >= 0).then("row")).to_series()
     return pl.Series(networks, dtype=pl.String).gather(places).alias(ips.name)
 

@@ -80,12 +80,12 @@ def add_names(report: Report, table: pl.DataFrame) -> pl.DataFrame:
 def source_lines(report: Report, run_id: str) -> dict[str, str]:
     """The source line of each figure, by the name of its file: table, definition, period and run."""
     return {
-        f"{name}.csv": f"Source: {each.table}; {each.definition}; {period_of(report, name)}; run {run_id}."
+        f"{name}.csv": f"Source: {each.table}; {each.definition}; {name_period(report, name)}; run {run_id}."
         for name, each in SHOWN.items()
     }
 
 
-def period_of(report: Report, name: str) -> str:
+def name_period(report: Report, name: str) -> str:
     """The days or months of a figure's numbers; the page's days if the figure has no period of its own."""
     if name in UNDATED:
         return UNDATED[name]

@@ -43,7 +43,7 @@ def make_feedback(respondent: Respondent, answers: pl.DataFrame, release: Reader
     columns = [translate_key(language, "feedback", each) for each in COLUMNS]
     tables = []
     for period in release.volume_periods:
-        own = own_figures(answers.filter(pl.col("period_code") == period))
+        own = list_own_rates(answers.filter(pl.col("period_code") == period))
         volumes = release.volumes(areas_of(respondent.country, period), period)
         for channel in dict.fromkeys(channel for channel, _ in own):
             of_channel = [row for row in volumes if row["channel_code"] == channel]
@@ -93,7 +93,7 @@ def has_spam(answers: pl.DataFrame, periods: Sequence[str]) -> bool:
     return latest_answers(answers).filter(is_spam, pl.col("value").is_not_null()).height > 0
 
 
-def own_figures(answers: pl.DataFrame) -> Mapping[tuple[str, str], float]:
+def list_own_rates(answers: pl.DataFrame) -> Mapping[tuple[str, str], float]:
     """Return one respondent's spam per subscription, and in % of all traffic, in a period, by channel: by the
     operator's own definition of spam, which the published figures use."""
     latest = latest_answers(answers)

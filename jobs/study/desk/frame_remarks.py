@@ -72,7 +72,7 @@ def note_all(
         remarks.missing.setdefault(country, [])[:0] = lacking
         remarks.stale[country] = list_stale(mine, channels, year - years)
         remarks.changed.setdefault(country, []).extend(
-            [*changes(mine, rows_of(before, country), share), *list_jumps(mine[PRICES], share)]
+            [*changes(mine, rows_of(before, country), share), *list_deflator_jumps(mine[PRICES], share)]
         )
     # Bands are in dollars of their year; nothing brings those of the base year to itself.
     if DOLLARS not in countries and year != base_year():
@@ -80,7 +80,7 @@ def note_all(
         lacking = unpriced_years(prices, year)
         need = "which budget bands in dollars need"
         remarks.missing[DOLLARS] = [f"prices {' and '.join(lacking)}, {need}"] if lacking else []
-        remarks.changed.setdefault(DOLLARS, []).extend(list_jumps(prices, share))
+        remarks.changed.setdefault(DOLLARS, []).extend(list_deflator_jumps(prices, share))
     for found in (remarks.missing, remarks.stale, remarks.changed):
         for country in [each for each, lines in found.items() if not lines]:
             del found[country]
@@ -122,7 +122,7 @@ def unpriced_years(prices: Rows, year: int) -> list[str]:
     return sorted({str(base_year()), str(year)} - {row["price_year"] for row in prices})
 
 
-def list_jumps(prices: Rows, share: float) -> list[str]:
+def list_deflator_jumps(prices: Rows, share: float) -> list[str]:
     """A line for each deflator from the base year on that is far from the one before: a forecast may be on
     another base than the download that it continues."""
     lines = []

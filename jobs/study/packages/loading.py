@@ -90,7 +90,7 @@ def choose_taken(lake: Lake, packages: list[Judged], is_change_accepted: bool = 
     taken: list[TakenPackage] = []
     for each in good:
         if not is_change_accepted and not each.is_known:
-            each.wrong += find_jumps(each, receipts, volume)
+            each.wrong += find_count_changes(each, receipts, volume)
         for one in settle_package(each, receipts):
             taken.append(one)
             is_own = pl.col("respondent_id") == each.respondent_id
@@ -98,7 +98,7 @@ def choose_taken(lake: Lake, packages: list[Judged], is_change_accepted: bool = 
     return taken
 
 
-def find_jumps(judged: Judged, receipts: list[Row], volume: pl.DataFrame) -> list[str]:
+def find_count_changes(judged: Judged, receipts: list[Row], volume: pl.DataFrame) -> list[str]:
     """A line if its counts are far from those of its operator that it would replace.
 
     Args:

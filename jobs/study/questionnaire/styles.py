@@ -31,12 +31,12 @@ def row_height(*texts: tuple[str, float]) -> float:
         texts: each with its column's width.
     """
     return (
-        max(sum(count_lines(part, width) for part in words.split("\n")) for words, width in texts) * LINE
+        max(sum(count_text_lines(part, width) for part in words.split("\n")) for words, width in texts) * LINE
         + PADDING
     )
 
 
-def count_lines(words: str, width: float) -> int:
+def count_text_lines(words: str, width: float) -> int:
     """The lines that a text takes in a column; a Chinese character is as wide as two others."""
     taken = sum(1.9 if unicodedata.east_asian_width(each) in "WF" else 0.95 for each in words)
     return max(1, math.ceil(taken / width))

@@ -160,7 +160,7 @@ def make_clearance(
     for country, name in sorted(administrations.items()):
         count = row_counts.get(country, 0)
         # Nobody is asked about what others published alone.
-        own = own_rows(tables, country) if count else {}
+        own = country_rows(tables, country) if count else {}
         file = folder / f"{country.lower()}.xlsx"
         file.write_bytes(build_sheet(own, Cleared(country, name, count), languages.get(country, "en")))
         file.chmod(PRIVATE_FILE)
@@ -179,7 +179,7 @@ def make_clearance(
     return found
 
 
-def own_rows(tables: Sequence[ReleasedTable], country: str) -> dict[str, pl.DataFrame]:
+def country_rows(tables: Sequence[ReleasedTable], country: str) -> dict[str, pl.DataFrame]:
     """The rows of a country in each table that has areas."""
     code = area_codes()[country][0]
     return {

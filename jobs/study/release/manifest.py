@@ -155,10 +155,10 @@ def verify_release(folder: Path) -> str:
     ObservatoryError for another name, or with a line for each file that is changed, missing or not named."""
     found = read_manifest(folder)
     refuse_other_name(folder, found["period"], found["version"])
-    return compare_files(folder)
+    return verify_files(folder)
 
 
-def compare_files(folder: Path) -> str:
+def verify_files(folder: Path) -> str:
     """Verify the files of a folder that does not have its release's name yet."""
     found = read_manifest(folder)
     named: dict[str, dict[str, Any]] = found["files"]

@@ -81,7 +81,7 @@ def publish_release(
         if each.is_file()
     }
     with stage_folder(target, files) as new:
-        if manifest.compare_files(new) != digest:
+        if manifest.verify_files(new) != digest:
             raise ObservatoryError(f"{target}: what was copied differs from {folder}; nothing is published")
         signature = new / signature_of(target).name
         shutil.copyfile(signature_of(folder), signature)

@@ -84,15 +84,15 @@ def publisher_of(release: PublishedRelease) -> dict[str, str]:
 
 def publication_sentence(release: PublishedRelease) -> str:
     """Write a sentence with the date of publication of a release."""
-    day = release.published
+    day = release.published_date
     return say("published.on", day=languages.format_day(day)) if day else say("published.not")
 
 
 def count_days(release: PublishedRelease) -> str:
     """Write how long it took to publish; empty for a release that is not published."""
-    if not release.published:
+    if not release.published_date:
         return ""
-    days = (release.published - last_day(release.period)).days
+    days = (release.published_date - last_day(release.period)).days
     return say("published.after", days=languages.format_count(days))
 
 
@@ -220,7 +220,7 @@ def glossary_page() -> Page:
     return Page("glossary", say("page.glossary"), say("glossary.lead"), sections)
 
 
-def code_of(release: PublishedRelease, template: str, equals: str, quote: str, between: str) -> str:
+def write_code(release: PublishedRelease, template: str, equals: str, quote: str, between: str) -> str:
     """Lines that find the share of the front page's headline, and those of regions and groups."""
     main = sentences.main_rows(release).get("EMAIL", {"quantity_code": QUANTITIES[-1]})
     wanted = CONDITION | {"quantity_code": main["quantity_code"]}
@@ -232,9 +232,9 @@ def code_of(release: PublishedRelease, template: str, equals: str, quote: str, b
 def lines_to_run(release: PublishedRelease) -> Mapping[str, str]:
     """Lines that read the volume of spam by e-mail, by the program that runs them."""
     return {
-        "DuckDB": code_of(release, SQL, "=", "'", " AND "),
-        "pandas": code_of(release, PANDAS, "==", "'", " and "),
-        "R": code_of(release, R, "==", '"', " & "),
+        "DuckDB": write_code(release, SQL, "=", "'", " AND "),
+        "pandas": write_code(release, PANDAS, "==", "'", " and "),
+        "R": write_code(release, R, "==", '"', " & "),
     }
 
 

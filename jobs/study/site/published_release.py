@@ -39,7 +39,7 @@ class PublishedRelease:
         about: its manifest.
         tables, files: by the table's name; investment_gap has SPENDING_BAND beside its own columns.
         workbook: its file, if it has one.
-        published: the day, if the folder of all releases lists it.
+        published_date: the day, if the folder of all releases lists it.
         logged: how many rows are changed, new and gone since the version before, by the revision log; empty
             without an earlier one.
     """
@@ -50,7 +50,7 @@ class PublishedRelease:
     files: Mapping[str, Path]
     revised: pl.DataFrame
     workbook: Path | None
-    published: dt.date | None
+    published_date: dt.date | None
     logged: Mapping[str, int]
 
     @property

@@ -32,7 +32,7 @@ def write_site(folder: Path, output: Path) -> str:
     if output.exists() and not is_site(output):
         raise ObservatoryError(f"{output} exists and is no site: name a folder that does not exist yet")
     release = read_release(folder)
-    is_public = release.published is not None and output.resolve() == site_of(folder.resolve())
+    is_public = release.published_date is not None and output.resolve() == site_of(folder.resolve())
     files = site_files(release, folder, is_public)
     new = output.with_name(f".{output.name}.new")
     shutil.rmtree(new, ignore_errors=True)

@@ -19,7 +19,7 @@ from jobs.base.costs.fixed_costs import fixed_cost_rows, read_fixed_cost
 from jobs.base.costs.model_figures import explain_published, matching_figures, published_figures
 from jobs.base.costs.month import explain_month
 from jobs.base.costs.parameter import explain_parameter, parameters_in_force
-from jobs.base.costs.sums import INSTEAD, add_figures, reason_against_adding
+from jobs.base.costs.sums import INSTEAD, reason_against_adding, sum_figures
 from jobs.base.figures import words
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula
@@ -374,7 +374,7 @@ def test_parts_of_a_month_are_simulated_as_one_total(
     settings: Path, observatory: Run, month: Explain
 ) -> None:
     parts = [month(f"alp-mail/2026-11/{each}") for each in ("CONTENT_FILTER", "DNSBL", "GREYLIST")]
-    total = add_figures(parts)
+    total = sum_figures(parts)
     row = stored(
         settings,
         operator_id="alp-mail",
@@ -392,7 +392,7 @@ def test_parts_of_a_month_are_simulated_as_one_total(
 
 def test_months_of_one_operator_may_be_added(month: Explain) -> None:
     october, november = month("alp-mail/2026-10"), month("alp-mail/2026-11")
-    total = add_figures([october, november])
+    total = sum_figures([october, november])
     # Both months share every uncertain price, so their points do add up, to the last of them.
     assert october.points is not None and november.points is not None
     expected = [one + other for one, other in zip(october.points, november.points, strict=True)]
@@ -406,14 +406,14 @@ def test_figures_of_two_countries_may_be_added_and_vary_apart() -> None:
     other = dataclasses.replace(
         one, name="elsewhere/total", simulation=apart, scope=dataclasses.replace(one.scope, subject="CAN")
     )
-    total = add_figures([one, other])
+    total = sum_figures([one, other])
     assert 2 * one.points[0] < total.points[0] and total.points[2] < 2 * one.points[2]
     world = dataclasses.replace(other, scope=dataclasses.replace(one.scope, subject="001"))
     with pytest.raises(ObservatoryError, match="overlap"):
-        add_figures([one, world])
+        sum_figures([one, world])
     unknown = dataclasses.replace(other, simulation=None)
     with pytest.raises(ObservatoryError, match="elsewhere/total cannot be added: no formula"):
-        add_figures([one, unknown])
+        sum_figures([one, unknown])
 
 
 # --- the command ----------------------------------------------------------------------------------------

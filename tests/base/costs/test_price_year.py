@@ -10,7 +10,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.costs.drawing import draw_list, restate_figure
 from jobs.base.costs.model_figures import explain_published
 from jobs.base.costs.price_year import PriceBasis, read_basis, restate_explained
-from jobs.base.costs.sums import add_figures, reason_against_adding
+from jobs.base.costs.sums import reason_against_adding, sum_figures
 from jobs.base.tables.contracts import reference_table
 from jobs.cli.cost import published_rows
 from tests.support.in_process import Run, cost_command
@@ -88,7 +88,7 @@ def test_amounts_of_two_years_add_up_in_prices_of_one(observatory: Run) -> None:
         )
         assert old.points is not None and new.points == pytest.approx([rise * each for each in old.points])
         assert old.central is not None and new.central == pytest.approx(rise * old.central)
-    total = add_figures(now).points[1]
+    total = sum_figures(now).points[1]
     assert total == pytest.approx(sum(each.points[1] for each in now if each.points), rel=0.02)
     said = " ".join(observatory("sum", *names, "--prices", "2025").out.split())
     assert said.startswith("Simulated as one total") and "EUR" in said

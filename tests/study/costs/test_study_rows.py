@@ -14,7 +14,7 @@ from jobs.base.core.errors import ObservatoryError
 from jobs.base.costs.drawing import draw_division, draw_pairs
 from jobs.base.costs.figure import Explained, TotalPart
 from jobs.base.costs.investment_assumptions import PARAMETERS, list_assumptions
-from jobs.base.costs.sums import add_figures, reason_against_adding
+from jobs.base.costs.sums import reason_against_adding, sum_figures
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula
 from jobs.base.tables.contracts import (
@@ -56,7 +56,7 @@ def test_public_money_is_told_as_it_was_and_added_to_no_spending(explain: Explai
     nepal, fiji = explain(f"{PUBLIC}npl-gov/sp711._T"), explain(f"{PUBLIC}fji-gov/sp711._T")
     assert nepal.estimate is not None
     assert (nepal.estimate.value, nepal.estimate.low, nepal.estimate.high) == (50, 50, 50)
-    assert add_figures([nepal, fiji]).points == (80, 80, 80)
+    assert sum_figures([nepal, fiji]).points == (80, 80, 80)
     spent = explain("study.investment/2026/FJI/EMAIL")
     assert "are of different tables" in str(reason_against_adding(nepal, spent))
     assert "overlap" in str(reason_against_adding(nepal, explain(f"{PUBLIC}npl-gov/sp711.REGISTER")))
@@ -273,7 +273,7 @@ def test_an_estimate_of_one_respondent_is_told_without_an_interval(
     loaded = config.load_settings(file)
     figures = [explain_study(f"study.investment/2026/{code}/EMAIL", loaded) for code in ("FJI", "NPL")]
     with pytest.raises(ObservatoryError, match="FJI/.* cannot be added: it has one respondent"):
-        add_figures(figures)
+        sum_figures(figures)
 
 
 # --- what may be added ----------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ SPENT, VOLUME = "study.investment/2026/", "study.spam_volume/2026-Q4/"
 
 
 def added(explain: Explain, *names: str) -> tuple[float, ...]:
-    return add_figures([explain(name) for name in names]).points
+    return sum_figures([explain(name) for name in names]).points
 
 
 def test_estimates_that_have_nothing_in_common_are_added(explain: Explain) -> None:
@@ -345,7 +345,7 @@ def test_a_sum_of_estimates_that_must_not_be_is_refused(
 ) -> None:
     for pair in ((one, other), (other, one)):
         with pytest.raises(ObservatoryError) as found:
-            add_figures([explain(name) for name in pair])
+            sum_figures([explain(name) for name in pair])
         if pair == (one, other):
             assert told in " ".join(str(found.value).split())
 
@@ -483,7 +483,7 @@ def test_what_such_rows_have_in_common_is_added_once(
 def test_types_apart_are_added(explain: Explain) -> None:
     pair = [explain(f"{TYPES}ASP/EMAIL/attempted/OPERATOR/spam_certain/{code}") for code in
             ("AD.retail", "PHISH.mail")]  # fmt: skip
-    assert add_figures(pair).points == (3200, 4000, 5000)
+    assert sum_figures(pair).points == (3200, 4000, 5000)
 
 
 def test_prices_choose_the_conversion_that_a_name_leaves_out(observatory: Run) -> None:

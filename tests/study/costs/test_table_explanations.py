@@ -6,7 +6,7 @@ import pytest
 
 from jobs.base.core.errors import ObservatoryError
 from jobs.base.costs.model_figures import explain_published
-from jobs.base.costs.sums import add_figures
+from jobs.base.costs.sums import sum_figures
 from jobs.base.settings import config
 from jobs.base.stats.formula import evaluate_formula
 from jobs.study.costs.table_explanations import explain_study
@@ -61,4 +61,4 @@ def test_nothing_is_added_to_it(settings: Path, other: str) -> None:
     pair = [explain_study(name, config.load_settings(settings)) for name in (TIME, other)]
     for figures in (pair, pair[::-1], [pair[0], explain_published("rao_reiley_2012/user_cost")]):
         with pytest.raises(ObservatoryError, match="is modelled: it stands beside what was measured"):
-            add_figures(figures)
+            sum_figures(figures)

@@ -11,7 +11,7 @@ import pytest
 
 from jobs.base.tables.contracts import rows_frame
 from jobs.study.desk.brief import make_brief
-from jobs.study.desk.feedback import make_feedback, own_figures
+from jobs.study.desk.feedback import list_own_rates, make_feedback
 from jobs.study.desk.reader_page import WIDTHS, write_html, write_sheet
 from jobs.study.desk.reader_release import ReaderRelease, areas_of
 from jobs.study.desk.rounds import FORMS
@@ -74,8 +74,8 @@ def test_a_figure_that_ones_answers_do_not_give_is_explained() -> None:
 
 
 def test_spam_by_another_definition_or_of_another_period_is_not_compared() -> None:
-    assert ("EMAIL", "rate") in own_figures(answers())
-    assert ("EMAIL", "rate") not in own_figures(answers({"sp301.EMAIL": ("definition", "NATIONAL")}))
+    assert ("EMAIL", "rate") in list_own_rates(answers())
+    assert ("EMAIL", "rate") not in list_own_rates(answers({"sp301.EMAIL": ("definition", "NATIONAL")}))
     other = ReaderRelease("2026/v1.0.0", "2026", {})
     assert make_feedback(SAVANNA, answers(), other) is None
 

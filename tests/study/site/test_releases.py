@@ -183,4 +183,4 @@ def test_the_page_of_releases_is_in_six_languages_and_says_what_is_signed(
     for link in re.findall(r'(?:href|src)="([^"#]+)"', page):
         assert link == "data:," or (public / link).is_file(), link
     stated = json.loads((public / "index.json").read_bytes())["releases"][0]["published_at"]
-    assert dt.datetime.fromisoformat(stated).date() == read_release(published.folder).published
+    assert dt.datetime.fromisoformat(stated).date() == read_release(published.folder).published_date
