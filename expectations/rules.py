@@ -11,6 +11,7 @@ from jobs.base.figures import reliability
 from jobs.base.tables.contracts import Contract, Field, list_codes, read_contract
 from jobs.base.tables.public_contracts import PublicContract, public_contract
 from jobs.base.tables.series import ALL, PARTS
+from jobs.base.tables.sql import parse_expression
 
 NOT_NULL, IN_SET, UNIQUE, CONDITION = "not_null", "in_set", "unique", "condition"
 KEY_UNIQUE = "key_unique"
@@ -107,7 +108,9 @@ def unique(columns: list[str]) -> Rule:
 
 
 def condition(name: str, text: str, says: str) -> Rule:
-    """A rule that a SQL condition states over each row."""
+    """A rule that a SQL condition states over each row. Raises ObservatoryError for text that is no such
+    condition, before any row is checked."""
+    parse_expression(text)
     return Rule(name, says, CONDITION, condition=text)
 
 

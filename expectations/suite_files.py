@@ -14,7 +14,7 @@ from expectations.between import cross_rules
 from expectations.rules import IN_SET, NOT_NULL, UNIQUE, Rule, rules_of
 from jobs.base.tables.contracts import list_tables, read_contract
 from jobs.base.tables.public_contracts import public_tables
-from jobs.base.tables.sql_tree import parse_sql
+from jobs.base.tables.sql import parse_sql
 
 FOLDER = Path(__file__).parent / "suites"
 VERSION = "1.24.1"

@@ -23,9 +23,7 @@ import polars as pl
 from jobs.base.core.machine import HOME
 from jobs.base.core.numbers import exact_number
 from jobs.base.packages import signing
-from jobs.base.packages.counts import GOLD
 from jobs.base.settings.config import Observatory
-from jobs.base.tables.contracts import read_contract
 from jobs.study.estimates.steps.rows import MEASURES
 from jobs.study.public.secret import FILE, VALUE
 from jobs.study.release import clearance, manifest, production, publishing, signatures
@@ -118,9 +116,10 @@ def correct_membership(membership: Path, corrected: Path) -> None:
     with tempfile.TemporaryDirectory(dir=corrected.parent) as folder:
         new = Path(folder) / "membership"
         shutil.copytree(membership, new)
-        for table in GOLD:
-            file = new / f"{read_contract(table).name}.csv.gz"
+        for file in new.glob("*.csv.gz"):
             rows = pl.read_csv(file, infer_schema=False)
+            if not {*MEASURES} <= {*rows.columns}:
+                continue
             times = pl.when(pl.col("respondent_id").is_in(CORRECTED)).then(2).otherwise(1)
             counts = [(times * pl.col(each).cast(pl.Int64)).alias(each) for each in MEASURES]
             file.write_bytes(gzip.compress(rows.with_columns(counts).write_csv().encode(), mtime=0))

@@ -8,13 +8,19 @@ import pytest
 
 from expectations import native
 from expectations.evaluation import Evaluated, evaluate
-from expectations.rules import CONDITION, IN_SET, KEY_UNIQUE, NOT_NULL, rules_of
+from expectations.rules import CONDITION, IN_SET, KEY_UNIQUE, NOT_NULL, condition, rules_of
 from expectations.suite_files import suite_tables
+from jobs.base.core.errors import ObservatoryError
 from tests.support.rule_rows import random_rows, with_nulls, with_repeated
 
 ROWS = 60
 # Tables that hold each kind of expectation, and a rule between tables.
 FEW = ["gold.spam_volume_daily", "gold.traffic_hourly_daily", "gold.campaign_daily"]
+
+
+def test_a_condition_that_cannot_be_read_is_refused_when_its_rule_is_made() -> None:
+    with pytest.raises(ObservatoryError, match="cannot parse 'units >= '"):
+        condition("some_units", "units >= ", "there are units")
 
 
 def native_counts(frames: Mapping[str, pl.DataFrame]) -> dict[tuple[str, str], int]:

@@ -17,11 +17,11 @@ from functools import cache, reduce
 from typing import Any
 
 import polars as pl
+import sqlglot
 from sqlglot import exp
 
 from jobs.base.core.column_types import ColumnTypes
 from jobs.base.core.errors import ObservatoryError
-from jobs.base.tables.sql_tree import list_columns, parse_sql
 
 # The types of columns by name, or None where they are not known.
 Types = Mapping[str, Any] | None
@@ -69,9 +69,9 @@ def parse_condition(text: str, table: str, types: Mapping[str, Any]) -> pl.Expr:
     """
     try:
         tree = parse_sql(text)
-        for column in list_columns(tree):
-            if column not in types:
-                raise ObservatoryError(f"{table} has no column '{column}'.")
+        for column in tree.find_all(exp.Column):
+            if column.parts[0].name not in types:
+                raise ObservatoryError(f"{table} has no column '{column.parts[0].name}'.")
         made = read_node(tree, types)
         kind = pl.DataFrame(schema=types).select(made.alias("condition")).schema["condition"]
         if kind not in (pl.Boolean, pl.Null):
@@ -80,6 +80,14 @@ def parse_condition(text: str, table: str, types: Mapping[str, Any]) -> pl.Expr:
         reason = str(error).splitlines()[0].rstrip(".")
         raise ObservatoryError(f"{reason}. Columns: {', '.join(types)}") from None
     return made.cast(pl.Boolean)
+
+
+def parse_sql(text: str) -> exp.Expr:
+    try:
+        return sqlglot.parse_one(text, dialect="spark")
+    except sqlglot.errors.SqlglotError as error:
+        reason = re.sub(r"\x1b\[\d*m", "", str(error)).splitlines()[0]
+        raise ObservatoryError(f"cannot parse '{text}': {reason}") from None
 
 
 def read_node(node: exp.Expr, types: Types) -> pl.Expr:
