@@ -59,11 +59,11 @@ def read_rows(
 
     from jobs.base.store.table_files import naming_damage, scan_files
 
-    about = contracts.read_contract(table)
+    contract = contracts.read_contract(table)
     version = lake.versions().get(table)
-    files = [] if about.layer == "ref" else lake.files(table, version)
-    frame = lake.read(table).lazy() if about.layer == "ref" else scan_files(table, files)
-    sketches = [] if has_sketches else [each.name for each in about.fields if each.type == "binary"]
+    files = [] if contract.layer == "ref" else lake.files(table, version)
+    frame = lake.read(table).lazy() if contract.layer == "ref" else scan_files(table, files)
+    sketches = [] if has_sketches else [each.name for each in contract.fields if each.type == "binary"]
     # Before the condition only if it names them: most rows of a large table need none.
     early = [name for name in sketches if where is not None and name in where]
     frame = frame.with_columns(sketch_estimates(early))
@@ -73,7 +73,7 @@ def read_rows(
 
             schema = contracts.polars_schema(table) | dict.fromkeys(early, pl.Int64)
             frame = frame.filter(parse_condition(where, table, schema))
-        ordered = frame.sort(about.key, maintain_order=True)
+        ordered = frame.sort(contract.key, maintain_order=True)
         ordered = ordered.select(columns) if columns else ordered
         with naming_damage(table, files):
             rows = (ordered.head(limit) if limit else ordered).collect()
@@ -87,7 +87,7 @@ def read_rows(
             raise
         # A value that does not fit its column shows only when rows are read.
         reason = str(error).splitlines()[0]
-        raise ObservatoryError(f"--where: {reason}. Columns: {', '.join(about.columns)}") from None
+        raise ObservatoryError(f"--where: {reason}. Columns: {', '.join(contract.columns)}") from None
     left = [name for name in sketches if name not in early and name in rows.columns]
     return rows.with_columns(sketch_estimates(left)), count
 

@@ -78,11 +78,11 @@ def show(
 
         show_lake(lake, out)
         return
-    about = contracts.read_contract(table)
-    otherwise = key_first(about) if format is OutputFormat.table else []
+    contract = contracts.read_contract(table)
+    otherwise = key_first(contract) if format is OutputFormat.table else []
     chosen = parse_columns(columns, table) or otherwise
     rows, count = read_rows(lake, table, where, limit, format is OutputFormat.parquet, chosen)
-    write_rows(rows, table, format, output, out, err, count, *([] if columns else measures_first(about)))
+    write_rows(rows, table, format, output, out, err, count, *([] if columns else measures_first(contract)))
 
 
 def refuse_unknown_table(table: str | None) -> None:

@@ -124,12 +124,12 @@ def test_columns_are_chosen_in_order(lake: Lake) -> None:
 
 def test_what_a_row_is_of_stands_before_what_it_says() -> None:
     """The contract of an answer names its file last, which is a part of its key."""
-    about = read_contract("study.questionnaire_answer")
-    names = key_first(about)
-    assert tuple(names[: len(about.key)]) == about.key
-    assert sorted(names) == sorted(about.columns) and len(set(names)) == len(names)
-    others = [name for name in about.columns if name not in about.key]
-    assert names[len(about.key) :] == others
+    contract = read_contract("study.questionnaire_answer")
+    names = key_first(contract)
+    assert tuple(names[: len(contract.key)]) == contract.key
+    assert sorted(names) == sorted(contract.columns) and len(set(names)) == len(names)
+    others = [name for name in contract.columns if name not in contract.key]
+    assert names[len(contract.key) :] == others
 
 
 def test_a_narrow_terminal_shows_when_and_how_much_before_where_it_was_read() -> None:

@@ -43,8 +43,8 @@ def test_a_run_gives_the_tables_of_the_command_line(airflow: dict[str, str], tmp
 
     filled = []
     for table in contracts.list_tables():
-        about = contracts.read_contract(table)
-        if about.layer not in ("silver", "gold"):
+        contract = contracts.read_contract(table)
+        if contract.layer not in ("silver", "gold"):
             continue
         by_command, by_airflow = Lake(str(tmp_path / "lake")), Lake(airflow["OBSERVATORY_LAKE_ROOT"])
         assert by_command.exists(table) == by_airflow.exists(table), table

@@ -113,18 +113,18 @@ def is_alone(case: Path) -> bool:
 
 def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
     """The rows of a table, from the tables that it reads."""
-    about = read_contract(table)
+    contract = read_contract(table)
     short = {name.split(".")[1]: frame for name, frame in frames.items()}
     if "questionnaire_answer" in short:
-        short["questionnaire_answer"] = keep_asked(short["questionnaire_answer"], about.questions)
+        short["questionnaire_answer"] = keep_asked(short["questionnaire_answer"], contract.questions)
     if table == MESSAGE:
         return make_messages_in_memory(**short).table_rows(MESSAGE)
     if table == COPY:
         return count_once(short)[1]
-    if about.merge:
+    if contract.merge:
         return count_table(table, **short)
-    if about.layer != "study":
-        rows: pl.DataFrame = importlib.import_module(kernel_module(about.layer, about.name)).transform(
+    if contract.layer != "study":
+        rows: pl.DataFrame = importlib.import_module(kernel_module(contract.layer, contract.name)).transform(
             **short
         )
         return rows
@@ -137,10 +137,10 @@ def computed(table: str, frames: dict[str, pl.DataFrame]) -> pl.DataFrame:
 def made(table: str) -> dict[Path, list[dict[str, Any]]]:
     """Rows that a table's job makes, by case; a table's cases run together."""
     found: dict[Path, list[dict[str, Any]]] = {}
-    about = read_contract(table)
+    contract = read_contract(table)
     of_table = [case for case in CASES if case.parent.name == table]
     # No column tells the cases of a table across operators apart: each is alone.
-    alone = [case for case in of_table if is_alone(case) or "operator_id" not in about.columns]
+    alone = [case for case in of_table if is_alone(case) or "operator_id" not in contract.columns]
     groups = [[case] for case in alone]
     for _, together in groupby(
         sorted(set(of_table) - set(alone), key=lambda each: sorted(definitions_named(each))),
@@ -166,7 +166,7 @@ def made(table: str) -> dict[Path, list[dict[str, Any]]]:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_golden(case: Path) -> None:
     table = case.parent.name
-    about = read_contract(table)
+    contract = read_contract(table)
     with (case / "expected.csv").open(newline="", encoding="utf-8") as lines:
         columns = next(csv.reader(lines))
     expected = [
@@ -174,8 +174,8 @@ def test_golden(case: Path) -> None:
     ]
     rows = made(table)[case]
     assert found_in([{name: row[name] for name in columns} for row in rows]) == found_in(expected)
-    keys = [tuple(row[name] for name in about.key) for row in rows]
-    assert len(keys) == len(set(keys)), f"the key ({', '.join(about.key)}) is not unique"
+    keys = [tuple(row[name] for name in contract.key) for row in rows]
+    assert len(keys) == len(set(keys)), f"the key ({', '.join(contract.key)}) is not unique"
 
 
 STUDIES = sorted({case.parent.name for case in CASES if case.parent.name.startswith("study.")})

@@ -57,15 +57,15 @@ def named(file: Path, table: str, kinds: dict[str, Any]) -> list[dict[str, Any]]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.parent.name}/{case.name}")
 def test_golden(case: Path) -> None:
-    about = public_contract(case.parent.name)
+    contract = public_contract(case.parent.name)
     made = protected_of(case)
-    rows = made.public[about.table]
-    expected = named(case / "expected.csv", about.table, about.schema)
-    columns = list(expected[0]) if expected else about.key
+    rows = made.public[contract.table]
+    expected = named(case / "expected.csv", contract.table, contract.schema)
+    columns = list(expected[0]) if expected else contract.key
     assert found_in(rows.select(columns).to_dicts()) == found_in(expected)
-    assert not rows.select(pl.struct(about.key).is_duplicated().any()).item()
+    assert not rows.select(pl.struct(contract.key).is_duplicated().any()).item()
     held = named(case / "held.csv", "held", dict.fromkeys(made.held_rows.columns, pl.String))
-    of_table = made.held_rows.filter(pl.col("table_name") == about.source)
+    of_table = made.held_rows.filter(pl.col("table_name") == contract.source)
     columns = list(held[0]) if held else ["rule"]
     assert found_in(of_table.select(columns).to_dicts()) == found_in(held)
 

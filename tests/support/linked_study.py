@@ -21,7 +21,7 @@ Given = Mapping[tuple[str, ...], Sequence[float | None]]
 
 
 def study_of(
-    about: PublicContract,
+    contract: PublicContract,
     given: Given,
     hidden: Collection[tuple[str, ...]] = (),
     variance: float | None = None,
@@ -33,13 +33,13 @@ def study_of(
         variance: of rates, of each series, said to be safe; none in tests of links, where a variance that is
             not the figures' own would be one more thing that an attacker knows.
     """
-    series = shape_of(about).columns
+    series = shape_of(contract).columns
     contributions, rows = [], []
     for codes, values in given.items():
         cell = {"period_code": PERIOD, "channel_code": "EMAIL"} | dict(zip(series, codes, strict=True))
         contributions += [
             cell
-            | {"table_name": about.source, "series": "/".join(codes), "respondent_id": name}
+            | {"table_name": contract.source, "series": "/".join(codes), "respondent_id": name}
             | {"holding_id": name, "country_code": "FJI", "contribution": float(value)}
             | {"own_subscriptions": 1000, "is_waived": False}
             for name, value in zip(OPERATORS, values, strict=True)
@@ -74,7 +74,7 @@ def study_of(
         ),
         "ref.denominator": rows_frame([], "ref.denominator"),
         CONTRIBUTION: rows_frame(in_columns(contributions, CONTRIBUTION), CONTRIBUTION),
-        about.source: rows_frame(in_columns(rows, about.source), about.source),
+        contract.source: rows_frame(in_columns(rows, contract.source), contract.source),
     }
     known |= {name: reference_table(name) for name in ("ref.country", "ref.country_group")}
     others = {public_contract(each).source for each in public_tables()} - set(known)
@@ -86,19 +86,19 @@ def in_columns(rows: list[dict[str, object]], table: str) -> list[dict[str, obje
     return [{name: value for name, value in row.items() if name in columns} for row in rows]
 
 
-def attack_all(study: Basis, about: PublicContract, shape: Shape) -> set[str]:
+def attack_all(study: Basis, contract: PublicContract, shape: Shape) -> set[str]:
     """Return the holdings whose figures an attack finds in all rows that rules let leave, without the gate's
     last word."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Attack, "find_all", lambda attack: [])
         public = make_public_tables(study, [], [PERIOD], P_PCT).public
-    return attack_public(study, about, public, shape)
+    return attack_public(study, contract, public, shape)
 
 
 def attack_public(
-    study: Basis, about: PublicContract, public: Mapping[str, pl.DataFrame], shape: Shape
+    study: Basis, contract: PublicContract, public: Mapping[str, pl.DataFrame], shape: Shape
 ) -> set[str]:
     """Return the holdings whose figures an attack finds in these rows."""
-    read = read_rows(name_cells(public[about.table], about), about)
-    findings = Attack([known_release(study, read)], {about.source: shape}, P_PCT).find_all()
+    read = read_rows(name_cells(public[contract.table], contract), contract)
+    findings = Attack([known_release(study, read)], {contract.source: shape}, P_PCT).find_all()
     return {each.holding for each in findings}

@@ -108,18 +108,18 @@ def without(shape: Shape, link: Linked) -> Shape:
 @pytest.mark.long
 @pytest.mark.parametrize("link", LINKED, ids=lambda each: f"{each.table}-{each.column}-{each.code}")
 def test_what_stays_follows_by_the_link_and_by_no_other(link: Linked) -> None:
-    about = public_contract(link.table)
-    study, shape = study_of(about, link.given, link.hidden), shape_of(about)
-    assert attack_all(study, about, shape) == {link.whose}
-    assert attack_all(study, about, without(shape, link)) == set()
-    assert about.protect is not None
-    if about.protect.leave_out == "FALSE":
+    contract = public_contract(link.table)
+    study, shape = study_of(contract, link.given, link.hidden), shape_of(contract)
+    assert attack_all(study, contract, shape) == {link.whose}
+    assert attack_all(study, contract, without(shape, link)) == set()
+    assert contract.protect is not None
+    if contract.protect.leave_out == "FALSE":
         with pytest.raises(Unprotectable):
             make_public_tables(study, [], [PERIOD], P_PCT)
         return
     made = make_public_tables(study, [], [PERIOD], P_PCT)
-    assert made.findings.height and made.public[about.table].height
-    assert attack_public(study, about, made.public, shape) == set()
+    assert made.findings.height and made.public[contract.table].height
+    assert attack_public(study, contract, made.public, shape) == set()
 
 
 def test_every_sum_and_multiple_of_a_contract_is_switched_off_once() -> None:

@@ -56,8 +56,8 @@ def without(rule: str) -> Iterator[None]:
     """One of the primary rules switched off."""
     every = cells.primary_rules
 
-    def others(about: PublicContract) -> dict[str, pl.Expr]:
-        return every(about) | {rule: pl.lit(False)}
+    def others(contract: PublicContract) -> dict[str, pl.Expr]:
+        return every(contract) | {rule: pl.lit(False)}
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cells, "primary_rules", others)

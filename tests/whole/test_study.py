@@ -349,12 +349,12 @@ def test_tables_carry_their_contract(study: Run) -> None:
     absent = ("silver.authentication_report", "silver.operator_knowledge", "silver.copy_daily")
     tables = [table for table in (*SILVER, *GOLD) if table not in absent]
     for table in tables:
-        about = read_contract(table)
+        contract = read_contract(table)
         delta = DeltaTable(study.lake.path(table))
         assert {field.name: field.metadata["comment"] for field in delta.schema().fields} == {
-            field.name: field.description for field in about.fields
+            field.name: field.description for field in contract.fields
         }
-        assert tuple(delta.metadata().partition_columns) == about.partition_by
+        assert tuple(delta.metadata().partition_columns) == contract.partition_by
 
 
 def test_the_readme_shows_what_the_demo_prints(study: Run) -> None:

@@ -238,18 +238,18 @@ def test_no_code_of_a_parameter_is_broken_on_80_columns() -> None:
 def test_the_demos_costs_fit_80_columns(tmp_path: Path) -> None:
     """Names whole, and each amount on one line with its sign and currency."""
     lake = Lake(str(tmp_path / "lake"))
-    about = dict.fromkeys(read_contract(COST).columns) | {
+    contract = dict.fromkeys(read_contract(COST).columns) | {
         "period_code": "2026-11", "channel_code": "_T", "countermeasure_code": "_T", "strategy_code": "_T",
         "cost_component_code": "total", "bound_code": "neither", "day_count": 4,
     }  # fmt: skip
     amounts = {"amount_p05": Decimal("5556.87"), "amount_p50": Decimal("7778.69")}
     operators = {"hexagone-sms": "EUR", "himal-mail": "NPR"}
     rows = [
-        about | amounts | {"operator_id": name, "currency_code": code, "amount_p95": Decimal("11110.60")}
+        contract | amounts | {"operator_id": name, "currency_code": code, "amount_p95": Decimal("11110.60")}
         for name, code in operators.items()
     ]
     zeros = {f"amount_{point}": Decimal(0) for point in ("p05", "p50", "p95")}
-    rows.append(about | zeros | {"operator_id": "lab-sms", "currency_code": "EUR", "bound_code": "lower"})
+    rows.append(contract | zeros | {"operator_id": "lab-sms", "currency_code": "EUR", "bound_code": "lower"})
     folder = tmp_path / "lake" / COST.replace(".", "/")
     write_delta(folder, rows_frame(rows, COST), list(read_contract(COST).partition_by))
     console = Console(width=80, record=True)

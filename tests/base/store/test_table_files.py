@@ -63,20 +63,20 @@ def partition_value(kind: Any, name: str) -> Any:
     return {pl.String: f"{name}-1", pl.Date: dt.date(2026, 3, 29)}[kind.base_type()]
 
 
-def sample(about: Contract) -> pl.DataFrame:
+def sample(contract: Contract) -> pl.DataFrame:
     """Four rows of a table: one of nulls and three of the edges of its types, in one partition."""
     return pl.DataFrame(
         {
             name: pl.Series(
                 [
                     partition_value(kind, name)
-                    if name in about.partition_by
+                    if name in contract.partition_by
                     else (value(kind, row) if row else None)
                     for row in range(4)
                 ],
                 dtype=kind,
             )
-            for name, kind in polars_schema(about.table).items()
+            for name, kind in polars_schema(contract.table).items()
         }
     )
 

@@ -72,37 +72,39 @@ FORBIDDEN_CALLS = {
 
 @pytest.mark.parametrize("table", list_tables())
 def test_a_contract_holds_together(table: str) -> None:
-    about = read_contract(table)
-    assert about.description.endswith(".")
-    assert len(set(about.columns)) == len(about.columns)
-    assert about.key
-    assert set(about.key) <= set(about.columns)
-    assert set(about.partition_by) <= set(about.columns)
-    assert set(about.required) <= set(about.columns)
-    assert set(about.reads) <= set(list_tables())
-    assert table not in about.reads
+    contract = read_contract(table)
+    assert contract.description.endswith(".")
+    assert len(set(contract.columns)) == len(contract.columns)
+    assert contract.key
+    assert set(contract.key) <= set(contract.columns)
+    assert set(contract.partition_by) <= set(contract.columns)
+    assert set(contract.required) <= set(contract.columns)
+    assert set(contract.reads) <= set(list_tables())
+    assert table not in contract.reads
     # What is replaced as a whole is an operator's period, in this order; across operators, a period.
-    if about.layer == "study":
-        assert about.partition_by in ((), ("period_code",))
+    if contract.layer == "study":
+        assert contract.partition_by in ((), ("period_code",))
     else:
-        assert about.partition_by[:1] in ((), ("operator_id",))
-    if about.layer in ("silver", "gold"):
-        assert about.period, "a run replaces periods: say partition_by, operator_id and the period's column"
-    assert arrow_schema(table).names == about.columns
+        assert contract.partition_by[:1] in ((), ("operator_id",))
+    if contract.layer in ("silver", "gold"):
+        assert contract.period, (
+            "a run replaces periods: say partition_by, operator_id and the period's column"
+        )
+    assert arrow_schema(table).names == contract.columns
     assert all(field.metadata[b"comment"] for field in arrow_schema(table))
 
 
 @pytest.mark.parametrize("table", [table for table in list_tables() if table.startswith("gold.")])
 def test_what_merges_is_counted_in_parts(table: str) -> None:
     """A table of messages says how each column outside its key merges; its job counts parts, and finishes."""
-    about = read_contract(table)
-    job = importlib.import_module(f"jobs.operators.gold.{about.name}")
-    rules = dict(about.merge)
-    assert bool(rules) == ("silver.message" in about.reads) == hasattr(job, "partial")
+    contract = read_contract(table)
+    job = importlib.import_module(f"jobs.operators.gold.{contract.name}")
+    rules = dict(contract.merge)
+    assert bool(rules) == ("silver.message" in contract.reads) == hasattr(job, "partial")
     assert rules or not hasattr(job, "finish")
-    assert not set(rules) & set(about.key)
+    assert not set(rules) & set(contract.key)
     if rules and not hasattr(job, "finish"):
-        assert set(rules) == set(about.columns) - set(about.key)
+        assert set(rules) == set(contract.columns) - set(contract.key)
     for name, rule in rules.items():
         kind = polars_schema(table).get(name)
         if rule == "sum" and kind is not None:
@@ -114,9 +116,9 @@ def test_what_merges_is_counted_in_parts(table: str) -> None:
 def test_inputs_come_before_what_reads_them() -> None:
     order = ["ref", "bronze", "silver", "gold", "study", "meta"]
     for table in list_tables():
-        about = read_contract(table)
-        for name in about.reads:
-            assert order.index(read_contract(name).layer) <= order.index(about.layer)
+        contract = read_contract(table)
+        for name in contract.reads:
+            assert order.index(read_contract(name).layer) <= order.index(contract.layer)
 
 
 def test_tables_are_in_the_same_order_in_every_process() -> None:
@@ -182,13 +184,13 @@ def test_every_row_of_a_dated_table_says_where_it_comes_from(file: Path) -> None
 @pytest.mark.parametrize("table", [name for name in list_tables() if name.startswith(("ref.", "study."))])
 def test_rows_are_computed_or_given_somewhere(table: str) -> None:
     """A table has a job, or its contract says where its rows come from: in the project's own file, if any."""
-    about = read_contract(table)
-    assert bool(about.reads) != bool(about.given_in)
-    file = REFERENCE / f"{about.name}.csv"
-    assert ("project" in about.given_in) == (about.layer == "ref" and file.is_file())
-    if "project" in about.given_in:
+    contract = read_contract(table)
+    assert bool(contract.reads) != bool(contract.given_in)
+    file = REFERENCE / f"{contract.name}.csv"
+    assert ("project" in contract.given_in) == (contract.layer == "ref" and file.is_file())
+    if "project" in contract.given_in:
         with file.open(newline="", encoding="utf-8") as lines:
-            assert next(csv.reader(lines)) == about.columns
+            assert next(csv.reader(lines)) == contract.columns
 
 
 # --- jobs ---------------------------------------------------------------------------------------------
@@ -196,15 +198,15 @@ def test_rows_are_computed_or_given_somewhere(table: str) -> None:
 
 @pytest.mark.parametrize("table", JOBS)
 def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
-    about = read_contract(table)
-    job = importlib.import_module(kernel_module(about.layer, about.kernel or about.name))
-    if about.layer == "study":
+    contract = read_contract(table)
+    job = importlib.import_module(kernel_module(contract.layer, contract.kernel or contract.name))
+    if contract.layer == "study":
         kernel = find_kernel(table)
     else:
-        kernel = find_count(table) if about.merge else job.transform
+        kernel = find_count(table) if contract.merge else job.transform
     inputs = name_inputs(kernel)
     assert [name for taken in inputs.values() for name in taken] == [
-        name.split(".")[1] for name in about.reads
+        name.split(".")[1] for name in contract.reads
     ]
     assert all(
         each.default is inspect.Parameter.empty for each in inspect.signature(kernel).parameters.values()
@@ -212,9 +214,9 @@ def test_a_job_takes_the_tables_that_its_contract_reads(table: str) -> None:
     # Alone, or fields of a dataclass.
     kinds = {name: kind for name, kind in get_type_hints(kernel).items() if name != "return"}
     assert all(kind is pl.DataFrame for name, kind in kinds.items() if inputs[name] == (name,))
-    assert about.layer == "study" or all(taken == (name,) for name, taken in inputs.items())
+    assert contract.layer == "study" or all(taken == (name,) for name, taken in inputs.items())
     assert job.__doc__ is not None
-    assert table in job.__doc__ if about.kernel else job.__doc__.startswith(f"{table}: ")
+    assert table in job.__doc__ if contract.kernel else job.__doc__.startswith(f"{table}: ")
 
 
 def test_a_run_computes_every_job_of_silver_and_gold() -> None:
@@ -293,11 +295,11 @@ def test_the_search_for_such_jobs_finds_them(source: str) -> None:
 
 
 def test_conform_orders_and_casts() -> None:
-    about = read_contract("ref.fixed_cost")
-    frame = pl.DataFrame({name: ["7"] for name in reversed(about.columns)})
+    contract = read_contract("ref.fixed_cost")
+    frame = pl.DataFrame({name: ["7"] for name in reversed(contract.columns)})
     made = conform_frame(frame, "ref.fixed_cost")
     assert dict(made.schema) == polars_schema("ref.fixed_cost")
-    assert made.columns == about.columns
+    assert made.columns == contract.columns
     assert made["low"].to_list() == [7.0]
 
 

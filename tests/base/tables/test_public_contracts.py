@@ -17,13 +17,13 @@ from jobs.study.public.tables import coarsen_rows
 
 
 def test_each_table_names_its_columns_and_none_that_never_leaves() -> None:
-    for about in map(public_contract, public_tables()):
-        names = set(about.schema)
+    for contract in map(public_contract, public_tables()):
+        names = set(contract.schema)
         assert not names & set(NEVER)
         assert not any(name.startswith("at_") for name in names)
-        assert set(about.key) <= names and about.arguments
+        assert set(contract.key) <= names and contract.arguments
         # Every column of the source that is not named stays.
-        assert set(read_contract(about.source).columns) - names or about.protect is None
+        assert set(read_contract(contract.source).columns) - names or contract.protect is None
 
 
 @pytest.mark.parametrize("table", public_tables())
@@ -35,9 +35,9 @@ def test_columns_that_are_made_name_the_gate_or_one_module_that_makes_rows(table
 
 
 def test_what_a_contract_does_not_name_does_not_leave() -> None:
-    about = public_contract("public.investment_gap")
-    rows = pl.DataFrame(schema={field.name: pl.String for field in read_contract(about.source).fields})
-    assert coarsen_rows(rows.with_columns(secret=pl.lit("x")), about).columns == list(about.schema)
+    contract = public_contract("public.investment_gap")
+    rows = pl.DataFrame(schema={field.name: pl.String for field in read_contract(contract.source).fields})
+    assert coarsen_rows(rows.with_columns(secret=pl.lit("x")), contract).columns == list(contract.schema)
 
 
 RAW = read_yaml(PUBLIC / "spam_volume.yaml")

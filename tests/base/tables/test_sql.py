@@ -265,12 +265,12 @@ def test_other_rules_are_conditions() -> None:
         parse_expression(text)
 
 
-def texts_of(about: PublicContract) -> Iterator[str]:
+def texts_of(contract: PublicContract) -> Iterator[str]:
     """All SQL of a published table's contract."""
-    yield about.rows
-    if about.protect is not None:
-        yield from (about.protect.countries, about.protect.leave_out)
-    yield from (each.by for each in about.columns if each.way == "digits")
+    yield contract.rows
+    if contract.protect is not None:
+        yield from (contract.protect.countries, contract.protect.leave_out)
+    yield from (each.by for each in contract.columns if each.way == "digits")
 
 
 def any_value(kind: pl.DataType, codes: list[str], place: int) -> Any:
@@ -288,10 +288,10 @@ def any_value(kind: pl.DataType, codes: list[str], place: int) -> Any:
 def test_what_leaves_rests_on_conditions_that_duckdb_reads_alike(
     connection: duckdb.DuckDBPyConnection, table: str
 ) -> None:
-    about = public_contract(table)
-    texts = sorted(set(texts_of(about)))
+    contract = public_contract(table)
+    texts = sorted(set(texts_of(contract)))
     codes = [*re.findall(r"'([^']*)'", " ".join(texts)), "none of them"]
-    kinds = {name: kind for name, kind in polars_schema(about.source).items() if not kind.is_nested()}
+    kinds = {name: kind for name, kind in polars_schema(contract.source).items() if not kind.is_nested()}
     rng = random.Random(table)
     frame = pl.DataFrame(
         [

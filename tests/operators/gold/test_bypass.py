@@ -201,9 +201,9 @@ def test_cutting_the_messages_anywhere_gives_the_same_signs(
         for number in range(3)
     )
     counts = pl.concat(bypass_indicator_daily.partial(part, operator, parameter, behaviour) for part in parts)
-    about = read_contract("gold.bypass_indicator_daily")
-    made = bypass_indicator_daily.finish(merge_rows(counts, about.key, dict(about.merge)))
+    contract = read_contract("gold.bypass_indicator_daily")
+    made = bypass_indicator_daily.finish(merge_rows(counts, contract.key, dict(contract.merge)))
     whole = count_table("gold.bypass_indicator_daily", message, operator, parameter)
-    assert sorted(map(str, made.select(about.columns).rows())) == sorted(
-        map(str, whole.select(about.columns).rows())
+    assert sorted(map(str, made.select(contract.columns).rows())) == sorted(
+        map(str, whole.select(contract.columns).rows())
     )

@@ -440,8 +440,8 @@ def in_parts(message: pl.DataFrame, parts: list[int]) -> pl.DataFrame:
         for bucket in buckets_of(of_parts, campaign_daily.signature_bucket)
     )
     counts = pl.concat(campaign_daily.partial(part, member) for part in cut)
-    about = read_contract("gold.campaign_daily")
-    return campaign_daily.finish(merge_rows(counts, about.key, dict(about.merge)))
+    contract = read_contract("gold.campaign_daily")
+    return campaign_daily.finish(merge_rows(counts, contract.key, dict(contract.merge)))
 
 
 def test_campaigns_depend_on_no_order_and_no_parts() -> None:

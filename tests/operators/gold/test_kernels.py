@@ -201,19 +201,21 @@ FIRST: dict[str, Callable[[list[pl.DataFrame], Frames], Frames]] = {
 
 def counted_in_parts(table: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
     job = importlib.import_module(f"jobs.operators.gold.{read_contract(table).name}")
-    about = read_contract(table)
+    contract = read_contract(table)
     frames = inputs(table)
     if table in FIRST:
         frames = FIRST[table](parts, frames)
     counts = [job.partial(message=part, **frames) for part in parts]
     for each in counts:
-        assert set(each.columns) == {*about.key, *dict(about.merge)}
-        assert each.select(about.key).is_unique().all(), "a part has one row for each key"
+        assert set(each.columns) == {*contract.key, *dict(contract.merge)}
+        assert each.select(contract.key).is_unique().all(), "a part has one row for each key"
     # Merging is closed: parts of parts give the same.
     half = len(counts) // 2
-    rules = dict(about.merge)
-    steps = [merge_rows(pl.concat(some), about.key, rules) for some in (counts[:half], counts[half:]) if some]
-    frame = merge_rows(pl.concat(steps), about.key, rules)
+    rules = dict(contract.merge)
+    steps = [
+        merge_rows(pl.concat(some), contract.key, rules) for some in (counts[:half], counts[half:]) if some
+    ]
+    frame = merge_rows(pl.concat(steps), contract.key, rules)
     return conform_frame(job.finish(frame) if hasattr(job, "finish") else frame, table)
 
 

@@ -134,10 +134,10 @@ def test_a_month_in_two_runs_is_as_in_one(tmp_path: Path, rotated: Path, observa
 
 def test_rows_that_hold_pseudonyms_say_their_key() -> None:
     for table in list_tables():
-        about = read_contract(table)
-        named = [name for name in about.columns if name.endswith(("_hash", "_sketch", "_hashes"))]
-        if about.layer in ("silver", "gold") and named:
-            assert "key_id" in about.columns, table
+        contract = read_contract(table)
+        named = [name for name in contract.columns if name.endswith(("_hash", "_sketch", "_hashes"))]
+        if contract.layer in ("silver", "gold") and named:
+            assert "key_id" in contract.columns, table
 
 
 def test_a_day_keeps_the_key_that_it_has(rotated: Path, observatory: Run) -> None:

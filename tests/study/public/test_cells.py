@@ -160,6 +160,6 @@ def test_any_study_in_which_few_count_by_more_definitions(seed: int, answering: 
 
 
 def test_each_rule_says_what_it_holds_back() -> None:
-    about = map(public_contract, public_tables())
-    own = {rule for each in about if each.protect for rule in cells.primary_rules(each)}
+    contract = map(public_contract, public_tables())
+    own = {rule for each in contract if each.protect for rule in cells.primary_rules(each)}
     assert set(cells.RULES) == own | {cells.HALF, cells.DECISION, wholes.RULE, "attack"}

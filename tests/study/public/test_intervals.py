@@ -97,16 +97,16 @@ def test_every_interval_is_made_again_from_the_csv_alone() -> None:
 
 @pytest.mark.parametrize("variance", [0.25, 6.3, 12.5])
 @pytest.mark.parametrize(
-    "about", [each for each in WITH_INTERVAL if each.table != ABOUT.table], ids=lambda each: each.table
+    "contract", [each for each in WITH_INTERVAL if each.table != ABOUT.table], ids=lambda each: each.table
 )
-def test_every_table_has_its_intervals_made_so(about: PublicContract, variance: float) -> None:
+def test_every_table_has_its_intervals_made_so(contract: PublicContract, variance: float) -> None:
     """Six operators are alike, and their own variance is 0.005: none of the tables shows anybody."""
     amounts = ([2 * each for each in ALIKE], ALIKE, ALIKE)
-    study = study_of(about, dict(zip(SUMS[about.table], amounts, strict=True)), variance=variance)
+    study = study_of(contract, dict(zip(SUMS[contract.table], amounts, strict=True)), variance=variance)
     made = make_public_tables(study, [], [PERIOD], P_PCT)
     assert made.findings.is_empty()
-    rows = intervals_of(made.public[about.table])
-    assert rows.height == made.public[about.table].height >= 1
+    rows = intervals_of(made.public[contract.table])
+    assert rows.height == made.public[contract.table].height >= 1
     assert set(rows["rates_variance"]) == {variance}
     check_intervals(rows)
 

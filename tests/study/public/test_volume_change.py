@@ -50,11 +50,11 @@ def find_contributions(public: Mapping[str, pl.DataFrame], basis: Basis) -> list
     return name_wholes(Attack(join_blocks([known], GUARDED), shapes, P_PCT).find_all(), GUARDED)
 
 
-def switch_off(monkeypatch: pytest.MonkeyPatch, about: PublicContract) -> None:
+def switch_off(monkeypatch: pytest.MonkeyPatch, contract: PublicContract) -> None:
     """Let the gate see this contract."""
 
     def see_contract(table: str) -> PublicContract:
-        return about if table == about.table else contracts.public_contract(table)
+        return contract if table == contract.table else contracts.public_contract(table)
 
     for module in (gate, wholes):
         monkeypatch.setattr(module, "public_contract", see_contract)

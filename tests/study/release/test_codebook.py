@@ -23,8 +23,8 @@ def test_a_reader_learns_what_each_code_and_amount_means() -> None:
     notes = made()["README.md"].decode()
     assert "are in prices of 2025" in notes and "US dollars" in notes
     for table in public_tables():
-        about = public_contract(table)
-        for text in (about.description, *about.arguments.values()):
+        contract = public_contract(table)
+        for text in (contract.description, *contract.arguments.values()):
             assert "public." not in text, text
 
 

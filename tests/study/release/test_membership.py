@@ -52,9 +52,9 @@ def test_every_sentence_is_true_of_twelve_countries(made: SimpleNamespace, tmp_p
 
 @pytest.mark.parametrize("table", [each for each in public_tables() if each.split(".")[1] not in OF_OTHERS])
 def test_no_text_that_every_release_has_speaks_of_the_world(table: str) -> None:
-    about = public_contract(table)
-    texts = [about.description, *about.arguments.values()]
-    for each in about.columns:
+    contract = public_contract(table)
+    texts = [contract.description, *contract.arguments.values()]
+    for each in contract.columns:
         texts.append(description_of(each.field.name))
         if each.field.name != "area_code":
             texts += (meanings_of(each) or {}).values()
