@@ -1,19 +1,22 @@
-"""Tables on a narrow terminal, where no word is broken; and steps in a pipe."""
+"""Tables on a narrow terminal, where no word is broken, and the consoles that print them; steps in a pipe."""
 
 import io
+import re
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
+from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from jobs.cli import console as consoles
 from jobs.cli.console import FittingConsole, least_width, show_steps, whole_width
+from tests.conftest import ROOT
 from tests.support.examples import examples
+from tests.support.in_process import cut_table
 
 WORDS = st.text("abcdefghij-_.,0123456789", min_size=1, max_size=30)
 CELLS = st.lists(WORDS, max_size=3).map(" ".join)
@@ -82,6 +85,29 @@ def test_a_list_has_no_empty_line_and_no_cell_without_a_name() -> None:
     table.add_row("world", "N", "", Text(""), *"123456789")
     lines = [line.split() for line in rendered(table, 80).splitlines()]
     assert lines[:2] == [["area", "world", "N"], ["column0", "1"]] and len(lines) == 10
+
+
+def test_a_table_that_80_columns_cut_is_found() -> None:
+    """The check of every table that a test's command line prints."""
+    inner = Table.grid()
+    inner.add_row(Text("long " * 30, no_wrap=True))
+    outer = Table("figure", "bar")
+    outer.add_row("spam", inner)
+    assert cut_table(Group(Text("Head"), Padding(outer, (0, 0, 0, 2)))) != ""
+    outer = Table("figure", "bar")
+    outer.add_row("spam " * 30, "long-" * 30)
+    assert cut_table(outer) == "" and cut_table(Text("long " * 30, no_wrap=True)) == ""
+
+
+def test_one_module_makes_the_consoles_that_tables_are_printed_to() -> None:
+    """fit_tables() looks into groups and paddings alone, and rows in a pipe are as wide as they are."""
+    texts = {
+        file.relative_to(ROOT).as_posix(): file.read_text("utf-8") for file in (ROOT / "jobs").rglob("*.py")
+    }
+    makers = {name for name, text in texts.items() if "Console(" in text}
+    assert makers == {"jobs/cli/console.py", "jobs/cli/rows.py"}
+    imported = {name for text in texts.values() for name in re.findall(r"(?:from|import) rich\.(\w+)", text)}
+    assert imported.isdisjoint({"align", "columns", "layout", "panel", "tree"})
 
 
 def test_in_a_pipe_each_step_is_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
