@@ -78,7 +78,7 @@ class Document:
     """One report of a file: its rows, or why it was quarantined; ignored without either.
 
     Attributes:
-        rows: columns of the format's BRONZE but for the place (operator_id, source_id, stream_id, offset).
+        rows: columns of the format's `bronze` but for the place (operator_id, source_id, stream_id, offset).
         text: of a quarantined one, how it starts, with addresses, numbers and control signs masked.
         size: bytes of the document as it was read, out of its archive.
     """

@@ -307,12 +307,12 @@ def documents_of(fs: Any, part: Range, name: str) -> list[Document]:
 def collect_documents(read: list[tuple[Range, list[Document]]], name: str, ingest_id: str) -> Parsed:
     """The result of the documents of files."""
     from jobs.operators.formats.registry import DOCUMENTS
-    from jobs.operators.formats.shared.documents import frame_of as rows_of
+    from jobs.operators.formats.shared.documents import frame_of
 
     kernel = DOCUMENTS[name]
     place = RowPlace([part for part, _ in read], [0] * len(read), [0] * len(read))
     records = pl.concat(
-        rows_of(enumerate(documents), part.source, kernel.bronze).with_columns(part=pl.lit(number, pl.Int64))
+        frame_of(enumerate(documents), part.source, kernel.bronze).with_columns(part=pl.lit(number, pl.Int64))
         for number, (part, documents) in enumerate(read)
     )
     refused = pl.DataFrame(

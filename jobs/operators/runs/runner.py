@@ -90,8 +90,8 @@ def do_stages(run: Run, stages: Iterable[str] = STAGES) -> Outcome:
 
 
 def run_stages(work: Run, stages: Iterable[str] = STAGES) -> Outcome:
-    """Do the stages as do_stages() does, which commands call that print what came of them. Raises
-    ValidationHeld, after all else was done, when a rule holds an operator back."""
+    """Do the stages as do_stages() does, for callers that print nothing of what came of them: tests and
+    benchmarks. Raises ValidationHeld, after all else was done, when a rule holds an operator back."""
     found = do_stages(work, stages)
     refuse_broken_results(found.results)
     return found

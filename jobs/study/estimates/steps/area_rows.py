@@ -41,13 +41,13 @@ def estimate_areas(
     sample: Sample, y: Array, least: Array | None = None, imputed_freedom: float | None = None
 ) -> pl.DataFrame:
     """A row for each area and measure, those of an area together, `measure` its place: estimate, interval,
-    band, counts, nature, status.
+    band, counts, nature, status. All countries, and areas with fewer respondents than SMALLEST of
+    jobs/base/stats/estimation.py, are what was reported and the rest at a rate; the others are ratio totals.
 
     Args:
         y: respondents x measures, or replicates x respondents x measures where values were imputed.
         least: the certain part of imputed values, respondents x measures.
-        imputed_freedom: see estimate_figures(). Areas with fewer than SMALLEST respondents, and all
-            countries, are what was reported and the rest at a rate; the others are ratio totals.
+        imputed_freedom: see estimate_figures() of jobs/base/stats/intervals.py.
     """
     own = y[0] if y.ndim == 3 else y
     certain = own if least is None else least

@@ -6,7 +6,8 @@ period that has none any more goes, and so do the columns of an earlier contract
 
 The kernel of a table is transform() of the module of its name, or the function of its name in the module that
 its contract names. Its parameters are the tables that the contract reads, some of them together in a
-dataclass, such as Reference.
+dataclass, such as Reference. "In parts" in its docstring says by which columns its inputs may be split, and
+each part computed by itself, without another result; tests/study/estimates/test_volume_parts.py splits them.
 """
 
 import hashlib
