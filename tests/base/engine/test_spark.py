@@ -36,6 +36,7 @@ from jobs.base.tables.contracts import read_contract
 from jobs.operators.build.gold_steps import GOLD
 from jobs.operators.build.run import Run
 from jobs.operators.ingest.source_options import load_with_options
+from jobs.operators.runs import PRELOAD
 from jobs.operators.runs.runner import run_stages
 from jobs.operators.silver.frames import SILVER
 from tests.conftest import KEY, ROOT
@@ -117,7 +118,7 @@ def test_tasks_run_fail_and_die_as_with_the_embedded_engine(tmp_path: Path) -> N
         return Task("what dies", os._exit, 1)
 
     counts: list[int] = []
-    with Spark(HERE, str(tmp_path)) as engine:
+    with Spark(HERE, str(tmp_path), PRELOAD) as engine:
         assert engine.run_tasks([]) == []
         assert engine.run_tasks([root(4.0), root(16.0), root(25.0)], counts.append) == [2, 4, 5]
         assert counts[-1] == 3 and counts == sorted(counts)
