@@ -192,7 +192,10 @@ class Spark:
             whole = cuts.groupBy("table", "operator_id", "period").applyInArrow(merge_period, columns)
             for row in self._call_spark(whole.collect):
                 made[row["table"]].append(executor.unpack_frame(bytes(row["rows"])))
-        return [leave_tables(table, frames, staging) for table, frames in made.items()]
+        return [
+            leave_table(staging, table, pl.concat(frames, rechunk=True) if frames else None)
+            for table, frames in made.items()
+        ]
 
     def replace_periods(
         self, lake: Lake, table: str, periods: Periods, left: Sequence[StagedFrame], note: Mapping[str, Any]
@@ -358,10 +361,3 @@ class Spark:
             project, nonce, executor.seal_nonce(nonce), f"{plain_url(self.root)}/{MARK}", self.preload
         )
         return session
-
-
-def leave_tables(table: str, frames: Sequence[pl.DataFrame], staging: str) -> StagedTable:
-    if not frames:
-        return StagedTable(table, [], {})
-    rows = pl.concat(frames, rechunk=True)
-    return leave_table(staging, table, rows)

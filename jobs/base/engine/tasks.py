@@ -342,7 +342,10 @@ class StagedTable:
     fingerprints: Fingerprints
 
 
-def leave_table(staging: str, table: str, rows: pl.DataFrame) -> StagedTable:
+def leave_table(staging: str, table: str, rows: pl.DataFrame | None) -> StagedTable:
+    """Leave a table's rows in staging; None stands for no rows."""
+    if rows is None:
+        return StagedTable(table, [], {})
     return StagedTable(table, leave_frame(rows, table, staging), fingerprint_periods(rows, table))
 
 

@@ -210,9 +210,8 @@ def fold_parts(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> lis
 def finish_table(*, staging: str, table: str, parts: Sequence[StagedFrame]) -> StagedTable:
     """A table's rows of whole operator-days, from the parts of it."""
     rows = take_frames(parts)
-    if rows is None:
-        return StagedTable(table, [], {})
-    return leave_table(staging, table, finish_rows(merge_parts(rows, table), table))
+    whole = None if rows is None else finish_rows(merge_parts(rows, table), table)
+    return leave_table(staging, table, whole)
 
 
 def check_table(*, table: str, left: Mapping[str, Sequence[StagedFrame]]) -> list[native.Result]:

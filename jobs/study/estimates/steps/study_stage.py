@@ -13,7 +13,6 @@ each part computed by itself, without another result; tests/study/estimates/test
 import hashlib
 import importlib
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import fields, is_dataclass
 from functools import partial
 from pathlib import Path
@@ -212,8 +211,9 @@ def compute_tables(
     them the table that most others read comes first, for these wait for it."""
     chosen = settings.engine
     is_alone = chosen.workers < 2 or chosen.name == "inline"
-    workers = Embedded(chosen.workers, chosen.memory_bytes, [__name__])
-    with nullcontext(Inline()) if is_alone else workers as engine:
+    engine: Inline | Embedded
+    engine = Inline() if is_alone else Embedded(chosen.workers, chosen.memory_bytes, [__name__])
+    with engine:
         while left := [table for table in TABLES if table not in have]:
             ready = [table for table in left if not {*read_contract(table).reads} & {*left}]
             readers = {table: sum(table in read_contract(each).reads for each in left) for table in ready}
